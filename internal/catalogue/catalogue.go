@@ -1,0 +1,96 @@
+// Package catalogue holds every text that people read, in English and Chinese.
+// Each area of the product keeps a pair of files, locales/AREA.en.yaml and
+// locales/AREA.zh.yaml, whose ids begin with the area's name; a test holds
+// both languages to the same ids and placeholders.
+package catalogue
+
+import (
+	"embed"
+	"strings"
+	"sync"
+
+	"github.com/goccy/go-yaml"
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+)
+
+//go:embed locales/*.yaml
+var locales embed.FS
+
+// Lang is a language that Holdfast speaks.
+type Lang string
+
+// The languages.
+const (
+	En Lang = "en"
+	Zh Lang = "zh"
+)
+
+// Args fills the placeholders of a text, {{.name}}. "n" also chooses between
+// singular and plural.
+type Args = map[string]any
+
+var localizers = sync.OnceValue(func() map[Lang]*i18n.Localizer {
+	bundle := i18n.NewBundle(language.English)
+	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
+	files, err := locales.ReadDir("locales")
+	if err != nil {
+		panic(err) // embedded: cannot happen in a binary that was tested
+	}
+	for _, f := range files {
+		if _, err := bundle.LoadMessageFileFS(locales, "locales/"+f.Name()); err != nil {
+			panic(err)
+		}
+	}
+	return map[Lang]*i18n.Localizer{
+		En: i18n.NewLocalizer(bundle, "en"),
+		Zh: i18n.NewLocalizer(bundle, "zh", "en"),
+	}
+})
+
+// Text returns the text of id in a language. An id that is missing comes back
+// as itself, so that nobody is left without a word.
+func Text(lang Lang, id string, args Args) string {
+	localizer, ok := localizers()[lang]
+	if !ok {
+		localizer = localizers()[En]
+	}
+	config := &i18n.LocalizeConfig{MessageID: id, TemplateData: args}
+	if n, ok := args["n"]; ok {
+		config.PluralCount = n
+	}
+	text, err := localizer.Localize(config)
+	if err != nil && text == "" {
+		return id
+	}
+	return text
+}
+
+// Accept chooses a language by an Accept-Language field.
+func Accept(header string) Lang {
+	tags, _, err := language.ParseAcceptLanguage(header)
+	if err != nil {
+		return En
+	}
+	_, index, confidence := matcher.Match(tags...)
+	if index == 1 && confidence > language.No {
+		return Zh
+	}
+	return En
+}
+
+var matcher = language.NewMatcher([]language.Tag{language.English, language.Chinese})
+
+// FromEnv chooses a language by the values of LC_ALL, LC_MESSAGES and LANG, in
+// that order.
+func FromEnv(values ...string) Lang {
+	for _, v := range values {
+		if v != "" {
+			if strings.HasPrefix(strings.ToLower(v), "zh") {
+				return Zh
+			}
+			return En
+		}
+	}
+	return En
+}

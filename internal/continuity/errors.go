@@ -1,0 +1,80 @@
+package continuity
+
+import "errors"
+
+// Code is a stable name of what went wrong. One table maps it to an HTTP
+// status, one to an exit status; its text stands in the message catalogue
+// under "error." and the code.
+type Code string
+
+// The codes of the relay and its tools.
+const (
+	CodeOutcomeUnknown Code = "outcome-unknown" // a sync failed, or the upstream never answered
+	CodeLatched        Code = "latched"         // the journal latched: nothing is accepted
+	CodeDiskFull       Code = "disk-full"
+	CodeLimitCount     Code = "limit-count"
+	CodeLimitBytes     Code = "limit-bytes"
+	CodeLimitItem      Code = "limit-item"
+	CodeIndexFull      Code = "index-full" // no room to remember another repeat
+	CodeInFlight       Code = "in-flight"  // the same request is being answered
+	CodeMismatch       Code = "mismatch"   // another request under the same Idempotency-Key
+	CodeNotHeld        Code = "not-held"   // upstream down, and the request may not be held
+	CodeKeyUnknown     Code = "key-unknown"
+	CodeBadBody        Code = "bad-body" // not strict JSON where a key must be read
+	CodeUpstream       Code = "upstream" // a live request failed and nothing was kept
+	CodeTimeout        Code = "timeout"
+	CodeNoRoute        Code = "no-route"
+	CodeNotFound       Code = "not-found"
+	CodeVersion        Code = "version"   // somebody changed it meanwhile
+	CodeState          Code = "state"     // not possible in the record's state
+	CodeForbidden      Code = "forbidden" // no or a wrong token
+	CodeInvalid        Code = "invalid"   // bad input
+	CodeConfig         Code = "config"
+	CodeDamaged        Code = "damaged" // the journal fails its checks
+	CodeNoKey          Code = "no-key"  // the master key is missing or another one's
+	CodeLocked         Code = "locked"  // another process has the journal open
+	CodeInternal       Code = "internal"
+)
+
+// Error is what every package returns to people and programs.
+type Error struct {
+	Code Code
+	Args map[string]any // fills the catalogue's text
+	Err  error          // cause; for logs, never for clients
+}
+
+// E makes an Error from a code and name-value pairs.
+func E(code Code, cause error, pairs ...any) *Error {
+	e := &Error{Code: code, Err: cause}
+	if len(pairs) > 0 {
+		e.Args = make(map[string]any, len(pairs)/2)
+		for i := 0; i+1 < len(pairs); i += 2 {
+			e.Args[pairs[i].(string)] = pairs[i+1]
+		}
+	}
+	return e
+}
+
+// Error is for logs; people read the catalogue's text.
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return string(e.Code) + ": " + e.Err.Error()
+	}
+	return string(e.Code)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// CodeOf returns the code of err, CodeInternal where it has none, and the
+// empty code for nil.
+func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeInternal
+}

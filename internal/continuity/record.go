@@ -1,0 +1,132 @@
+package continuity
+
+import "time"
+
+// Field is one header line, in the order and spelling in which it came.
+type Field struct{ Name, Value string }
+
+// Record is a request as it was accepted, ready to be sent again.
+type Record struct {
+	Receipt     Receipt
+	Fingerprint Fingerprint
+	Route       string
+	Key         KeyTag // order key; a record of an unordered route has a tag of its own
+	KeyText     string // the key as read, empty on an unordered route
+	Caller      string // who sent it, as far as verified; "public" where the route says so
+	// IdempotencyKey goes upstream with every attempt: the client's own, or one
+	// made at arrival.
+	IdempotencyKey string
+
+	Method string
+	Target string // path and query as on the wire
+	Host   string
+	Header []Field // end-to-end fields; no hop-by-hop, no Content-Length
+	Body   []byte
+
+	// Lost says that a live attempt preceded acceptance and its outcome is
+	// unknown: the record begins in doubt, with attempt 1.
+	Lost bool
+	// Replaces names the record whose edited copy this is.
+	Replaces Receipt
+}
+
+// Response is what an upstream answered, as far as it was kept.
+type Response struct {
+	Status int
+	Header []Field
+	Body   []byte
+	Cut    bool // the body was longer than the route keeps
+}
+
+// Kind says what an event is.
+type Kind uint8
+
+// The kinds of events. The numbers are part of the journal's format.
+const (
+	KindAccepted Kind = iota + 1 // a request is kept
+	KindAttempt                  // attempt n is about to start
+	KindOutcome                  // how an attempt, or an expiry, ended
+	KindAct                      // what a person decided
+	KindSwitch                   // a standing setting was put or lifted
+	KindRestart                  // a relay opened the journal: what was attempting is in doubt
+	KindClock                    // running time, saved while nothing else happens
+	KindCarried                  // a record copied forward out of a segment that retires
+	KindHorizon                  // everything ended below a position is forgotten
+)
+
+var kindNames = [...]string{"", "accepted", "attempt", "outcome", "act", "switch", "restart", "clock", "carried", "horizon"}
+
+// String returns the kind's name.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// Event is one entry of the journal. Exactly the field that its kind names is
+// set; restart and clock have none.
+type Event struct {
+	Kind  Kind
+	Clock Clock
+	At    time.Time // wall clock, for people only; milliseconds
+
+	Accepted *Record
+	Attempt  *Attempt
+	Outcome  *Outcome
+	Act      *Act
+	Switch   *Switch
+	Carried  *Carried
+	Horizon  Position
+}
+
+// Attempt is written and synced before the first byte of attempt Number.
+type Attempt struct {
+	Receipt Receipt
+	Number  int
+}
+
+// Outcome ends an attempt (or, for an expired record, the wait for one).
+type Outcome struct {
+	Receipt  Receipt
+	To       State // queued, in-doubt, parked, delivered, refused or dead
+	Reason   Reason
+	After    time.Duration // queued: not before this much running time has passed
+	Response *Response     // the final response, if one came
+}
+
+// Verb is what a person does to a record.
+type Verb string
+
+// What people can do. Settle decides a doubt by hand.
+const (
+	VerbRetry       Verb = "retry"       // parked, dead, in-doubt: send it again
+	VerbDiscard     Verb = "discard"     // parked, dead, queued: never send it
+	VerbEdit        Verb = "edit"        // replace what is known as not processed
+	VerbPark        Verb = "park"        // queued: keep it and its key back
+	VerbDelivered   Verb = "delivered"   // in-doubt: it was processed
+	VerbUnprocessed Verb = "unprocessed" // in-doubt: it was not processed
+)
+
+// Act is a person's decision on a stated version of a record.
+type Act struct {
+	Receipt Receipt
+	Version uint16 // the record's version that the person saw
+	Verb    Verb
+	Person  string
+	Why     string
+	// Replacement is the edited request; it joins the end of its key.
+	Replacement *Record
+}
+
+// Carried is a record that moved forward, with all that its state needs.
+type Carried struct {
+	Record       *Record
+	State        State
+	Reason       Reason
+	Attempts     int
+	Version      uint16
+	AcceptedAt   Clock
+	FirstAttempt Clock
+	LastAttempt  Clock
+}

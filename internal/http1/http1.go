@@ -1,0 +1,61 @@
+// Package http1 speaks HTTP/1.1 to clients and upstreams: one goroutine a
+// connection, one write a message, and an exact account of whether a byte of a
+// request or of a response has left. Policy lives elsewhere.
+package http1
+
+import (
+	"context"
+	"io"
+
+	"holdfast/internal/continuity"
+)
+
+// Request is a parsed request head with its body still to be read. It and
+// everything it refers to is valid until the handler returns.
+type Request struct {
+	Method string
+	Target string // origin form: path and query as on the wire
+	Host   string
+	Header []continuity.Field // in wire order; hop-by-hop fields and Host removed
+	Length int64              // -1: chunked
+	Body   io.Reader          // never nil; reads decoded bytes, io.EOF at the end
+	Remote string             // client address, host:port
+}
+
+// Path returns Target without its query.
+func (r *Request) Path() string {
+	for i := 0; i < len(r.Target); i++ {
+		if r.Target[i] == '?' {
+			return r.Target[:i]
+		}
+	}
+	return r.Target
+}
+
+// Get returns the first value of a field, by name without regard to case, or "".
+func (r *Request) Get(name string) string { return Get(r.Header, name) }
+
+// Response is a response head with its body still to be read.
+type Response struct {
+	Status int
+	Header []continuity.Field // hop-by-hop fields and Content-Length removed
+	Length int64              // -1: chunked or until close
+	Body   io.ReadCloser      // must be closed; reading to io.EOF returns the connection to the pool
+}
+
+// Exchange is one request and the way to answer it. Exactly one of Respond and
+// Stream may be called, once.
+type Exchange interface {
+	Context() context.Context // done when the client's connection is gone or the server stops hard
+	Request() *Request
+	// Respond writes head and body in one write.
+	Respond(status int, header []continuity.Field, body []byte) error
+	// Stream writes the head and copies the body; length -1 is sent chunked. An
+	// error of body after the head cuts the connection.
+	Stream(status int, header []continuity.Field, length int64, body io.Reader) error
+	// Started reports whether any byte of the response was handed to the kernel.
+	Started() bool
+}
+
+// Handler answers one exchange.
+type Handler func(Exchange)

@@ -1,0 +1,49 @@
+// Package upstream makes one attempt to deliver one request, and says exactly
+// how it ended: it never sends a request twice by itself.
+package upstream
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// Class says what is known about an attempt.
+type Class uint8
+
+// The classes.
+const (
+	Clean    Class = iota + 1 // known as not processed: no request byte was written
+	Lost                      // a request byte was written and no final status came
+	Answered                  // a final response head came
+)
+
+// Attempt is what to send. Body is read once.
+type Attempt struct {
+	Method, Target, Host string
+	Header               []continuity.Field // end-to-end, Idempotency-Key included
+	Length               int64              // -1: chunked
+	Body                 io.Reader
+}
+
+// Result is how an attempt ended. With Answered, Body streams the response and
+// must be closed; with Clean and Lost, Err says why and Timeout whether time
+// ran out.
+type Result struct {
+	Class   Class
+	Status  int
+	Header  []continuity.Field
+	Length  int64
+	Body    io.ReadCloser
+	Err     error
+	Timeout bool
+	Took    time.Duration // to the response head, or to the failure
+}
+
+// Sender makes attempts at one upstream. Implementations are safe for
+// concurrent use.
+type Sender interface {
+	Send(ctx context.Context, a Attempt) Result
+}
