@@ -26,6 +26,9 @@ type Record struct {
 	// Lost says that a live attempt preceded acceptance and its outcome is
 	// unknown: the record begins in doubt, with attempt 1.
 	Lost bool
+	// Settle is how long after a lost live attempt nothing of the key is sent.
+	// The ledger fills it in from the route.
+	Settle time.Duration
 	// Replaces names the record whose edited copy this is.
 	Replaces Receipt
 }
@@ -77,7 +80,8 @@ type Event struct {
 	Act      *Act
 	Switch   *Switch
 	Carried  *Carried
-	Horizon  Position
+	Horizon  *Horizon
+	Settle   time.Duration // restart: how long interrupted attempts stay in doubt
 }
 
 // Attempt is written and synced before the first byte of attempt Number.
@@ -129,4 +133,29 @@ type Carried struct {
 	AcceptedAt   Clock
 	FirstAttempt Clock
 	LastAttempt  Clock
+}
+
+// Horizon forgets what ended below a position. It bears what the entries that
+// go away with it stood for, so that the rest of the journal alone restores the
+// state.
+type Horizon struct {
+	Below    Position
+	Totals   []Totals
+	Switches []Switch
+}
+
+// Totals counts a route's records since the journal began.
+type Totals struct {
+	Route               string
+	Accepted            int64
+	DeliveredAtOnce     int64
+	DeliveredAfterDoubt int64
+	Refused             int64
+	Dead                int64
+	Discarded           int64
+}
+
+// Ended is how many of the accepted records have ended.
+func (t Totals) Ended() int64 {
+	return t.DeliveredAtOnce + t.DeliveredAfterDoubt + t.Refused + t.Dead + t.Discarded
 }
