@@ -1,0 +1,100 @@
+// Package problem turns an error into what a client reads: an HTTP status, and
+// a problem document (RFC 9457) in the client's language. It is the one table
+// from codes to HTTP statuses, shared by the live path and the admin API.
+package problem
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+)
+
+// ContentType is the media type of a problem document.
+const ContentType = "application/problem+json"
+
+var statuses = map[continuity.Code]int{
+	continuity.CodeOutcomeUnknown: http.StatusServiceUnavailable,
+	continuity.CodeLatched:        http.StatusServiceUnavailable,
+	continuity.CodeDiskFull:       http.StatusInsufficientStorage,
+	continuity.CodeLimitCount:     http.StatusServiceUnavailable,
+	continuity.CodeLimitBytes:     http.StatusInsufficientStorage,
+	continuity.CodeLimitItem:      http.StatusRequestEntityTooLarge,
+	continuity.CodeIndexFull:      http.StatusServiceUnavailable,
+	continuity.CodeInFlight:       http.StatusConflict,
+	continuity.CodeMismatch:       http.StatusUnprocessableEntity,
+	continuity.CodeNotHeld:        http.StatusServiceUnavailable,
+	continuity.CodeKeyUnknown:     http.StatusServiceUnavailable,
+	continuity.CodeBadBody:        http.StatusBadRequest,
+	continuity.CodeUpstream:       http.StatusBadGateway,
+	continuity.CodeTimeout:        http.StatusGatewayTimeout,
+	continuity.CodeNoRoute:        http.StatusNotFound,
+	continuity.CodeNotFound:       http.StatusNotFound,
+	continuity.CodeVersion:        http.StatusConflict,
+	continuity.CodeState:          http.StatusConflict,
+	continuity.CodeForbidden:      http.StatusUnauthorized,
+	continuity.CodeInvalid:        http.StatusBadRequest,
+	continuity.CodeConfig:         http.StatusUnprocessableEntity,
+	continuity.CodeDamaged:        http.StatusInternalServerError,
+	continuity.CodeNoKey:          http.StatusServiceUnavailable,
+	continuity.CodeLocked:         http.StatusServiceUnavailable,
+	continuity.CodeInternal:       http.StatusInternalServerError,
+}
+
+// Status returns the HTTP status of a code; 500 for one that has none.
+func Status(code continuity.Code) int {
+	if s, ok := statuses[code]; ok {
+		return s
+	}
+	return http.StatusInternalServerError
+}
+
+// Document is a problem document. Its extension members are what the API adds.
+type Document struct {
+	Type    string          `json:"type"`
+	Title   string          `json:"title"`
+	Status  int             `json:"status"`
+	Detail  string          `json:"detail,omitempty"`
+	Code    continuity.Code `json:"code"`
+	Receipt string          `json:"receipt,omitempty"`
+	Args    map[string]any  `json:"args,omitempty"` // lets a program write the title in another language
+}
+
+// Of describes err in a language. The cause never enters the document.
+func Of(err error, lang catalogue.Lang) Document {
+	code := continuity.CodeOf(err)
+	var args map[string]any
+	var e *continuity.Error
+	if errors.As(err, &e) {
+		args = e.Args
+	}
+	return Document{
+		Type:   "urn:holdfast:error:" + string(code),
+		Title:  Text(code, args, lang),
+		Status: Status(code),
+		Code:   code,
+		Args:   args,
+	}
+}
+
+// Text is what people read of a code.
+func Text(code continuity.Code, args map[string]any, lang catalogue.Lang) string {
+	id := "error." + string(code)
+	text := catalogue.Text(lang, id, args)
+	if text == id {
+		return catalogue.Text(lang, "error."+string(continuity.CodeInternal), nil)
+	}
+	return text
+}
+
+// JSON returns the document's bytes.
+func (d Document) JSON() []byte {
+	b, err := json.Marshal(d)
+	if err != nil { // an argument that JSON can't say
+		d.Args = nil
+		b, _ = json.Marshal(d)
+	}
+	return b
+}
