@@ -1,0 +1,72 @@
+# Holdfast. `make` or `make help` lists what there is to do.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOARCH  ?= $(shell go env GOARCH)
+FUZZTIME ?= 5s
+# Static, and the same bytes from the same source wherever it is built.
+STATIC  := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Packages whose goroutines share state. The race detector makes code many
+# times slower, the pure-Go SQLite above all, so only these run under it, on
+# top of the plain run of everything.
+RACE ?= $(shell go list ./internal/... | grep -E '/(journal|ledger|http1|upstream|health|identity|relay|replay|api|app)(/|$$)')
+
+.PHONY: help build demo test needs lint tools fmt fuzz race bench deb clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## static binaries into bin/: holdfast and the example shop
+	@mkdir -p bin
+	@start=$$SECONDS; $(STATIC) go build -ldflags '$(LDFLAGS)' -o bin/ $$(ls -d cmd/holdfast examples/shop 2>/dev/null | sed 's,^,./,'); \
+	echo "built $$(ls bin | grep -vx tools | sed 's,^,bin/,' | paste -sd ' ') in $$((SECONDS - start)) s"
+
+demo: build ## see it work: an order system is killed under load, nothing is lost (about 45 s)
+	@$(STATIC) go build -o bin/demo ./examples/demo && exec bin/demo $(DEMOFLAGS)
+
+test: needs ## every test, with the real nginx and PostgreSQL where they belong
+	go test ./...
+	cd tools && go test ./...
+
+needs: ## install what the tests need from Debian (nginx, postgresql, gcc for the race detector)
+	@tools/needs.sh
+
+lint: tools fmt ## format, vet, import rules, staticcheck, gosec, house rules, known vulnerabilities
+	go vet ./... && cd tools && go vet ./...
+	bin/tools/depguard ./...
+	bin/tools/staticcheck ./...
+	bin/tools/gosec
+	bin/tools/house
+	@tools/vulncheck.sh
+
+fmt:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "gofmt: run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+
+tools: # the linters, at the versions that tools/go.mod pins
+	@mkdir -p bin/tools
+	@cd tools && go build -o ../bin/tools/ tool ./gosec ./house
+
+fuzz: ## each fuzz target for FUZZTIME (5 s)
+	@go list -f '{{.ImportPath}} {{.Dir}}' ./... | while read -r pkg dir; do \
+		for target in $$(cat $$dir/*_test.go 2>/dev/null | sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p'); do \
+			echo "== $$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg </dev/null; \
+		done; \
+	done
+
+race: ## the concurrent packages under the race detector
+	CGO_ENABLED=1 go test -race -short $(RACE)
+
+bench: ## micro-benchmarks
+	go test -run '^$$' -bench . -benchmem $$(go list ./internal/...)
+
+deb: build ## Debian package into dist/, with the systemd unit
+	@packaging/deb.sh $(VERSION) $(GOARCH)
+
+clean: ## remove bin/, dist/ and what a demo left
+	rm -rf bin dist demo-data

@@ -1,0 +1,3 @@
+// Package imports holds the test that the project's import rules
+// (.depguard.yaml) bite, and bite nothing else.
+package imports
