@@ -30,9 +30,10 @@ const (
 	CodeForbidden      Code = "forbidden" // no or a wrong token
 	CodeInvalid        Code = "invalid"   // bad input
 	CodeConfig         Code = "config"
-	CodeDamaged        Code = "damaged" // the journal fails its checks
-	CodeNoKey          Code = "no-key"  // the master key is missing or another one's
-	CodeLocked         Code = "locked"  // another process has the journal open
+	CodeDamaged        Code = "damaged"     // the journal fails its checks
+	CodeNoKey          Code = "no-key"      // the master key is missing or another one's
+	CodeLocked         Code = "locked"      // another process has the journal open
+	CodeUnreachable    Code = "unreachable" // the relay's admin API does not answer
 	CodeInternal       Code = "internal"
 )
 

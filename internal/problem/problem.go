@@ -6,6 +6,7 @@ package problem
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 
 	"holdfast/internal/catalogue"
@@ -40,6 +41,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeDamaged:        http.StatusInternalServerError,
 	continuity.CodeNoKey:          http.StatusServiceUnavailable,
 	continuity.CodeLocked:         http.StatusServiceUnavailable,
+	continuity.CodeUnreachable:    http.StatusBadGateway,
 	continuity.CodeInternal:       http.StatusInternalServerError,
 }
 
@@ -79,9 +81,17 @@ func Of(err error, lang catalogue.Lang) Document {
 	}
 }
 
+// DetailID is the argument that names a message; its text fills "detail".
+const DetailID = "detail_id"
+
 // Text is what people read of a code.
 func Text(code continuity.Code, args map[string]any, lang catalogue.Lang) string {
 	id := "error." + string(code)
+	if detail, ok := args[DetailID].(string); ok {
+		filled := maps.Clone(args)
+		filled["detail"] = catalogue.Text(lang, detail, args)
+		args = filled
+	}
 	text := catalogue.Text(lang, id, args)
 	if text == id {
 		return catalogue.Text(lang, "error."+string(continuity.CodeInternal), nil)

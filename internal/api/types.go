@@ -1,0 +1,272 @@
+package api
+
+import (
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// The states of a relay as a whole.
+const (
+	StateReady   = "ready"
+	StateKeyless = "keyless" // no master key: everything passes, nothing is held
+	StateLatched = "latched"
+)
+
+// Status is the relay at a glance.
+type Status struct {
+	Version  string    `json:"version"`
+	PID      int       `json:"pid"`
+	State    string    `json:"state"`
+	Started  time.Time `json:"started"`
+	Uptime   float64   `json:"uptime_seconds"`
+	Listen   []string  `json:"listen"`
+	Config   Config    `json:"config"`
+	Journal  Journal   `json:"journal"`
+	View     ViewState `json:"view"`
+	Routes   []Route   `json:"routes"`
+	Warnings []Warning `json:"warnings"`
+}
+
+// Warning is something a person should look at. Its text stands in the
+// catalogue under "api.warning." and the id.
+type Warning struct {
+	ID   string         `json:"id"`
+	Args map[string]any `json:"args,omitempty"`
+}
+
+// Config says which configuration is in use.
+type Config struct {
+	File     string    `json:"file"`
+	Loaded   time.Time `json:"loaded"`
+	Digest   string    `json:"digest"`    // SHA-256 of the text in use, cut
+	LastGood bool      `json:"last_good"` // the file is bad; the last good one is in use
+	Problems []Problem `json:"problems,omitempty"`
+	Reloads  int64     `json:"reloads"`
+	Failures int64     `json:"reload_failures"`
+}
+
+// Problem is one place of a configuration that is wrong.
+type Problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Text    string `json:"text"`
+	Excerpt string `json:"excerpt,omitempty"`
+	Warning bool   `json:"warning,omitempty"`
+}
+
+// Journal says how the journal fares.
+type Journal struct {
+	Open    bool                `json:"open"`
+	Latched bool                `json:"latched"`
+	Start   continuity.Position `json:"start"`
+	End     continuity.Position `json:"end"`
+	Used    int64               `json:"used_bytes"`
+	Free    int64               `json:"free_bytes"`
+	Clock   float64             `json:"running_seconds"`
+}
+
+// ViewState says how far the view is behind the journal.
+type ViewState struct {
+	Open     bool                `json:"open"`
+	Position continuity.Position `json:"position"`
+	Lag      float64             `json:"lag_seconds"`
+	Behind   int64               `json:"behind_bytes"`
+	Error    string              `json:"error,omitempty"`
+}
+
+// Route is one route at a glance.
+type Route struct {
+	ID       string          `json:"id"`
+	Mode     continuity.Mode `json:"mode"`
+	Hold     string          `json:"hold"` // observe or on
+	Intake   string          `json:"intake"`
+	Replay   string          `json:"replay"`
+	Upstream string          `json:"upstream"`
+	Health   string          `json:"health"` // up, down or trial
+	Counters Counters        `json:"counters"`
+	Drain    Drain           `json:"drain"`
+	Switches []Switch        `json:"switches"`
+	Removed  bool            `json:"removed,omitempty"` // no longer configured, but records are pending
+}
+
+// Counters are a route's ledger: accepted is the sum of all that follows it.
+type Counters struct {
+	Accepted            int64   `json:"accepted"`
+	DeliveredAtOnce     int64   `json:"delivered_at_once"`
+	DeliveredAfterDoubt int64   `json:"delivered_after_doubt"`
+	Refused             int64   `json:"refused"`
+	Dead                int64   `json:"dead"`
+	Discarded           int64   `json:"discarded"`
+	Queued              int64   `json:"queued"`
+	Attempting          int64   `json:"attempting"`
+	InDoubt             int64   `json:"in_doubt"`
+	Parked              int64   `json:"parked"`
+	Pending             int64   `json:"pending"`
+	PendingBytes        int64   `json:"pending_bytes"`
+	Oldest              float64 `json:"oldest_seconds"`
+	Balanced            bool    `json:"balanced"`
+}
+
+// Drain is how a route's replay goes and when it is expected to end.
+type Drain struct {
+	Rate        float64 `json:"rate"`                   // delivered a second, lately
+	Allowed     float64 `json:"allowed"`                // what the ramp allows a second
+	Live        float64 `json:"live"`                   // live requests a second, lately
+	Capacity    float64 `json:"capacity"`               // live and replay together
+	Share       float64 `json:"share"`                  // of the capacity that is left
+	Paused      string  `json:"paused,omitempty"`       // reason, if replay pauses by itself
+	Ends        float64 `json:"ends_seconds,omitempty"` // expected; 0 with Forecast false
+	Forecast    bool    `json:"forecast"`
+	ExpireFirst bool    `json:"expire_first"` // the oldest record would expire before its turn
+}
+
+// Switch is one standing setting.
+type Switch struct {
+	Route  string    `json:"route"`
+	Owner  string    `json:"owner"`
+	Reason string    `json:"reason"`
+	Intake string    `json:"intake,omitempty"`
+	Replay string    `json:"replay,omitempty"`
+	Force  bool      `json:"force,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+}
+
+// SwitchRequest puts or lifts an operator's standing setting.
+type SwitchRequest struct {
+	Route  string  `json:"route"`
+	Intake string  `json:"intake,omitempty"` // pass or hold
+	Replay string  `json:"replay,omitempty"` // on, trial or off
+	For    float64 `json:"for_seconds,omitempty"`
+	Force  bool    `json:"force,omitempty"`
+	Lift   bool    `json:"lift,omitempty"`
+	Person string  `json:"person"`
+	Why    string  `json:"why"`
+}
+
+// Record is one record. Only the fields that the view knows are absent while
+// the view lags.
+type Record struct {
+	Receipt      string    `json:"receipt"`
+	Route        string    `json:"route"`
+	State        string    `json:"state"`
+	Reason       string    `json:"reason,omitempty"`
+	Version      uint16    `json:"version"`
+	Attempts     int       `json:"attempts"`
+	Key          string    `json:"key,omitempty"`
+	Method       string    `json:"method,omitempty"`
+	Target       string    `json:"target,omitempty"`
+	Size         int64     `json:"size_bytes"`
+	Age          float64   `json:"age_seconds,omitempty"`
+	Doubted      bool      `json:"doubted,omitempty"`
+	NextAttempt  float64   `json:"next_attempt_seconds,omitempty"`
+	AcceptedAt   time.Time `json:"accepted_at,omitzero"`
+	Replaces     string    `json:"replaces,omitempty"`
+	Response     *Response `json:"response,omitempty"`
+	History      []Event   `json:"history,omitempty"`
+	LaterOfKey   []string  `json:"later_delivered_of_key,omitempty"`
+	ContentType  string    `json:"content_type,omitempty"`
+	HeaderFields []string  `json:"header_fields,omitempty"` // names only
+}
+
+// Response is the upstream's final response to a record.
+type Response struct {
+	Status int    `json:"status"`
+	Bytes  int    `json:"bytes"`
+	Cut    bool   `json:"cut,omitempty"`
+	Body   string `json:"body,omitempty"`
+}
+
+// Event is one line of a record's history.
+type Event struct {
+	Position continuity.Position `json:"position"`
+	At       time.Time           `json:"at"`
+	Kind     string              `json:"kind"`
+	State    string              `json:"state,omitempty"`
+	Reason   string              `json:"reason,omitempty"`
+	Attempt  int                 `json:"attempt,omitempty"`
+	Status   int                 `json:"status,omitempty"`
+	Verb     string              `json:"verb,omitempty"`
+	Person   string              `json:"person,omitempty"`
+	Why      string              `json:"why,omitempty"`
+}
+
+// ActRequest is a person's decision on a stated version of a record.
+type ActRequest struct {
+	Verb    continuity.Verb `json:"verb"`
+	Version uint16          `json:"version"`
+	Person  string          `json:"person"`
+	Why     string          `json:"why"`
+	Body    *string         `json:"body,omitempty"` // edit: the whole new body, base64
+	// Later says that the person has seen that later records of the key were
+	// delivered already; a retry without it fails where there are any.
+	Later bool `json:"later,omitempty"`
+}
+
+// ActResult is the record after an act; an edit names the record that took
+// its place.
+type ActResult struct {
+	Record      Record `json:"record"`
+	Replacement string `json:"replacement,omitempty"`
+}
+
+// Page is one page of a list from the view.
+type Page[T any] struct {
+	Items []T       `json:"items"`
+	Next  string    `json:"next,omitempty"` // cursor; empty: no more
+	View  ViewState `json:"view"`
+}
+
+// ReloadResult says which configuration is in use after a reload.
+type ReloadResult struct {
+	Applied  bool      `json:"applied"`
+	Config   Config    `json:"config"`
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+// Reconciliation compares the records with the upstream's own list.
+type Reconciliation struct {
+	Route     string      `json:"route"`
+	At        time.Time   `json:"at"`
+	Records   int64       `json:"records"`
+	Upstream  int64       `json:"upstream"`
+	Agree     int64       `json:"agree"`
+	Missing   []Deviation `json:"missing"`
+	Doubled   []Deviation `json:"doubled"`
+	Differing []Deviation `json:"differing"`
+	Sums      []Sum       `json:"sums,omitempty"`
+	Clean     bool        `json:"clean"`
+	View      ViewState   `json:"view"`
+}
+
+// Deviation is one thing that does not agree.
+type Deviation struct {
+	Receipt  string `json:"receipt,omitempty"`
+	Key      string `json:"key"`
+	State    string `json:"state,omitempty"`
+	Times    int    `json:"times,omitempty"`
+	Ours     string `json:"ours,omitempty"`
+	Upstream string `json:"upstream,omitempty"`
+}
+
+// Sum is an amount by currency on both sides.
+type Sum struct {
+	Currency string `json:"currency"`
+	Ours     string `json:"ours"`
+	Upstream string `json:"upstream"`
+}
+
+// Report says, for each route, what would have been held and what would have
+// been in the way of it.
+type Report struct {
+	Routes []RouteReport `json:"routes"`
+}
+
+// RouteReport is one route's share of the report.
+type RouteReport struct {
+	Route string `json:"route"`
+	Hold  string `json:"hold"`
+	// Counts by what was found out about requests: the names are the engine's.
+	Counts map[string]int64 `json:"counts"`
+}
