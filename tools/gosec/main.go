@@ -1,7 +1,7 @@
 // Gosec runs the rules of securego/gosec over the packages below the current
-// directory. It is gosec without its command: the command links clients of
-// several language models for proposing fixes, which would be most of the
-// build, and some of whose modules cannot be had everywhere.
+// directory. It is gosec without its command, which links clients of remote
+// services that propose fixes: they would be most of the build, and some of
+// their modules cannot be had everywhere.
 package main
 
 import (

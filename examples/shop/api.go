@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	largestBody = 64 << 10
+	longestWait = 200 * time.Millisecond // of a request beyond the capacity, before it is refused
+)
+
+type api struct{ shop *store }
+
+// handler serves the shop's API. With a capacity a token bucket slows what
+// comes faster and refuses what would wait too long.
+func handler(shop *store, capacity float64) http.Handler {
+	a := &api{shop}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/orders", a.create)
+	mux.HandleFunc("PUT /api/orders/{no}", a.effect(true, shop.Change))
+	mux.HandleFunc("DELETE /api/orders/{no}", a.effect(false, shop.Cancel))
+	mux.HandleFunc("GET /api/orders/{no}", func(w http.ResponseWriter, r *http.Request) {
+		order, err := shop.Find(r.Context(), r.PathValue("no"))
+		reply(w, http.StatusOK, order, err)
+	})
+	mux.HandleFunc("GET /api/goods", func(w http.ResponseWriter, r *http.Request) {
+		list, err := shop.Goods(r.Context(), limit(r))
+		reply(w, http.StatusOK, list, err)
+	})
+	mux.HandleFunc("GET /api/customers", func(w http.ResponseWriter, r *http.Request) {
+		list, err := shop.Customers(r.Context(), limit(r))
+		reply(w, http.StatusOK, list, err)
+	})
+
+	top := http.NewServeMux()
+	top.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		err := shop.Ping(r.Context())
+		reply(w, http.StatusOK, map[string]string{"status": "ok"}, err)
+	})
+	top.Handle("/", bounded(mux, capacity))
+	return top
+}
+
+func bounded(next http.Handler, capacity float64) http.Handler {
+	if capacity <= 0 {
+		return next
+	}
+	bucket := rate.NewLimiter(rate.Limit(capacity), max(1, int(capacity/20)))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), longestWait)
+		defer cancel()
+		if err := bucket.Wait(ctx); err != nil {
+			w.Header().Set("Retry-After", "1")
+			reply(w, 0, nil, errBusy)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func limit(r *http.Request) int {
+	n, err := strconv.Atoi(r.URL.Query().Get("limit"))
+	if err != nil || n < 1 || n > most {
+		return most
+	}
+	return n
+}
+
+func (a *api) create(w http.ResponseWriter, r *http.Request) {
+	req, err := read(r, true)
+	if err == nil {
+		err = req.In.validate(true)
+		req.No = req.In.No
+	}
+	a.do(w, r, req, err, a.shop.Create)
+}
+
+func (a *api) effect(body bool, do func(context.Context, *request) (answer, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		req, err := read(r, body)
+		if err == nil {
+			req.No = r.PathValue("no")
+			if body {
+				err = req.In.validate(false)
+			}
+		}
+		a.do(w, r, req, err, do)
+	}
+}
+
+func (a *api) do(w http.ResponseWriter, r *http.Request, req *request, err error, do func(context.Context, *request) (answer, error)) {
+	if err != nil {
+		reply(w, 0, nil, err)
+		return
+	}
+	kept, err := do(r.Context(), req)
+	if err != nil {
+		reply(w, 0, nil, err)
+		return
+	}
+	reply(w, kept.Status, json.RawMessage(kept.Body), nil)
+}
+
+// read reads a request with an effect. A body where none is needed is taken as
+// well: its ref is kept.
+func read(r *http.Request, needed bool) (*request, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, largestBody+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > largestBody {
+		return nil, errBadOrder
+	}
+	req := &request{Key: r.Header.Get("Idempotency-Key"), Body: string(body)}
+	if needed || len(body) > 0 {
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&req.In); err != nil {
+			return nil, errBadOrder
+		}
+	}
+	req.Ref = req.In.Ref
+	sum := sha256.New()
+	for _, part := range []string{r.Method, r.URL.EscapedPath(), req.Body} {
+		sum.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
+	}
+	req.Fingerprint = hex.EncodeToString(sum.Sum(nil))
+	return req, nil
+}
+
+// reply writes a JSON answer, or the refusal that err is.
+func reply(w http.ResponseWriter, status int, body any, err error) {
+	if err != nil {
+		refused := &refusal{http.StatusInternalServerError, "internal"}
+		if !errors.As(err, &refused) {
+			slog.Error("request failed", "err", err)
+		}
+		status, body = refused.Status, map[string]string{"error": refused.Code}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		slog.Debug("client is gone", "err", err)
+	}
+}

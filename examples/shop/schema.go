@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+	_ "modernc.org/sqlite"             // driver "sqlite"
+)
+
+// dialect is where the two databases differ.
+type dialect struct {
+	autoID    string
+	forUpdate string
+	numbered  bool // $1 instead of ?
+}
+
+var (
+	sqliteDialect   = dialect{autoID: "INTEGER PRIMARY KEY AUTOINCREMENT"}
+	postgresDialect = dialect{autoID: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", forUpdate: " FOR UPDATE", numbered: true}
+)
+
+// bind writes a query with ? as the database wants it.
+func (d dialect) bind(query string) string {
+	if !d.numbered {
+		return query
+	}
+	var b strings.Builder
+	n := 0
+	for _, c := range query {
+		if c == '?' {
+			n++
+			b.WriteString("$" + strconv.Itoa(n))
+			continue
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+func (d dialect) schema() []string {
+	return []string{
+		`CREATE TABLE IF NOT EXISTS customers (id TEXT PRIMARY KEY, name TEXT NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS goods (sku TEXT PRIMARY KEY, name TEXT NOT NULL, price TEXT NOT NULL,
+			stock BIGINT NOT NULL CHECK (stock >= 0))`,
+		`CREATE TABLE IF NOT EXISTS orders (order_no TEXT PRIMARY KEY, customer TEXT NOT NULL, sku TEXT NOT NULL,
+			qty BIGINT NOT NULL, total TEXT NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL,
+			version BIGINT NOT NULL, created TEXT NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS events (seq ` + d.autoID + `, order_no TEXT NOT NULL, order_seq BIGINT NOT NULL,
+			kind TEXT NOT NULL, idempotency_key TEXT NOT NULL, ref TEXT NOT NULL, body TEXT NOT NULL,
+			received_ms BIGINT NOT NULL, UNIQUE (order_no, order_seq))`,
+		`CREATE TABLE IF NOT EXISTS idempotency (idempotency_key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL,
+			status BIGINT NOT NULL, body TEXT NOT NULL)`,
+	}
+}
+
+// openStore opens or creates the shop's database.
+func openStore(ctx context.Context, o options) (_ *store, err error) {
+	s := &store{}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if o.dsn != "" {
+		s.dialect = postgresDialect
+		if s.write, err = sql.Open("pgx", o.dsn); err != nil {
+			return nil, err
+		}
+		s.write.SetMaxOpenConns(16)
+		s.write.SetMaxIdleConns(16)
+		s.read = s.write
+	} else {
+		s.dialect = sqliteDialect
+		// synchronous(FULL): the answer follows the disk, also in WAL mode.
+		file := "file:" + (&url.URL{Path: o.db}).EscapedPath() +
+			"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_txlock=immediate"
+		if s.write, err = sql.Open("sqlite", file); err != nil {
+			return nil, err
+		}
+		s.write.SetMaxOpenConns(1) // SQLite has one writer; waiting here is cheaper than there
+		if s.read, err = sql.Open("sqlite", file); err != nil {
+			return nil, err
+		}
+		s.read.SetMaxOpenConns(4)
+		s.read.SetMaxIdleConns(4)
+	}
+	if err := s.create(ctx, o); err != nil {
+		return nil, err
+	}
+	return s, s.prepare(ctx)
+}
+
+// create makes the tables and, in a new shop, its customers and goods.
+func (s *store) create(ctx context.Context, o options) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // a no-op after Commit
+	for _, statement := range s.dialect.schema() {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	var n int
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM goods`).Scan(&n); err != nil {
+		return err
+	}
+	if n > 0 {
+		return tx.Commit()
+	}
+	for i := 1; i <= o.customers; i++ {
+		if _, err := tx.ExecContext(ctx, s.dialect.bind(`INSERT INTO customers (id, name) VALUES (?, ?)`),
+			fmt.Sprintf("c%03d", i), fmt.Sprintf("Customer %d", i)); err != nil {
+			return err
+		}
+	}
+	for i := 1; i <= o.goods; i++ {
+		if _, err := tx.ExecContext(ctx, s.dialect.bind(`INSERT INTO goods (sku, name, price, stock) VALUES (?, ?, ?, ?)`),
+			fmt.Sprintf("sku-%04d", i), fmt.Sprintf("Article %d", i), fmt.Sprintf("%d.%02d", 1+i*7%300, i*13%100), 1_000_000); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
