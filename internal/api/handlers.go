@@ -190,7 +190,7 @@ func (s *server) putSwitch(r *http.Request) (any, error) {
 		return nil, err
 	}
 	s.Logger.Info("a person switched a route", "person", req.Person, "route", req.Route, "intake", req.Intake,
-		"replay", req.Replay, "force", req.Force, "lift", req.Lift, "why", req.Why)
+		"replay", req.Replay, "force", req.Force, "owner", req.Owner, "why", req.Why)
 	return standing, nil
 }
 

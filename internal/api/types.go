@@ -136,11 +136,11 @@ type Switch struct {
 // SwitchRequest puts or lifts an operator's standing setting.
 type SwitchRequest struct {
 	Route  string  `json:"route"`
-	Intake string  `json:"intake,omitempty"` // pass or hold
-	Replay string  `json:"replay,omitempty"` // on, trial or off
+	Intake string  `json:"intake,omitempty"` // pass, hold, or auto to lift the person's setting
+	Replay string  `json:"replay,omitempty"` // on, trial, off, or auto
 	For    float64 `json:"for_seconds,omitempty"`
 	Force  bool    `json:"force,omitempty"`
-	Lift   bool    `json:"lift,omitempty"`
+	Owner  string  `json:"owner,omitempty"` // whose setting is lifted; default: the person's own
 	Person string  `json:"person"`
 	Why    string  `json:"why"`
 }

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+	"holdfast/internal/problem"
+)
+
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// cli is what every command has at hand.
+type cli struct {
+	streams
+	env   func(string) string
+	lang  catalogue.Lang
+	where where // the relay that is meant
+
+	json     bool
+	person   string
+	logLevel string
+	reported bool // the error was printed already
+}
+
+// run is the whole program.
+func run(ctx context.Context, args []string, s streams, env func(string) string) int {
+	c := &cli{streams: s, env: env, lang: language(args, env)}
+	root := c.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !c.reported {
+		c.report(err)
+	}
+	return exitStatus(err)
+}
+
+// language has to be known before the help texts are made, so --lang is looked
+// for by hand.
+func language(args []string, env func(string) string) catalogue.Lang {
+	for i, a := range args {
+		if a == "--" {
+			break
+		}
+		if v, ok := strings.CutPrefix(a, "--lang="); ok {
+			return catalogue.FromEnv(v)
+		}
+		if a == "--lang" && i+1 < len(args) {
+			return catalogue.FromEnv(args[i+1])
+		}
+	}
+	return catalogue.FromEnv(env("LC_ALL"), env("LC_MESSAGES"), env("LANG"))
+}
+
+func (c *cli) t(id string, pairs ...any) string {
+	args := catalogue.Args{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		args[pairs[i].(string)] = pairs[i+1]
+	}
+	return catalogue.Text(c.lang, id, args)
+}
+
+func (c *cli) say(id string, pairs ...any) { fmt.Fprintln(c.out, c.t(id, pairs...)) }
+
+func (c *cli) warn(id string, pairs ...any) {
+	fmt.Fprintln(c.err, c.t("cli.label.warning")+c.t(id, pairs...))
+}
+
+// report tells a person, or with --json a program, what went wrong.
+func (c *cli) report(err error) {
+	if _, ok := err.(findings); ok {
+		return
+	}
+	doc := problem.Of(err, c.lang)
+	if c.json {
+		fmt.Fprintf(c.err, "%s\n", doc.JSON())
+		return
+	}
+	fmt.Fprintln(c.err, c.t("cli.label.error")+doc.Title)
+	if doc.Code == continuity.CodeInternal || doc.Code == continuity.CodeNoKey || doc.Code == continuity.CodeDamaged {
+		fmt.Fprintln(c.err, "  "+err.Error()) // there is no log to look into
+	}
+}
+
+// invalid is a mistake in what was typed.
+func invalid(id string, pairs ...any) error {
+	return continuity.E(continuity.CodeInvalid, nil, append([]any{problem.DetailID, id}, pairs...)...)
+}
+
+// show prints v as JSON where that was asked for, and leaves it to human else.
+func (c *cli) show(v any, human func()) error {
+	if !c.json {
+		human()
+		return nil
+	}
+	enc := json.NewEncoder(c.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func (c *cli) root() *cobra.Command {
+	root := c.command("holdfast", "root", nil, nil)
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	c.localise(root)
+
+	f := root.PersistentFlags()
+	f.String("lang", string(c.lang), c.t("cli.flag.lang"))
+	f.BoolVar(&c.json, "json", false, c.t("cli.flag.json"))
+	f.StringVar(&c.person, "person", c.defaultPerson(), c.t("cli.flag.person"))
+	f.StringVar(&c.where.dir, "dir", c.env("HOLDFAST_DIR"), c.t("cli.flag.dir"))
+	f.StringVar(&c.where.config, "config", "", c.t("cli.flag.config"))
+	f.StringVar(&c.where.admin, "admin", c.env("HOLDFAST_ADMIN"), c.t("cli.flag.admin"))
+	f.StringVar(&c.where.tokenFile, "token-file", c.env("HOLDFAST_TOKEN_FILE"), c.t("cli.flag.token-file"))
+	f.BoolP("help", "h", false, c.t("cli.flag.help"))
+
+	root.AddCommand(
+		c.statusCommand(), c.modeCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(),
+		c.versionCommand(), c.exitHelp(),
+	)
+	return root
+}
+
+func (c *cli) defaultPerson() string {
+	for _, name := range []string{"HOLDFAST_PERSON", "USER", "LOGNAME"} {
+		if v := c.env(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// command makes a command whose texts stand in the catalogue under cli.ID.
+func (c *cli) command(use, id string, args cobra.PositionalArgs, do func(*cobra.Command, []string) error) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Args: args, RunE: do,
+		Short:   c.t("cli." + id + ".short"),
+		Long:    c.t("cli." + id + ".long"),
+		Example: indent(c.t("cli." + id + ".example")),
+		// Not part of the grammar of any shell: prints [flags] in each usage line.
+		DisableFlagsInUseLine: true,
+	}
+	if do == nil { // a group: an unknown word under it is a mistake, not an argument
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return invalid("cli.invalid.command", "name", args[0], "parent", cmd.CommandPath())
+			}
+			return cmd.Help()
+		}
+		cmd.Args = cobra.ArbitraryArgs
+	}
+	return cmd
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  ")
+}
+
+// exactly refuses any other number of arguments.
+func exactly(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return invalid("cli.invalid.args", "usage", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+func atMost(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > n {
+			return invalid("cli.invalid.args", "usage", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// logger logs as text to a terminal and as JSON to anything else.
+func (c *cli) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.logLevel)); err != nil {
+		return nil, invalid("cli.invalid.log-level", "value", c.logLevel)
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if terminal(c.err) {
+		return slog.New(slog.NewTextHandler(c.err, o)), nil
+	}
+	return slog.New(slog.NewJSONHandler(c.err, o)), nil
+}
+
+func terminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

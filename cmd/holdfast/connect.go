@@ -1,0 +1,60 @@
+package main
+
+import (
+	"path/filepath"
+
+	"holdfast/internal/api"
+	"holdfast/internal/continuity"
+)
+
+// where says which relay is meant, as far as flags and environment tell.
+type where struct{ dir, config, admin, tokenFile string }
+
+// configFile is the configuration that is meant: --config, or relay.yaml in
+// --dir, or in the current folder.
+func (w where) configFile() string {
+	if w.config != "" {
+		return w.config
+	}
+	return filepath.Join(w.folder(), "relay.yaml")
+}
+
+func (w where) folder() string {
+	if w.dir != "" {
+		return w.dir
+	}
+	return "."
+}
+
+// client finds the relay's admin API. A running relay leaves its address in
+// its data folder, beside the token, so that this works whatever the
+// configuration file has become meanwhile.
+func (c *cli) client() (*api.Client, error) {
+	w := c.where
+	data := w.dataFolder()
+	address, tokenFile := w.admin, w.tokenFile
+	if address == "" {
+		at, err := api.ReadEndpoint(data)
+		if err != nil {
+			return nil, err
+		}
+		address = at.Address
+		if tokenFile == "" {
+			tokenFile = at.TokenFile
+		}
+	}
+	if tokenFile == "" {
+		tokenFile = filepath.Join(data, "admin.token")
+	}
+	token, err := api.ReadToken(tokenFile)
+	if err != nil {
+		return nil, continuity.E(continuity.CodeForbidden, err)
+	}
+	return api.NewClient(address, token, c.person, c.lang), nil
+}
+
+// dataFolder is the relay's data folder as the configuration names it, or the
+// usual one where the configuration can't be read.
+func (w where) dataFolder() string {
+	return filepath.Join(filepath.Dir(w.configFile()), "data")
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/api"
+)
+
+func (c *cli) drainCommand() *cobra.Command {
+	cmd := c.command("drain ROUTE [--on|--trial|--off|--auto]", "drain", exactly(1), nil)
+	f := cmd.Flags()
+	settings := map[string]*bool{}
+	for _, name := range []string{"on", "trial", "off", "auto"} {
+		settings[name] = f.Bool(name, false, c.t("cli.flag.drain-"+name))
+	}
+	cmd.MarkFlagsMutuallyExclusive("on", "trial", "off", "auto")
+	var (
+		why   = f.String("why", "", c.t("cli.flag.why"))
+		hold  = f.Duration("for", 0, c.t("cli.flag.for"))
+		force = f.Bool("force", false, c.t("cli.flag.force"))
+		watch = f.Bool("watch", false, c.t("cli.flag.watch"))
+	)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		client, err := c.client()
+		if err != nil {
+			return err
+		}
+		for name, given := range settings {
+			if !*given {
+				continue
+			}
+			if err := c.needWhy(*why); err != nil {
+				return err
+			}
+			req := api.SwitchRequest{Route: args[0], Replay: name, For: hold.Seconds(), Force: *force, Person: c.person, Why: *why}
+			if _, err := client.Switch(cmd.Context(), req); err != nil {
+				return err
+			}
+		}
+		return c.watchDrain(cmd, client, args[0], *watch)
+	}
+	return cmd
+}
+
+// watchDrain prints how the drain goes, once or each second until nothing is
+// pending: over itself on a terminal, line by line elsewhere.
+func (c *cli) watchDrain(cmd *cobra.Command, client *api.Client, route string, watch bool) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var first int64
+	for {
+		routes, err := client.Drain(cmd.Context(), route)
+		if err != nil {
+			return err
+		}
+		r, err := find(routes, route)
+		if err != nil {
+			return err
+		}
+		first = max(first, r.Counters.Pending)
+		over := watch && terminal(c.out) && !c.json
+		if over {
+			fmt.Fprint(c.out, "\r\033[K")
+		}
+		if err := c.show(r, func() { fmt.Fprint(c.out, c.drainLine(r, first)) }); err != nil {
+			return err
+		}
+		done := !watch || r.Counters.Pending == 0
+		if !c.json && (!over || done) {
+			fmt.Fprintln(c.out)
+		}
+		if done {
+			if r.Drain.ExpireFirst {
+				c.warn("api.warning.expire-first", "route", r.ID)
+			}
+			return nil
+		}
+		select {
+		case <-cmd.Context().Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *cli) drainLine(r api.Route, first int64) string {
+	if !terminal(c.out) {
+		return strings.Join([]string{r.ID, string(r.Mode), r.Replay, fmt.Sprint(r.Counters.Pending),
+			fmt.Sprintf("%.1f", r.Drain.Rate), fmt.Sprintf("%.1f", r.Drain.Live), c.ends(r), r.Drain.Paused}, "\t")
+	}
+	const width = 20
+	filled := width
+	if first > 0 {
+		filled = int(width * (first - r.Counters.Pending) / first)
+	}
+	bar := strings.Repeat("█", filled) + strings.Repeat("░", width-filled)
+	line := c.t("cli.drain.line", "route", r.ID, "mode", c.mode(r.Mode), "replay", r.Replay, "bar", bar, "pending", c.number(r.Counters.Pending),
+		"rate", fmt.Sprintf("%.0f", r.Drain.Rate), "live", fmt.Sprintf("%.0f", r.Drain.Live), "ends", c.ends(r))
+	if r.Drain.Paused != "" {
+		line += "  " + c.t("cli.drain.paused", "why", c.reason(r.Drain.Paused))
+	}
+	return line
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// localise gives cobra's own words in the person's language.
+func (c *cli) localise(root *cobra.Command) {
+	label := func(id string) string { return c.t("cli.label." + id) }
+	root.SetUsageTemplate(label("usage") + `
+  {{.UseLine}}{{if .HasAvailableSubCommands}} ` + label("command") + `{{end}}{{if .HasExample}}
+
+` + label("examples") + `
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+` + label("commands") + `{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+` + label("flags") + `
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+` + label("global-flags") + `
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+`)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return invalid("cli.invalid.flag", "cause", err.Error(), "usage", cmd.CommandPath()+" --help")
+	})
+	root.SetHelpCommand(&cobra.Command{
+		Use: "help", Short: c.t("cli.help.short"), DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, _, err := cmd.Root().Find(args)
+			if err != nil || target == nil {
+				return invalid("cli.invalid.command", "name", strings.Join(args, " "), "parent", cmd.Root().Name())
+			}
+			target.InitDefaultHelpFlag()
+			return target.Help()
+		},
+	})
+}
+
+// exitHelp shows the table of exit statuses: `holdfast help exit`.
+func (c *cli) exitHelp() *cobra.Command {
+	cmd := c.command("exit", "exit", nil, nil)
+	cmd.Hidden = true
+	cmd.SetHelpFunc(func(*cobra.Command, []string) {
+		fmt.Fprintln(c.out, c.t("cli.exit.long"))
+		meanings := map[int][]string{}
+		for code, status := range exitStatuses {
+			meanings[status] = append(meanings[status], string(code))
+		}
+		t := table{head: []string{c.t("cli.head.status"), c.t("cli.head.codes")}, right: []int{0}}
+		t.add("0", c.t("cli.exit.ok"))
+		for _, status := range slices.Sorted(maps.Keys(meanings)) {
+			slices.Sort(meanings[status])
+			t.add(fmt.Sprint(status), strings.Join(meanings[status], ", "))
+		}
+		t.add(fmt.Sprint(exitFindings), c.t("cli.exit.findings"))
+		c.table(t)
+	})
+	return cmd
+}

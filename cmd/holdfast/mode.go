@@ -1,0 +1,72 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/api"
+)
+
+func (c *cli) modeCommand() *cobra.Command {
+	var (
+		why   string
+		hold  time.Duration
+		force bool
+		owner string
+	)
+	cmd := c.command("mode ROUTE [hold|pass|auto]", "mode", nil, nil)
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 && len(args) != 2 {
+			return invalid("cli.invalid.args", "usage", cmd.UseLine())
+		}
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		client, err := c.client()
+		if err != nil {
+			return err
+		}
+		if len(args) == 2 {
+			req := api.SwitchRequest{Route: args[0], Intake: args[1], For: hold.Seconds(), Force: force, Owner: owner, Person: c.person, Why: why}
+			if err := c.needWhy(why); err != nil {
+				return err
+			}
+			if _, err := client.Switch(cmd.Context(), req); err != nil {
+				return err
+			}
+		}
+		status, err := client.Status(cmd.Context())
+		if err != nil {
+			return err
+		}
+		r, err := find(status.Routes, args[0])
+		if err != nil {
+			return err
+		}
+		if len(args) == 2 && args[1] != "auto" && r.Intake != args[1] {
+			c.warn("cli.mode.overruled", "wanted", args[1], "intake", r.Intake)
+		}
+		return c.show(r, func() {
+			c.say("cli.mode.now", "route", r.ID, "mode", c.mode(r.Mode), "intake", r.Intake, "replay", r.Replay)
+			c.switchTable(r.Switches)
+		})
+	}
+	f := cmd.Flags()
+	f.StringVar(&why, "why", "", c.t("cli.flag.why"))
+	f.DurationVar(&hold, "for", 0, c.t("cli.flag.for"))
+	f.BoolVar(&force, "force", false, c.t("cli.flag.force"))
+	f.StringVar(&owner, "owner", "", c.t("cli.flag.owner"))
+	return cmd
+}
+
+// needWhy asks for what the relay would ask for, before anything is sent.
+func (c *cli) needWhy(why string) error {
+	if c.person == "" {
+		return invalid("cli.invalid.person")
+	}
+	if why == "" {
+		return invalid("cli.invalid.why")
+	}
+	return nil
+}

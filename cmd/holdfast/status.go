@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/api"
+	"holdfast/internal/continuity"
+)
+
+func (c *cli) statusCommand() *cobra.Command {
+	return c.command("status", "status", atMost(1), func(cmd *cobra.Command, args []string) error {
+		client, err := c.client()
+		if err != nil {
+			return err
+		}
+		status, err := client.Status(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if len(args) == 1 {
+			return c.routeStatus(status, args[0])
+		}
+		return c.show(status, func() { c.showStatus(status) })
+	})
+}
+
+func (c *cli) showStatus(s api.Status) {
+	if terminal(c.out) {
+		c.say("cli.status.head", "version", s.Version, "state", s.State, "uptime", span(s.Uptime), "pid", s.PID,
+			"listen", strings.Join(s.Listen, " "))
+	}
+	for _, w := range s.Warnings {
+		pairs := make([]any, 0, 2*len(w.Args))
+		for name, value := range w.Args {
+			pairs = append(pairs, name, value)
+		}
+		c.warn("api.warning."+w.ID, pairs...)
+	}
+	t := table{head: c.heads("route", "mode", "pending", "oldest", "in-doubt", "parked", "dead", "refused", "delivered", "health", "upstream", "ends"),
+		right: []int{2, 3, 4, 5, 6, 7, 8, 11}}
+	for _, r := range s.Routes {
+		n := r.Counters
+		t.add(r.ID, c.mode(r.Mode), c.number(n.Pending), c.oldest(n), c.number(n.InDoubt), c.number(n.Parked), c.number(n.Dead),
+			c.number(n.Refused), c.number(n.DeliveredAtOnce+n.DeliveredAfterDoubt), r.Health, r.Upstream, c.ends(r))
+	}
+	c.table(t)
+}
+
+func (c *cli) heads(ids ...string) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = c.t("cli.head." + id)
+	}
+	return out
+}
+
+// mode names a mode for people; pipes get the stable name.
+func (c *cli) mode(m continuity.Mode) string {
+	if terminal(c.out) {
+		return c.t("cli.mode." + string(m))
+	}
+	return string(m)
+}
+
+func (c *cli) oldest(n api.Counters) string {
+	if n.Pending == 0 {
+		return "-"
+	}
+	return c.span(n.Oldest)
+}
+
+// ends is when a drain is expected to be over.
+func (c *cli) ends(r api.Route) string {
+	switch {
+	case r.Counters.Pending == 0:
+		return "-"
+	case !r.Drain.Forecast:
+		return "?"
+	default:
+		return c.span(r.Drain.Ends)
+	}
+}
+
+func find(routes []api.Route, id string) (api.Route, error) {
+	for _, r := range routes {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return api.Route{}, invalid("api.invalid.route", "name", id)
+}
+
+// routeStatus shows one route with its ledger, its settings and its drain.
+func (c *cli) routeStatus(s api.Status, id string) error {
+	r, err := find(s.Routes, id)
+	if err != nil {
+		return err
+	}
+	return c.show(r, func() {
+		n := r.Counters
+		line := func(id, value string) { fmt.Fprintf(c.out, "%s\t%s\n", c.t("cli.head."+id), clean(value)) }
+		if terminal(c.out) {
+			t := table{head: []string{c.t("cli.head.route"), r.ID}}
+			line = func(id, value string) { t.add(c.t("cli.head."+id), value) }
+			defer func() { c.table(t); c.switchTable(r.Switches) }()
+		} else {
+			line("route", r.ID)
+			defer func() { c.switchTable(r.Switches) }()
+		}
+		line("mode", c.mode(r.Mode))
+		line("hold", r.Hold)
+		line("upstream", r.Upstream)
+		line("health", r.Health)
+		line("accepted", c.number(n.Accepted))
+		line("delivered", c.number(n.DeliveredAtOnce+n.DeliveredAfterDoubt))
+		line("after-doubt", c.number(n.DeliveredAfterDoubt))
+		line("refused", c.number(n.Refused))
+		line("dead", c.number(n.Dead))
+		line("discarded", c.number(n.Discarded))
+		line("pending", c.number(n.Pending))
+		line("queued", c.number(n.Queued))
+		line("attempting", c.number(n.Attempting))
+		line("in-doubt", c.number(n.InDoubt))
+		line("parked", c.number(n.Parked))
+		line("pending-bytes", c.bytes(n.PendingBytes))
+		line("oldest", c.oldest(n))
+		line("balanced", fmt.Sprint(n.Balanced))
+		line("rate", fmt.Sprintf("%.1f", r.Drain.Rate))
+		line("capacity", fmt.Sprintf("%.1f", r.Drain.Capacity))
+		line("ends", c.ends(r))
+		if r.Drain.Paused != "" {
+			line("paused", r.Drain.Paused)
+		}
+	})
+}
+
+func (c *cli) switchTable(switches []api.Switch) {
+	if len(switches) == 0 {
+		return
+	}
+	t := table{head: c.heads("route", "owner", "intake", "replay", "force", "until", "why")}
+	for _, s := range switches {
+		force := ""
+		if s.Force {
+			force = c.t("cli.word.forced")
+		}
+		t.add(s.Route, s.Owner, s.Intake, s.Replay, force, clock(s.Until), s.Reason)
+	}
+	c.table(t)
+}
