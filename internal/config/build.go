@@ -1,0 +1,128 @@
+package config
+
+import (
+	"net/http"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// build turns a checked document into a configuration.
+func build(doc *document, dir string) *Relay {
+	data := resolve(dir, doc.Data.V)
+	relay := &Relay{
+		Listen:        doc.Listen.V,
+		AdminListen:   doc.Admin.Listen.V,
+		TokenFile:     filepath.Join(data, "admin.token"),
+		DataDir:       data,
+		JournalDir:    filepath.Join(data, "journal"),
+		MasterKeyFile: filepath.Join(data, "master.key"),
+		ViewFile:      filepath.Join(data, "view.db"),
+		SegmentBytes:  doc.Journal.Segment.V,
+		Limits: continuity.Limits{
+			Count: doc.Limits.Count.V, Bytes: doc.Journal.Size.V, LiveBytes: doc.Limits.Live.V,
+		},
+	}
+	if doc.Admin.Token.File.set {
+		relay.TokenFile = resolve(dir, doc.Admin.Token.File.V)
+	}
+	for i := range doc.Routes {
+		relay.Routes = append(relay.Routes, buildRoute(&doc.Routes[i]))
+	}
+	return relay
+}
+
+func buildRoute(r *routeBlock) continuity.Route {
+	out := continuity.Route{
+		ID: r.ID.V,
+		Match: continuity.Match{
+			Hosts: r.Match.Host.values(), Paths: r.Match.Path.values(), Methods: r.Match.Methods.values(),
+		},
+		Upstream: r.Upstream.V,
+		Key:      r.Key.V,
+		Identity: continuity.Identity{
+			By: idempotents[r.Idempotency.By.V], Remembers: r.Idempotency.Remembers.V,
+			SavesErrors: r.Idempotency.SavesErrors.V, Decides: r.Idempotency.Decides.V,
+			Fields: r.Idempotency.Fields.values(),
+		},
+		Caller: r.Caller.V,
+		Hold: continuity.Hold{
+			Methods: r.holdMethods(), ItemBytes: r.Hold.Item.V,
+			Count: r.Hold.Count.V, Bytes: r.Hold.Bytes.V, Age: r.Hold.Age.V,
+		},
+		Verdicts: continuity.Verdicts{
+			Delivered: r.Outcome.Delivered.values(), Retry: r.Outcome.Retry.values(),
+			Refused: r.Outcome.Refused.values(), Clean: r.Outcome.Clean.values(), Lost: r.Outcome.Lost.values(),
+		},
+		Capacity: r.Capacity.V,
+		Ramp: continuity.Ramp{
+			Start: r.Ramp.Start.V, Window: r.Ramp.Window.V,
+			Aggression: r.Ramp.Aggression.V, InFlight: int(r.Ramp.InFlight.V),
+		},
+		Timeouts: continuity.Timeouts{
+			Connect: r.Timeouts.Connect.V, Attempt: r.Timeouts.Attempt.V, Idle: r.Timeouts.Idle.V,
+		},
+		Settle:       r.settle(),
+		Detect:       continuity.Detect{Losses: int(r.Detect.Losses.V), Within: r.Detect.Within.V},
+		Poison:       continuity.Poison{Attempts: int(r.Poison.Attempts.V), Dead: r.Poison.Then.V == "dead"},
+		KeepResponse: r.Receipt.Response.V,
+	}
+	if r.Hold.State.V == "on" {
+		out.Hold.State = continuity.HoldOn
+	}
+	for i := range r.Hold.Except {
+		e := &r.Hold.Except[i]
+		out.Hold.Except = append(out.Hold.Except, continuity.Except{Pointer: e.Pointer.V, In: e.In.values()})
+	}
+	if r.Answer.set {
+		out.Answer = &continuity.Answer{
+			Status: int(r.Answer.Status.V), Header: r.Answer.Headers.items,
+			ContentType: r.Answer.Type.V, Body: r.Answer.Body.V, Wait: r.Answer.Wait.V,
+		}
+	}
+	if r.Detect.Check.set {
+		c := &r.Detect.Check
+		out.Detect.Path, out.Detect.Every = c.Path.V, c.Every.V
+		out.Detect.Down, out.Detect.Up = int(c.Down.V), int(c.Up.V)
+	}
+	if r.Reconcile.set {
+		out.Reconcile = &continuity.Reconcile{
+			Driver: r.Reconcile.Driver.V, Query: r.Reconcile.Query.V,
+			Methods: r.Reconcile.Methods.values(), Amount: r.Reconcile.Amount.V,
+		}
+	}
+	return out
+}
+
+var idempotents = map[string]continuity.Idempotent{
+	"": continuity.IdempotentNone, "none": continuity.IdempotentNone,
+	"key": continuity.IdempotentKey, "natural": continuity.IdempotentNatural,
+}
+
+// safe reports whether a method asks for nothing to be done; such requests are
+// never held.
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// holdMethods are those stated, or else the route's methods that do something.
+func (r *routeBlock) holdMethods() []string {
+	if r.Hold.Methods.set {
+		return r.Hold.Methods.values()
+	}
+	candidates := methods
+	if r.Match.Methods.set {
+		candidates = r.Match.Methods.values()
+	}
+	return slices.DeleteFunc(slices.Clone(candidates), safe)
+}
+
+// settle is as stated, or else the route's longest time-out.
+func (r *routeBlock) settle() time.Duration {
+	if r.Settle.set {
+		return r.Settle.V
+	}
+	return max(r.Timeouts.Connect.V, r.Timeouts.Attempt.V)
+}

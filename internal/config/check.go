@@ -1,0 +1,301 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"holdfast/internal/continuity"
+)
+
+// check reports what the fields say together. A field that could not be read
+// is the zero value here, and has been reported already.
+func check(f *findings, doc *document) {
+	checkAddresses(f, doc)
+	if doc.Journal.Segment.V > 0 && doc.Journal.Size.V > 0 && doc.Journal.Size.V < 4*doc.Journal.Segment.V {
+		f.error(fallback(doc.Journal.Size.at, doc.Journal.Segment.at), "config.journal-small",
+			"size", doc.Journal.Size.text, "segment", doc.Journal.Segment.text)
+	}
+	ids := map[string]int{}
+	for i := range doc.Routes {
+		r := &doc.Routes[i]
+		if line, twice := ids[r.ID.V]; twice && r.ID.V != "" {
+			f.error(r.ID.at, "config.route-twice", "id", r.ID.V, "line", line)
+		} else {
+			ids[r.ID.V] = r.ID.at.line
+		}
+		checkRoute(f, doc, r)
+		checkShadow(f, doc.Routes[:i], r)
+	}
+}
+
+func checkAddresses(f *findings, doc *document) {
+	listen, admin := doc.Listen.V, doc.Admin.Listen.V
+	if admin != "" && !loopback(admin) {
+		f.error(doc.Admin.Listen.at, "config.admin-open", "value", admin)
+	}
+	if same(listen, admin) {
+		f.error(fallback(doc.Admin.Listen.at, doc.Listen.at), "config.same-address", "value", listen)
+	}
+	for i := range doc.Routes {
+		r := &doc.Routes[i]
+		host := strings.TrimPrefix(r.Upstream.V, "http://")
+		if same(listen, host) {
+			f.error(r.Upstream.at, "config.upstream-self", "value", host, "field", "listen")
+		} else if same(admin, host) {
+			f.error(r.Upstream.at, "config.upstream-self", "value", host, "field", "admin.listen")
+		}
+	}
+}
+
+// loopback reports whether an address can be reached from this machine only.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// same reports whether two addresses would meet on one port. Port 0 asks for
+// any free one and meets nothing.
+func same(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB || portA == "0" {
+		return false
+	}
+	every := func(host string) bool {
+		ip, err := netip.ParseAddr(host)
+		return host == "" || err == nil && ip.IsUnspecified()
+	}
+	return strings.EqualFold(hostA, hostB) || loopback(a) && loopback(b) ||
+		every(hostA) && (every(hostB) || loopback(b)) || every(hostB) && loopback(a)
+}
+
+func checkRoute(f *findings, doc *document, r *routeBlock) {
+	checkHold(f, r)
+	checkIdentity(f, r)
+	checkLimits(f, doc, r)
+	checkOutcome(f, r)
+	checkReconcile(f, r)
+	if settle := r.settle(); r.Settle.set && settle > 0 && settle < r.Timeouts.Attempt.V {
+		f.error(r.Settle.at, "config.settle-short", "settle", r.Settle.text, "attempt", r.Timeouts.Attempt.text)
+	}
+}
+
+// checkHold holds a route that keeps requests to all that it must declare.
+func checkHold(f *findings, r *routeBlock) {
+	for _, m := range r.Hold.Methods.items {
+		switch {
+		case safe(m.V):
+			f.error(m.at, "config.hold-safe", "method", m.V)
+		case r.Match.Methods.set && !slices.Contains(r.Match.Methods.values(), m.V):
+			f.error(m.at, "config.hold-unmatched", "method", m.V, "methods", r.Match.Methods.values())
+		}
+	}
+	if r.Hold.State.V != "on" {
+		return
+	}
+	at := r.Hold.State.at
+	for _, need := range []struct {
+		name, example string
+		set           bool
+	}{
+		{"key", "key: json:/order_no", r.Key.set},
+		{"idempotency", "idempotency: {by: key, remembers: 72h}", r.Idempotency.set},
+		{"caller", "caller: public", r.Caller.set},
+		{"answer", "answer: {status: 202}", r.Answer.set},
+	} {
+		if !need.set {
+			f.error(at, "config.hold-needs."+need.name, "id", r.ID.V, "example", need.example)
+		}
+	}
+	if len(r.holdMethods()) == 0 && !r.Hold.Methods.set {
+		f.error(at, "config.hold-nothing", "id", r.ID.V)
+	}
+	if r.Idempotency.By.V == "none" && !r.Idempotency.Decides.set {
+		f.error(r.Idempotency.By.at, "config.doubt-undecided")
+	}
+	if r.Idempotency.By.V == "key" && r.Idempotency.Remembers.V > 0 && r.Idempotency.Remembers.V < r.Hold.Age.V {
+		f.warning(r.Idempotency.Remembers.at, "config.remembers-short",
+			"remembers", r.Idempotency.Remembers.text, "age", r.Hold.Age.text)
+	}
+	bodiless := func(m string) bool { return m == "DELETE" || safe(m) }
+	held := r.holdMethods()
+	if r.Key.V.Source == continuity.SourceJSON && len(held) > 0 && !slices.ContainsFunc(held, func(m string) bool { return !bodiless(m) }) {
+		f.warning(r.Key.at, "config.key-bodiless", "methods", held)
+	}
+}
+
+func checkIdentity(f *findings, r *routeBlock) {
+	id := &r.Idempotency
+	switch id.By.V {
+	case "key":
+		if !id.Remembers.set {
+			f.error(id.By.at, "config.remembers-missing")
+		}
+	case "natural", "none":
+		if id.Remembers.set {
+			f.warning(id.Remembers.at, "config.no-effect", "field", "idempotency.remembers", "by", id.By.V)
+		}
+		if id.SavesErrors.set {
+			f.warning(id.SavesErrors.at, "config.no-effect", "field", "idempotency.saves_errors", "by", id.By.V)
+		}
+	}
+	if id.Decides.set && id.By.V != "none" && id.By.V != "" {
+		f.warning(id.Decides.at, "config.no-effect", "field", "idempotency.decides", "by", id.By.V)
+	}
+}
+
+func checkLimits(f *findings, doc *document, r *routeBlock) {
+	h := &r.Hold
+	if h.Count.V > doc.Limits.Count.V && doc.Limits.Count.V > 0 && (h.Count.set || doc.Limits.Count.set) {
+		f.warning(fallback(h.Count.at, doc.Limits.Count.at), "config.above",
+			"field", "hold.count", "value", h.Count.text, "limit", "limits.count", "most", doc.Limits.Count.text)
+	}
+	if h.Bytes.V > doc.Journal.Size.V && doc.Journal.Size.V > 0 && (h.Bytes.set || doc.Journal.Size.set) {
+		f.warning(fallback(h.Bytes.at, doc.Journal.Size.at), "config.above",
+			"field", "hold.bytes", "value", h.Bytes.text, "limit", "journal.size", "most", doc.Journal.Size.text)
+	}
+	for _, most := range []struct {
+		limit, text string
+		bytes       int64
+		at          place
+	}{
+		{"hold.bytes", h.Bytes.text, h.Bytes.V, h.Bytes.at},
+		{"limits.live", doc.Limits.Live.text, doc.Limits.Live.V, doc.Limits.Live.at},
+		{"journal.segment", doc.Journal.Segment.text, doc.Journal.Segment.V, doc.Journal.Segment.at},
+	} {
+		if h.Item.V > most.bytes && most.bytes > 0 {
+			f.error(fallback(h.Item.at, most.at), "config.item-above",
+				"value", h.Item.text, "limit", most.limit, "most", most.text)
+			return
+		}
+	}
+}
+
+// checkOutcome reports a status that two lists claim.
+func checkOutcome(f *findings, r *routeBlock) {
+	type claim struct {
+		name string
+		continuity.StatusRange
+	}
+	var claims []claim
+	for _, l := range []struct {
+		name string
+		list *list[continuity.StatusRange]
+	}{
+		{"delivered", &r.Outcome.Delivered}, {"retry", &r.Outcome.Retry}, {"refused", &r.Outcome.Refused},
+		{"clean", &r.Outcome.Clean}, {"lost", &r.Outcome.Lost},
+	} {
+		for _, item := range l.list.items {
+			for _, c := range claims {
+				if c.name != l.name && item.V.Low <= c.High && c.Low <= item.V.High {
+					f.error(item.at, "config.outcome-twice", "value", item.text,
+						"field", "outcome."+l.name, "other", "outcome."+c.name)
+					break
+				}
+			}
+		}
+		for _, item := range l.list.items {
+			claims = append(claims, claim{l.name, item.V})
+		}
+	}
+}
+
+func checkReconcile(f *findings, r *routeBlock) {
+	rec := &r.Reconcile
+	if !rec.set {
+		return
+	}
+	if rec.DSN.set {
+		given := 0
+		for _, set := range []bool{rec.DSN.File.set, rec.DSN.Env.set, rec.DSN.Value.set} {
+			if set {
+				given++
+			}
+		}
+		if given != 1 && !f.reportedOn(rec.DSN.at.line) {
+			f.error(rec.DSN.at, "config.dsn-form", "field", "reconcile.dsn")
+		}
+		if rec.DSN.Value.set && hasPassword(rec.DSN.Value.V) {
+			f.error(rec.DSN.Value.at, "config.secret", "field", "reconcile.dsn.value")
+		}
+	}
+	if r.Key.V.Source == continuity.SourceNone {
+		f.error(rec.at, "config.reconcile-keyless")
+	}
+	for _, m := range rec.Methods.items {
+		if m.at.line > 0 && !slices.Contains(r.holdMethods(), m.V) {
+			f.error(m.at, "config.reconcile-method", "method", m.V, "methods", r.holdMethods())
+		}
+	}
+}
+
+// reportedOn reports whether a line has an error already, of which another
+// would only be the echo.
+func (f *findings) reportedOn(line int) bool {
+	return slices.ContainsFunc(f.problems, func(p Problem) bool { return p.Line == line && p.Severity == Error })
+}
+
+// checkShadow reports a route that gets no request because earlier ones take
+// them all. The first route that matches wins.
+func checkShadow(f *findings, earlier []routeBlock, r *routeBlock) {
+	if r.Match.bad() {
+		return
+	}
+	orAny := func(values []string) []string {
+		if len(values) == 0 {
+			return []string{""}
+		}
+		return values
+	}
+	first := ""
+	for _, host := range orAny(r.Match.Host.values()) {
+		for _, path := range orAny(r.Match.Path.values()) {
+			for _, method := range orAny(r.Match.Methods.values()) {
+				taker := slices.IndexFunc(earlier, func(e routeBlock) bool { return takes(&e, host, path, method) })
+				if taker < 0 {
+					return
+				}
+				if first == "" {
+					first = earlier[taker].ID.V
+				}
+			}
+		}
+	}
+	f.error(fallback(r.Match.at, r.ID.at, r.at), "config.shadowed", "id", r.ID.V, "other", first)
+}
+
+// bad reports whether a part could not be read, so that nothing can be said of
+// what the route matches.
+func (m *matchBlock) bad() bool { return m.Host.bad || m.Path.bad || m.Methods.bad }
+
+// takes reports whether a route matches every request with this host, path
+// pattern and method; empty stands for any.
+func takes(r *routeBlock, host, path, method string) bool {
+	if r.Match.bad() {
+		return false
+	}
+	covers := func(values []string, value string) bool {
+		return len(values) == 0 || value != "" && slices.Contains(values, value)
+	}
+	if !covers(r.Match.Host.values(), host) || !covers(r.Match.Methods.values(), method) {
+		return false
+	}
+	paths := r.Match.Path.values()
+	return len(paths) == 0 || path != "" && slices.ContainsFunc(paths, func(p string) bool { return pathCovers(p, path) })
+}
+
+// pathCovers reports whether every path that inner matches is matched by outer.
+func pathCovers(outer, inner string) bool {
+	prefix, below := strings.CutSuffix(outer, "/**")
+	if !below {
+		return outer == inner
+	}
+	base := strings.TrimSuffix(inner, "/**")
+	return base == prefix || strings.HasPrefix(base, prefix+"/")
+}

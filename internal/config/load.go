@@ -1,0 +1,98 @@
+package config
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"holdfast/internal/continuity"
+)
+
+// Relay is a complete, valid configuration with every default filled in and
+// every path absolute.
+type Relay struct {
+	File        string // the file it was read from
+	Listen      string
+	AdminListen string
+	TokenFile   string // the admin token; may not exist yet
+
+	DataDir       string
+	JournalDir    string
+	MasterKeyFile string
+	ViewFile      string
+	SegmentBytes  int64 // of one journal segment
+
+	Limits continuity.Limits
+	Routes []continuity.Route
+}
+
+// Load reads the file and what it refers to. It returns a complete
+// configuration, with the warnings about it, or no configuration, with all
+// problems and an error of CodeConfig; any other error is one of reading.
+func Load(path string) (*Relay, []Problem, error) {
+	src, err := read(path)
+	if err != nil {
+		return nil, nil, continuity.E(continuity.CodeConfig, err, "detail", err.Error())
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, nil, continuity.E(continuity.CodeConfig, err, "detail", err.Error())
+	}
+	f := &findings{file: path}
+	doc, lines := examine(f, src)
+	var relay *Relay
+	if doc != nil {
+		relay = build(doc, dir)
+		relay.File = path
+		secrets(f, doc, dir, relay)
+	}
+	problems := f.settle(lines)
+	if doc == nil || f.failed() {
+		return nil, problems, continuity.E(continuity.CodeConfig, errInvalid)
+	}
+	return relay, problems, nil
+}
+
+var errInvalid = errors.New("config: the file has errors")
+
+// read reads a little more than is allowed, so that a huge file is refused
+// without being read whole.
+func read(path string) ([]byte, error) {
+	file, err := os.Open(path) // #nosec G304 -- the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, maxSize+1))
+}
+
+// Check reports every problem of a file's text. It looks at nothing but src:
+// secret files and variables are checked by Load.
+func Check(path string, src []byte) []Problem {
+	f := &findings{file: path}
+	_, lines := examine(f, src)
+	return f.settle(lines)
+}
+
+// examine takes a text through all steps that need nothing else. doc is nil
+// where there is nothing to build on.
+func examine(f *findings, src []byte) (doc *document, lines []string) {
+	lines, ok := readSource(f, src)
+	if !ok {
+		return nil, lines
+	}
+	mended, moved := scan(f, lines)
+	for _, p := range f.problems {
+		if p.ID == "config.tab" { // what a tab was meant to be can't be known
+			return nil, lines
+		}
+	}
+	root, ok := parse(f, mended, moved)
+	if !ok {
+		return nil, lines
+	}
+	doc = decode(f, root)
+	check(f, doc)
+	return doc, lines
+}

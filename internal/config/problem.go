@@ -1,0 +1,224 @@
+package config
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
+
+	"holdfast/internal/catalogue"
+)
+
+// Severity says whether a problem keeps the configuration out of use.
+type Severity string
+
+// The severities.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Problem is one mistake, or one thing to think about, at one place of the
+// file. Its texts stand in the catalogue under its ID.
+type Problem struct {
+	File     string         `json:"file"`
+	Line     int            `json:"line"`   // from 1
+	Column   int            `json:"column"` // from 1, in characters
+	Length   int            `json:"length"` // in characters, all on Line
+	Severity Severity       `json:"severity"`
+	ID       string         `json:"id"`
+	Args     catalogue.Args `json:"args,omitempty"`
+}
+
+// Text says where the problem is and what is wrong.
+func (p Problem) Text(lang catalogue.Lang) string {
+	text := fmt.Sprintf("%s:%d:%d: ", p.File, p.Line, p.Column)
+	if p.Severity == Warning {
+		text += catalogue.Text(lang, "config.label.warning", nil)
+	}
+	return text + p.what(lang)
+}
+
+func (p Problem) what(lang catalogue.Lang) string {
+	return catalogue.Text(lang, p.ID, listed(lang, p.Args))
+}
+
+// Hint says what would be right.
+func (p Problem) Hint(lang catalogue.Lang) string {
+	return catalogue.Text(lang, p.ID+".hint", listed(lang, p.Args))
+}
+
+// listed joins the lists among the arguments as the language does.
+func listed(lang catalogue.Lang, args catalogue.Args) catalogue.Args {
+	out := make(catalogue.Args, len(args))
+	for name, arg := range args {
+		if words, ok := arg.([]string); ok {
+			arg = strings.Join(words, map[catalogue.Lang]string{catalogue.En: ", ", catalogue.Zh: "、"}[lang])
+		}
+		out[name] = arg
+	}
+	return out
+}
+
+// Failed reports whether any of the problems is an error.
+func Failed(problems []Problem) bool {
+	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == Error })
+}
+
+// Render writes the problems as a compiler does: place, what is wrong, the line
+// of the source, and under it what would be right. src may be nil.
+func Render(w io.Writer, lang catalogue.Lang, src []byte, problems []Problem) error {
+	lines := splitLines(src)
+	for _, p := range problems {
+		text := p.Text(lang) + "\n"
+		if p.Line >= 1 && p.Line <= len(lines) {
+			text += excerpt(lines[p.Line-1], p, secretsOn(p.Line, problems), p.Hint(lang))
+		} else {
+			text += "      " + p.Hint(lang) + "\n"
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteJSON writes the problems as a JSON array, with their texts in lang.
+func WriteJSON(w io.Writer, lang catalogue.Lang, problems []Problem) error {
+	type told struct {
+		Problem
+		Text string `json:"text"`
+		Hint string `json:"hint"`
+	}
+	out := make([]told, 0, len(problems))
+	for _, p := range problems {
+		out = append(out, told{p, p.what(lang), p.Hint(lang)})
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(out)
+}
+
+// excerptWidth is how many characters of a long line are shown.
+const excerptWidth = 100
+
+// excerpt shows a line with the problem marked and the hint beside the mark.
+func excerpt(line string, p Problem, secrets []place, hint string) string {
+	runes := []rune(mask(line, secrets))
+	from := min(p.Column-1, len(runes))
+	to := min(from+max(p.Length, 1), max(len(runes), from+1))
+	head, tail := "", ""
+	if cut := max(0, from-excerptWidth/2); cut > 0 {
+		runes, from, to, head = runes[cut:], from-cut, to-cut, "…"
+	}
+	if len(runes) > excerptWidth {
+		runes, to, tail = runes[:excerptWidth], min(to, excerptWidth), "…"
+	}
+	shown := make([]rune, 0, len(runes))
+	for _, r := range runes {
+		if r < ' ' || r == 0x7f || invisible(r) {
+			r = ' ' // a tab or control character would move the mark away from its place
+		}
+		shown = append(shown, r)
+	}
+	width := func(from, to int) int {
+		n := 0
+		for i := from; i < to; i++ {
+			if i >= len(shown) {
+				n++
+				continue
+			}
+			n += max(screen.RuneWidth(shown[i]), 1)
+		}
+		return n
+	}
+	pad := strings.Repeat(" ", width(0, from)+len([]rune(head)))
+	marks := strings.Repeat("^", max(width(from, to), 1))
+	return fmt.Sprintf("%5d | %s\n      | %s\n", p.Line, head+string(shown)+tail, pad+marks+" "+hint)
+}
+
+// screen measures characters as a terminal without East Asian settings does.
+var screen = &runewidth.Condition{}
+
+// secretsOn lists the places on a line that hold a secret in plain text.
+func secretsOn(line int, problems []Problem) []place {
+	var places []place
+	for _, p := range problems {
+		if p.Line == line && (p.ID == "config.secret" || p.ID == "config.secret-token") {
+			places = append(places, place{p.Line, p.Column, p.Length})
+		}
+	}
+	return places
+}
+
+var passwords = regexp.MustCompile(`(?i)(://[^:/?#\s]*:)[^@\s]+@|((?:password|passwd|pwd|secret|token)["']?\s*[=:]\s*)[^\s{},&]+`)
+
+// mask hides what looks like a secret, character for character, so that an
+// excerpt can go into a log or a ticket.
+func mask(line string, secrets []place) string {
+	runes := []rune(line)
+	for _, s := range secrets {
+		for i := max(s.column-1, 0); i < min(s.column-1+s.length, len(runes)); i++ {
+			runes[i] = '*'
+		}
+	}
+	return passwords.ReplaceAllStringFunc(string(runes), func(found string) string {
+		parts := passwords.FindStringSubmatch(found)
+		keep, end := parts[1]+parts[2], ""
+		if parts[1] != "" {
+			end = "@"
+		}
+		hidden := utf8.RuneCountInString(found) - utf8.RuneCountInString(keep) - len(end)
+		return keep + strings.Repeat("*", hidden) + end
+	})
+}
+
+// findings collects problems on the way through a file.
+type findings struct {
+	file     string
+	problems []Problem
+}
+
+func (f *findings) add(severity Severity, at place, id string, pairs ...any) {
+	var args catalogue.Args
+	if len(pairs) > 0 {
+		args = make(catalogue.Args, len(pairs)/2)
+		for i := 0; i+1 < len(pairs); i += 2 {
+			args[pairs[i].(string)] = pairs[i+1]
+		}
+	}
+	f.problems = append(f.problems, Problem{
+		File: f.file, Line: at.line, Column: at.column, Length: at.length,
+		Severity: severity, ID: id, Args: args,
+	})
+}
+
+func (f *findings) error(at place, id string, pairs ...any)   { f.add(Error, at, id, pairs...) }
+func (f *findings) warning(at place, id string, pairs ...any) { f.add(Warning, at, id, pairs...) }
+
+func (f *findings) failed() bool { return Failed(f.problems) }
+
+// settle puts the problems in the order of the file and inside its lines.
+func (f *findings) settle(lines []string) []Problem {
+	for i := range f.problems {
+		p := &f.problems[i]
+		p.Line = min(max(p.Line, 1), max(len(lines), 1))
+		width := 0
+		if len(lines) > 0 {
+			width = utf8.RuneCountInString(lines[p.Line-1])
+		}
+		p.Column = min(max(p.Column, 1), width+1)
+		p.Length = min(max(p.Length, 1), max(width+1-p.Column, 1))
+	}
+	slices.SortStableFunc(f.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return f.problems
+}

@@ -1,0 +1,184 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+)
+
+// scanner walks the lines before YAML does, finds tabs and full-width
+// punctuation where structure is meant, and mends them, so that one foreign
+// colon does not hide the mistakes after it. Inside quotes, comments and block
+// texts everything is left as it is.
+type scanner struct {
+	*findings
+	line   int // number of the line
+	quote  rune
+	mended bool // the open quote was a full-width one
+	depth  int  // open flow brackets
+	block  int  // indentation that a block text must exceed; -1 outside
+	shifts shifts
+
+	// Of the present line:
+	in, out []rune
+	leading bool // nothing but indentation and dashes so far
+	start   bool // a value or a key may begin here
+	key     int  // where the present key began, -1 after its colon
+	indent  int
+}
+
+// shifts holds, for each mended line, the columns at which a space was put in.
+type shifts map[int][]int
+
+// back turns a place of the mended text into one of the file.
+func (s shifts) back(at place) place {
+	column := at.column
+	for _, put := range s[at.line] {
+		if at.column > put {
+			column--
+		}
+	}
+	at.column = column
+	return at
+}
+
+// scan returns the mended lines.
+func scan(f *findings, lines []string) ([]string, shifts) {
+	s := &scanner{findings: f, block: -1, shifts: shifts{}}
+	mended := make([]string, len(lines))
+	for i, line := range lines {
+		s.line = i + 1
+		mended[i] = s.mend(line)
+	}
+	return mended, s.shifts
+}
+
+// blockText matches the end of a line after which a block text begins.
+var blockText = regexp.MustCompile(`(^|[:\-]\s+)[|>][+\-0-9]*\s*(#.*)?$`)
+
+// name matches what can only be meant as a field's name.
+var name = regexp.MustCompile(`^[ \x{3000}]*["']?[A-Za-z_][A-Za-z0-9_-]*["']?[ \x{3000}]*$`)
+
+func (s *scanner) mend(line string) string {
+	if s.block >= 0 {
+		if text := strings.TrimLeft(line, " "); text == "" || len(line)-len(text) > s.block {
+			return line
+		}
+		s.block = -1
+	}
+	s.in, s.out = []rune(line), make([]rune, 0, len(line)+1)
+	s.leading, s.start, s.key, s.indent = s.quote == 0, true, 0, 0
+	for i := 0; i < len(s.in); i++ {
+		switch {
+		case s.quote != 0:
+			i += s.quoted(i)
+		case s.in[i] == '#' && (i == 0 || s.blank(i-1)):
+			s.out = append(s.out, s.in[i:]...)
+			i = len(s.in)
+		default:
+			s.step(i)
+		}
+	}
+	mended := string(s.out)
+	if s.quote == 0 && s.depth == 0 && blockText.MatchString(mended) {
+		s.block = s.indent
+	}
+	return mended
+}
+
+// quoted copies one character inside quotes, or two that belong together, and
+// returns how many more than one it took.
+func (s *scanner) quoted(i int) int {
+	r := s.in[i]
+	next := i+1 < len(s.in)
+	if s.quote == '"' && r == '\\' && next || s.quote == '\'' && r == '\'' && next && s.in[i+1] == '\'' {
+		s.out = append(s.out, r, s.in[i+1])
+		return 1
+	}
+	if a, _ := plain(r); r == s.quote || s.mended && a == s.quote {
+		r, s.quote, s.start = s.quote, 0, false
+	}
+	s.out = append(s.out, r)
+	return 0
+}
+
+// step takes one character outside quotes and comments.
+func (s *scanner) step(i int) {
+	r := s.in[i]
+	if a, ok := plain(r); ok && s.structural(i, a) {
+		reportWide(s.findings, place{s.line, i + 1, 1}, r, a)
+		r = a
+		s.mended = a == '"' || a == '\''
+	} else {
+		s.mended = false
+	}
+	if r == '\t' {
+		s.error(place{s.line, i + 1, 1}, "config.tab")
+		r = ' '
+	}
+	s.out = append(s.out, r)
+	last := i+1 == len(s.in)
+	switch {
+	case r == ' ':
+		if s.leading {
+			s.indent++
+		}
+		return
+	case (r == '"' || r == '\'') && s.start:
+		s.quote = r
+	case (r == '{' || r == '[') && (s.start || s.depth > 0):
+		s.depth++
+		s.leading, s.start, s.key = false, true, i+1
+		return
+	case (r == '}' || r == ']') && s.depth > 0:
+		s.depth--
+	case r == ',' && s.depth > 0:
+		s.start, s.key = true, i+1
+		return
+	case r == ':' && (last || s.blank(i+1) || s.in[i] != ':'):
+		if !last && !s.blank(i+1) {
+			s.out = append(s.out, ' ') // YAML wants a space after the colon
+			s.shifts[s.line] = append(s.shifts[s.line], len(s.out))
+		}
+		s.leading, s.start, s.key = false, true, -1
+		return
+	case r == '-' && s.leading && (last || s.blank(i+1)):
+		s.indent++
+		s.key = i + 1
+		return
+	}
+	s.leading, s.start = false, false
+}
+
+// blank reports whether the character at i is a space of any kind.
+func (s *scanner) blank(i int) bool {
+	a, _ := plain(s.in[i])
+	return a == ' ' || a == '\t'
+}
+
+// structural reports whether the full-width character at i stands where YAML
+// reads structure, so that it can't be part of a text.
+func (s *scanner) structural(i int, meant rune) bool {
+	switch meant {
+	case ' ':
+		if s.leading || s.start {
+			return true
+		}
+		rest := strings.TrimLeft(string(s.in[i:]), " \u3000\u00a0")
+		return rest == "" || rest[0] == '#'
+	case ':':
+		return s.key >= 0 && s.key <= i && name.MatchString(string(s.in[s.key:i]))
+	case ',':
+		return s.depth > 0
+	case '[', '{':
+		return s.start
+	case ']', '}':
+		return s.depth > 0
+	case '"', '\'':
+		return s.start
+	case '#':
+		return i == 0 || s.blank(i-1)
+	case '-':
+		return s.leading && i+1 < len(s.in) && s.blank(i+1)
+	}
+	return false
+}

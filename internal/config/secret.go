@@ -1,0 +1,127 @@
+package config
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// secretScalar reports a secret written where a reference to one belongs.
+func (d *decoder) secretScalar(path string, n *node) bool {
+	switch path {
+	case "admin.token":
+		d.error(n.at, "config.secret-token", "field", path)
+	case "reconcile.dsn":
+		if hasPassword(n.text) {
+			d.error(n.at, "config.secret", "field", path)
+		} else {
+			d.error(n.at, "config.dsn-form", "field", path)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+var passwordPair = regexp.MustCompile(`(?i)(^|[\s?&;])(password|passwd|pwd|sslpassword)\s*=`)
+
+// hasPassword reports whether a data source name carries a password.
+func hasPassword(dsn string) bool {
+	if passwordPair.MatchString(dsn) {
+		return true
+	}
+	if u, err := url.Parse(dsn); err == nil {
+		_, has := u.User.Password()
+		return has
+	}
+	return strings.Contains(dsn, "://") && strings.Contains(dsn, "@") // unreadable: rather safe
+}
+
+// secretFile reports what keeps a file of secrets from being used. absent says
+// that it may be made later.
+func secretFile(f *findings, at place, field, path string, absent bool) bool {
+	info, err := os.Stat(path)
+	switch {
+	case os.IsNotExist(err):
+		if !absent {
+			f.error(at, "config.file-missing", "field", field, "path", path)
+		}
+		return false
+	case err != nil:
+		f.error(at, "config.file-unreadable", "field", field, "path", path)
+		return false
+	case info.IsDir():
+		f.error(at, "config.file-folder", "field", field, "path", path)
+		return false
+	case info.Mode().Perm()&0o077 != 0:
+		f.error(at, "config.file-open", "field", field, "path", path)
+		return false
+	}
+	return true
+}
+
+// secrets checks the files and variables that the document refers to, and
+// resolves the data source names. It is the only step that looks outside the
+// configuration file.
+func secrets(f *findings, doc *document, dir string, relay *Relay) {
+	token := doc.Admin.Token.File
+	secretFile(f, fallback(token.at, doc.at), "admin.token.file", relay.TokenFile, true)
+	for i := range doc.Routes {
+		r := &doc.Routes[i]
+		if !r.Reconcile.set {
+			continue
+		}
+		dsn := &r.Reconcile.DSN
+		text := dsn.Value.V
+		switch {
+		case dsn.File.set:
+			path := resolve(dir, dsn.File.V)
+			if !secretFile(f, dsn.File.at, "reconcile.dsn.file", path, false) {
+				continue
+			}
+			content, err := os.ReadFile(path) // #nosec G304 -- the operator names the file
+			if err != nil {
+				f.error(dsn.File.at, "config.file-unreadable", "field", "reconcile.dsn.file", "path", path)
+				continue
+			}
+			if text = strings.TrimSpace(string(content)); text == "" {
+				f.error(dsn.File.at, "config.file-empty", "field", "reconcile.dsn.file", "path", path)
+			}
+		case dsn.Env.set:
+			if text = strings.TrimSpace(os.Getenv(dsn.Env.V)); text == "" {
+				f.error(dsn.Env.at, "config.env-missing", "field", "reconcile.dsn.env", "name", dsn.Env.V)
+			}
+		}
+		if i < len(relay.Routes) && relay.Routes[i].Reconcile != nil {
+			relay.Routes[i].Reconcile.DSN = resolveDSN(dir, r.Reconcile.Driver.V, text)
+		}
+	}
+}
+
+// resolveDSN takes a bare SQLite file name from the configuration's folder.
+func resolveDSN(dir, driver, dsn string) string {
+	if driver != "sqlite" || dsn == "" || strings.HasPrefix(dsn, "file:") || strings.HasPrefix(dsn, ":memory:") {
+		return dsn
+	}
+	return resolve(dir, dsn)
+}
+
+// resolve takes a relative path from the configuration's folder.
+func resolve(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}
+
+// fallback is the first place that is one.
+func fallback(places ...place) place {
+	for _, p := range places {
+		if p.line > 0 {
+			return p
+		}
+	}
+	return place{1, 1, 1}
+}

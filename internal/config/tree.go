@@ -1,0 +1,233 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+type nodeKind uint8
+
+const (
+	emptyNode nodeKind = iota
+	scalarNode
+	mappingNode
+	sequenceNode
+)
+
+// node is a part of the file. Scalars stay the text that they were: what a
+// value is decides the field that it stands in, never its looks.
+type node struct {
+	kind   nodeKind
+	at     place
+	text   string
+	quoted bool
+	pairs  []pair
+	items  []*node
+}
+
+// pair is one field of a mapping.
+type pair struct{ key, value *node }
+
+const (
+	maxDepth = 16   // the deepest field stands at 6
+	maxKeys  = 1024 // in one mapping; guards a parser whose time grows with their square
+)
+
+// parse turns the mended lines into a tree, or reports why it can't.
+func parse(f *findings, lines []string, moved shifts) (root *node, ok bool) {
+	defer func() {
+		if recover() != nil { // the parser's own mistake; the file is odd all the same
+			f.error(place{1, 1, 1}, "config.syntax")
+			root, ok = nil, false
+		}
+	}()
+	tokens := lexer.Tokenize(strings.Join(lines, "\n"))
+	t := &tree{findings: f, moved: moved}
+	if !t.guard(tokens) {
+		return nil, false
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		t.syntax(err, lines)
+		return nil, false
+	}
+	var body ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			body = doc.Body
+			break
+		}
+	}
+	if body == nil {
+		f.error(place{1, 1, 1}, "config.empty")
+		return nil, false
+	}
+	root = t.node(body)
+	return root, !f.failed() || root.kind == mappingNode
+}
+
+// tree builds nodes of the parser's syntax tree.
+type tree struct {
+	*findings
+	moved shifts
+}
+
+func (t *tree) place(tk *token.Token, length int) place {
+	if tk == nil || tk.Position == nil {
+		return place{1, 1, 1}
+	}
+	return t.moved.back(place{tk.Position.Line, tk.Position.Column, length})
+}
+
+// guard refuses, before anything is parsed or expanded, what a configuration
+// has no use for.
+func (t *tree) guard(tokens token.Tokens) bool {
+	type level struct {
+		column int // of a block; 0: a flow
+		keys   int
+	}
+	var open []level
+	begin := len(t.problems)
+	documents, content := 0, false
+	for i, tk := range tokens {
+		column := tk.Position.Column
+		switch tk.Type {
+		case token.AnchorType, token.AliasType, token.MergeKeyType:
+			t.error(t.place(tk, 1), "config.anchor")
+		case token.MappingKeyType:
+			t.error(t.place(tk, 1), "config.question")
+		case token.TagType:
+			t.error(t.place(tk, utf8.RuneCountInString(tk.Value)), "config.tag")
+		case token.DirectiveType:
+			t.error(t.place(tk, 1), "config.directive")
+		case token.DocumentHeaderType:
+			documents++
+			if content || documents > 1 {
+				t.error(t.place(tk, 3), "config.documents")
+				return false
+			}
+		case token.CommentType, token.DocumentEndType:
+			continue
+		case token.MappingStartType, token.SequenceStartType:
+			open = append(open, level{})
+		case token.MappingEndType, token.SequenceEndType:
+			for n := len(open); n > 0; n = len(open) {
+				flow := open[n-1].column == 0
+				open = open[:n-1]
+				if flow {
+					break
+				}
+			}
+		case token.SequenceEntryType, token.MappingValueType:
+			if tk.Type == token.MappingValueType && i > 0 {
+				column = tokens[i-1].Position.Column
+			}
+			if n := len(open); n == 0 || open[n-1].column != 0 {
+				for n > 0 && open[n-1].column > column {
+					n--
+				}
+				open = open[:n]
+				if n == 0 || open[n-1].column < column {
+					open = append(open, level{column: column})
+				}
+			}
+			top := &open[len(open)-1]
+			if tk.Type == token.MappingValueType {
+				top.keys++
+			}
+			if top.keys > maxKeys {
+				t.error(t.place(tk, 1), "config.too-many", "max", maxKeys)
+				return false
+			}
+		}
+		content = content || tk.Type != token.DocumentHeaderType
+		if len(open) > maxDepth {
+			t.error(t.place(tk, 1), "config.too-deep", "max", maxDepth)
+			return false
+		}
+	}
+	return len(t.problems) == begin
+}
+
+// syntax reports where YAML itself went wrong. Of the parser's messages the
+// common ones have words of their own.
+func (t *tree) syntax(err error, lines []string) {
+	var syntax yaml.Error
+	if !errors.As(err, &syntax) {
+		t.error(place{1, 1, 1}, "config.syntax")
+		return
+	}
+	at := t.place(syntax.GetToken(), 1)
+	if at.line <= len(lines) {
+		runes := []rune(lines[at.line-1])
+		at.length = max(len([]rune(strings.TrimRight(string(runes[min(at.column-1, len(runes)):]), " "))), 1)
+	}
+	message := syntax.GetMessage()
+	for _, known := range []struct{ part, id string }{
+		{"could not find end character", "config.unclosed-quote"},
+		{"end token", "config.unclosed-bracket"},
+		{"must be specified", "config.unclosed-bracket"},
+		{"could not find flow map", "config.unclosed-bracket"},
+		{"mapping value is not allowed", "config.second-colon"},
+		{"unexpected key name", "config.no-colon"},
+		{"is not allowed in this context", "config.indentation"},
+	} {
+		if strings.Contains(message, known.part) {
+			t.error(at, known.id)
+			return
+		}
+	}
+	t.error(at, "config.syntax")
+}
+
+func (t *tree) node(n ast.Node) *node {
+	switch n := n.(type) {
+	case nil:
+		return &node{kind: emptyNode, at: place{1, 1, 1}}
+	case *ast.NullNode: // absent, or written as null or ~
+		return &node{kind: emptyNode, at: t.place(n.GetToken(), 1)}
+	case *ast.MappingNode:
+		out := &node{kind: mappingNode, at: t.place(n.GetToken(), 1)}
+		for _, v := range n.Values {
+			out.pairs = append(out.pairs, pair{t.node(v.Key), t.node(v.Value)})
+		}
+		if len(out.pairs) > 0 {
+			out.at = out.pairs[0].key.at
+		}
+		return out
+	case *ast.MappingValueNode:
+		out := &node{kind: mappingNode, pairs: []pair{{t.node(n.Key), t.node(n.Value)}}}
+		out.at = out.pairs[0].key.at
+		return out
+	case *ast.SequenceNode:
+		out := &node{kind: sequenceNode, at: t.place(n.GetToken(), 1)}
+		for _, v := range n.Values {
+			out.items = append(out.items, t.node(v))
+		}
+		return out
+	case *ast.LiteralNode:
+		out := &node{kind: scalarNode, quoted: true, at: t.place(n.GetToken(), 1)}
+		if n.Value != nil {
+			out.text = n.Value.Value
+		}
+		return out
+	}
+	return t.scalar(n.GetToken())
+}
+
+// scalar keeps the text as it stands in the file, but for quotes and escapes.
+func (t *tree) scalar(tk *token.Token) *node {
+	if tk == nil {
+		return &node{kind: emptyNode, at: place{1, 1, 1}}
+	}
+	quoted := tk.Type == token.SingleQuoteType || tk.Type == token.DoubleQuoteType
+	length := utf8.RuneCountInString(strings.SplitN(strings.TrimSpace(tk.Origin), "\n", 2)[0])
+	return &node{kind: scalarNode, at: t.place(tk, max(length, 1)), text: tk.Value, quoted: quoted}
+}
