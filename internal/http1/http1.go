@@ -1,6 +1,3 @@
-// Package http1 speaks HTTP/1.1 to clients and upstreams: one goroutine a
-// connection, one write a message, and an exact account of whether a byte of a
-// request or of a response has left. Policy lives elsewhere.
 package http1
 
 import (
@@ -16,7 +13,7 @@ type Request struct {
 	Method string
 	Target string // origin form: path and query as on the wire
 	Host   string
-	Header []continuity.Field // in wire order; hop-by-hop fields and Host removed
+	Header []continuity.Field // in wire order; hop-by-hop fields, Host, Content-Length and Expect removed
 	Length int64              // -1: chunked
 	Body   io.Reader          // never nil; reads decoded bytes, io.EOF at the end
 	Remote string             // client address, host:port
@@ -39,12 +36,16 @@ func (r *Request) Get(name string) string { return Get(r.Header, name) }
 type Response struct {
 	Status int
 	Header []continuity.Field // hop-by-hop fields and Content-Length removed
-	Length int64              // -1: chunked or until close
-	Body   io.ReadCloser      // must be closed; reading to io.EOF returns the connection to the pool
+	// Length is -1 for chunked or until close. Of an answer to HEAD, and of a 304,
+	// it is what the head stated (-1: nothing); the body is empty.
+	Length int64
+	Body   io.ReadCloser // must be closed; reading to io.EOF returns the connection to the pool
 }
 
 // Exchange is one request and the way to answer it. Exactly one of Respond and
-// Stream may be called, once.
+// Stream may be called, once; only after an error with Started still false may
+// the handler answer in another way. A Stream whose head and body fit into one
+// write fails like that when the body ends early.
 type Exchange interface {
 	Context() context.Context // done when the client's connection is gone or the server stops hard
 	Request() *Request

@@ -1,5 +1,3 @@
-// Package upstream makes one attempt to deliver one request, and says exactly
-// how it ended: it never sends a request twice by itself.
 package upstream
 
 import (

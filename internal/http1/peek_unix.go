@@ -1,0 +1,61 @@
+//go:build unix
+
+package http1
+
+import (
+	"net"
+	"sync"
+	"syscall"
+)
+
+// peeker looks at a socket without blocking and without consuming anything. The
+// zero value looks at nothing.
+type peeker struct {
+	mu   sync.Mutex
+	raw  syscall.RawConn
+	look func(fd uintptr) // kept, so that a look does not allocate
+	byte [1]byte
+	n    int
+	err  error
+}
+
+// open must be called once, at the peeker's final address.
+func (p *peeker) open(nc net.Conn) {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return
+	}
+	p.raw = raw
+	p.look = func(fd uintptr) {
+		for {
+			p.n, _, p.err = syscall.Recvfrom(int(fd), p.byte[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			if p.err != syscall.EINTR {
+				return
+			}
+		}
+	}
+}
+
+// peek reports whether bytes wait to be read, and whether the peer has closed
+// or broken the connection. Of a connection that is no socket it knows neither.
+func (p *peeker) peek() (readable, gone bool) {
+	if p.raw == nil {
+		return false, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.raw.Control(p.look); err != nil {
+		return false, true
+	}
+	switch {
+	case p.err == syscall.EAGAIN || p.err == syscall.EWOULDBLOCK:
+		return false, false
+	case p.err != nil || p.n == 0:
+		return false, true
+	}
+	return true, false
+}

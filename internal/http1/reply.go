@@ -1,0 +1,145 @@
+package http1
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// reply is a response and, as its Body, what is still to come on its
+// connection. One is made for each response, so that a late Read or Close can
+// never touch another exchange.
+type reply struct {
+	Response
+	cc     *clientConn // nil when the body has ended
+	ctx    context.Context
+	stop   func() bool // ends the watch over ctx
+	fields fieldArray
+
+	reuse   bool
+	chunked bool
+	toClose bool
+	left    int64
+	chunks  chunks
+	err     error // what Read returns after the end
+}
+
+var errBodyClosed = errors.New("http1: read after close of a response body")
+
+// begin prepares the body after the head was read.
+func (re *reply) begin(method string, status int, whole bool) {
+	h := &re.cc.head
+	re.Status, re.Header, re.Body = status, h.fields, re
+	h.fields = nil // they belong to the response now
+	re.Length = h.length
+	re.reuse = whole && h.persistent()
+	re.cc.patience = keepAliveTime(h.keepAlive)
+	switch {
+	case bodyless(method, status):
+		if status == 204 {
+			re.Length = 0
+			re.reuse = re.reuse && !h.chunked && h.length <= 0
+		}
+		re.finish(io.EOF)
+	case h.chunked:
+		re.chunked = true
+	case h.length > 0:
+		re.left = h.length
+	case h.length == 0:
+		re.finish(io.EOF)
+	default:
+		re.toClose, re.reuse = true, false
+	}
+}
+
+// Read implements io.Reader. After its first error the connection is no longer
+// in use.
+func (re *reply) Read(p []byte) (n int, err error) {
+	if re.cc == nil {
+		return 0, re.err
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	switch {
+	case re.chunked:
+		n, err = re.chunks.read(&re.cc.wire, re, p)
+	case re.toClose:
+		n, err = re.readToClose(p)
+	default:
+		n, err = readSome(&re.cc.wire, re, p[:min(int64(len(p)), re.left)])
+		if re.left -= int64(n); re.left == 0 && err == nil {
+			err = io.EOF
+		}
+	}
+	if err != nil {
+		re.finish(err)
+	}
+	return n, err
+}
+
+func (re *reply) readToClose(p []byte) (int, error) {
+	cc := re.cc
+	if cc.r == cc.w {
+		if err := re.fill(); err != nil {
+			return 0, err // io.EOF is the end here
+		}
+	}
+	n := copy(p, cc.buffered())
+	cc.r += n
+	return n, nil
+}
+
+// Buffered returns how many bytes of the body can be read without waiting.
+func (re *reply) Buffered() int {
+	if re.cc == nil {
+		return 0
+	}
+	return re.cc.w - re.cc.r
+}
+
+// Close implements io.Closer. A body that was not read to its end costs the
+// connection, unless the rest is here already.
+func (re *reply) Close() error {
+	if re.cc == nil {
+		return nil
+	}
+	if !re.chunked && !re.toClose && re.left <= int64(re.Buffered()) {
+		re.cc.r += int(re.left)
+	} else {
+		re.reuse = false
+	}
+	re.finish(errBodyClosed)
+	return nil
+}
+
+// finish ends the body with what Read will return from now on, and gives the
+// connection back if that is possible.
+func (re *reply) finish(err error) {
+	cc := re.cc
+	re.cc, re.err = nil, err
+	if re.stop != nil && !re.stop() {
+		re.reuse = false // the context ended, and its deadline may still come
+	}
+	// Bytes behind the response are an answer that nobody asked for.
+	if re.reuse && (err == io.EOF || err == errBodyClosed) && cc.r == cc.w {
+		cc.rest()
+		cc.pool.put(cc)
+		return
+	}
+	cc.pool.discard(cc)
+}
+
+func (re *reply) fill() error {
+	if err := re.allow(re.cc.pool.o.Body); err != nil {
+		return err
+	}
+	return re.cc.wire.fill()
+}
+
+func (re *reply) direct(p []byte) (int, error) {
+	if err := re.allow(re.cc.pool.o.Body); err != nil {
+		return 0, err
+	}
+	return re.cc.nc.Read(p)
+}

@@ -1,0 +1,109 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
+)
+
+// Options describe an upstream. Zero fields but URL take defaults.
+type Options struct {
+	URL      string // http://host[:port], no path
+	Timeouts continuity.Timeouts
+	MaxConns int
+	// Host is sent instead of the client's Host; empty: the client's goes through.
+	Host string
+	// Queue is how long an attempt waits for one of MaxConns; default as
+	// Timeouts.Connect.
+	Queue time.Duration
+	// Body is how long a response body may stand still; default a minute.
+	Body time.Duration
+	// Dial connects in place of TCP; for tests.
+	Dial func(ctx context.Context) (net.Conn, error)
+}
+
+// HTTP is a Sender over HTTP/1.1.
+type HTTP struct {
+	pool *http1.Pool
+	host string
+}
+
+// New makes a Sender; it does not connect yet. An unusable URL is an error with
+// continuity.CodeConfig.
+func New(o Options) (*HTTP, error) {
+	address, err := address(o.URL)
+	if err != nil {
+		return nil, continuity.E(continuity.CodeConfig, err)
+	}
+	return &HTTP{host: o.Host, pool: http1.NewPool(http1.PoolOptions{
+		Address: address,
+		Conns:   o.MaxConns,
+		Connect: o.Timeouts.Connect,
+		Queue:   o.Queue,
+		Attempt: o.Timeouts.Attempt,
+		Retire:  o.Timeouts.Idle,
+		Body:    o.Body,
+		Dial:    o.Dial,
+	})}, nil
+}
+
+func address(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", fmt.Errorf("upstream: %w", err)
+	}
+	if u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("upstream: want http://host:port, not %q", u.Redacted())
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	return net.JoinHostPort(u.Hostname(), port), nil
+}
+
+// Close closes idle connections; attempts under way end by themselves.
+func (h *HTTP) Close() { h.pool.Close() }
+
+// Send implements Sender.
+func (h *HTTP) Send(ctx context.Context, a Attempt) Result {
+	began := time.Now()
+	host := a.Host
+	if h.host != "" {
+		host = h.host
+	}
+	response, err := h.pool.RoundTrip(ctx, &http1.Request{
+		Method: a.Method, Target: a.Target, Host: host, Header: a.Header, Length: a.Length, Body: a.Body,
+	})
+	took := time.Since(began)
+	if err == nil {
+		return Result{
+			Class: Answered, Status: response.Status, Header: response.Header,
+			Length: response.Length, Body: response.Body, Took: took,
+		}
+	}
+	result := Result{Class: Lost, Err: err, Took: took}
+	var sent *http1.SentError
+	if errors.As(err, &sent) {
+		result.Timeout = sent.Timeout()
+		if !sent.Sent {
+			result.Class = Clean
+		}
+	}
+	return result
+}
+
+// Blameless reports whether an attempt failed for a reason that says nothing
+// about the upstream: the caller's context ended, the request could not be read
+// to its end or cannot be sent at all, or all connections were busy.
+func Blameless(err error) bool {
+	var body *http1.BodyError
+	return errors.As(err, &body) || errors.Is(err, context.Canceled) || errors.Is(err, http1.ErrHeader) ||
+		errors.Is(err, http1.ErrBusy) || errors.Is(err, http1.ErrPoolClosed)
+}
