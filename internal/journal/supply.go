@@ -1,0 +1,375 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	fillChunk = 4 << 20
+	// spareFiles is how many free files beyond the reserve are kept for the
+	// next backlog before disk is given back.
+	spareFiles = 8
+	// retryFill is how long a disk that turned out full is left alone.
+	retryFill = time.Second
+)
+
+// supply makes segment files ahead of their use.
+type supply struct {
+	f    *Files
+	size int64 // of a segment
+	max  int64 // bytes of all files; 0: no bound
+
+	making sync.Mutex // held while files are made, prepared, or destroyed
+
+	mu       sync.Mutex // short
+	prepared *segment
+	free     []freeFile
+	ready    int    // prepared, free, and between the two
+	next     uint32 // may be prepared; 0: the one before has not been opened yet
+	reserve  int    // segments asked for
+	used     int64
+	counter  uint32 // last number given to a free file
+	full     time.Time
+
+	kick     chan struct{}
+	stopping atomic.Bool
+	done     chan struct{}
+}
+
+type freeFile struct {
+	name string
+	file File
+	size int64
+}
+
+func newSupply(f *Files, size, maxBytes int64) *supply {
+	s := &supply{f: f, size: size, max: maxBytes, kick: make(chan struct{}, 1), done: make(chan struct{})}
+	close(s.done) // until start
+	return s
+}
+
+// capacity is what a segment takes of entries.
+func (s *supply) capacity() int64 { return s.size - firstEntry - tailBytes }
+
+// sure is what a segment takes for certain, as the last entry that does not
+// fit leaves a rest: true for entries of up to a 32nd of a segment.
+func (s *supply) sure() int64 { return s.capacity() - s.capacity()/32 }
+
+func (s *supply) start() {
+	s.done = make(chan struct{})
+	go s.run()
+	s.wake()
+}
+
+func (s *supply) stop() {
+	s.mu.Lock()
+	if !s.stopping.Swap(true) {
+		close(s.kick)
+	}
+	s.mu.Unlock()
+	<-s.done
+}
+
+// wake has the background task look whether anything is to be made.
+func (s *supply) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping.Load() || s.satisfied() {
+		return
+	}
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+func (s *supply) satisfied() bool {
+	return (s.prepared != nil || s.next == 0) && s.ready >= s.target() && len(s.free) <= s.target()+spareFiles
+}
+
+func (s *supply) target() int { return s.reserve + 1 }
+
+func (s *supply) run() {
+	defer close(s.done)
+	for range s.kick {
+		if err := s.work(); err != nil && !errors.Is(err, ErrFull) && !s.stopping.Load() {
+			s.f.log.Warn("journal could not make the next segment ready", "error", err)
+		}
+	}
+}
+
+// work prepares the next segment first, then makes free files, or removes
+// what are too many.
+func (s *supply) work() error {
+	s.making.Lock()
+	defer s.making.Unlock()
+	if err := s.makeReady(1, false); err != nil {
+		return err
+	}
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	if err := s.trim(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	ready, target := s.ready, s.target()
+	s.mu.Unlock()
+	for n := ready + 1; n <= target; n++ { // one by one: some are better than none
+		if err := s.makeReady(n, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ensure makes n segments ready, or returns ErrFull. force lets it exceed the
+// bound, not the disk.
+func (s *supply) ensure(n int, force bool) error {
+	if s.has(n) {
+		return nil
+	}
+	s.making.Lock()
+	defer s.making.Unlock()
+	return s.makeReady(n, force)
+}
+
+func (s *supply) has(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ready >= n
+}
+
+// makeReady fills files until n are ready; making is held.
+func (s *supply) makeReady(n int, force bool) error {
+	for !s.has(n) {
+		if s.f.latch.Load() != nil {
+			return ErrLatched
+		}
+		if s.stopping.Load() {
+			return ErrClosed
+		}
+		if err := s.mayGrow(n, force); err != nil {
+			return err
+		}
+		file, err := s.fill()
+		if err != nil {
+			s.mu.Lock()
+			s.full = time.Now()
+			s.mu.Unlock()
+			return fmt.Errorf("%w: %w", ErrFull, err)
+		}
+		s.mu.Lock()
+		s.used += s.size
+		s.mu.Unlock()
+		s.give(file)
+	}
+	return nil
+}
+
+// mayGrow looks whether there is space for all that is missing, so that
+// nothing is made where not everything can be.
+func (s *supply) mayGrow(n int, force bool) error {
+	s.mu.Lock()
+	used, full, missing := s.used, s.full, int64(n-s.ready)
+	s.mu.Unlock()
+	if !force && s.max > 0 && missing > (s.max-used)/s.size {
+		return fmt.Errorf("%w: the bound is %d bytes", ErrFull, s.max)
+	}
+	if !full.IsZero() && time.Since(full) < retryFill {
+		return fmt.Errorf("%w: tried just now", ErrFull)
+	}
+	free, err := s.f.fs.Free()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	if missing > free/s.size {
+		return fmt.Errorf("%w: %d bytes are free", ErrFull, free)
+	}
+	return nil
+}
+
+// fill makes a file of zeros. Allocating would not do: a sync of bytes in
+// allocated but unwritten space has to write metadata too.
+func (s *supply) fill() (_ freeFile, err error) {
+	name := s.freeName()
+	tmp := name + tmpSuffix
+	file, err := s.f.fs.Create(tmp)
+	if err != nil {
+		return freeFile{}, err
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+			err = errors.Join(err, s.f.fs.Remove(tmp))
+		}
+	}()
+	zeros := make([]byte, min(fillChunk, s.size))
+	for off := int64(0); off < s.size; off += int64(len(zeros)) {
+		if s.stopping.Load() {
+			return freeFile{}, ErrClosed
+		}
+		if _, err = file.WriteAt(zeros[:min(int64(len(zeros)), s.size-off)], off); err != nil {
+			return freeFile{}, err
+		}
+		// Small steps, so that a batch's sync does not wait for all of it.
+		if err = file.Sync(); err != nil {
+			return freeFile{}, err
+		}
+	}
+	if err = file.SyncAll(); err != nil {
+		return freeFile{}, err
+	}
+	if err = s.f.fs.Rename(tmp, name); err != nil {
+		return freeFile{}, err
+	}
+	return freeFile{name: name, file: file, size: s.size}, nil
+}
+
+func (s *supply) freeName() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counter++
+	return freeName(s.counter)
+}
+
+// give adds a free file.
+func (s *supply) give(file freeFile) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, file)
+	s.ready++
+}
+
+// prepare gives the next segment its header and name; making is held. It does
+// nothing where that is done, or may not be done yet.
+func (s *supply) prepare() error {
+	s.mu.Lock()
+	seq := s.next
+	if seq == 0 || s.prepared != nil || len(s.free) == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	last := len(s.free) - 1
+	file := s.free[last]
+	s.free = s.free[:last]
+	s.mu.Unlock()
+
+	seg, err := s.name(file, seq)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.ready--
+		s.used -= file.size
+		return err
+	}
+	s.prepared = seg
+	return nil
+}
+
+// name turns a free file into the segment of a number. A file that can't be
+// written is removed.
+func (s *supply) name(file freeFile, seq uint32) (*segment, error) {
+	if s.f.latch.Load() != nil {
+		return nil, ErrLatched
+	}
+	h, key, err := newHeader(s.f.ring, s.f.id, seq, file.size)
+	if err == nil {
+		_, err = file.file.WriteAt(h.marshal(), 0)
+	}
+	if err == nil {
+		err = file.file.SyncAll()
+	}
+	name := segmentName(seq)
+	if err == nil {
+		err = s.f.fs.Rename(file.name, name)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("journal: prepare %s: %w", name, err), s.discard(file))
+	}
+	if err := s.f.syncDir(); err != nil {
+		return nil, errors.Join(err, file.file.Close())
+	}
+	return &segment{header: h, name: name, file: file.file, key: key}, nil
+}
+
+func (s *supply) discard(file freeFile) error {
+	return errors.Join(file.file.Close(), s.f.fs.Remove(file.name))
+}
+
+// take returns the segment of a number. No other is prepared until opened is
+// called for it.
+func (s *supply) take(seq uint32) (*segment, error) {
+	if seg := s.pick(seq); seg != nil {
+		return seg, nil
+	}
+	s.making.Lock() // waits for what is under way
+	defer s.making.Unlock()
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	if seg := s.pick(seq); seg != nil {
+		return seg, nil
+	}
+	return nil, fmt.Errorf("journal: segment %08x is not ready", seq)
+}
+
+func (s *supply) pick(seq uint32) *segment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seg := s.prepared
+	if seg == nil || seg.seq != seq {
+		return nil
+	}
+	s.prepared, s.next = nil, 0
+	s.ready--
+	return seg
+}
+
+// opened says that a segment's opened note is on stable storage: the next may
+// be prepared.
+func (s *supply) opened(seq uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = seq + 1
+}
+
+// trim gives disk back; making is held.
+func (s *supply) trim() error {
+	for {
+		s.mu.Lock()
+		if len(s.free) <= s.target()+spareFiles {
+			s.mu.Unlock()
+			return nil
+		}
+		last := len(s.free) - 1
+		file := s.free[last]
+		s.free = s.free[:last]
+		s.ready--
+		s.used -= file.size
+		s.mu.Unlock()
+		if err := s.discard(file); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *supply) release() error {
+	s.making.Lock()
+	defer s.making.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, file := range s.free {
+		errs = append(errs, file.file.Close())
+	}
+	if s.prepared != nil {
+		errs = append(errs, s.prepared.file.Close())
+	}
+	s.free, s.prepared, s.ready = nil, nil, 0
+	return errors.Join(errs...)
+}
