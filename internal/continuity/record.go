@@ -80,8 +80,9 @@ type Event struct {
 	Act      *Act
 	Switch   *Switch
 	Carried  *Carried
-	Horizon  *Horizon
+	Horizon  Position      // what ended below it is forgotten
 	Settle   time.Duration // restart: how long interrupted attempts stay in doubt
+	First    bool          // restart: the journal begins here
 }
 
 // Attempt is written and synced before the first byte of attempt Number.
@@ -123,26 +124,8 @@ type Act struct {
 	Replacement *Record
 }
 
-// Carried is a record that moved forward, with all that its state needs.
-type Carried struct {
-	Record       *Record
-	State        State
-	Reason       Reason
-	Attempts     int
-	Version      uint16
-	AcceptedAt   Clock
-	FirstAttempt Clock
-	LastAttempt  Clock
-}
-
-// Horizon forgets what ended below a position. It bears what the entries that
-// go away with it stood for, so that the rest of the journal alone restores the
-// state.
-type Horizon struct {
-	Below    Position
-	Totals   []Totals
-	Switches []Switch
-}
+// Carried is a record's request, copied forward; its state stays as it is.
+type Carried struct{ Record *Record }
 
 // Totals counts a route's records since the journal began.
 type Totals struct {
@@ -153,9 +136,4 @@ type Totals struct {
 	Refused             int64
 	Dead                int64
 	Discarded           int64
-}
-
-// Ended is how many of the accepted records have ended.
-func (t Totals) Ended() int64 {
-	return t.DeliveredAtOnce + t.DeliveredAfterDoubt + t.Refused + t.Dead + t.Discarded
 }

@@ -1,0 +1,265 @@
+package ledger
+
+import (
+	"errors"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// Claim hands out the next record of a route that may be sent: the first of its
+// key, queued or in doubt, whose time has come. It is the caller's until Finish
+// or Release. Its request is read here, once; Record then costs nothing.
+func (l *Ledger) Claim(route string) (Status, bool) {
+	l.mu.Lock()
+	ref := l.pick(route)
+	if ref == 0 {
+		l.mu.Unlock()
+		return Status{}, false
+	}
+	st := l.state.statusOf(ref)
+	l.mu.Unlock()
+	rec, err := l.Record(st.Position)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		// Its place in the order can't be given up, and nothing may overtake it.
+		if l.latched == nil {
+			l.latched = err
+			l.logger.Error("journal latched: a pending record cannot be read", "position", uint64(st.Position), "error", err)
+		}
+		return Status{}, false
+	}
+	l.claims[st.Position] = rec
+	st.Receipt = rec.Receipt
+	return st, true
+}
+
+// pick chooses and marks the next slot; l.mu is held.
+func (l *Ledger) pick(route string) uint32 {
+	n, ok := l.state.numbers[route]
+	if !ok || l.latched != nil {
+		return 0
+	}
+	r := l.schedule.route(n)
+	l.due(r)
+	for {
+		ref, ok := r.ready.pop()
+		if !ok {
+			return 0
+		}
+		t := l.state.slots.edit(ref)
+		t.flags &^= flagReady
+		switch {
+		case !claimable(t) || t.is(flagBusy) || t.route != n:
+			// Whatever changes it considers it again.
+		case t.notBefore > floorTick(l.now()):
+			l.consider(ref)
+		default:
+			t.flags |= flagClaimed
+			return ref
+		}
+	}
+}
+
+// Release gives a claimed record back unsent.
+func (l *Ledger) Release(r continuity.Receipt) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ref, err := l.state.find(r); err == nil {
+		t := l.state.slots.edit(ref)
+		t.flags &^= flagClaimed
+		delete(l.claims, t.position)
+		l.consider(ref)
+		l.idle.Broadcast()
+	}
+}
+
+// Ready is signalled when a Claim of the route may succeed.
+func (l *Ledger) Ready(route string) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, _ := l.state.route(route)
+	return l.schedule.route(n).signal
+}
+
+// NextDue tells how long until the next delayed record of a route may be sent.
+func (l *Ledger) NextDue(route string) (time.Duration, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, ok := l.state.numbers[route]
+	if !ok {
+		return 0, false
+	}
+	delayed := l.schedule.route(n).delayed
+	if len(delayed) == 0 {
+		return 0, false
+	}
+	until, now := delayed[0].until.clock(), l.now()
+	if until <= now {
+		return 0, true
+	}
+	return time.Duration(until-now) * time.Millisecond, true // #nosec G115 -- positive
+}
+
+// Attempt puts "attempt n started" on stable storage. Only then may the first
+// byte be sent.
+func (l *Ledger) Attempt(r continuity.Receipt) (Status, error) {
+	l.mu.Lock()
+	ref, err := l.hold(r, false)
+	if err != nil {
+		l.mu.Unlock()
+		return Status{}, err
+	}
+	t := l.state.slots.at(ref)
+	if !t.is(flagHead) || !t.is(flagClaimed) || t.state() != continuity.Queued && t.state() != continuity.InDoubt {
+		l.drop(ref)
+		l.mu.Unlock()
+		return Status{}, continuity.E(continuity.CodeState, errState, "state", t.state().String())
+	}
+	p := l.newProposal(continuity.Event{Kind: continuity.KindAttempt, Attempt: &continuity.Attempt{Receipt: r, Number: int(t.attempts) + 1}})
+	p.ref = ref
+	l.enqueue(p)
+	l.mu.Unlock()
+	return p.wait()
+}
+
+// Finish puts how an attempt, or the wait for one, ended on stable storage. The
+// record is no longer claimed then. Where room is short, the response is left
+// out and marked as cut.
+func (l *Ledger) Finish(o continuity.Outcome) (Status, error) {
+	st, err := l.finish(o)
+	if o.Response != nil && (len(o.Response.Body) > 0 || len(o.Response.Header) > 0) && continuity.CodeOf(err) == continuity.CodeDiskFull {
+		o.Response = &continuity.Response{Status: o.Response.Status, Cut: true}
+		return l.finish(o)
+	}
+	return st, err
+}
+
+func (l *Ledger) finish(o continuity.Outcome) (Status, error) {
+	l.mu.Lock()
+	ref, err := l.hold(o.Receipt, false)
+	if err != nil {
+		l.mu.Unlock()
+		return Status{}, err
+	}
+	t := l.state.slots.at(ref)
+	if !t.state().Pending() || o.To == continuity.Attempting || o.To == continuity.Discarded || o.To == 0 {
+		l.drop(ref)
+		l.mu.Unlock()
+		return Status{}, continuity.E(continuity.CodeState, errState, "state", t.state().String())
+	}
+	position := t.position
+	p := l.newProposal(continuity.Event{Kind: continuity.KindOutcome, Outcome: &o})
+	p.ref = ref
+	l.enqueue(p)
+	l.mu.Unlock()
+	st, err := p.wait()
+	if err == nil {
+		l.mu.Lock()
+		delete(l.claims, position)
+		l.mu.Unlock()
+	}
+	return st, err
+}
+
+// hold finds a record in memory and waits until no event about it is in
+// flight and, if asked, nobody has claimed it; it is busy then. l.mu is held.
+func (l *Ledger) hold(r continuity.Receipt, unclaimed bool) (uint32, error) {
+	for {
+		ref, err := l.state.find(r)
+		if errors.Is(err, errUnknown) {
+			return 0, continuity.E(continuity.CodeNotFound, err)
+		}
+		if err != nil {
+			st, _ := l.state.status(r)
+			return 0, continuity.E(continuity.CodeState, err, "state", st.State.String())
+		}
+		t := l.state.slots.edit(ref)
+		if !t.is(flagBusy) && !(unclaimed && t.is(flagClaimed)) {
+			t.flags |= flagBusy
+			return ref, nil
+		}
+		l.idle.Wait()
+	}
+}
+
+// drop undoes hold where nothing was proposed; l.mu is held.
+func (l *Ledger) drop(ref uint32) {
+	l.state.slots.edit(ref).flags &^= flagBusy
+	l.idle.Broadcast()
+	l.consider(ref)
+}
+
+// Act puts a person's decision about one version of a record on stable storage
+// and returns the status it leads to: of the replacement, for an edit.
+func (l *Ledger) Act(a continuity.Act) (Status, error) {
+	l.mu.Lock()
+	ref, err := l.hold(a.Receipt, false)
+	if err != nil {
+		l.mu.Unlock()
+		return Status{}, err
+	}
+	if err := l.actable(ref, &a); err != nil {
+		l.drop(ref)
+		l.mu.Unlock()
+		return Status{}, err
+	}
+	p := l.newProposal(continuity.Event{Kind: continuity.KindAct, Act: &a})
+	p.ref = ref
+	if a.Replacement != nil {
+		l.launch(a.Replacement, len(p.payload))
+	}
+	l.enqueue(p)
+	l.mu.Unlock()
+	return p.wait()
+}
+
+func (l *Ledger) actable(ref uint32, a *continuity.Act) error {
+	st := l.state.statusOf(ref)
+	switch {
+	case st.Version != a.Version:
+		return continuity.E(continuity.CodeVersion, nil, "version", st.Version, "given", a.Version)
+	case l.state.slots.at(ref).is(flagClaimed) || !permits(a.Verb, st):
+		return continuity.E(continuity.CodeState, errState, "state", st.State.String())
+	case (a.Verb == continuity.VerbEdit) != (a.Replacement != nil):
+		return continuity.E(continuity.CodeInvalid, errors.New("an edit, and nothing else, has a replacement"))
+	case a.Replacement != nil:
+		_, flying := l.flight.receipts[a.Replacement.Receipt]
+		if flying || l.state.repeats.find(a.Replacement.Receipt) != nil {
+			return continuity.E(continuity.CodeInvalid, errTaken)
+		}
+		a.Replacement.Replaces = a.Receipt
+		a.Replacement.Lost = false
+	}
+	return nil
+}
+
+// Switch puts or lifts a standing setting; it is durable when Switch returns.
+func (l *Ledger) Switch(s continuity.Switch) error {
+	l.mu.Lock()
+	p := l.propose(continuity.Event{Kind: continuity.KindSwitch, Switch: &s})
+	l.mu.Unlock()
+	_, err := p.wait()
+	return err
+}
+
+// Switches lists a route's standing settings, oldest first.
+func (l *Ledger) Switches(route string) []continuity.Switch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n, ok := l.state.numbers[route]; ok {
+		return append([]continuity.Switch(nil), l.state.routes[n].owners...)
+	}
+	return nil
+}
+
+// Effective is what a route's standing settings amount to.
+func (l *Ledger) Effective(route string) (continuity.Intake, continuity.Replay) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n, ok := l.state.numbers[route]; ok {
+		return l.state.routes[n].effective()
+	}
+	return continuity.IntakePass, continuity.ReplayOn
+}

@@ -1,0 +1,207 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/journal"
+)
+
+// An entry's payload is the running clock and the wall clock (milliseconds,
+// 8 bytes each, little-endian), then the kind's fields in protobuf wire format.
+// docs/formats/journal.md lists the field numbers; they are never reused.
+const stampBytes = 16
+
+var errPayload = errors.New("ledger: payload does not parse")
+
+// encode returns the payload of an event. The stamp is left for the sequencer.
+func encode(e *continuity.Event) []byte {
+	switch e.Kind {
+	case continuity.KindAccepted:
+		return appendRecord(make([]byte, stampBytes, stampBytes+recordSize(e.Accepted)), e.Accepted)
+	case continuity.KindAttempt:
+		b := appendBytes(make([]byte, stampBytes, 48), 1, e.Attempt.Receipt[:])
+		return appendUint(b, 2, uint64(e.Attempt.Number)) // #nosec G115 -- counts from 1
+	case continuity.KindOutcome:
+		return appendOutcome(make([]byte, stampBytes, 96), e.Outcome)
+	case continuity.KindAct:
+		return appendAct(make([]byte, stampBytes, 128), e.Act)
+	case continuity.KindSwitch:
+		return appendSwitch(make([]byte, stampBytes, 96), e.Switch)
+	case continuity.KindRestart:
+		return appendBool(appendDuration(make([]byte, stampBytes, 24), 1, e.Settle), 2, e.First)
+	case continuity.KindCarried:
+		return appendRecord(make([]byte, stampBytes, stampBytes+recordSize(e.Carried.Record)), e.Carried.Record)
+	case continuity.KindHorizon:
+		return appendUint(make([]byte, stampBytes, 32), 1, uint64(e.Horizon))
+	default:
+		return make([]byte, stampBytes)
+	}
+}
+
+func stamp(payload []byte, clock continuity.Clock, at time.Time) {
+	binary.LittleEndian.PutUint64(payload, uint64(clock))
+	binary.LittleEndian.PutUint64(payload[8:], uint64(at.UnixMilli())) // #nosec G115 -- bits are kept
+}
+
+// Decode reads an entry of the journal. What it returns refers to s.Payload.
+func Decode(s journal.Stored) (continuity.Event, error) {
+	e := continuity.Event{Kind: s.Kind}
+	if len(s.Payload) < stampBytes {
+		return e, fmt.Errorf("%w: %s at %d", errPayload, s.Kind, s.Position)
+	}
+	e.Clock = continuity.Clock(binary.LittleEndian.Uint64(s.Payload))
+	e.At = time.UnixMilli(int64(binary.LittleEndian.Uint64(s.Payload[8:]))) // #nosec G115 -- as written
+	d := fields{rest: s.Payload[stampBytes:]}
+	switch s.Kind {
+	case continuity.KindAccepted:
+		e.Accepted = d.record()
+	case continuity.KindAttempt:
+		e.Attempt = d.attempt()
+	case continuity.KindOutcome:
+		e.Outcome = d.outcome()
+	case continuity.KindAct:
+		e.Act = d.act()
+	case continuity.KindSwitch:
+		e.Switch = d.sw()
+	case continuity.KindRestart:
+		for d.next() {
+			switch d.num {
+			case 1:
+				e.Settle = d.duration()
+			case 2:
+				e.First = d.value != 0
+			}
+		}
+	case continuity.KindClock:
+	case continuity.KindCarried:
+		e.Carried = &continuity.Carried{Record: d.record()}
+	case continuity.KindHorizon:
+		for d.next() {
+			if d.num == 1 {
+				e.Horizon = continuity.Position(d.value)
+			}
+		}
+	default:
+		return e, fmt.Errorf("%w: unknown kind %d at %d", errPayload, s.Kind, s.Position)
+	}
+	if d.err != nil {
+		return e, fmt.Errorf("%w: %s at %d: %w", errPayload, s.Kind, s.Position, d.err)
+	}
+	return e, nil
+}
+
+func appendBytes(b []byte, num protowire.Number, v []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), v)
+}
+
+func appendString(b []byte, num protowire.Number, v string) []byte {
+	if v == "" {
+		return b
+	}
+	return protowire.AppendString(protowire.AppendTag(b, num, protowire.BytesType), v)
+}
+
+func appendUint(b []byte, num protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), v)
+}
+
+func appendBool(b []byte, num protowire.Number, v bool) []byte {
+	return appendUint(b, num, protowire.EncodeBool(v))
+}
+
+// appendDuration keeps milliseconds, rounded up: waiting longer is safe.
+func appendDuration(b []byte, num protowire.Number, d time.Duration) []byte {
+	if d <= 0 {
+		return b
+	}
+	return appendUint(b, num, uint64((d+time.Millisecond-1)/time.Millisecond)) // #nosec G115 -- positive
+}
+
+func appendFields(b []byte, num protowire.Number, header []continuity.Field) []byte {
+	for _, f := range header {
+		b = protowire.AppendTag(b, num, protowire.BytesType)
+		n := protowire.SizeBytes(len(f.Name)) + len(f.Value)
+		b = protowire.AppendVarint(b, uint64(n)) // #nosec G115 -- a length
+		b = protowire.AppendString(b, f.Name)
+		b = append(b, f.Value...)
+	}
+	return b
+}
+
+func recordSize(r *continuity.Record) int {
+	n := 160 + len(r.KeyText) + len(r.Route) + len(r.Caller) + len(r.IdempotencyKey) + len(r.Target) + len(r.Host) + len(r.Body)
+	for _, f := range r.Header {
+		n += len(f.Name) + len(f.Value) + 8
+	}
+	return n
+}
+
+func appendRecord(b []byte, r *continuity.Record) []byte {
+	b = appendBytes(b, 1, r.Receipt[:])
+	b = appendBytes(b, 2, r.Fingerprint[:])
+	b = appendString(b, 3, r.Route)
+	b = protowire.AppendFixed64(protowire.AppendTag(b, 4, protowire.Fixed64Type), uint64(r.Key))
+	b = appendString(b, 5, r.KeyText)
+	b = appendString(b, 6, r.Caller)
+	b = appendString(b, 7, r.IdempotencyKey)
+	b = appendString(b, 8, r.Method)
+	b = appendString(b, 9, r.Target)
+	b = appendString(b, 10, r.Host)
+	b = appendFields(b, 11, r.Header)
+	b = appendBytes(b, 12, r.Body)
+	b = appendBool(b, 13, r.Lost)
+	if !r.Replaces.IsZero() {
+		b = appendBytes(b, 14, r.Replaces[:])
+	}
+	return appendDuration(b, 15, r.Settle)
+}
+
+func appendOutcome(b []byte, o *continuity.Outcome) []byte {
+	b = appendBytes(b, 1, o.Receipt[:])
+	b = appendUint(b, 2, uint64(o.To))
+	b = appendString(b, 3, string(o.Reason))
+	b = appendDuration(b, 4, o.After)
+	if r := o.Response; r != nil {
+		b = appendUint(b, 5, uint64(r.Status)) // #nosec G115 -- an HTTP status
+		b = appendFields(b, 6, r.Header)
+		if len(r.Body) > 0 {
+			b = appendBytes(b, 7, r.Body)
+		}
+		b = appendBool(b, 8, r.Cut)
+	}
+	return b
+}
+
+func appendAct(b []byte, a *continuity.Act) []byte {
+	b = appendBytes(b, 1, a.Receipt[:])
+	b = appendUint(b, 2, uint64(a.Version))
+	b = appendString(b, 3, string(a.Verb))
+	b = appendString(b, 4, a.Person)
+	b = appendString(b, 5, a.Why)
+	if a.Replacement != nil {
+		b = appendBytes(b, 6, appendRecord(nil, a.Replacement))
+	}
+	return b
+}
+
+func appendSwitch(b []byte, s *continuity.Switch) []byte {
+	b = appendString(b, 1, s.Route)
+	b = appendString(b, 2, s.Owner)
+	b = appendString(b, 3, s.Reason)
+	b = appendUint(b, 4, uint64(s.Intake))
+	b = appendUint(b, 5, uint64(s.Replay))
+	b = appendBool(b, 6, s.Force)
+	if !s.Until.IsZero() {
+		b = appendUint(b, 7, uint64(s.Until.UnixMilli())) // #nosec G115 -- after 1970
+	}
+	return appendBool(b, 8, s.Lift)
+}

@@ -1,0 +1,279 @@
+package ledger
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/journal"
+)
+
+// proposal is one event on its way into the journal.
+type proposal struct {
+	event    continuity.Event
+	payload  []byte
+	ref      uint32 // the slot it keeps busy; 0: none
+	position continuity.Position
+	status   Status // of the record, once applied
+	err      error
+	done     chan struct{} // one signal a use
+	pool     *sync.Pool
+}
+
+// newProposal takes one from the ledger's own pool: signals are not shared
+// between ledgers.
+func (l *Ledger) newProposal(e continuity.Event) *proposal {
+	p, ok := l.pool.Get().(*proposal)
+	if !ok {
+		p = &proposal{done: make(chan struct{}, 1), pool: &l.pool}
+	}
+	p.event = e
+	p.payload = encode(&e)
+	return p
+}
+
+// wait returns once the event is on stable storage and applied, or is known not
+// to be.
+func (p *proposal) wait() (Status, error) {
+	<-p.done
+	status, err := p.status, p.err
+	*p = proposal{done: p.done, pool: p.pool}
+	p.pool.Put(p)
+	return status, err
+}
+
+// propose queues a small event; l.mu is held.
+func (l *Ledger) propose(e continuity.Event) *proposal {
+	p := l.newProposal(e)
+	l.enqueue(p)
+	return p
+}
+
+// enqueue queues an event; l.mu is held. Its place in the queue is its place in
+// the journal.
+func (l *Ledger) enqueue(p *proposal) {
+	switch {
+	case l.latched != nil:
+		l.settle(p, continuity.E(continuity.CodeLatched, l.latched))
+	case l.closed:
+		l.settle(p, continuity.E(continuity.CodeLatched, errClosed))
+	default:
+		p.event.Clock, p.event.At = l.now(), time.Now()
+		stamp(p.payload, p.event.Clock, p.event.At)
+		l.queue = append(l.queue, p)
+		if len(l.queue) == 1 {
+			l.nudge()
+		}
+	}
+}
+
+var errClosed = errors.New("ledger: closed")
+
+func (l *Ledger) nudge() {
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
+}
+
+// settle answers a proposal and gives back what it kept in flight; l.mu is held.
+func (l *Ledger) settle(p *proposal, err error) {
+	p.err = err
+	if r := p.joins(); r != nil {
+		l.land(r, len(p.payload))
+	}
+	if p.ref != 0 {
+		l.state.slots.edit(p.ref).flags &^= flagBusy
+		l.consider(p.ref)
+		l.idle.Broadcast()
+	}
+	p.done <- struct{}{}
+}
+
+// joins returns the record that the event adds to its key, or nil.
+func (p *proposal) joins() *continuity.Record {
+	switch p.event.Kind {
+	case continuity.KindAccepted:
+		return p.event.Accepted
+	case continuity.KindAct:
+		return p.event.Act.Replacement
+	}
+	return nil
+}
+
+// launch and land count a record that is on its way; l.mu is held.
+func (l *Ledger) launch(r *continuity.Record, size int) {
+	l.flight.keys[r.Key]++
+	l.flight.receipts[r.Receipt] = struct{}{}
+	l.flight.count[r.Route]++
+	l.flight.bytes[r.Route] += int64(size)
+	l.flight.total++
+}
+
+func (l *Ledger) land(r *continuity.Record, size int) {
+	if l.flight.keys[r.Key]--; l.flight.keys[r.Key] == 0 {
+		delete(l.flight.keys, r.Key)
+	}
+	delete(l.flight.receipts, r.Receipt)
+	l.flight.count[r.Route]--
+	l.flight.bytes[r.Route] -= int64(size)
+	l.flight.total--
+}
+
+const maxBatchBytes = 4 << 20
+
+// take returns the next batch, or nil once closed and empty.
+func (l *Ledger) take(batch []*proposal) []*proposal {
+	for {
+		<-l.kick
+		// Whoever is about to propose gets its chance now: one yield more than
+		// halves the syncs a request costs, and no timer is as short.
+		runtime.Gosched()
+		l.mu.Lock()
+		size := 0
+		n := 0
+		for n < len(l.queue) && (n == 0 || size+len(l.queue[n].payload) <= maxBatchBytes) {
+			size += len(l.queue[n].payload)
+			n++
+		}
+		batch = append(batch[:0], l.queue[:n]...)
+		rest := copy(l.queue, l.queue[n:])
+		clear(l.queue[rest:])
+		l.queue = l.queue[:rest]
+		closed := l.closed
+		l.mu.Unlock()
+		if rest > 0 || closed {
+			l.nudge()
+		}
+		if n > 0 || closed {
+			return batch
+		}
+	}
+}
+
+// commit is the sequencer's loop: it alone appends to the log and applies.
+func (l *Ledger) commit() {
+	defer close(l.done)
+	var batch []*proposal
+	var entries []journal.Entry
+	for {
+		batch = l.take(batch)
+		if len(batch) == 0 {
+			return
+		}
+		batch = l.admit(batch)
+		entries = entries[:0]
+		for _, p := range batch {
+			entries = append(entries, journal.Entry{Kind: p.event.Kind, Payload: p.payload})
+		}
+		if len(batch) == 0 {
+			continue
+		}
+		positions, err := l.log.Append(entries)
+		if err != nil {
+			l.refuse(batch, err)
+			continue
+		}
+		l.apply(batch, positions)
+	}
+}
+
+// frameRoom is what an entry takes beside its payload, generously.
+const frameRoom = 64
+
+// admit turns away new records that would take the room promised to those
+// already kept.
+func (l *Ledger) admit(batch []*proposal) []*proposal {
+	free, _ := l.log.Room()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	promised := l.promised()
+	kept := batch[:0]
+	for _, p := range batch {
+		need := int64(len(p.payload) + frameRoom)
+		if p.event.Kind == continuity.KindAccepted && free-need < promised {
+			l.settle(p, continuity.E(continuity.CodeDiskFull, journal.ErrFull))
+			continue
+		}
+		free -= need
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+// refuse answers a batch that the log did not take.
+func (l *Ledger) refuse(batch []*proposal, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if errors.Is(err, journal.ErrFull) {
+		for _, p := range batch {
+			l.settle(p, continuity.E(continuity.CodeDiskFull, err))
+		}
+		return
+	}
+	if l.latched == nil {
+		l.latched = err
+		l.logger.Error("journal latched: nothing is accepted or replayed until it has been verified and reopened", "error", err)
+	}
+	for _, p := range batch {
+		l.settle(p, continuity.E(continuity.CodeOutcomeUnknown, err))
+	}
+	for _, p := range l.queue {
+		l.settle(p, continuity.E(continuity.CodeLatched, err))
+	}
+	l.queue = l.queue[:0]
+}
+
+// apply turns a synced batch into state and answers its proposers.
+func (l *Ledger) apply(batch []*proposal, positions []continuity.Position) {
+	end := l.log.End()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, p := range batch {
+		next := end
+		if i+1 < len(positions) {
+			next = positions[i+1]
+		}
+		if p.ref != 0 {
+			t := l.state.slots.edit(p.ref)
+			t.flags &^= flagBusy
+			if p.event.Kind == continuity.KindOutcome {
+				t.flags &^= flagClaimed
+			}
+		}
+		if err := l.state.Apply(&p.event, positions[i], next, len(p.payload)); err != nil {
+			// Cannot happen: it was checked against this very state.
+			l.latched = err
+			l.logger.Error("journal latched: an event does not fit the state", "error", err)
+			l.settle(p, continuity.E(continuity.CodeOutcomeUnknown, err))
+			continue
+		}
+		l.since += int64(len(p.payload) + frameRoom)
+		p.position = positions[i]
+		p.status = l.result(&p.event)
+		l.settle(p, nil)
+	}
+}
+
+// result is the status of the record that an event was about.
+func (l *Ledger) result(e *continuity.Event) Status {
+	var r continuity.Receipt
+	switch {
+	case e.Accepted != nil:
+		r = e.Accepted.Receipt
+	case e.Attempt != nil:
+		r = e.Attempt.Receipt
+	case e.Outcome != nil:
+		r = e.Outcome.Receipt
+	case e.Act != nil && e.Act.Replacement != nil:
+		r = e.Act.Replacement.Receipt
+	case e.Act != nil:
+		r = e.Act.Receipt
+	default:
+		return Status{}
+	}
+	st, _ := l.state.status(r)
+	return st
+}

@@ -1,0 +1,62 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"holdfast/internal/continuity"
+)
+
+// Describe writes down all that a state means, apart from where its slots
+// happen to lie: two states with one description behave alike.
+func (s *State) Describe() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "clock %d applied %d horizon %d\n", s.clock, s.applied, s.repeats.horizon)
+	for _, r := range s.routes {
+		fmt.Fprintf(&b, "route %s %+v pending %v bytes %d oldest %v switches %v\n", r.name, r.totals, r.pending, r.bytes, r.ages.oldest(s.clock), r.owners)
+	}
+	receipts := map[uint32]string{}
+	var lines []string
+	for i := range s.repeats.shards {
+		for j := range s.repeats.shards[i].entries {
+			e := &s.repeats.shards[i].entries[j]
+			if e.receipt.IsZero() || s.repeats.stale(e) {
+				continue
+			}
+			st, _ := s.status(e.receipt)
+			if ref, ok := e.slot(); ok {
+				receipts[ref] = e.receipt.Short()
+			}
+			lines = append(lines, fmt.Sprintf("%+v", st))
+		}
+	}
+	for ref := uint32(1); int(ref) <= s.slots.used; ref++ {
+		if !s.slots.at(ref).is(flagHead) {
+			continue
+		}
+		line := "key"
+		for at := ref; at != 0; at = s.slots.at(at).next {
+			line += " " + receipts[at]
+		}
+		lines = append(lines, line+" tail "+receipts[s.slots.at(ref).tail])
+	}
+	slices.Sort(lines)
+	b.WriteString(strings.Join(lines, "\n"))
+	return b.String()
+}
+
+// Describe describes the live state.
+func (l *Ledger) Describe() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.Describe()
+}
+
+// Keys lists a key's records in order.
+func (s *State) Order(key continuity.KeyTag) (positions []continuity.Position) {
+	for at := s.keys.head(key); at != 0; at = s.slots.at(at).next {
+		positions = append(positions, s.slots.at(at).position)
+	}
+	return positions
+}

@@ -1,0 +1,256 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+const (
+	tickEvery   = time.Second
+	clockEvery  = continuity.Clock(time.Minute / time.Millisecond)
+	expireEvery = 5 * time.Second
+	ageEvery    = time.Minute
+	// afterEnd is how long a receipt outlives the route's longest age.
+	afterEnd = 24 * time.Hour
+)
+
+// Run does what time asks for: it saves the running clock, lifts switches that
+// have run out, ends what is too old, takes checkpoints, and lets old segments
+// go. It returns when ctx is done, or with the error that latched the journal.
+func (l *Ledger) Run(ctx context.Context) error {
+	ticker := time.NewTicker(tickEvery)
+	defer ticker.Stop()
+	var expired, aged time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-ticker.C:
+			err := errors.Join(l.saveClock(), l.liftSwitches(now))
+			if now.Sub(expired) >= expireEvery {
+				expired = now
+				err = errors.Join(err, l.expire())
+			}
+			if now.Sub(aged) >= ageEvery {
+				aged = now
+				err = errors.Join(err, l.age(ctx))
+			}
+			err = errors.Join(err, l.checkpointIfDue())
+			if latched := l.Latched(); latched != nil {
+				return latched
+			}
+			if err != nil {
+				l.logger.Warn("housekeeping will be tried again", "error", err)
+			}
+		}
+	}
+}
+
+// saveClock writes the running time down while records wait and nothing else
+// happens: an age that a restart would forget is late, so forget little.
+func (l *Ledger) saveClock() error {
+	l.mu.Lock()
+	waiting := false
+	for _, r := range l.state.routes {
+		waiting = waiting || r.pendingCount() > 0
+	}
+	if !waiting || l.now()-l.state.clock < clockEvery {
+		l.mu.Unlock()
+		return nil
+	}
+	p := l.propose(continuity.Event{Kind: continuity.KindClock})
+	l.mu.Unlock()
+	_, err := p.wait()
+	return err
+}
+
+func (l *Ledger) liftSwitches(now time.Time) error {
+	var over []continuity.Switch
+	l.mu.Lock()
+	for _, r := range l.state.routes {
+		for _, s := range r.owners {
+			if !s.Until.IsZero() && !now.Before(s.Until) {
+				over = append(over, continuity.Switch{Route: r.name, Owner: s.Owner, Reason: "ran out", Lift: true})
+			}
+		}
+	}
+	l.mu.Unlock()
+	var err error
+	for _, s := range over {
+		err = errors.Join(err, l.Switch(s))
+	}
+	return err
+}
+
+// expire ends what has waited longer than its route allows and is known as not
+// processed.
+func (l *Ledger) expire() error {
+	var err error
+	for _, at := range l.tooOld() {
+		rec, readErr := l.Record(at)
+		if readErr != nil {
+			return errors.Join(err, readErr)
+		}
+		st, ok := l.Status(rec.Receipt)
+		if !ok || st.State != continuity.Queued || st.Doubted || l.Claimed(rec.Receipt) {
+			continue
+		}
+		_, finishErr := l.Finish(continuity.Outcome{Receipt: rec.Receipt, To: continuity.Dead, Reason: continuity.ReasonExpired})
+		if finishErr != nil {
+			return errors.Join(err, finishErr)
+		}
+		l.logger.Warn("record expired undelivered; what follows it in its key is parked", "route", st.Route, "receipt", rec.Receipt.Short())
+	}
+	return err
+}
+
+// tooOld finds records to expire, oldest first.
+func (l *Ledger) tooOld() []continuity.Position {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	limits := make([]tick, len(l.state.routes)) // accepted before this: too old
+	any := false
+	for i, r := range l.state.routes {
+		age := l.routes[r.name].Hold.Age
+		oldest, ok := r.ages.lowest()
+		now := l.now()
+		if age <= 0 || !ok || now < millis(age) {
+			continue
+		}
+		limits[i] = floorTick(now - millis(age))
+		any = any || oldest <= second(limits[i])
+	}
+	if !any {
+		return nil
+	}
+	type old struct {
+		accepted tick
+		position continuity.Position
+	}
+	var found []old
+	for ref := uint32(1); int(ref) <= l.state.slots.used; ref++ {
+		t := l.state.slots.at(ref)
+		if t.state() == continuity.Queued && !t.is(flagDoubted|flagClaimed|flagBusy) && t.accepted < limits[t.route] {
+			found = append(found, old{t.accepted, t.position})
+		}
+	}
+	slices.SortFunc(found, func(a, b old) int {
+		return cmp.Or(cmp.Compare(a.accepted, b.accepted), cmp.Compare(a.position, b.position))
+	})
+	at := make([]continuity.Position, len(found))
+	for i, f := range found {
+		at[i] = f.position
+	}
+	return at
+}
+
+// Claimed reports whether a replay worker has the record.
+func (l *Ledger) Claimed(r continuity.Receipt) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ref, err := l.state.find(r)
+	return err == nil && l.state.slots.at(ref).is(flagClaimed)
+}
+
+func (l *Ledger) checkpointIfDue() error {
+	l.mu.Lock()
+	due := l.since >= l.every
+	l.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return l.Checkpoint()
+}
+
+// Checkpoint writes the state as it stands, tied to the synced position up to
+// which it holds, and lets the segments go that neither this checkpoint nor the
+// one before it needs: should one of the two be damaged, the other suffices.
+func (l *Ledger) Checkpoint() error {
+	if l.checkpoints == nil {
+		return nil
+	}
+	l.mu.Lock()
+	snap := l.state.snapshot()
+	since := l.since
+	l.mu.Unlock()
+	var written counter
+	err := l.checkpoints.Save(snap.head.Applied, func(w io.Writer) error { return snap.write(io.MultiWriter(w, &written)) })
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	// A big state is written less often, so that checkpoints never cost more
+	// than the log itself.
+	l.since += -since - max(0, int64(written)-l.every)
+	needed := l.saved
+	l.saved = snap.horizon
+	l.mu.Unlock()
+	if needed == 0 {
+		return nil
+	}
+	return l.log.Retire(needed)
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// age moves the horizon: what ended longer ago than any route's age plus a day
+// is forgotten, and what is pending or dead is copied forward first.
+func (l *Ledger) age(ctx context.Context) error {
+	if l.checkpoints == nil {
+		return nil // the beginning is all there is to start from
+	}
+	keep := time.Duration(0)
+	l.mu.Lock()
+	for _, r := range l.routes {
+		keep = max(keep, r.Hold.Age)
+	}
+	below, ok := l.state.passed(l.now(), keep+afterEnd)
+	if ok {
+		l.mu.Unlock()
+		return l.Forget(ctx, below)
+	}
+	waiting := l.state.repeats.horizon > l.saved // segments wait for the second checkpoint
+	var p *proposal
+	if waiting {
+		p = l.propose(continuity.Event{Kind: continuity.KindClock}) // moves the position
+	}
+	l.mu.Unlock()
+	if !waiting {
+		return nil
+	}
+	if _, err := p.wait(); err != nil {
+		return err
+	}
+	return l.Checkpoint()
+}
+
+// Forget moves the horizon to a position, at once. The segments below it go
+// with the second checkpoint from here on.
+func (l *Ledger) Forget(ctx context.Context, below continuity.Position) error {
+	if err := l.carry(ctx, below); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	p := l.propose(continuity.Event{Kind: continuity.KindHorizon, Horizon: below})
+	l.mu.Unlock()
+	if _, err := p.wait(); err != nil {
+		return err
+	}
+	for shard := range repeatShards {
+		l.mu.Lock()
+		l.state.repeats.sweep(shard)
+		l.mu.Unlock()
+	}
+	return l.Checkpoint()
+}

@@ -1,0 +1,54 @@
+package ledger
+
+import (
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// mark says that everything below At had happened by Clock. Marks tell how far
+// the horizon may move; they are coarse, which only keeps things longer.
+type mark struct {
+	At    continuity.Position `json:"at"`
+	Clock continuity.Clock    `json:"clock"`
+}
+
+const (
+	markBytes = 8 << 20
+	markEvery = continuity.Clock(10 * time.Minute / time.Millisecond)
+	maxMarks  = 4096
+)
+
+func (s *State) mark(at continuity.Position, size int) {
+	s.unmarked += size
+	if n := len(s.marks); n > 0 && s.unmarked < markBytes && s.clock-s.marks[n-1].Clock < markEvery {
+		return
+	}
+	s.unmarked = 0
+	if len(s.marks) == maxMarks {
+		half := s.marks[:0]
+		for i := 1; i < maxMarks; i += 2 {
+			half = append(half, s.marks[i])
+		}
+		s.marks = half
+	}
+	s.marks = append(s.marks, mark{At: at, Clock: s.clock})
+}
+
+// passed returns the furthest mark that is older than age.
+func (s *State) passed(now continuity.Clock, age time.Duration) (continuity.Position, bool) {
+	var at continuity.Position
+	for _, m := range s.marks {
+		if m.Clock+millis(age) > now {
+			break
+		}
+		at = m.At
+	}
+	return at, at > s.repeats.horizon
+}
+
+func (s *State) dropMarks(below continuity.Position) {
+	for len(s.marks) > 0 && s.marks[0].At < below {
+		s.marks = s.marks[1:]
+	}
+}
