@@ -3,7 +3,6 @@ package replay
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"strings"
 	"time"
@@ -18,9 +17,6 @@ const (
 	// judgeBytes of a body are read even where none is kept: a verdict may
 	// depend on them.
 	judgeBytes = 2 << 10
-	// drainBytes beyond what is kept are read so that the connection can be
-	// used again; a longer body costs the connection.
-	drainBytes = 256 << 10
 	// finishTries bounds how often an outcome is offered to a full disk once
 	// the Drainer has to stop.
 	finishTries = 3
@@ -71,30 +67,10 @@ func (d *Drainer) attempt(rec *continuity.Record) (upstream.Result, *continuity.
 		ctx, cancel = context.WithTimeout(ctx, t.Connect+2*t.Attempt)
 		defer cancel()
 	}
-	res := d.Sender.Send(ctx, upstream.Attempt{
+	return upstream.SendWhole(ctx, d.Sender, upstream.Attempt{
 		Method: rec.Method, Target: rec.Target, Host: rec.Host, Header: headerOf(rec),
 		Length: int64(len(rec.Body)), Body: bytes.NewReader(rec.Body),
-	})
-	if res.Class != upstream.Answered {
-		return res, nil
-	}
-	resp := &continuity.Response{Status: res.Status, Header: res.Header}
-	if res.Body != nil {
-		keep := max(d.Route.KeepResponse, judgeBytes)
-		resp.Body, resp.Cut = read(res.Body, keep)
-		_ = res.Body.Close() // the status has come; the rest of the body changes nothing
-	}
-	return res, resp
-}
-
-// read returns up to keep bytes, and whether there was more, or it broke off.
-func read(body io.Reader, keep int64) ([]byte, bool) {
-	b, err := io.ReadAll(io.LimitReader(body, keep))
-	if err != nil {
-		return b, true
-	}
-	more, err := io.Copy(io.Discard, io.LimitReader(body, drainBytes))
-	return b, more > 0 || err != nil
+	}, max(d.Route.KeepResponse, judgeBytes))
 }
 
 // headerOf returns the record's fields with exactly its Idempotency-Key.
@@ -186,6 +162,7 @@ func (d *Drainer) doubtUpstream(sign Sign, again bool, began, now time.Time) {
 		if t.lost++; t.lost >= distrustAfter && t.since.IsZero() {
 			t.since = now
 		}
+	case Unsent:
 	default:
 		if t.since.IsZero() || !began.Before(t.since) {
 			*t = distrust{}

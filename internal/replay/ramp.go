@@ -232,7 +232,7 @@ func (r *Ramp) Ended(now time.Time, e Ended) {
 		slot.good++
 		slot.took.add(e.Took)
 		r.proved = true
-	case e.Sign == Denied, e.Began.Before(r.halved), e.Again && e.Sign != Unreached:
+	case e.Sign == Denied, e.Sign == Unsent, e.Began.Before(r.halved), e.Again && e.Sign != Unreached:
 		// says nothing new about the upstream
 	default:
 		slot.bad++

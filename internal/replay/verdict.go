@@ -1,9 +1,12 @@
 package replay
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
 	"holdfast/internal/ledger"
 	"holdfast/internal/upstream"
 )
@@ -19,11 +22,12 @@ const (
 	Failed                    // it answered with a server error
 	Throttled                 // it asked for another try later
 	Denied                    // it does not accept the credentials
+	Unsent                    // nothing: we could not send, for a reason that is not the upstream's
 )
 
 // String returns the sign's name in logs and metrics.
 func (s Sign) String() string {
-	return [...]string{"", "good", "unreached", "lost", "failed", "throttled", "denied"}[s]
+	return [...]string{"", "good", "unreached", "lost", "failed", "throttled", "denied", "unsent"}[s]
 }
 
 // Case is an attempt that ended, as far as its verdict depends on it.
@@ -71,6 +75,9 @@ type Verdict struct {
 func Judge(c Case, res upstream.Result, resp *continuity.Response) Verdict {
 	switch res.Class {
 	case upstream.Clean:
+		if upstream.Blameless(res.Err) {
+			return c.unsent(res.Err)
+		}
 		return c.unreached(res)
 	case upstream.Answered:
 		return c.answered(res, resp)
@@ -138,23 +145,38 @@ func (c Case) unreached(res upstream.Result) Verdict {
 	return Verdict{Sign: Unreached, Outcome: c.back(continuity.ReasonUnreachable, wait)}
 }
 
-// again puts the record back because the upstream asked for another try, or
-// ends its tries once they are used up. What was never in doubt may become
-// dead, if the route wants that of poison; what is in doubt parks.
+// again puts the record back because the upstream asked for another try.
 func (c Case) again(asked, all time.Duration, resp *continuity.Response) Verdict {
-	v := Verdict{Sign: Throttled, Counts: true, RetryAfter: all}
-	failures := c.Failures + 1
-	if !usedUp(c.Route, failures) {
-		v.Outcome = c.back(continuity.ReasonRetryStatus, max(backoff(failures, c.Jitter), asked))
-		return v
+	return Verdict{
+		Sign: Throttled, Counts: true, RetryAfter: all,
+		Outcome: c.orPoison(c.back(continuity.ReasonRetryStatus, max(backoff(c.Failures+1, c.Jitter), asked)), resp),
 	}
-	v.Outcome = continuity.Outcome{
+}
+
+// unsent puts back a record that we could not send. A record that can't be sent
+// at all is poison in the end; connections that were busy are not its fault.
+func (c Case) unsent(err error) Verdict {
+	o := c.back(continuity.ReasonUnreachable, backoff(c.Failures+1, c.Jitter))
+	if errors.Is(err, http1.ErrBusy) || errors.Is(err, http1.ErrPoolClosed) || errors.Is(err, context.Canceled) {
+		return Verdict{Sign: Unsent, Outcome: o}
+	}
+	return Verdict{Sign: Unsent, Counts: true, Outcome: c.orPoison(o, nil)}
+}
+
+// orPoison ends the tries of a record once they are used up. What was never in
+// doubt may become dead, if the route wants that of poison; what is in doubt
+// parks.
+func (c Case) orPoison(o continuity.Outcome, resp *continuity.Response) continuity.Outcome {
+	if !usedUp(c.Route, c.Failures+1) {
+		return o
+	}
+	o = continuity.Outcome{
 		Receipt: c.Claimed.Receipt, To: continuity.Parked, Reason: continuity.ReasonPoison, Response: resp,
 	}
 	if c.Route.Poison.Dead && !c.doubted() {
-		v.Outcome.To = continuity.Dead
+		o.To = continuity.Dead
 	}
-	return v
+	return o
 }
 
 // doubt leaves open whether the request was processed. Nothing of its key is

@@ -1,14 +1,17 @@
 package replay
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
 	"holdfast/internal/ledger"
 	"holdfast/internal/upstream"
 )
@@ -76,6 +79,7 @@ type judgeRow struct {
 	doubted  bool
 	failures int
 	class    upstream.Class // default answered
+	err      error          // of a class that is not answered
 	status   int
 	header   []continuity.Field
 	body     string
@@ -94,7 +98,7 @@ func (r judgeRow) judge() Verdict {
 	res := upstream.Result{Class: upstream.Answered, Status: r.status, Header: r.header}
 	resp := &continuity.Response{Status: r.status, Header: r.header, Body: []byte(r.body)}
 	if r.class != 0 {
-		res, resp = upstream.Result{Class: r.class, Err: errors.New("gone")}, nil
+		res, resp = upstream.Result{Class: r.class, Err: cmp.Or(r.err, errors.New("gone"))}, nil
 	}
 	return Judge(Case{Route: route, Claimed: st, Failures: r.failures, Now: judgeNow}, res, resp)
 }
@@ -104,7 +108,7 @@ func runJudge(t *testing.T, rows []judgeRow) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			v := row.judge()
-			if diff := cmp.Diff(row.want, got(v)); diff != "" {
+			if diff := gocmp.Diff(row.want, got(v)); diff != "" {
 				t.Error("verdict (-want +got)\n" + diff)
 			}
 			if v.Outcome.Receipt != (continuity.Receipt{1}) {
@@ -132,12 +136,12 @@ func TestRule2_3_EveryStatusHasItsVerdict(t *testing.T) {
 		case status >= 500:
 			want = doubt
 		}
-		if diff := cmp.Diff(want, got(judgeRow{status: status}.judge())); diff != "" {
+		if diff := gocmp.Diff(want, got(judgeRow{status: status}.judge())); diff != "" {
 			t.Errorf("status %d (-want +got)\n%s", status, diff)
 		}
 	}
 	for _, status := range []int{0, 100, 199, 600, 999} {
-		if diff := cmp.Diff(doubt, got(judgeRow{status: status}.judge())); diff != "" {
+		if diff := gocmp.Diff(doubt, got(judgeRow{status: status}.judge())); diff != "" {
 			t.Errorf("%d is no final status (-want +got)\n%s", status, diff)
 		}
 	}
@@ -247,6 +251,14 @@ func TestRule4_2_CleanFailureIsTriedAgain(t *testing.T) {
 			want: wanted{To: continuity.Queued, Reason: continuity.ReasonUnreachable, After: 500 * time.Millisecond, Sign: Unreached},
 		},
 		{
+			name: "no connection was free, which is nobody's fault", class: upstream.Clean, err: fmt.Errorf("wrapped: %w", http1.ErrBusy), failures: 40,
+			want: wanted{To: continuity.Queued, Reason: continuity.ReasonUnreachable, After: 150 * time.Second, Sign: Unsent},
+		},
+		{
+			name: "we broke it off", class: upstream.Clean, err: context.Canceled,
+			want: wanted{To: continuity.Queued, Reason: continuity.ReasonUnreachable, After: 500 * time.Millisecond, Sign: Unsent},
+		},
+		{
 			name: "decides nothing about an earlier attempt", class: upstream.Clean, state: continuity.InDoubt,
 			want: wanted{To: continuity.InDoubt, Reason: continuity.ReasonRestart, After: 500 * time.Millisecond, Sign: Unreached},
 		},
@@ -288,6 +300,14 @@ func TestRule3_6_PoisonParksOrGoesToTheDeadLetters(t *testing.T) {
 	parked := wanted{To: continuity.Parked, Reason: continuity.ReasonPoison, Sign: Throttled, Counts: true, Kept: true}
 	again := wanted{To: continuity.Queued, Reason: continuity.ReasonRetryStatus, After: 4 * time.Second, Sign: Throttled, Counts: true}
 	runJudge(t, []judgeRow{
+		{
+			name: "can't be sent at all", class: upstream.Clean, err: http1.ErrHeader, failures: 4, route: dead,
+			want: wanted{To: continuity.Dead, Reason: continuity.ReasonPoison, Sign: Unsent, Counts: true},
+		},
+		{
+			name: "can't be sent at all, the last but one", class: upstream.Clean, err: http1.ErrHeader, failures: 3,
+			want: wanted{To: continuity.Queued, Reason: continuity.ReasonUnreachable, After: 4 * time.Second, Sign: Unsent, Counts: true},
+		},
 		{name: "the last but one", status: 429, failures: 3, want: again},
 		{name: "parks", status: 429, failures: 4, want: parked},
 		{name: "dead by choice", status: 429, failures: 4, route: dead, want: wanted{To: continuity.Dead, Reason: continuity.ReasonPoison, Sign: Throttled, Counts: true, Kept: true}},
@@ -343,7 +363,7 @@ func TestRule4_5_DoubtIsSettled(t *testing.T) {
 			if row.parked != "" {
 				want = continuity.Outcome{Receipt: st.Receipt, To: continuity.Parked, Reason: row.parked}
 			}
-			if diff := cmp.Diff(want, o); diff != "" || send != (row.parked == "") {
+			if diff := gocmp.Diff(want, o); diff != "" || send != (row.parked == "") {
 				t.Errorf("send %v, outcome (-want +got)\n%s", send, diff)
 			}
 		})
@@ -366,8 +386,8 @@ func TestBackoffDoublesWithinBoundsAndSpreads(t *testing.T) {
 }
 
 func TestSignNames(t *testing.T) {
-	want := "good unreached lost failed throttled denied"
-	if have := fmt.Sprintf("%v %v %v %v %v %v", Good, Unreached, Lost, Failed, Throttled, Denied); have != want {
+	want := "good unreached lost failed throttled denied unsent"
+	if have := fmt.Sprintf("%v %v %v %v %v %v %v", Good, Unreached, Lost, Failed, Throttled, Denied, Unsent); have != want {
 		t.Errorf("signs are %q, want %q", have, want)
 	}
 }
