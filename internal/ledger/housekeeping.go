@@ -30,7 +30,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-ticker.C:
-			err := errors.Join(l.saveClock(), l.liftSwitches(now))
+			err := errors.Join(l.begin(), l.saveClock(), l.liftSwitches(now))
 			if now.Sub(expired) >= expireEvery {
 				expired = now
 				err = errors.Join(err, l.expire())
