@@ -15,7 +15,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # top of the plain run of everything.
 RACE ?= $(shell go list ./internal/... | grep -E '/(journal|ledger|http1|upstream|health|identity|relay|replay|api|app)(/|$$)')
 
-.PHONY: help build demo test needs lint tools fmt fuzz race bench deb clean
+.PHONY: help build demo test needs lint tools fuzz race bench deb clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,22 +30,13 @@ demo: build ## see it work: an order system is killed under load, nothing is los
 
 test: needs ## every test, with the real nginx and PostgreSQL where they belong
 	go test ./...
-	cd tools && go test ./...
+	go -C tools test ./...
 
 needs: ## install what the tests need from Debian (nginx, postgresql, gcc for the race detector)
 	@tools/needs.sh
 
-lint: tools fmt ## format, vet, import rules, staticcheck, gosec, house rules, known vulnerabilities
-	go vet ./... && cd tools && go vet ./...
-	bin/tools/depguard ./...
-	bin/tools/staticcheck ./...
-	bin/tools/gosec
-	bin/tools/house
-	@tools/vulncheck.sh
-
-fmt:
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
-	if [ -n "$$unformatted" ]; then echo "gofmt: run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+lint: tools ## format, vet, import rules, staticcheck, gosec, house rules, known vulnerabilities
+	@tools/lint.sh
 
 tools: # the linters, at the versions that tools/go.mod pins
 	@mkdir -p bin/tools

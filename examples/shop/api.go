@@ -92,7 +92,10 @@ func (a *api) effect(body bool, do func(context.Context, *request) (answer, erro
 		req, err := read(r, body)
 		if err == nil {
 			req.No = r.PathValue("no")
-			if body {
+			switch {
+			case req.In.No != "" && req.In.No != req.No:
+				err = errBadOrder
+			case body:
 				err = req.In.validate(false)
 			}
 		}
@@ -123,7 +126,7 @@ func read(r *http.Request, needed bool) (*request, error) {
 	if len(body) > largestBody {
 		return nil, errBadOrder
 	}
-	req := &request{Key: r.Header.Get("Idempotency-Key"), Body: string(body)}
+	req := &request{Key: r.Header.Get("Idempotency-Key")}
 	if needed || len(body) > 0 {
 		d := json.NewDecoder(bytes.NewReader(body))
 		d.DisallowUnknownFields()
@@ -133,7 +136,7 @@ func read(r *http.Request, needed bool) (*request, error) {
 	}
 	req.Ref = req.In.Ref
 	sum := sha256.New()
-	for _, part := range []string{r.Method, r.URL.EscapedPath(), req.Body} {
+	for _, part := range []string{r.Method, r.URL.EscapedPath(), string(body)} {
 		sum.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
 	}
 	req.Fingerprint = hex.EncodeToString(sum.Sum(nil))

@@ -6,7 +6,7 @@
 //
 //	POST   /api/orders        {"order_no","customer","sku","qty","total","currency"}
 //	PUT    /api/orders/{no}   {"sku","qty","total","currency"}
-//	DELETE /api/orders/{no}   cancels
+//	DELETE /api/orders/{no}   cancels; a body {"order_no","ref"} may come along
 //	GET    /api/orders/{no}   /api/goods   /api/customers   /healthz
 //
 // Every effect is also a row of the table events, numbered per order as

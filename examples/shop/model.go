@@ -23,7 +23,8 @@ const (
 	stateCancelled = "cancelled"
 )
 
-// input is the body of a POST or PUT. Ref is the client's own reference of the
+// input is the body of a request. Only a POST has to name the order, which
+// stands in the path of the others. Ref is the client's own reference of the
 // request; it is kept with the event.
 type input struct {
 	No       string `json:"order_no"`
@@ -41,7 +42,6 @@ type request struct {
 	Fingerprint string // of method, path and body
 	No          string
 	Ref         string
-	Body        string
 	In          input
 }
 

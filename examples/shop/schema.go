@@ -51,8 +51,9 @@ func (d dialect) schema() []string {
 			qty BIGINT NOT NULL, total TEXT NOT NULL, currency TEXT NOT NULL, state TEXT NOT NULL,
 			version BIGINT NOT NULL, created TEXT NOT NULL)`,
 		`CREATE TABLE IF NOT EXISTS events (seq ` + d.autoID + `, order_no TEXT NOT NULL, order_seq BIGINT NOT NULL,
-			kind TEXT NOT NULL, idempotency_key TEXT NOT NULL, ref TEXT NOT NULL, body TEXT NOT NULL,
-			received_ms BIGINT NOT NULL, UNIQUE (order_no, order_seq))`,
+			kind TEXT NOT NULL, qty BIGINT NOT NULL, total TEXT NOT NULL, currency TEXT NOT NULL,
+			idempotency_key TEXT NOT NULL, ref TEXT NOT NULL, received_ms BIGINT NOT NULL,
+			UNIQUE (order_no, order_seq))`,
 		`CREATE TABLE IF NOT EXISTS idempotency (idempotency_key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL,
 			status BIGINT NOT NULL, body TEXT NOT NULL)`,
 	}

@@ -67,9 +67,10 @@ func TestEffectsAndRepeats(t *testing.T) {
 		{"POST", "/api/orders", "k1", order, 201, `"version":1`}, // the first answer, not the present state
 		{"GET", "/api/orders/A1", "", "", 200, `"sku":"sku-0002"`},
 		{"GET", "/api/goods?limit=2", "", "", 200, `"stock":1000000},{"sku":"sku-0002"`}, // given back when the SKU changed
-		{"DELETE", "/api/orders/A1", "k4", "", 200, `"state":"cancelled"`},
-		{"DELETE", "/api/orders/A1", "k4", "", 200, `"state":"cancelled"`},
+		{"DELETE", "/api/orders/A1", "k4", `{"order_no":"A1","ref":"r4"}`, 200, `"state":"cancelled"`},
+		{"DELETE", "/api/orders/A1", "k4", `{"order_no":"A1","ref":"r4"}`, 200, `"state":"cancelled"`},
 		{"DELETE", "/api/orders/A1", "", "", 200, `"version":4`},
+		{"PUT", "/api/orders/A1", "", strings.Replace(change, "{", `{"order_no":"A2",`, 1), 400, "bad-order"},
 		{"PUT", "/api/orders/A1", "k5", change, 409, "order-cancelled"},
 		{"DELETE", "/api/orders/B9", "", "", 404, "unknown-order"},
 		{"POST", "/api/orders", "", strings.Replace(order, "c001", "nobody", 1), 422, "unknown-customer"},
@@ -82,7 +83,7 @@ func TestEffectsAndRepeats(t *testing.T) {
 		{"POST", "/api/orders", "", strings.Replace(order, "10.00", "1e9", 1), 400, "bad-order"},
 		{"GET", "/api/customers", "", "", 200, `"c002"`},
 	}
-	wantEvents := "A1/1 created k1 r1, A1/2 changed k3 , A1/3 changed k0 , A1/4 cancelled k4 , A2/1 created  r1"
+	wantEvents := "A1/1 created k1 r1, A1/2 changed k3 , A1/3 changed k0 , A1/4 cancelled k4 r4, A2/1 created  r1"
 
 	for name, o := range databases(t) {
 		t.Run(name, func(t *testing.T) {

@@ -25,7 +25,7 @@ const (
 	addOrder    = `INSERT INTO orders (order_no, customer, sku, qty, total, currency, state, version, created) VALUES (?, ?, ?, ?, ?, ?, 'open', 1, ?) ON CONFLICT DO NOTHING`
 	creation    = `SELECT created FROM orders WHERE order_no = ?`
 	changeOrder = `UPDATE orders SET sku = ?, qty = ?, total = ?, currency = ?, state = ?, version = ? WHERE order_no = ?`
-	addEvent    = `INSERT INTO events (order_no, order_seq, kind, idempotency_key, ref, body, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	addEvent    = `INSERT INTO events (order_no, order_seq, kind, qty, total, currency, idempotency_key, ref, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	hasCustomer = `SELECT count(*) FROM customers WHERE id = ?`
 	hasGoods    = `SELECT count(*) FROM goods WHERE sku = ?`
 	takeStock   = `UPDATE goods SET stock = stock - ? WHERE sku = ? AND stock >= ?`
@@ -225,7 +225,7 @@ func (e *effect) update(kind string, o Order) (answer, error) {
 }
 
 func (e *effect) log(kind string, o Order, status int) (answer, error) {
-	if _, err := e.exec(addEvent, o.No, o.Version, kind, e.Key, e.Ref, e.Body, time.Now().UnixMilli()); err != nil {
+	if _, err := e.exec(addEvent, o.No, o.Version, kind, o.Qty, o.Total, o.Currency, e.Key, e.Ref, time.Now().UnixMilli()); err != nil {
 		return answer{}, err
 	}
 	return o.answer(status)

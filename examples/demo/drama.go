@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// drama is the course of events, and what is measured on the way.
+type drama struct {
+	options
+	world  *world
+	screen *screen
+	watch  *watcher
+
+	run     string
+	clients *clients
+	ledger  *ledger
+	result  score
+}
+
+func (d *drama) play(ctx context.Context) (score, error) {
+	d.result.Seed = d.seed
+	if err := d.world.startShop(); err != nil {
+		return score{}, err
+	}
+	if err := d.world.startRelay(ctx); err != nil {
+		return score{}, err
+	}
+	d.cast()
+
+	ledger, err := newLedger(filepath.Join(d.world.dir, "customers.jsonl"))
+	if err != nil {
+		return score{}, err
+	}
+	d.ledger, d.run, d.screen.start = ledger, runID(time.Now()), time.Now()
+	d.clients = newClients("http://"+d.world.relayAddr, d.screen.start,
+		newStream(d.run, d.seed, d.customers, d.goods), ledger)
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var background sync.WaitGroup
+	defer background.Wait()
+	background.Go(func() { d.watch.run(ctx, d.world.status) })
+	background.Go(func() { d.show(ctx) })
+	ordering, stopOrdering := context.WithCancel(ctx)
+	defer stopOrdering()
+	traffic := make(chan struct{})
+	go func() {
+		defer close(traffic)
+		if err := d.clients.run(ordering, d.rate, d.lookups, d.seed); err != nil {
+			cancel(err)
+		}
+	}()
+
+	err = d.acts(ctx)
+	stopOrdering()
+	<-traffic
+	if err == nil {
+		// What arrived last may still have been put behind its key.
+		err = d.drained(ctx)
+	}
+	d.screen.finish(ledger)
+	if err = errors.Join(err, ledger.close()); err != nil {
+		return score{}, cause(ctx, err)
+	}
+	if err := d.judge(ctx); err != nil {
+		return score{}, cause(ctx, err)
+	}
+	cancel(nil)
+	return d.result, nil
+}
+
+// cause is why a context ended, where that is why err came.
+func cause(ctx context.Context, err error) error {
+	if c := context.Cause(ctx); c != nil && errors.Is(err, context.Canceled) {
+		return c
+	}
+	return err
+}
+
+// acts is the course of events while customers order.
+func (d *drama) acts(ctx context.Context) error {
+	if err := pause(ctx, d.before); err != nil {
+		return err
+	}
+	pid := d.world.shop.pid()
+	down := time.Now()
+	if err := d.world.shop.kill(); err != nil {
+		return fmt.Errorf("kill the shop: %w", err)
+	}
+	d.screen.event("kill -9 %d: the shop is gone", pid)
+	if err := pause(ctx, d.outage); err != nil {
+		return err
+	}
+	if err := d.world.startShop(); err != nil {
+		return err
+	}
+	d.result.Outage = time.Since(down).Seconds()
+	d.screen.event("shop started again (pid %d)", d.world.shop.pid())
+	if err := d.drained(ctx); err != nil {
+		return err
+	}
+	return pause(ctx, d.after)
+}
+
+// drained waits until the relay has nothing left to deliver.
+func (d *drama) drained(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, d.patience)
+	defer cancel()
+	err := d.watch.until(waiting, func(s relayStatus) bool {
+		return s.Mode == "pass" && s.Counters.Pending == s.Counters.Parked
+	})
+	if err != nil && ctx.Err() == nil {
+		return nil // the scorecard tells what is still waiting
+	}
+	return err
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// cast says who plays.
+func (d *drama) cast() {
+	w := d.world
+	store := "SQLite"
+	if d.dsn != "" {
+		store = "PostgreSQL"
+	}
+	d.screen.printf("shop      order service on %s (pid %d, %s), %d goods in stock, bears %.0f requests/s\n",
+		w.shopAddr, w.shop.pid(), store, d.goods, d.capacity)
+	d.screen.printf("relay     %s -> shop (pid %d), route \"orders\" (key order_no, hold up to 24 h)\n", w.relayAddr, w.relay.pid())
+	d.screen.printf("clients   %d customers, %.0f orders/s, %.0f look-ups/s, seed %d\n\n", d.customers, d.rate, d.lookups, d.seed)
+}
+
+func (d *drama) show(ctx context.Context) {
+	ticker := time.NewTicker(250 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			d.screen.update(d.watch.now(), d.ledger)
+		}
+	}
+}
+
+// judge reads the shop's books and the customers' receipts.
+func (d *drama) judge(ctx context.Context) error {
+	steps := d.ledger.since(0)
+	b, err := d.world.db.read(ctx, d.run)
+	if err != nil {
+		return fmt.Errorf("read the shop's database: %w", err)
+	}
+	r := &d.result
+	r.tally(steps, b)
+	r.LookupsOK = d.clients.lookups.OK.Load()
+	r.LookupsStale = d.clients.lookups.Stale.Load()
+	r.LookupsFailed = d.clients.lookups.Failed.Load()
+
+	if err := d.receipts(ctx, steps); err != nil {
+		return err
+	}
+	s := d.watch.now()
+	r.Counted, r.Balanced = s.Counters.Accepted, s.Counters.Balanced
+	r.Settled = int(s.Counters.DeliveredAfterDoubt)
+	r.Doubts = r.Settled + int(s.Counters.InDoubt)
+	r.Backlog, r.Forecast = d.watch.Backlog, d.watch.Forecast
+	if !d.watch.DrainEnded.IsZero() {
+		r.Drain = d.watch.DrainEnded.Sub(d.watch.DrainBegan).Seconds()
+	}
+
+	out, err := d.reconcile(ctx)
+	r.Reconciled = err == nil
+	c := r.Books
+	d.screen.event("compared with the shop's own database: %s of %s requests, %s of %s in %s open orders",
+		thousands(int64(c.Found)), thousands(int64(c.Acknowledged)), money(c.ShopSum), money(c.Sum), thousands(int64(c.Orders)))
+	if err != nil {
+		d.screen.printf("  ! holdfast reconcile: %v\n%s\n", err, out)
+	}
+	return nil
+}
+
+// reconcile has the product compare its records with the shop's own list.
+func (d *drama) reconcile(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(d.bin, "holdfast"), "reconcile", "orders", "--config",
+		filepath.Join(d.world.dir, "relay.yaml"))
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// receipts asks the relay, as a customer would, what became of each request
+// that was accepted.
+func (d *drama) receipts(ctx context.Context, steps []step) error {
+	var (
+		mu    sync.Mutex
+		first error
+		all   sync.WaitGroup
+	)
+	states := map[string]int{}
+	work := make(chan step)
+	for range 16 {
+		all.Go(func() {
+			for s := range work {
+				state, err := d.receipt(ctx, s.Receipt)
+				mu.Lock()
+				states[state]++
+				if err != nil && first == nil {
+					first = fmt.Errorf("receipt of %s: %w", s.Ref, err)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, s := range steps {
+		if s.held() {
+			work <- s
+		}
+	}
+	close(work)
+	all.Wait()
+	d.result.Refused, d.result.Dead = states["refused"], states["dead"]
+	d.result.Waiting = states["queued"] + states["attempting"] + states["in-doubt"] + states["parked"]
+	return first
+}
+
+func (d *drama) receipt(ctx context.Context, location string) (string, error) {
+	if location == "" {
+		return "", errors.New("a 202 without Location")
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.clients.base+location, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := d.clients.http.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	var r struct {
+		State string `json:"state"`
+	}
+	if err := json.Unmarshal(body, &r); err != nil || r.State == "" {
+		return "", fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return r.State, nil
+}

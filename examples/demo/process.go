@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// spawner starts the demo's processes and ends all that still run.
+type spawner struct {
+	jobs chan func()
+
+	mu      sync.Mutex
+	running []*process
+}
+
+// process is a child with its output in a file.
+type process struct {
+	name string
+	cmd  *exec.Cmd
+	log  *os.File
+	done chan struct{} // closed when it has ended
+	err  error         // how, once done
+}
+
+func newSpawner() *spawner {
+	s := &spawner{jobs: make(chan func())}
+	go func() {
+		// On Linux a child dies with the thread that started it, so that thread
+		// must live as long as the demo.
+		runtime.LockOSThread()
+		for job := range s.jobs {
+			job()
+		}
+	}()
+	return s
+}
+
+// start runs a program; its standard output and error go to a log file.
+func (s *spawner) start(name, logFile string, args ...string) (*process, error) {
+	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{name: name, cmd: exec.Command(args[0], args[1:]...), log: log, done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	p.cmd.SysProcAttr = attributes()
+	started := make(chan error)
+	s.jobs <- func() { started <- p.cmd.Start() }
+	if err := <-started; err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	go func() {
+		p.err = errors.Join(p.cmd.Wait(), log.Close())
+		close(p.done)
+	}()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = append(s.running, p)
+	return p, nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// kill ends the process as a crash would.
+func (p *process) kill() error {
+	err := p.cmd.Process.Signal(syscall.SIGKILL)
+	<-p.done
+	return err
+}
+
+// stop asks the process to end and insists after a while.
+func (p *process) stop() {
+	select {
+	case <-p.done:
+		return
+	default:
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended just now
+	select {
+	case <-p.done:
+	case <-time.After(10 * time.Second):
+		_ = p.kill()
+	}
+}
+
+// stopAll ends every process, the last started first.
+func (s *spawner) stopAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.running) - 1; i >= 0; i-- {
+		s.running[i].stop()
+	}
+	s.running = nil
+}
+
+// tail returns the end of a log, to show why a process did not come up.
+func tail(logFile string) string {
+	f, err := os.Open(logFile)
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > 2000 {
+		if _, err := f.Seek(-2000, io.SeekEnd); err != nil {
+			return err.Error()
+		}
+	}
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// ready waits until probe succeeds or the process ends.
+func (p *process) ready(probe func() error, within time.Duration) error {
+	deadline := time.Now().Add(within)
+	for {
+		err := probe()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended: %v\n%s", p.name, p.err, tail(p.log.Name()))
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s does not answer after %s: %w\n%s", p.name, within, err, tail(p.log.Name()))
+		}
+	}
+}
