@@ -226,6 +226,7 @@ func (c *conn) refuse(err error) {
 	c.body.start(&c.request, &c.head)
 	c.exchange.start()
 	c.exchange.keep = false
+	c.body.err = wrong // more may come, and nobody will read it
 	if c.exchange.Respond(wrong.Status, nil, nil) == nil {
 		c.part()
 	}
@@ -236,6 +237,9 @@ func (c *conn) refuse(err error) {
 // along.
 func (c *conn) part() {
 	if c.broken {
+		return
+	}
+	if readable, _ := c.peeker.peek(); c.body.ended() && c.r == c.w && !readable {
 		return
 	}
 	half, ok := c.nc.(interface{ CloseWrite() error })

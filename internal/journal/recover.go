@@ -198,11 +198,16 @@ func (r *recovery) last() (seg *segment, torn *Tear, err error) {
 	if beyond.end > 0 {
 		torn = &Tear{File: seg.name, At: position(highest, firstFrame), Bytes: beyond.end - firstFrame}
 	}
-	var previous *segment
-	if highest > 1 {
-		if previous, err = r.whole(highest - 1); err != nil {
-			return nil, nil, err
-		}
+	if highest == 1 {
+		// The name stays until a new segment takes it: without any segment
+		// the journal would look lost.
+		delete(r.files, 1)
+		r.order = nil
+		return nil, torn, seg.file.Close()
+	}
+	previous, err := r.whole(highest - 1)
+	if err != nil {
+		return nil, nil, err
 	}
 	return previous, torn, r.free(highest)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/journal"
 )
 
 // Arrival says what is known of a request when it comes.
@@ -73,6 +74,9 @@ func (l *Ledger) Accept(rec *continuity.Record, onlyBehind bool) (st Status, kep
 func (l *Ledger) within(rec *continuity.Record, size int) error {
 	if l.latched != nil {
 		return continuity.E(continuity.CodeLatched, l.latched)
+	}
+	if !l.begun {
+		return continuity.E(continuity.CodeDiskFull, journal.ErrFull)
 	}
 	if _, ok := l.flight.receipts[rec.Receipt]; ok || l.state.repeats.find(rec.Receipt) != nil {
 		return continuity.E(continuity.CodeInFlight, errTaken)

@@ -186,7 +186,10 @@ func (s *State) outcome(o *continuity.Outcome, at continuity.Position) error {
 		if o.To == continuity.InDoubt {
 			t.flags |= flagDoubted
 		}
-		t.notBefore = ceilTick(s.clock + millis(o.After))
+		t.notBefore = 0
+		if o.After > 0 {
+			t.notBefore = ceilTick(s.clock + millis(o.After))
+		}
 		s.move(t, o.To, o.Reason)
 		if t.is(flagHead) {
 			s.schedule(ref)

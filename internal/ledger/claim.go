@@ -38,7 +38,7 @@ func (l *Ledger) Claim(route string) (Status, bool) {
 // pick chooses and marks the next slot; l.mu is held.
 func (l *Ledger) pick(route string) uint32 {
 	n, ok := l.state.numbers[route]
-	if !ok || l.latched != nil {
+	if !ok || l.latched != nil || !l.begun {
 		return 0
 	}
 	r := l.schedule.route(n)

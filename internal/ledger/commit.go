@@ -15,6 +15,7 @@ type proposal struct {
 	event    continuity.Event
 	payload  []byte
 	ref      uint32 // the slot it keeps busy; 0: none
+	route    string // for who asks afterwards
 	position continuity.Position
 	status   Status // of the record, once applied
 	err      error

@@ -60,3 +60,10 @@ func (s *State) Order(key continuity.KeyTag) (positions []continuity.Position) {
 	}
 	return positions
 }
+
+// Encode writes a stamped event as the sequencer does.
+func Encode(e continuity.Event) []byte {
+	b := encode(&e)
+	stamp(b, e.Clock, e.At)
+	return b
+}

@@ -1,11 +1,9 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
-	"slices"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -32,7 +30,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-ticker.C:
-			err := errors.Join(l.saveClock(), l.liftSwitches(now))
+			err := errors.Join(l.begin(), l.saveClock(), l.liftSwitches(now))
 			if now.Sub(expired) >= expireEvery {
 				expired = now
 				err = errors.Join(err, l.expire())
@@ -86,76 +84,6 @@ func (l *Ledger) liftSwitches(now time.Time) error {
 		err = errors.Join(err, l.Switch(s))
 	}
 	return err
-}
-
-// expire ends what has waited longer than its route allows and is known as not
-// processed.
-func (l *Ledger) expire() error {
-	var err error
-	for _, at := range l.tooOld() {
-		rec, readErr := l.Record(at)
-		if readErr != nil {
-			return errors.Join(err, readErr)
-		}
-		st, ok := l.Status(rec.Receipt)
-		if !ok || st.State != continuity.Queued || st.Doubted || l.Claimed(rec.Receipt) {
-			continue
-		}
-		_, finishErr := l.Finish(continuity.Outcome{Receipt: rec.Receipt, To: continuity.Dead, Reason: continuity.ReasonExpired})
-		if finishErr != nil {
-			return errors.Join(err, finishErr)
-		}
-		l.logger.Warn("record expired undelivered; what follows it in its key is parked", "route", st.Route, "receipt", rec.Receipt.Short())
-	}
-	return err
-}
-
-// tooOld finds records to expire, oldest first.
-func (l *Ledger) tooOld() []continuity.Position {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	limits := make([]tick, len(l.state.routes)) // accepted before this: too old
-	any := false
-	for i, r := range l.state.routes {
-		age := l.routes[r.name].Hold.Age
-		oldest, ok := r.ages.lowest()
-		now := l.now()
-		if age <= 0 || !ok || now < millis(age) {
-			continue
-		}
-		limits[i] = floorTick(now - millis(age))
-		any = any || oldest <= second(limits[i])
-	}
-	if !any {
-		return nil
-	}
-	type old struct {
-		accepted tick
-		position continuity.Position
-	}
-	var found []old
-	for ref := uint32(1); int(ref) <= l.state.slots.used; ref++ {
-		t := l.state.slots.at(ref)
-		if t.state() == continuity.Queued && !t.is(flagDoubted|flagClaimed|flagBusy) && t.accepted < limits[t.route] {
-			found = append(found, old{t.accepted, t.position})
-		}
-	}
-	slices.SortFunc(found, func(a, b old) int {
-		return cmp.Or(cmp.Compare(a.accepted, b.accepted), cmp.Compare(a.position, b.position))
-	})
-	at := make([]continuity.Position, len(found))
-	for i, f := range found {
-		at[i] = f.position
-	}
-	return at
-}
-
-// Claimed reports whether a replay worker has the record.
-func (l *Ledger) Claimed(r continuity.Receipt) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ref, err := l.state.find(r)
-	return err == nil && l.state.slots.at(ref).is(flagClaimed)
 }
 
 func (l *Ledger) checkpointIfDue() error {

@@ -62,6 +62,7 @@ type Ledger struct {
 	queue    []*proposal
 	closed   bool
 	latched  error
+	begun    bool // the restart is in the journal
 
 	flight  flight
 	live    map[continuity.Receipt]struct{}
@@ -119,7 +120,7 @@ func Open(o Options) (*Ledger, Recovery, error) {
 		return nil, recovery, err
 	}
 	go l.commit()
-	if err := l.begin(); err != nil {
+	if err := l.begin(); err != nil && continuity.CodeOf(err) != continuity.CodeDiskFull {
 		_ = l.Close()
 		return nil, recovery, err
 	}
@@ -138,14 +139,18 @@ func (l *Ledger) recover() (Recovery, error) {
 	l.saved = 0 // what an older checkpoint needs is not known
 	state.schedule = l.consider
 	state.ended = l.wakeWaiters
-	l.rebuild()
 	return recovery, nil
 }
 
 // begin writes the restart into the journal, which puts in doubt whatever the
-// relay was attempting when it stopped.
+// relay was attempting when it stopped. Until it is written, the gate stands
+// and nothing is accepted or handed out: with a full disk, Run tries again.
 func (l *Ledger) begin() error {
 	l.mu.Lock()
+	if l.begun {
+		l.mu.Unlock()
+		return nil
+	}
 	settle := time.Duration(0)
 	for _, r := range l.routes {
 		settle = max(settle, r.Settle)
@@ -153,6 +158,12 @@ func (l *Ledger) begin() error {
 	p := l.propose(continuity.Event{Kind: continuity.KindRestart, Settle: settle, First: !l.state.started})
 	l.mu.Unlock()
 	_, err := p.wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.begun = err == nil
+	if l.begun {
+		l.rebuild()
+	}
 	return err
 }
 

@@ -153,6 +153,35 @@ func TestRule1_2_FullDiskDoesNotLatch(t *testing.T) {
 	accept(t, l, record(1, 7))
 }
 
+func TestRule1_2_FullDiskAtStartKeepsTheGateAndEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemLog()
+		l := open(t, log, nil)
+		accept(t, l, record(1, 7))
+		_ = l.Close()
+		log.fail = journal.ErrFull // once
+		l = open(t, log, nil)
+		if !l.Gated(7) || l.Latched() != nil {
+			t.Fatal("the gate did not stand")
+		}
+		if _, ok := l.Claim("orders"); ok {
+			t.Fatal("handed out a record before the restart was written")
+		}
+		if _, _, err := l.Accept(record(2, 8), false); continuity.CodeOf(err) != continuity.CodeDiskFull {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _ = l.Run(ctx) }()
+		time.Sleep(2 * time.Second)
+		cancel()
+		synctest.Wait()
+		accept(t, l, record(2, 8))
+		deliver(t, l, claim(t, l))
+		same(t, l, log, nil)
+		_ = l.Close()
+	})
+}
+
 func TestRule1_4_AttemptingIsInDoubtAfterRestart(t *testing.T) {
 	log := newMemLog()
 	l := open(t, log, nil)

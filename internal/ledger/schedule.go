@@ -92,7 +92,7 @@ func claimable(t *slot) bool {
 // consider queues a key's first record, if it can be claimed.
 func (l *Ledger) consider(ref uint32) {
 	t := l.state.slots.at(ref)
-	if t.is(flagReady) || !claimable(t) {
+	if !l.begun || t.is(flagReady) || !claimable(t) { // begin considers every key
 		return
 	}
 	l.state.slots.edit(ref).flags |= flagReady

@@ -1,0 +1,195 @@
+package relay
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
+	"holdfast/internal/identity"
+	"holdfast/internal/ledger"
+	"holdfast/internal/upstream"
+)
+
+// Ledger is what the live path needs of the ledger.
+type Ledger interface {
+	Arrive(r continuity.Receipt) (ledger.Arrival, ledger.Status)
+	Leave(r continuity.Receipt)
+	Accept(rec *continuity.Record, onlyBehind bool) (st ledger.Status, kept bool, err error)
+	Gated(k continuity.KeyTag) bool
+	GateEmpty(route string) bool
+	Status(r continuity.Receipt) (ledger.Status, bool)
+	Record(at continuity.Position) (*continuity.Record, error)
+	Response(at continuity.Position) (*continuity.Response, error)
+	Wait(ctx context.Context, r continuity.Receipt) ledger.Status
+	Effective(route string) (continuity.Intake, continuity.Replay)
+	Switches(route string) []continuity.Switch
+}
+
+// Health learns how attempts end, and may let one through as a trial.
+type Health interface {
+	Succeeded()
+	CleanFailed() error
+	LostAttempt() error
+	TryLive() bool
+}
+
+// Binding is a route with what serves it.
+type Binding struct {
+	Route  continuity.Route
+	Sender upstream.Sender
+	Health Health // nil: nobody watches
+}
+
+// Options say what an Engine works with.
+type Options struct {
+	Ledger   Ledger // nil: no master key; everything passes and nothing is kept
+	Hasher   *identity.Hasher
+	Observer Observer // nil: none
+	Logger   *slog.Logger
+	// RetryAfter tells when a client of a route may ask again; nil: five seconds.
+	RetryAfter func(route string) time.Duration
+}
+
+// Engine answers live requests. Its methods are safe for concurrent use.
+type Engine struct {
+	ledger     Ledger
+	hasher     *identity.Hasher
+	observer   Observer
+	log        *slog.Logger
+	retryAfter func(route string) time.Duration
+	live       budget
+	languages  languages
+	table      atomic.Pointer[table]
+}
+
+// table is one configuration of routes; requests under way keep theirs.
+type table struct{ routes []*route }
+
+type route struct {
+	continuity.Route
+	sender  upstream.Sender
+	health  Health
+	reader  *identity.Reader
+	answer  answer
+	traffic *traffic   // outlives the table
+	seen    *collector // outlives the table
+}
+
+// New makes an Engine without routes.
+func New(o Options) *Engine {
+	e := &Engine{ledger: o.Ledger, hasher: o.Hasher, observer: o.Observer, log: o.Logger, retryAfter: o.RetryAfter}
+	if e.observer == nil {
+		e.observer = nobody{}
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.retryAfter == nil {
+		e.retryAfter = func(string) time.Duration { return defaultRetryAfter }
+	}
+	e.table.Store(&table{})
+	return e
+}
+
+const defaultRetryAfter = 5 * time.Second
+
+// SetRoutes puts routes into use, all at once; on an error the old ones stay.
+func (e *Engine) SetRoutes(bindings []Binding, limits continuity.Limits) error {
+	old := e.table.Load()
+	next := &table{routes: make([]*route, len(bindings))}
+	for n, b := range bindings {
+		reader, err := identity.NewReader(&b.Route)
+		if err != nil {
+			return continuity.E(continuity.CodeConfig, err, "detail", err.Error())
+		}
+		r := &route{Route: b.Route, sender: b.Sender, health: b.Health, reader: reader}
+		if r.health == nil {
+			r.health = unwatched{}
+		}
+		if before := old.find(r.ID); before != nil {
+			r.traffic, r.seen = before.traffic, before.seen
+		} else {
+			r.traffic, r.seen = &traffic{}, newCollector()
+		}
+		r.answer = newAnswer(r.Answer)
+		next.routes[n] = r
+	}
+	e.live.limit.Store(limits.LiveBytes)
+	e.table.Store(next)
+	return nil
+}
+
+func (t *table) find(id string) *route {
+	for _, r := range t.routes {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+func (t *table) match(method, host, path string) *route {
+	for _, r := range t.routes {
+		if r.Match.Matches(method, host, path) {
+			return r
+		}
+	}
+	return nil
+}
+
+// Handle answers one exchange.
+func (e *Engine) Handle(x http1.Exchange) {
+	req := x.Request()
+	path := req.Path()
+	if strings.HasPrefix(path, ownPrefix) {
+		e.serveOwn(x, path)
+		return
+	}
+	r := e.table.Load().match(req.Method, hostname(req.Host), path)
+	if r == nil {
+		e.refuse(x, "", continuity.E(continuity.CodeNoRoute, nil))
+		return
+	}
+	f := flights.Get().(*flight)
+	f.engine, f.x, f.req, f.route, f.began = e, x, req, r, time.Now()
+	defer f.land()
+	f.run()
+}
+
+// hostname is a Host field without its port.
+func hostname(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		return host[:i]
+	}
+	return host
+}
+
+// Live returns how many requests a second of a route are sent upstream for
+// waiting clients at present.
+func (e *Engine) Live(id string) float64 {
+	if r := e.table.Load().find(id); r != nil {
+		return r.traffic.rate(time.Now())
+	}
+	return 0
+}
+
+// Latency returns the moving average of the time to the upstream's answer to
+// live requests of a route; 0 before the first.
+func (e *Engine) Latency(id string) time.Duration {
+	if r := e.table.Load().find(id); r != nil {
+		return r.traffic.latency()
+	}
+	return 0
+}
+
+// unwatched is the health of a route that nobody watches.
+type unwatched struct{}
+
+func (unwatched) Succeeded()         {}
+func (unwatched) CleanFailed() error { return nil }
+func (unwatched) LostAttempt() error { return nil }
+func (unwatched) TryLive() bool      { return false }

@@ -1,0 +1,223 @@
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
+	"holdfast/internal/identity"
+	"holdfast/internal/ledger"
+)
+
+// flight is one live request on its way.
+type flight struct {
+	engine *Engine
+	x      http1.Exchange
+	req    *http1.Request
+	route  *route
+	began  time.Time
+
+	// The body as far as it was read; whole says that this is all of it.
+	body  []byte
+	whole bool
+	buf   *[]byte
+	taken int64 // of the budget
+
+	key        string // Idempotency-Key of every attempt
+	known      bool   // the key would be the same if the request came again
+	receipt    continuity.Receipt
+	registered bool
+
+	facts    identity.Facts
+	factsErr error
+	read     bool
+
+	header []continuity.Field // as sent upstream
+	reader bytes.Reader
+}
+
+var flights = sync.Pool{New: func() any { return &flight{} }}
+
+// land ends the flight; nothing of it is used afterwards.
+func (f *flight) land() {
+	if f.registered {
+		f.engine.ledger.Leave(f.receipt)
+	}
+	f.free()
+	clear(f.header)
+	*f = flight{header: f.header[:0]}
+	flights.Put(f)
+}
+
+// holds reports whether the route keeps requests of a method at all.
+func (r *route) holds(method string) bool { return slices.Contains(r.Hold.Methods, method) }
+
+func (f *flight) run() {
+	switch r := f.route; {
+	case f.engine.ledger == nil || !r.holds(f.req.Method):
+		f.unheld()
+	case r.Hold.State == continuity.HoldOn:
+		f.holdable()
+	default:
+		f.observed()
+	}
+}
+
+// unheld passes a request that is never kept: a read, or anything where
+// nothing can be kept.
+func (f *flight) unheld() {
+	f.whole = f.req.Length == 0
+	f.key = f.req.Get(idempotencyHeader)
+	r := f.route
+	if r.Hold.State == continuity.HoldObserve {
+		r.seen.passed()
+	}
+	f.pass(passage{watch: r.Hold.State == continuity.HoldOn, leave: true})
+}
+
+// observed passes a request of a route in observe, except behind pending
+// records of its key from a time when the route held.
+func (f *flight) observed() {
+	err := f.buffer()
+	if err != nil && !errors.Is(err, errBudget) {
+		f.unreadable(err)
+		return
+	}
+	f.identify()
+	if err == nil {
+		f.route.seen.saw(f)
+	}
+	if f.known {
+		if st, ok := f.engine.ledger.Status(f.receipt); ok {
+			f.repeat(st)
+			return
+		}
+	}
+	if !f.engine.ledger.GateEmpty(f.route.ID) && f.behind() {
+		return
+	}
+	f.pass(passage{observe: true})
+}
+
+// holdable takes a request through the steps of the package's text.
+func (f *flight) holdable() {
+	switch err := f.buffer(); {
+	case errors.Is(err, errBudget):
+		f.refuse(err)
+		return
+	case err != nil:
+		f.unreadable(err)
+		return
+	}
+	if f.twice() {
+		f.refuse(continuity.E(continuity.CodeInvalid, errors.New("relay: two Idempotency-Keys"), "detail", "Idempotency-Key"))
+		return
+	}
+	l := f.engine.ledger
+	f.identify()
+	if f.known {
+		switch arrival, st := l.Arrive(f.receipt); arrival {
+		case ledger.Known:
+			f.repeat(st)
+			return
+		case ledger.InFlight:
+			f.refuse(continuity.E(continuity.CodeInFlight, nil))
+			return
+		}
+		f.registered = true
+	}
+	if !l.GateEmpty(f.route.ID) && f.behind() {
+		return
+	}
+	if intake, _ := l.Effective(f.route.ID); intake == continuity.IntakeHold && !(f.healthAlone() && f.keepable() == nil && f.route.health.TryLive()) {
+		f.keep(false)
+		return
+	}
+	f.pass(passage{watch: true, keep: true})
+}
+
+// twice reports whether the request names two different Idempotency-Keys.
+func (f *flight) twice() bool {
+	first := ""
+	for _, field := range f.req.Header {
+		if len(field.Name) == len(idempotencyHeader) && strings.EqualFold(field.Name, idempotencyHeader) && field.Value != "" {
+			if first != "" && first != field.Value {
+				return true
+			}
+			first = field.Value
+		}
+	}
+	return false
+}
+
+// identify finds by what the request would be recognised if it came again.
+func (f *flight) identify() {
+	r, h := f.route, f.engine.hasher
+	if f.key = f.req.Get(idempotencyHeader); f.key != "" {
+		f.known = true
+	} else if r.reader.HasFields() && f.whole {
+		if f.readFacts(); f.facts.Fields != nil {
+			f.key, f.known = h.DerivedKey(r.ID, r.Caller, f.facts.Fields), true
+		}
+	}
+	if f.known {
+		f.receipt = h.Receipt(r.ID, r.Caller, f.key)
+	} else {
+		f.key = identity.RandomKey()
+	}
+}
+
+// readFacts reads what the route needs from the request, once. Of a body that
+// was not read whole nothing is known.
+func (f *flight) readFacts() {
+	if f.read {
+		return
+	}
+	f.read = true
+	req := identity.Request{Target: f.req.Target, Header: f.req.Header}
+	if f.whole {
+		req.Body = f.body
+	}
+	f.facts, f.factsErr = f.route.reader.Read(req)
+}
+
+// healthAlone reports whether intake is hold by nobody's will but health's.
+func (f *flight) healthAlone() bool {
+	for _, s := range f.engine.ledger.Switches(f.route.ID) {
+		if s.Intake == continuity.IntakeHold && s.Owner != healthOwner {
+			return false
+		}
+	}
+	return true
+}
+
+// healthOwner owns the switches that health sets.
+const healthOwner = "health"
+
+// stream is the body as it goes upstream: what was read, then the rest.
+func (f *flight) stream() (io.Reader, int64) {
+	f.reader.Reset(f.body)
+	switch {
+	case f.whole:
+		return &f.reader, int64(len(f.body))
+	case len(f.body) == 0:
+		return f.req.Body, f.req.Length
+	}
+	return io.MultiReader(&f.reader, f.req.Body), f.req.Length
+}
+
+// unreadable answers a request whose body can't be read to its end.
+func (f *flight) unreadable(err error) {
+	var p *http1.ProtocolError
+	status := 400
+	if errors.As(err, &p) {
+		status = p.Status
+	}
+	f.refuseWith(continuity.E(continuity.CodeInvalid, err), status, "")
+}

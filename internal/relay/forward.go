@@ -1,0 +1,105 @@
+package relay
+
+import (
+	"net"
+	"strings"
+
+	"holdfast/internal/continuity"
+)
+
+// Names of fields that the relay reads or adds.
+const (
+	idempotencyHeader = "Idempotency-Key"
+	viaHeader         = "Via"
+	viaValue          = "1.1 holdfast"
+	forHeader         = "X-Forwarded-For"
+	protoHeader       = "X-Forwarded-Proto"
+	hostHeader        = "X-Forwarded-Host"
+)
+
+// forward makes the header that goes upstream, once: the client's own, the
+// trail of who forwarded it, and as the last field the Idempotency-Key, which
+// every attempt carries alike. A trail that is there goes on; proto and host
+// are as the first relay saw them.
+func (f *flight) forward() {
+	if len(f.header) > 0 {
+		return
+	}
+	var via, trail, proto, host string
+	for i := range f.req.Header {
+		field := f.req.Header[i]
+		switch len(field.Name) {
+		case len(viaHeader):
+			if strings.EqualFold(field.Name, viaHeader) {
+				via = joined(via, field.Value)
+				continue
+			}
+		case len(forHeader): // and the Idempotency-Key's
+			if strings.EqualFold(field.Name, forHeader) {
+				trail = joined(trail, field.Value)
+				continue
+			}
+			if strings.EqualFold(field.Name, idempotencyHeader) {
+				continue
+			}
+		case len(hostHeader):
+			if strings.EqualFold(field.Name, hostHeader) {
+				host = field.Value
+				continue
+			}
+		case len(protoHeader):
+			if strings.EqualFold(field.Name, protoHeader) {
+				proto = field.Value
+				continue
+			}
+		}
+		f.header = append(f.header, field)
+	}
+	if proto == "" {
+		proto = "http"
+	}
+	if host == "" {
+		host = f.req.Host
+	}
+	f.header = append(f.header,
+		continuity.Field{Name: viaHeader, Value: joined(via, viaValue)},
+		continuity.Field{Name: forHeader, Value: joined(trail, address(f.req.Remote))},
+		continuity.Field{Name: hostHeader, Value: host},
+		continuity.Field{Name: protoHeader, Value: proto},
+	)
+	if f.key != "" {
+		f.header = append(f.header, continuity.Field{Name: idempotencyHeader, Value: f.key})
+	}
+}
+
+func joined(list, item string) string {
+	if list == "" {
+		return item
+	}
+	return list + ", " + item
+}
+
+// address is a client's address without its port.
+func address(remote string) string {
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		return host
+	}
+	return remote
+}
+
+// credentials reports whether the header proves who the client is.
+func credentials(header []continuity.Field) bool {
+	for i := range header {
+		switch name := header[i].Name; len(name) {
+		case len("Cookie"):
+			if strings.EqualFold(name, "Cookie") {
+				return true
+			}
+		case len("Authorization"):
+			if strings.EqualFold(name, "Authorization") {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,109 @@
+package relay
+
+import (
+	"errors"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/identity"
+)
+
+// keep keeps the request, or says why not. With onlyBehind it is kept only
+// where its key is in the gate; done is false where it has to pass instead.
+func (f *flight) keep(onlyBehind bool) (done bool) {
+	if err := f.keepable(); err != nil {
+		f.refuse(err)
+		return true
+	}
+	if !f.declared() {
+		f.refuse(continuity.E(continuity.CodeNotHeld, errUndeclared))
+		return true
+	}
+	st, kept, err := f.engine.ledger.Accept(f.record(false), onlyBehind)
+	switch {
+	case continuity.CodeOf(err) == continuity.CodeInFlight:
+		if st, ok := f.engine.ledger.Status(f.receipt); ok {
+			f.repeat(st)
+			return true
+		}
+		f.refuse(err)
+	case err != nil:
+		f.refuse(err)
+	case !kept:
+		return false
+	default:
+		f.answerHeld(st, Held)
+	}
+	return true
+}
+
+var (
+	errUndeclared  = errors.New("relay: neither route nor client declared that it understands being held")
+	errCredentials = errors.New("relay: the request bears credentials")
+	errExcepted    = errors.New("relay: excepted by the route")
+	errLarge       = errors.New("relay: larger than the item limit")
+	errNoKey       = errors.New("relay: no ordering key")
+)
+
+// behind keeps the request behind pending records of its key; done is false
+// where there are none.
+func (f *flight) behind() (done bool) {
+	f.readFacts()
+	switch {
+	case f.facts.HasKey:
+		return f.engine.ledger.Gated(f.tag()) && f.keep(true)
+	case !f.facts.Ordered || f.route.Hold.State == continuity.HoldObserve:
+		return false
+	case f.factsErr != nil:
+		f.refuse(f.factsErr)
+	default:
+		f.refuse(continuity.E(continuity.CodeKeyUnknown, errNoKey))
+	}
+	return true
+}
+
+// keepable says why the request can't be kept.
+func (f *flight) keepable() error {
+	if !f.whole {
+		return continuity.E(continuity.CodeLimitItem, errLarge, "limit", f.route.Hold.ItemBytes)
+	}
+	f.readFacts()
+	switch {
+	case f.factsErr != nil:
+		return f.factsErr
+	case f.facts.Excepted:
+		return continuity.E(continuity.CodeNotHeld, errExcepted)
+	case f.facts.Ordered && !f.facts.HasKey:
+		return continuity.E(continuity.CodeKeyUnknown, errNoKey)
+	case credentials(f.req.Header):
+		return continuity.E(continuity.CodeNotHeld, errCredentials)
+	}
+	return nil
+}
+
+// declared reports whether the route or the client said that it understands
+// being held.
+func (f *flight) declared() bool {
+	return f.route.Answer != nil || f.preference().async
+}
+
+func (f *flight) tag() continuity.KeyTag {
+	if !f.facts.Ordered {
+		return identity.RandomTag()
+	}
+	return f.engine.hasher.KeyTag(f.route.ID, f.facts.Key)
+}
+
+// record is the request as it is kept. The keepable check has read its facts.
+func (f *flight) record(lost bool) *continuity.Record {
+	h := f.engine.hasher
+	if !f.known {
+		f.receipt = h.Receipt(f.route.ID, f.route.Caller, f.key)
+	}
+	f.forward()
+	return &continuity.Record{
+		Receipt: f.receipt, Fingerprint: h.Fingerprint(f.req.Method, f.req.Target, f.body),
+		Route: f.route.ID, Key: f.tag(), KeyText: f.facts.Key, Caller: f.route.Caller, IdempotencyKey: f.key,
+		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
+		Header: f.header[:len(f.header)-1], Body: f.body, Lost: lost,
+	}
+}

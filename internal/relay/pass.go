@@ -1,0 +1,145 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
+	"holdfast/internal/upstream"
+)
+
+// passage says how a request is passed.
+type passage struct {
+	keep    bool // if it fails, it is kept
+	watch   bool // health learns how it ends
+	leave   bool // the attempt ends when the client leaves
+	observe bool // the report learns how it ends
+}
+
+// pass sends the request and answers with what comes of it.
+func (f *flight) pass(p passage) {
+	r := f.route
+	body, length := f.stream()
+	ctx := context.Background() // the sender's time-outs bound it
+	if p.leave {
+		ctx = f.x.Context()
+	}
+	f.forward()
+	r.traffic.count(f.began)
+	result := r.sender.Send(ctx, upstream.Attempt{
+		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
+		Header: f.header, Length: length, Body: body,
+	})
+	class := result.Class
+	if class == upstream.Answered {
+		switch {
+		case continuity.Has(r.Verdicts.Clean, result.Status):
+			class = upstream.Clean
+		case continuity.Has(r.Verdicts.Lost, result.Status):
+			class = upstream.Lost
+		}
+		if class != upstream.Answered {
+			result.Body.Close()
+		}
+	}
+	var unread *http1.BodyError
+	if errors.As(result.Err, &unread) {
+		f.unreadable(result.Err)
+		return
+	}
+	switch class {
+	case upstream.Answered:
+		f.answered(result, p)
+	case upstream.Clean:
+		f.unprocessed(result, p)
+	default:
+		f.lost(result, p)
+	}
+}
+
+func (f *flight) gone() bool { return f.x.Context().Err() != nil }
+
+func (f *flight) answered(result upstream.Result, p passage) {
+	f.route.traffic.answered(result.Took)
+	if p.keep {
+		f.route.health.Succeeded()
+	}
+	err := f.x.Stream(result.Status, result.Header, result.Length, result.Body)
+	result.Body.Close()
+	switch {
+	case err == nil:
+		f.done(Passed, result.Status)
+	case f.x.Started() || f.gone():
+		f.done(Cut, result.Status)
+	default: // the upstream's answer broke off before any of it had left
+		f.refuse(continuity.E(continuity.CodeUpstream, err))
+	}
+}
+
+// unprocessed deals with a clean failure: the route switches to hold on this
+// very request.
+func (f *flight) unprocessed(result upstream.Result, p passage) {
+	if p.watch && !upstream.Blameless(result.Err) {
+		_ = f.route.health.CleanFailed() // logged there; whether the request can be kept is the ledger's to say
+	}
+	if p.observe && f.keepable() == nil {
+		f.route.seen.wouldHold()
+	}
+	switch {
+	case !p.keep:
+		f.refuse(continuity.E(continuity.CodeNotHeld, result.Err))
+	case f.gone():
+		f.done(Refused, 0) // nothing was sent and nobody was told anything
+	default:
+		f.keep(false)
+	}
+}
+
+// lost deals with an attempt whose outcome is unknown.
+func (f *flight) lost(result upstream.Result, p passage) {
+	if p.watch && !upstream.Blameless(result.Err) {
+		_ = f.route.health.LostAttempt() // logged there; what matters here is the request
+	}
+	if p.observe && f.keepable() == nil {
+		f.route.seen.wouldHold()
+	}
+	f.event("attempt lost", "kept", p.keep, "timeout", result.Timeout, "took", result.Took, "err", result.Err)
+	if p.keep && f.keepable() == nil {
+		st, _, err := f.engine.ledger.Accept(f.record(true), false)
+		switch code := continuity.CodeOf(err); code {
+		case "":
+			f.answerLost(st)
+			return
+		case continuity.CodeInFlight: // kept meanwhile, by a request that carried the same identity
+			if st, ok := f.engine.ledger.Status(f.receipt); ok {
+				f.repeat(st)
+				return
+			}
+		case continuity.CodeOutcomeUnknown:
+			f.refuse(err)
+			return
+		}
+		f.event("lost request not kept", "err", err)
+	}
+	if result.Timeout {
+		f.refuse(continuity.E(continuity.CodeTimeout, result.Err))
+		return
+	}
+	f.refuse(continuity.E(continuity.CodeUpstream, result.Err))
+}
+
+// done tells the observer how the request ended.
+func (f *flight) done(what What, status int) {
+	f.engine.observer.Observe(f.route.ID, what, status, time.Since(f.began))
+}
+
+// event logs something notable about the request.
+func (f *flight) event(message string, args ...any) {
+	args = append(args, "route", f.route.ID, "method", f.req.Method)
+	if !f.receipt.IsZero() {
+		args = append(args, "receipt", f.receipt.Short())
+	}
+	f.engine.log.Warn(message, args...)
+}

@@ -1,0 +1,151 @@
+package relay
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
+	"holdfast/internal/ledger"
+	"holdfast/internal/problem"
+)
+
+// stateHeader marks every answer that the relay makes itself.
+const stateHeader = "Holdfast-State"
+
+// The values of stateHeader.
+const (
+	stateHeld    = "held"     // kept; it will be delivered
+	stateDoubt   = "in-doubt" // kept; it may have been processed already
+	stateRepeat  = "repeat"   // the final response, from the journal
+	stateEnded   = "ended"    // it will not be delivered
+	stateReceipt = "receipt"  // what a receipt tells
+	stateRefused = "refused"  // neither sent nor kept, or sent in vain
+)
+
+// refuse answers with the problem that err is.
+func (f *flight) refuse(err error) {
+	status := problem.Status(continuity.CodeOf(err))
+	if continuity.CodeOf(err) == continuity.CodeLimitItem {
+		status = http.StatusServiceUnavailable // it would pass if the upstream were there
+	}
+	f.refuseWith(err, status, "")
+}
+
+func (f *flight) refuseWith(err error, status int, receipt string) {
+	f.done(Refused, status)
+	f.engine.problem(f.x, f.route.ID, err, status, receipt)
+}
+
+func (e *Engine) refuse(x http1.Exchange, route string, err error) {
+	e.problem(x, route, err, problem.Status(continuity.CodeOf(err)), "")
+}
+
+func (e *Engine) problem(x http1.Exchange, route string, err error, status int, receipt string) {
+	lang := e.languages.of(x.Request())
+	d := problem.Of(err, lang)
+	d.Status, d.Receipt = status, receipt
+	state := stateRefused
+	header := make([]continuity.Field, 0, 8)
+	if receipt != "" {
+		state = stateDoubt
+		header = append(header, continuity.Field{Name: "Location", Value: receiptPrefix + receipt})
+	}
+	header = append(header, own(state, problem.ContentType, lang)...)
+	if after := e.again(route, continuity.CodeOf(err), status); after > 0 {
+		header = append(header, retryAfter(after))
+	}
+	_ = x.Respond(status, header, d.JSON()) // a client that left can't be told
+}
+
+// again tells after how long it makes sense to send a refused request again.
+func (e *Engine) again(route string, code continuity.Code, status int) time.Duration {
+	switch {
+	case code == continuity.CodeInFlight:
+		return time.Second
+	case status == http.StatusServiceUnavailable || status == http.StatusInsufficientStorage || status == http.StatusGatewayTimeout:
+		return e.retryAfter(route)
+	}
+	return 0
+}
+
+func retryAfter(d time.Duration) continuity.Field {
+	seconds := max(1, int64((d+time.Second-1)/time.Second))
+	return continuity.Field{Name: "Retry-After", Value: strconv.FormatInt(seconds, 10)}
+}
+
+// own are the fields of an answer that the relay makes.
+func own(state, contentType string, lang catalogue.Lang) []continuity.Field {
+	return []continuity.Field{
+		{Name: "Content-Type", Value: contentType},
+		{Name: "Content-Language", Value: string(lang)},
+		{Name: "Vary", Value: "Accept-Language"},
+		{Name: "Cache-Control", Value: "no-store"},
+		{Name: stateHeader, Value: state},
+	}
+}
+
+// answerHeld answers a kept request: by the upstream's own response if it may
+// be waited for and comes, else as the route says.
+func (f *flight) answerHeld(st ledger.Status, what What) {
+	prefer := f.preference()
+	if st, ended := f.wait(st, prefer); ended {
+		f.final(st, what)
+		return
+	}
+	lang := f.engine.languages.of(f.req)
+	a := &f.route.answer
+	receipt := st.Receipt.String()
+	header := make([]continuity.Field, 0, 10+len(a.header))
+	contentType := false
+	for _, field := range a.header {
+		contentType = contentType || strings.EqualFold(field.name, "Content-Type")
+		header = append(header, continuity.Field{Name: field.name, Value: field.value.fill(receipt)})
+	}
+	for _, field := range own(stateHeld, a.contentType, lang) {
+		if !contentType || field.Name != "Content-Type" {
+			header = append(header, field)
+		}
+	}
+	header = append(header, continuity.Field{Name: "Location", Value: receiptPrefix + receipt}, retryAfter(f.engine.retryAfter(f.route.ID)))
+	if prefer.async {
+		header = append(header, continuity.Field{Name: "Preference-Applied", Value: "respond-async"})
+	}
+	f.done(what, a.status)
+	_ = f.x.Respond(a.status, header, []byte(a.body[lang].fill(receipt))) // kept all the same
+}
+
+// answerLost answers a request that was kept in doubt.
+func (f *flight) answerLost(st ledger.Status) {
+	if f.declared() {
+		f.answerHeld(st, Late)
+		return
+	}
+	f.done(Late, http.StatusGatewayTimeout)
+	f.engine.problem(f.x, f.route.ID, continuity.E(continuity.CodeOutcomeUnknown, nil), http.StatusGatewayTimeout, st.Receipt.String())
+}
+
+// wait waits for the record's end as long as the route or the client says.
+func (f *flight) wait(st ledger.Status, prefer preference) (ledger.Status, bool) {
+	if !st.State.Pending() {
+		return st, true
+	}
+	most := f.route.answer.wait
+	if prefer.wait > 0 {
+		most = min(prefer.wait, mostWait)
+	}
+	if most <= 0 {
+		return st, false
+	}
+	ctx, cancel := context.WithTimeout(f.x.Context(), most)
+	defer cancel()
+	now := f.engine.ledger.Wait(ctx, st.Receipt)
+	return now, now.State.Ended()
+}
+
+// mostWait bounds how long a client may ask to wait.
+const mostWait = time.Minute
