@@ -244,7 +244,7 @@ func (f *findings) reportedOn(line int) bool {
 // checkShadow reports a route that gets no request because earlier ones take
 // them all. The first route that matches wins.
 func checkShadow(f *findings, earlier []routeBlock, r *routeBlock) {
-	if r.Match.bad() {
+	if r.Match.bad() || r.ID.V == "" {
 		return
 	}
 	orAny := func(values []string) []string {
@@ -277,7 +277,7 @@ func (m *matchBlock) bad() bool { return m.Host.bad || m.Path.bad || m.Methods.b
 // takes reports whether a route matches every request with this host, path
 // pattern and method; empty stands for any.
 func takes(r *routeBlock, host, path, method string) bool {
-	if r.Match.bad() {
+	if r.Match.bad() || r.ID.V == "" {
 		return false
 	}
 	covers := func(values []string, value string) bool {

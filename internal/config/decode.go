@@ -77,14 +77,14 @@ func (d *decoder) block(v reflect.Value, n *node, path string, at place) {
 	case mappingNode:
 	case emptyNode: // "answer:" alone: every field has its default
 		if path == "" || path == "routes" {
-			d.error(n.at, "config.not-mapping", "field", shown(path))
+			d.notA(notBlock(path), path, n)
 			return
 		}
 	default:
 		if n.kind == scalarNode && d.secretScalar(path, n) {
 			return
 		}
-		d.notA("config.not-mapping", path, n)
+		d.notA(notBlock(path), path, n)
 		return
 	}
 	names := fieldNames(v.Type())
@@ -146,6 +146,10 @@ func (d *decoder) unknown(t reflect.Type, name, path string, at place) {
 	}
 	if slices.Contains(later, within(path, name)) {
 		d.error(at, "config.later", "field", within(path, name))
+		return
+	}
+	if integer.MatchString(name) { // {count: 200,000}
+		d.error(at, "config.separator", "value", name)
 		return
 	}
 	var names []string
@@ -234,6 +238,14 @@ func (d *decoder) notA(id, path string, n *node) {
 		return
 	}
 	d.error(n.at, id, "field", shown(path))
+}
+
+// notBlock is the id for what should have been a block.
+func notBlock(path string) string {
+	if path == "routes" || path == "hold.except" {
+		return "config.not-entry"
+	}
+	return "config.not-mapping"
 }
 
 // shown is a path as it stands in messages.

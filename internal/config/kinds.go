@@ -105,6 +105,11 @@ func parseBool(text string, _ reflect.StructTag) (any, *fault) {
 	case "false":
 		return false, nil
 	}
+	for near, others := range map[string][]string{"true": {"yes", "on", "1"}, "false": {"no", "off", "0"}} {
+		if strings.EqualFold(text, near) || slices.Contains(others, strings.ToLower(text)) {
+			return nil, wrong("config.bool-near", "near", near)
+		}
+	}
 	return nil, wrong("config.bool")
 }
 
@@ -167,6 +172,8 @@ func parseDuration(text string, tag reflect.StructTag) (any, *fault) {
 		return nil, wrong("config.calendar")
 	case !ok || !known:
 		return nil, wrong("config.duration")
+	case bare != text && tag.Get("zero") == "ok":
+		return nil, wrong("config.negative")
 	case bare != text || n == 0 && tag.Get("zero") != "ok":
 		return nil, wrong("config.positive")
 	case n*float64(one) > float64(longest):
@@ -196,9 +203,14 @@ func parseSize(text string, tag reflect.StructTag) (any, *fault) {
 	case ok && unit == "" && n == 0 && tag.Get("zero") == "ok":
 		return int64(0), nil
 	case ok && unit == "":
+		if n >= 1024 {
+			return nil, wrong("config.no-unit", "unit", "B")
+		}
 		return nil, wrong("config.no-unit", "unit", "MiB")
 	case !ok || !known || bare != strings.TrimSpace(bare):
 		return nil, wrong("config.size")
+	case bare != text && tag.Get("zero") == "ok":
+		return nil, wrong("config.negative")
 	case bare != text || n == 0 && tag.Get("zero") != "ok":
 		return nil, wrong("config.positive")
 	case n*float64(one) > 1<<50:

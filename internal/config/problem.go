@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
@@ -77,7 +78,7 @@ func Render(w io.Writer, lang catalogue.Lang, src []byte, problems []Problem) er
 	lines := splitLines(src)
 	for _, p := range problems {
 		text := p.Text(lang) + "\n"
-		if p.Line >= 1 && p.Line <= len(lines) {
+		if p.Line >= 1 && p.Line <= len(lines) && !strings.ContainsRune(lines[p.Line-1], 0) {
 			text += excerpt(lines[p.Line-1], p, secretsOn(p.Line, problems), p.Hint(lang))
 		} else {
 			text += "      " + p.Hint(lang) + "\n"
@@ -123,8 +124,11 @@ func excerpt(line string, p Problem, secrets []place, hint string) string {
 	}
 	shown := make([]rune, 0, len(runes))
 	for _, r := range runes {
-		if r < ' ' || r == 0x7f || invisible(r) {
-			r = ' ' // a tab or control character would move the mark away from its place
+		switch { // what would move the mark away from its place
+		case r == '\t':
+			r = '→'
+		case unicode.IsControl(r), invisible(r):
+			r = '·'
 		}
 		shown = append(shown, r)
 	}

@@ -13,9 +13,9 @@ type scanner struct {
 	*findings
 	line   int // number of the line
 	quote  rune
-	mended bool // the open quote was a full-width one
-	depth  int  // open flow brackets
-	block  int  // indentation that a block text must exceed; -1 outside
+	mended bool   // the open quote was a full-width one
+	open   []rune // flow brackets
+	block  int    // indentation that a block text must exceed; -1 outside
 	shifts shifts
 
 	// Of the present line:
@@ -58,6 +58,11 @@ var blockText = regexp.MustCompile(`(^|[:\-]\s+)[|>][+\-0-9]*\s*(#.*)?$`)
 // name matches what can only be meant as a field's name.
 var name = regexp.MustCompile(`^[ \x{3000}]*["']?[A-Za-z_][A-Za-z0-9_-]*["']?[ \x{3000}]*$`)
 
+// field matches the beginning of a field inside { }.
+var field = regexp.MustCompile(`^[ \x{3000}]*["']?[A-Za-z_][A-Za-z0-9_-]*["']?[ \x{3000}]*[:：]`)
+
+func (s *scanner) inFlow() bool { return len(s.open) > 0 }
+
 func (s *scanner) mend(line string) string {
 	if s.block >= 0 {
 		if text := strings.TrimLeft(line, " "); text == "" || len(line)-len(text) > s.block {
@@ -79,7 +84,7 @@ func (s *scanner) mend(line string) string {
 		}
 	}
 	mended := string(s.out)
-	if s.quote == 0 && s.depth == 0 && blockText.MatchString(mended) {
+	if s.quote == 0 && !s.inFlow() && blockText.MatchString(mended) {
 		s.block = s.indent
 	}
 	return mended
@@ -125,13 +130,13 @@ func (s *scanner) step(i int) {
 		return
 	case (r == '"' || r == '\'') && s.start:
 		s.quote = r
-	case (r == '{' || r == '[') && (s.start || s.depth > 0):
-		s.depth++
+	case (r == '{' || r == '[') && (s.start || s.inFlow()):
+		s.open = append(s.open, r)
 		s.leading, s.start, s.key = false, true, i+1
 		return
-	case (r == '}' || r == ']') && s.depth > 0:
-		s.depth--
-	case r == ',' && s.depth > 0:
+	case (r == '}' || r == ']') && s.inFlow():
+		s.open = s.open[:len(s.open)-1]
+	case r == ',' && s.inFlow():
 		s.start, s.key = true, i+1
 		return
 	case r == ':' && (last || s.blank(i+1) || s.in[i] != ':'):
@@ -167,12 +172,12 @@ func (s *scanner) structural(i int, meant rune) bool {
 		return rest == "" || rest[0] == '#'
 	case ':':
 		return s.key >= 0 && s.key <= i && name.MatchString(string(s.in[s.key:i]))
-	case ',':
-		return s.depth > 0
+	case ',': // in a list; in a mapping where another field follows
+		return s.inFlow() && (s.open[len(s.open)-1] == '[' || field.MatchString(string(s.in[i+1:])))
 	case '[', '{':
 		return s.start
 	case ']', '}':
-		return s.depth > 0
+		return s.inFlow()
 	case '"', '\'':
 		return s.start
 	case '#':

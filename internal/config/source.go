@@ -94,5 +94,12 @@ func reportWide(f *findings, at place, found, meant rune) {
 	if meant == ' ' {
 		id = "config.full-width-space"
 	}
+	if last := len(f.problems) - 1; last >= 0 && id == "config.full-width-space" {
+		p := &f.problems[last]
+		if p.ID == id && p.Line == at.line && p.Column+p.Length == at.column {
+			p.Length++ // one run of them, one problem
+			return
+		}
+	}
 	f.error(at, id, "found", string(found), "code", fmt.Sprintf("U+%04X", found), "right", string(meant))
 }

@@ -95,18 +95,22 @@ func (t *tree) guard(tokens token.Tokens) bool {
 	}
 	var open []level
 	begin := len(t.problems)
-	documents, content := 0, false
+	documents, content, anchored := 0, false, 0
 	for i, tk := range tokens {
 		column := tk.Position.Column
 		switch tk.Type {
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
-			t.error(t.place(tk, 1), "config.anchor")
+			if at := t.place(tk, 1); at.line != anchored { // once a line
+				t.error(at, "config.anchor")
+				anchored = at.line
+			}
 		case token.MappingKeyType:
 			t.error(t.place(tk, 1), "config.question")
 		case token.TagType:
 			t.error(t.place(tk, utf8.RuneCountInString(tk.Value)), "config.tag")
 		case token.DirectiveType:
 			t.error(t.place(tk, 1), "config.directive")
+			return false
 		case token.DocumentHeaderType:
 			documents++
 			if content || documents > 1 {
@@ -179,12 +183,29 @@ func (t *tree) syntax(err error, lines []string) {
 		{"unexpected key name", "config.no-colon"},
 		{"is not allowed in this context", "config.indentation"},
 	} {
-		if strings.Contains(message, known.part) {
-			t.error(at, known.id)
-			return
+		if !strings.Contains(message, known.part) {
+			continue
 		}
+		if known.id != "config.unclosed-quote" || !t.wideQuote(at, lines) {
+			t.error(at, known.id)
+		}
+		return
 	}
 	t.error(at, "config.syntax")
+}
+
+// wideQuote reports a full-width quote that was meant to close an open one.
+func (t *tree) wideQuote(at place, lines []string) bool {
+	if at.line > len(lines) {
+		return false
+	}
+	for i, r := range []rune(lines[at.line-1]) {
+		if a, ok := plain(r); ok && i >= at.column && (a == '"' || a == '\'') {
+			reportWide(t.findings, t.moved.back(place{at.line, i + 1, 1}), r, a)
+			return true
+		}
+	}
+	return false
 }
 
 func (t *tree) node(n ast.Node) *node {
@@ -209,7 +230,7 @@ func (t *tree) node(n ast.Node) *node {
 	case *ast.SequenceNode:
 		out := &node{kind: sequenceNode, at: t.place(n.GetToken(), 1)}
 		for _, v := range n.Values {
-			out.items = append(out.items, t.node(v))
+			out.items = append(out.items, joined(t.node(v)))
 		}
 		return out
 	case *ast.LiteralNode:
@@ -220,6 +241,21 @@ func (t *tree) node(n ast.Node) *node {
 		return out
 	}
 	return t.scalar(n.GetToken())
+}
+
+// joined undoes a quirk of the parser: inside { } it takes a list's a:b for a
+// mapping, though without a space after the colon that is one text.
+func joined(n *node) *node {
+	if n.kind != mappingNode || len(n.pairs) != 1 {
+		return n
+	}
+	key, value := n.pairs[0].key, n.pairs[0].value
+	tight := value.at.line == key.at.line && value.at.column == key.at.column+key.at.length+1
+	if key.kind != scalarNode || value.kind != scalarNode || !tight {
+		return n
+	}
+	at := place{key.at.line, key.at.column, key.at.length + 1 + value.at.length}
+	return &node{kind: scalarNode, at: at, text: key.text + ":" + value.text}
 }
 
 // scalar keeps the text as it stands in the file, but for quotes and escapes.
