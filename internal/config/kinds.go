@@ -51,7 +51,7 @@ func init() { // not a literal: kinds are built of each other
 		"percent":  {parse: parsePercent, schema: pattern(`^[0-9]+(\.[0-9]+)?%$`)},
 		"id":       {parse: parseID, schema: pattern(idPattern)},
 		"env":      {parse: parseEnv, schema: pattern(envPattern)},
-		"address":  {parse: parseAddress, schema: pattern(`^.+:[0-9]+$`)},
+		"address":  {parse: parseAddress, schema: pattern(`^.*:[0-9]+$`)},
 		"upstream": {parse: parseUpstream, schema: pattern(`^http://[^/?#@]+$`)},
 		"file":     {parse: parseText, schema: pattern(`^.+$`), free: true},
 		"host":     {parse: parseHost, schema: pattern(hostPattern)},

@@ -230,7 +230,7 @@ func (t *tree) node(n ast.Node) *node {
 	case *ast.SequenceNode:
 		out := &node{kind: sequenceNode, at: t.place(n.GetToken(), 1)}
 		for _, v := range n.Values {
-			out.items = append(out.items, joined(t.node(v)))
+			out.items = append(out.items, joined(v, t.node(v)))
 		}
 		return out
 	case *ast.LiteralNode:
@@ -245,13 +245,13 @@ func (t *tree) node(n ast.Node) *node {
 
 // joined undoes a quirk of the parser: inside { } it takes a list's a:b for a
 // mapping, though without a space after the colon that is one text.
-func joined(n *node) *node {
-	if n.kind != mappingNode || len(n.pairs) != 1 {
+func joined(in ast.Node, n *node) *node {
+	if m, ok := in.(*ast.MappingNode); n.kind != mappingNode || len(n.pairs) != 1 || ok && m.IsFlowStyle {
 		return n
 	}
 	key, value := n.pairs[0].key, n.pairs[0].value
 	tight := value.at.line == key.at.line && value.at.column == key.at.column+key.at.length+1
-	if key.kind != scalarNode || value.kind != scalarNode || !tight {
+	if key.kind != scalarNode || value.kind != scalarNode || key.quoted || value.quoted || !tight {
 		return n
 	}
 	at := place{key.at.line, key.at.column, key.at.length + 1 + value.at.length}
