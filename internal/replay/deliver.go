@@ -17,6 +17,10 @@ const (
 	// judgeBytes of a body are read even where none is kept: a verdict may
 	// depend on them.
 	judgeBytes = 2 << 10
+	// mostFailing records are remembered as failing. Should there be more, the
+	// upstream is at fault and not they: the count begins anew, as it does when
+	// the relay restarts.
+	mostFailing = 50_000
 	// finishTries bounds how often an outcome is offered to a full disk once
 	// the Drainer has to stop.
 	finishTries = 3
@@ -110,6 +114,9 @@ func (d *Drainer) learn(st ledger.Status, v Verdict, res upstream.Result, began,
 	d.ramp.Ended(now, Ended{Began: began, Took: res.Took, Sign: v.Sign, Again: failures > 0, Asked: v.RetryAfter})
 	d.mu.Lock()
 	if v.Counts {
+		if len(d.failures) == mostFailing {
+			clear(d.failures)
+		}
 		d.failures[st.Receipt] = failures + 1
 	}
 	if v.Pause != "" {
@@ -199,6 +206,8 @@ func (d *Drainer) conclude(st ledger.Status, o continuity.Outcome, res *upstream
 		case err == nil:
 			if o.To.Ended() {
 				d.gains.out(st.Key)
+			}
+			if o.To.Ended() || o.To == continuity.Parked { // whoever retries it grants new attempts
 				d.mu.Lock()
 				delete(d.failures, o.Receipt)
 				d.mu.Unlock()
