@@ -51,6 +51,7 @@ func buildRoute(r *routeBlock) continuity.Route {
 		Hold: continuity.Hold{
 			Methods: r.holdMethods(), ItemBytes: r.Hold.Item.V,
 			Count: r.Hold.Count.V, Bytes: r.Hold.Bytes.V, Age: r.Hold.Age.V,
+			Credentials: r.Hold.Credentials.V,
 		},
 		Verdicts: continuity.Verdicts{
 			Delivered: r.Outcome.Delivered.values(), Retry: r.Outcome.Retry.values(),

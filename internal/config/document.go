@@ -100,6 +100,8 @@ type holdBlock struct {
 	Bytes   value[int64]         `yaml:"bytes" kind:"size" default:"2GiB"`
 	Age     value[time.Duration] `yaml:"age" kind:"duration" default:"24h"`
 	Except  []exceptBlock        `yaml:"except"`
+
+	Credentials value[bool] `yaml:"credentials" kind:"bool" default:"false"`
 }
 
 type exceptBlock struct {

@@ -107,6 +107,10 @@ type Hold struct {
 	Count     int64         // most pending records
 	Bytes     int64         // most pending bytes
 	Age       time.Duration // of running time
+	// Credentials says that Authorization and Cookie are kept with a request, in
+	// the encrypted journal, and sent again with it. Without it a request that
+	// bears them is not held.
+	Credentials bool
 }
 
 // Except keeps a request out of the hold: where the pointer's value is one of

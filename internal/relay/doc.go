@@ -23,7 +23,7 @@
 // come back with the same Idempotency-Key. If it was not processed for certain,
 // it is dropped: its client was promised nothing.
 //
-// A request that bears credentials is not kept, as the journal does not store
-// them. A route in observe passes everything; only behind pending records of
+// A request that bears credentials is not kept, unless the route says that the
+// encrypted journal may store them. A route in observe passes everything; only behind pending records of
 // its own key, from a time when the route held, is a request kept.
 package relay

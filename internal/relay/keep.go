@@ -74,7 +74,7 @@ func (f *flight) keepable() error {
 		return continuity.E(continuity.CodeNotHeld, errExcepted)
 	case f.facts.Ordered && !f.facts.HasKey:
 		return continuity.E(continuity.CodeKeyUnknown, errNoKey)
-	case credentials(f.req.Header):
+	case !f.route.Hold.Credentials && credentials(f.req.Header):
 		return continuity.E(continuity.CodeNotHeld, errCredentials)
 	}
 	return nil

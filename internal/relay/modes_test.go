@@ -120,6 +120,15 @@ func TestExceptedAndCredentialsAreNeverHeld(t *testing.T) {
 	wantProblem(t, h.post(limited), 503, "not-held") // would overtake what is pending
 	wantStatus(t, h.post(`{"order_no":"B","kind":"limited"}`), 201)
 	h.wantKept(1)
+	h.route.Hold.Credentials = true
+	h.use(continuity.Limits{})
+	wantHeld(t, h.post(order("A"), "Authorization: Bearer x"))
+	for _, f := range h.wantKept(2)[1].Header {
+		if f == (continuity.Field{Name: "Authorization", Value: "Bearer x"}) {
+			return
+		}
+	}
+	t.Error("the credentials were not kept")
 }
 
 func TestClientThatLeavesBeforeAnythingWasSentIsDropped(t *testing.T) {
