@@ -132,7 +132,7 @@ func (c *cli) root() *cobra.Command {
 
 	root.AddCommand(
 		c.statusCommand(), c.modeCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(),
-		c.versionCommand(), c.exitHelp(),
+		c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)
 	return root
 }

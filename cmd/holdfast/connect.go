@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"holdfast/internal/api"
+	"holdfast/internal/config"
 	"holdfast/internal/continuity"
 )
 
@@ -53,8 +54,6 @@ func (c *cli) client() (*api.Client, error) {
 	return api.NewClient(address, token, c.person, c.lang), nil
 }
 
-// dataFolder is the relay's data folder as the configuration names it, or the
-// usual one where the configuration can't be read.
-func (w where) dataFolder() string {
-	return filepath.Join(filepath.Dir(w.configFile()), "data")
-}
+// dataFolder is the relay's data folder as the configuration names it, even
+// where that has errors.
+func (w where) dataFolder() string { return config.DataDir(w.configFile()) }

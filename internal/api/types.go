@@ -52,7 +52,7 @@ type Problem struct {
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
 	Text    string `json:"text"`
-	Excerpt string `json:"excerpt,omitempty"`
+	Hint    string `json:"hint,omitempty"`
 	Warning bool   `json:"warning,omitempty"`
 }
 
@@ -263,10 +263,26 @@ type Report struct {
 	Routes []RouteReport `json:"routes"`
 }
 
-// RouteReport is one route's share of the report.
+// RouteReport is one route's share of the report. Counts are of requests since
+// Since, by what was found out about them.
 type RouteReport struct {
-	Route string `json:"route"`
-	Hold  string `json:"hold"`
-	// Counts by what was found out about requests: the names are the engine's.
-	Counts map[string]int64 `json:"counts"`
+	Route     string           `json:"route"`
+	Since     time.Time        `json:"since"`
+	Counts    map[string]int64 `json:"counts"`
+	Clients   []Seen           `json:"clients"`   // that would not understand the answer
+	Sensitive []Seen           `json:"sensitive"` // fields that look sensitive
+}
+
+// Seen is a name and how often it was seen.
+type Seen struct {
+	Name  string `json:"name"`
+	Kind  string `json:"kind,omitempty"`
+	Count int64  `json:"count"`
+}
+
+// ReportCounts are the names of a RouteReport's counts, in the order in which
+// people read them.
+func ReportCounts() []string {
+	return []string{"requests", "holdable", "keepable", "would_hold", "lack_key", "lack_identity", "bad_body", "too_large",
+		"excepted", "credentials", "not_understand"}
 }

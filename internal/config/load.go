@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"holdfast/internal/continuity"
 )
@@ -31,11 +32,17 @@ type Relay struct {
 // configuration, with the warnings about it, or no configuration, with all
 // problems and an error of CodeConfig; any other error is one of reading.
 func Load(path string) (*Relay, []Problem, error) {
-	src, err := read(path)
+	src, err := Read(path)
 	if err != nil {
-		return nil, nil, continuity.E(continuity.CodeConfig, err, "detail", err.Error())
+		return nil, nil, err
 	}
-	dir, err := filepath.Abs(filepath.Dir(path))
+	return Parse(path, src, filepath.Dir(path))
+}
+
+// Parse is Load for a text that was read already. path names it in problems;
+// what it refers to is looked for in dir.
+func Parse(path string, src []byte, dir string) (*Relay, []Problem, error) {
+	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, nil, continuity.E(continuity.CodeConfig, err, "detail", err.Error())
 	}
@@ -56,15 +63,38 @@ func Load(path string) (*Relay, []Problem, error) {
 
 var errInvalid = errors.New("config: the file has errors")
 
-// read reads a little more than is allowed, so that a huge file is refused
-// without being read whole.
-func read(path string) ([]byte, error) {
+// Read reads a file's text: a little more than is allowed, so that a huge file
+// is refused without being read whole.
+func Read(path string) ([]byte, error) {
 	file, err := os.Open(path) // #nosec G304 -- the operator names the file
 	if err != nil {
-		return nil, err
+		return nil, continuity.E(continuity.CodeConfig, err, "detail", err.Error())
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, maxSize+1))
+	src, err := io.ReadAll(io.LimitReader(file, maxSize+1))
+	if err != nil {
+		return nil, continuity.E(continuity.CodeConfig, err, "detail", err.Error())
+	}
+	return src, nil
+}
+
+var dataLine = regexp.MustCompile(`(?m)^data:[ \t]*["']?([^"'#\r\n]+?)["']?[ \t]*(#.*)?\r?$`)
+
+// DataDir is the data folder that a file names, as far as can be told of one
+// that has errors: whoever looks for a running relay, or for its last good
+// configuration, needs no more.
+func DataDir(path string) string {
+	name := "data"
+	if src, err := Read(path); err == nil {
+		if found := dataLine.FindSubmatch(src); found != nil {
+			name = string(found[1])
+		}
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		dir = filepath.Dir(path)
+	}
+	return resolve(dir, name)
 }
 
 // Check reports every problem of a file's text. It looks at nothing but src:
