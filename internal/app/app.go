@@ -1,0 +1,262 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"holdfast/internal/api"
+	"holdfast/internal/config"
+	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
+	"holdfast/internal/identity"
+	"holdfast/internal/journal"
+	"holdfast/internal/ledger"
+	"holdfast/internal/relay"
+	"holdfast/internal/view"
+)
+
+// StopWithin is how long a graceful stop may take.
+const StopWithin = 30 * time.Second
+
+// Options say which relay to run.
+type Options struct {
+	ConfigFile string
+	Version    string
+	Logger     *slog.Logger // default: slog.Default()
+}
+
+// App is one relay. Start it once.
+type App struct {
+	o       Options
+	log     *slog.Logger
+	began   time.Time
+	metrics *metrics
+
+	started chan struct{} // closed when requests are served
+	stopped chan struct{} // closed when everything is down
+	failed  chan error    // what ends the relay by itself
+
+	stopOnce sync.Once
+	stopErr  error
+	ready    atomic.Bool
+	stack    stack
+
+	// Set while starting, constant afterwards.
+	home    *config.Relay // where data and listeners are; reloading can't change it
+	token   string
+	keyless error // why there is no ledger; nil: there is one
+	log1    *meteredLog
+	ledger  *ledger.Ledger
+	hasher  *identity.Hasher
+	view    *view.View // nil: it can't be opened
+	engine  *relay.Engine
+	server  *http1.Server
+	clients net.Listener
+	admin   net.Listener
+
+	reloading sync.Mutex // one configuration is put into use at a time
+	mu        sync.Mutex // guards what follows
+	config    api.Config
+	relay     *config.Relay
+	lanes     map[string]*lane
+	order     []string // of lanes, as configured
+}
+
+// New returns a relay that has yet to be started.
+func New(o Options) *App {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &App{
+		o: o, log: o.Logger, lanes: map[string]*lane{},
+		started: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan error, 1),
+	}
+}
+
+// Run runs a relay until ctx is done or it fails. The first signal that ends a
+// process stops it gracefully, a second one at once; SIGHUP reads the
+// configuration again.
+func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
+	a := New(o)
+	starting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- a.Start(starting) }()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				return err
+			}
+			done = nil
+		case err := <-a.failed:
+			return errors.Join(err, a.stopBounded(ctx, signals))
+		case <-ctx.Done():
+			return a.stopBounded(context.WithoutCancel(ctx), signals)
+		case s := <-signals:
+			if reloads(s) {
+				if done == nil {
+					_, _ = a.Reload(ctx) // it says in the log, the metrics and the status how that went
+				}
+				continue
+			}
+			a.log.Info("stopping", "signal", s.String())
+			cancel()
+			if done != nil {
+				if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+					return err
+				}
+			}
+			return a.stopBounded(ctx, signals)
+		}
+	}
+}
+
+// stopBounded stops gracefully, until a further signal or the bound.
+func (a *App) stopBounded(ctx context.Context, signals <-chan os.Signal) error {
+	ctx, cancel := context.WithTimeout(ctx, StopWithin)
+	defer cancel()
+	go func() {
+		for {
+			select {
+			case s := <-signals:
+				if !reloads(s) {
+					a.log.Warn("stopping at once", "signal", s.String())
+					cancel()
+				}
+			case <-a.stopped:
+				return
+			}
+		}
+	}()
+	return a.Stop(ctx)
+}
+
+// Started is closed when requests are served.
+func (a *App) Started() <-chan struct{} { return a.started }
+
+// Failed delivers what ends the relay by itself.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// Addr is where clients are served, AdminAddr where the admin API is. Both are
+// known when Started is closed.
+func (a *App) Addr() string { return a.clients.Addr().String() }
+
+// AdminAddr is where the admin API is.
+func (a *App) AdminAddr() string { return a.admin.Addr().String() }
+
+// Ready returns nil while requests are served.
+func (a *App) Ready() error {
+	if a.ready.Load() {
+		return nil
+	}
+	return continuity.E(continuity.CodeUnreachable, errors.New("app: starting or stopping"))
+}
+
+// Start opens everything and returns when requests are served. On an error it
+// has taken down what was open.
+func (a *App) Start(ctx context.Context) (err error) {
+	a.began = time.Now()
+	a.metrics = newMetrics(a)
+	defer func() {
+		if err != nil {
+			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopWithin)
+			defer cancel()
+			err = errors.Join(err, a.Stop(stopping))
+		}
+	}()
+	loaded, err := a.loadFirst()
+	if err != nil {
+		return err
+	}
+	a.home, a.relay = loaded.relay, loaded.relay
+	for _, step := range []func(context.Context) error{
+		a.openFolder, a.openAdmin, a.openKeyAndJournal, a.openLedger, a.openView, a.openRoutes, a.openClients, a.announce,
+	} {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	if !loaded.fallback {
+		a.keepLastGood(loaded.src)
+	}
+	a.ready.Store(true)
+	close(a.started)
+	a.log.Info("relay ready", "listen", a.Addr(), "admin", a.AdminAddr(), "routes", len(a.order), "version", a.o.Version,
+		"took", time.Since(a.began))
+	return nil
+}
+
+// Stop takes everything down: gracefully until ctx is done, at once then. It
+// may be called more than once and returns what went wrong.
+func (a *App) Stop(ctx context.Context) error {
+	a.stopOnce.Do(func() {
+		a.ready.Store(false)
+		began := time.Now()
+		a.stopErr = a.stack.unwind(ctx)
+		a.log.Info("relay stopped", "took", time.Since(began))
+		close(a.stopped)
+	})
+	<-a.stopped
+	return a.stopErr
+}
+
+// fail ends the relay because of what it can't go on without.
+func (a *App) fail(err error) {
+	select {
+	case a.failed <- err:
+	default: // another reason came first
+	}
+}
+
+// stack is what has to be taken down, last in first out.
+type stack struct {
+	mu  sync.Mutex
+	all []func(context.Context) error
+}
+
+func (s *stack) push(f func(context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, f)
+}
+
+func (s *stack) unwind(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for i := len(s.all) - 1; i >= 0; i-- {
+		errs = append(errs, s.all[i](ctx))
+	}
+	s.all = nil
+	return errors.Join(errs...)
+}
+
+// background runs f until the stack comes back to it, and waits for its end
+// then.
+func (a *App) background(name string, f func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("background work ended", "what", name, "err", err)
+		}
+	}()
+	a.stack.push(func(context.Context) error {
+		cancel()
+		<-done
+		return nil
+	})
+}
+
+var _ journal.Log = (*meteredLog)(nil)

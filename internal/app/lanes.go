@@ -1,0 +1,279 @@
+package app
+
+import (
+	"context"
+	"reflect"
+	"sync"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/internal/continuity"
+	"holdfast/internal/health"
+	"holdfast/internal/ledger"
+	"holdfast/internal/relay"
+	"holdfast/internal/replay"
+	"holdfast/internal/upstream"
+)
+
+// A lane is one route with what serves it.
+type lane struct {
+	route   continuity.Route
+	sender  *upstream.HTTP
+	health  *healthRef
+	meter   *replay.Meter
+	drainer *replay.Drainer // nil: keyless
+	stop    func()          // ends the monitor
+}
+
+// healthRef is the health of a route for whoever reports to it: requests that
+// began under an older configuration report to the present monitor. A monitor
+// is exchanged only while none of its reports is under way, as a report may
+// put a standing switch that the next monitor has to take over.
+type healthRef struct {
+	mu      sync.RWMutex
+	monitor *health.Monitor
+}
+
+func (h *healthRef) Succeeded() {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	h.monitor.Succeeded()
+}
+
+func (h *healthRef) CleanFailed() error {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.monitor.CleanFailed()
+}
+
+func (h *healthRef) LostAttempt() error {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.monitor.LostAttempt()
+}
+
+func (h *healthRef) TryLive() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.monitor.TryLive()
+}
+
+func (h *healthRef) info() health.Info {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.monitor.Info()
+}
+
+// oldSenders keep their pools this long after a reload, for the requests that
+// began before it.
+const oldSenders = 2 * time.Minute
+
+// apply puts routes into use. The caller holds reloading, or starts.
+func (a *App) apply(next *config.Relay) error {
+	a.mu.Lock()
+	before := a.lanes
+	a.mu.Unlock()
+	senders := make(map[string]*upstream.HTTP, len(next.Routes))
+	for i := range next.Routes { // what can fail comes first
+		r := &next.Routes[i]
+		if old := before[r.ID]; old != nil && sameUpstream(&old.route, r) {
+			senders[r.ID] = old.sender
+			continue
+		}
+		s, err := upstream.New(upstream.Options{URL: r.Upstream, Timeouts: r.Timeouts})
+		if err != nil {
+			return err
+		}
+		senders[r.ID] = s
+	}
+	after := make(map[string]*lane, len(next.Routes))
+	bindings := make([]relay.Binding, len(next.Routes))
+	var order []string
+	for i, r := range next.Routes {
+		old := before[r.ID]
+		order = append(order, r.ID)
+		switch {
+		case old != nil && reflect.DeepEqual(old.route, r):
+			after[r.ID] = old
+		default:
+			after[r.ID] = a.newLane(r, senders[r.ID], old)
+		}
+		bindings[i] = relay.Binding{Route: r, Sender: senders[r.ID]}
+		if a.ledger != nil {
+			bindings[i].Health = after[r.ID].health
+		}
+	}
+	if err := a.engine.SetRoutes(bindings, next.Limits); err != nil {
+		return err
+	}
+	if a.ledger != nil {
+		a.ledger.SetRoutes(next.Routes, next.Limits)
+	}
+	a.mu.Lock()
+	a.lanes, a.order, a.relay = after, order, next
+	a.mu.Unlock()
+	for id, l := range before {
+		if after[id] != l {
+			a.retire(l, after[id])
+		}
+	}
+	if a.ledger != nil {
+		for id, l := range after {
+			if before[id] != l {
+				a.startLane(l)
+			}
+		}
+	}
+	return nil
+}
+
+func sameUpstream(a, b *continuity.Route) bool {
+	return a.Upstream == b.Upstream && a.Timeouts == b.Timeouts
+}
+
+// newLane makes a lane that has yet to be started; it takes over what an older
+// one of its route has learned.
+func (a *App) newLane(r continuity.Route, s *upstream.HTTP, old *lane) *lane {
+	l := &lane{route: r, sender: s, stop: func() {}}
+	if old != nil {
+		l.meter, l.health = old.meter, old.health
+	} else {
+		l.meter = replay.NewMeter(a.estimates.of(r.ID))
+	}
+	if a.ledger == nil {
+		return l
+	}
+	if l.health == nil {
+		l.health = &healthRef{}
+	}
+	a.watch(l)
+	return l
+}
+
+// watch puts a new monitor in the place of the one before.
+func (a *App) watch(l *lane) {
+	l.health.mu.Lock()
+	defer l.health.mu.Unlock()
+	var standing *continuity.Switch
+	for _, s := range a.ledger.Switches(l.route.ID) {
+		if s.Owner == health.Owner {
+			standing = &s
+		}
+	}
+	id := l.route.ID
+	l.health.monitor = health.New(health.Options{
+		Route: &l.route, Sender: l.sender, Switches: a.ledger, Standing: standing, Logger: a.log,
+		Pending: func() bool {
+			c := a.ledger.Counters(id)
+			return c.Queued+c.Attempting+c.InDoubt > 0
+		},
+	})
+}
+
+func (a *App) startLane(l *lane) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	monitor := l.health.monitor
+	go func() {
+		defer close(done)
+		_ = monitor.Run(ctx) // it ends with ctx only
+	}()
+	l.stop = func() {
+		cancel()
+		<-done
+	}
+	d := replay.New(replay.Options{
+		Route: l.route, Ledger: a.ledger, Sender: l.sender, Meter: l.meter, Health: l.health, Logger: a.log,
+		Seed: uint64(time.Now().UnixNano()), // #nosec G115 -- any number will do
+	})
+	a.mu.Lock()
+	l.drainer = d
+	a.mu.Unlock()
+	d.Start(context.Background())
+}
+
+// retire ends a lane that is no longer in use; attempts under way are recorded.
+func (a *App) retire(l, successor *lane) {
+	if l.drainer != nil {
+		l.drainer.Stop()
+	}
+	l.stop()
+	if successor == nil || successor.sender != l.sender {
+		time.AfterFunc(oldSenders, l.sender.Close)
+	}
+}
+
+// closeLanes ends all replay, at the same time, and then all watching.
+func (a *App) closeLanes(context.Context) {
+	a.mu.Lock()
+	lanes := a.lanes
+	a.mu.Unlock()
+	var all sync.WaitGroup
+	for _, l := range lanes {
+		all.Go(func() {
+			if l.drainer != nil {
+				l.drainer.Stop()
+			}
+			l.stop()
+		})
+	}
+	all.Wait()
+	a.saveEstimates()
+	for _, l := range lanes {
+		l.sender.Close()
+	}
+}
+
+// lane returns a configured route's lane.
+func (a *App) lane(id string) *lane {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lanes[id]
+}
+
+// drainer returns a configured route's drainer, if it has one.
+func (a *App) drainer(id string) *replay.Drainer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l := a.lanes[id]; l != nil {
+		return l.drainer
+	}
+	return nil
+}
+
+// liveLedger tells replay which keys gain.
+type liveLedger struct {
+	*ledger.Ledger
+	app *App
+}
+
+// Accept implements relay.Ledger.
+func (l *liveLedger) Accept(rec *continuity.Record, onlyBehind bool) (ledger.Status, bool, error) {
+	st, kept, err := l.Ledger.Accept(rec, onlyBehind)
+	if kept && err == nil {
+		if d := l.app.drainer(rec.Route); d != nil {
+			d.Gained(rec.Key)
+		}
+	}
+	return st, kept, err
+}
+
+// The bounds of what clients are told to wait.
+const (
+	leastRetry = 2 * time.Second
+	mostRetry  = time.Minute
+)
+
+// retryAfter tells a client when to ask again: when the drain is over, if that
+// is known and soon.
+func (a *App) retryAfter(id string) time.Duration {
+	d := a.drainer(id)
+	if d == nil {
+		return 2 * leastRetry
+	}
+	p := d.Progress()
+	if !p.Ends {
+		return 5 * leastRetry
+	}
+	return min(max(time.Duration(p.ExpectedEnd), leastRetry), mostRetry)
+}

@@ -1,0 +1,223 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"holdfast/internal/api"
+	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
+	"holdfast/internal/identity"
+	"holdfast/internal/journal"
+	"holdfast/internal/keyring"
+	"holdfast/internal/ledger"
+	"holdfast/internal/relay"
+	"holdfast/internal/view"
+)
+
+func (a *App) openFolder(context.Context) error {
+	if err := os.MkdirAll(a.home.DataDir, 0o700); err != nil {
+		return fmt.Errorf("app: data folder: %w", err)
+	}
+	token, err := api.ReadOrCreateToken(a.home.TokenFile)
+	a.token = token
+	return err
+}
+
+// openAdmin answers /healthz and /readyz from now on, and everything else once
+// the relay is ready.
+func (a *App) openAdmin(ctx context.Context) error {
+	var err error
+	if a.admin, err = listen(ctx, a.home.AdminListen); err != nil {
+		return err
+	}
+	desk := &desk{a}
+	srv := &http.Server{
+		Handler: api.New(api.Options{
+			Overview: desk, Records: desk, Control: desk, Metrics: a.metrics.handler(),
+			Token: api.NewToken(a.token), Logger: a.log,
+		}),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+	}
+	go func() {
+		if err := srv.Serve(a.admin); !errors.Is(err, http.ErrServerClosed) {
+			a.fail(fmt.Errorf("app: admin listener: %w", err))
+		}
+	}()
+	a.stack.push(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		if srv.Shutdown(ctx) != nil {
+			return srv.Close()
+		}
+		return nil
+	})
+	return nil
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("app: listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// openKeyAndJournal makes a master key only where there is no journal yet: a
+// new key beside an old journal would be another lock's.
+func (a *App) openKeyAndJournal(context.Context) error {
+	ring, err := a.openKey()
+	if err != nil {
+		a.runKeyless(err)
+		return nil
+	}
+	files, recovered, err := journal.Open(journal.Options{
+		Dir: a.home.JournalDir, SegmentBytes: a.home.SegmentBytes, MaxBytes: a.home.Limits.Bytes, Ring: ring, Logger: a.log,
+	})
+	switch {
+	case errors.Is(err, journal.ErrNoKey):
+		a.runKeyless(err)
+		return nil
+	case errors.Is(err, journal.ErrLocked):
+		return continuity.E(continuity.CodeLocked, err)
+	case errors.Is(err, journal.ErrDamaged):
+		return continuity.E(continuity.CodeDamaged, err)
+	case err != nil:
+		return fmt.Errorf("app: journal: %w", err)
+	}
+	a.stack.push(func(context.Context) error { return files.Close() })
+	if recovered.Torn != nil {
+		a.log.Warn("the end of the journal was torn; what was cut was never acknowledged", "file", recovered.Torn.File, "bytes", recovered.Torn.Bytes)
+	}
+	secret, err := files.Secret("identity", 32)
+	if err != nil {
+		return err
+	}
+	a.hasher = identity.New(secret)
+	a.log1 = &meteredLog{Log: files, metrics: a.metrics}
+	a.checkpoints = files.Checkpoints()
+	return nil
+}
+
+func (a *App) openKey() (*keyring.Ring, error) {
+	held, err := os.ReadDir(a.home.JournalDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if len(held) == 0 {
+		return keyring.LoadOrCreate(a.home.MasterKeyFile)
+	}
+	return keyring.Load(a.home.MasterKeyFile)
+}
+
+// runKeyless goes on without a ledger: everything passes, nothing is held.
+func (a *App) runKeyless(why error) {
+	a.keyless = why
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails
+	a.hasher = identity.New(secret)
+	a.log.Error("NO USABLE MASTER KEY: everything passes and NOTHING is held; put the right key back and start again",
+		"file", a.home.MasterKeyFile, "err", why)
+}
+
+func (a *App) openLedger(context.Context) error {
+	if a.keyless != nil {
+		return nil
+	}
+	l, recovery, err := ledger.Open(ledger.Options{
+		Log: a.log1, Checkpoints: a.checkpoints, Routes: a.home.Routes, Limits: a.home.Limits, Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.ledger = l
+	a.stack.push(func(context.Context) error {
+		if l.Latched() != nil {
+			return l.Close()
+		}
+		return errors.Join(l.Checkpoint(), l.Close())
+	})
+	a.log.Info("ledger restored", "events", recovery.Events, "pending", recovery.Pending, "in_doubt", recovery.InDoubt, "took", recovery.Took)
+	a.background("ledger housekeeping", l.Run)
+	return nil
+}
+
+// openView does without a view where it can't be opened: it decides nothing.
+func (a *App) openView(ctx context.Context) error {
+	if a.keyless != nil {
+		return nil
+	}
+	v, err := view.Open(ctx, view.Options{Path: a.home.ViewFile, Log: a.log1, Decode: ledger.Decode, Logger: a.log})
+	if err != nil {
+		a.log.Error("the view can't be opened; lists and searches will not work", "file", a.home.ViewFile, "err", err)
+		return nil
+	}
+	a.view = v
+	a.stack.push(func(context.Context) error { return v.Close() })
+	a.background("view", v.Run)
+	return nil
+}
+
+func (a *App) openRoutes(context.Context) error {
+	o := relay.Options{Hasher: a.hasher, Observer: a.metrics, Logger: a.log, RetryAfter: a.retryAfter}
+	if a.ledger != nil { // a nil *Ledger in the interface would not be nil
+		o.Ledger = &liveLedger{a.ledger, a}
+	}
+	a.engine = relay.New(o)
+	a.stack.push(func(ctx context.Context) error { a.closeLanes(ctx); return nil })
+	return a.apply(a.home)
+}
+
+// openClients serves clients. When it is taken down it stops accepting, lets
+// exchanges end, and cuts them only when time is up.
+func (a *App) openClients(ctx context.Context) error {
+	var err error
+	if a.clients, err = listen(ctx, a.home.Listen); err != nil {
+		return err
+	}
+	a.server = &http1.Server{Handler: a.engine.Handle, Logger: a.log}
+	go func() {
+		if err := a.server.Serve(a.clients); !errors.Is(err, http1.ErrServerClosed) {
+			a.fail(fmt.Errorf("app: listener: %w", err))
+		}
+	}()
+	a.stack.push(func(ctx context.Context) error {
+		// What comes after the exchanges, above all the last checkpoint, needs time too.
+		bounded := ctx
+		if deadline, ok := ctx.Deadline(); ok {
+			var cancel context.CancelFunc
+			bounded, cancel = context.WithDeadline(ctx, deadline.Add(-StopWithin/3))
+			defer cancel()
+		}
+		if err := a.server.Shutdown(bounded); err != nil {
+			a.log.Warn("exchanges were cut, as stopping took too long")
+			return a.server.Close()
+		}
+		return nil
+	})
+	return nil
+}
+
+// announce tells the command line where the admin API is.
+func (a *App) announce(context.Context) error {
+	tokenFile, err := filepath.Abs(a.home.TokenFile)
+	if err != nil {
+		return err
+	}
+	dir := a.home.DataDir
+	if err := api.WriteEndpoint(dir, api.Endpoint{Address: a.AdminAddr(), TokenFile: tokenFile, PID: os.Getpid()}); err != nil {
+		return err
+	}
+	a.stack.push(func(context.Context) error { return api.RemoveEndpoint(dir) })
+	return nil
+}
+
