@@ -91,10 +91,11 @@ func (c *cli) reloadCommand() *cobra.Command {
 
 func (c *cli) showReload(r api.ReloadResult) {
 	for _, p := range r.Problems {
-		fmt.Fprintf(c.err, "%s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Text)
-		if p.Hint != "" {
-			fmt.Fprintf(c.err, "      %s\n", p.Hint)
+		told := config.Problem{File: p.File, Line: p.Line, Column: p.Column, Severity: config.Error, ID: p.ID, Args: p.Args}
+		if p.Warning {
+			told.Severity = config.Warning
 		}
+		fmt.Fprintf(c.err, "%s\n      %s\n", told.Text(c.lang), told.Hint(c.lang))
 	}
 	if !r.Applied {
 		fmt.Fprintln(c.err, c.t("cli.relay.reload.refused"))

@@ -41,6 +41,7 @@ type Config struct {
 	Loaded   time.Time `json:"loaded"`
 	Digest   string    `json:"digest"`    // SHA-256 of the text in use, cut
 	LastGood bool      `json:"last_good"` // the file is bad; the last good one is in use
+	Refused  bool      `json:"refused"`   // the last reload failed; what was in use before goes on
 	Problems []Problem `json:"problems,omitempty"`
 	Reloads  int64     `json:"reloads"`
 	Failures int64     `json:"reload_failures"`
@@ -51,9 +52,12 @@ type Problem struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
-	Text    string `json:"text"`
-	Hint    string `json:"hint,omitempty"`
 	Warning bool   `json:"warning,omitempty"`
+	// ID and Args make the text in any language; Text and Hint are English.
+	ID   string         `json:"id"`
+	Args map[string]any `json:"args,omitempty"`
+	Text string         `json:"text"`
+	Hint string         `json:"hint,omitempty"`
 }
 
 // Journal says how the journal fares.
@@ -72,7 +76,7 @@ type ViewState struct {
 	Open     bool                `json:"open"`
 	Position continuity.Position `json:"position"`
 	Lag      float64             `json:"lag_seconds"`
-	Behind   int64               `json:"behind_bytes"`
+	Behind   uint64              `json:"behind_bytes"`
 	Error    string              `json:"error,omitempty"`
 }
 
@@ -115,7 +119,10 @@ type Drain struct {
 	Allowed     float64 `json:"allowed"`                // what the ramp allows a second
 	Live        float64 `json:"live"`                   // live requests a second, lately
 	Capacity    float64 `json:"capacity"`               // live and replay together
-	Share       float64 `json:"share"`                  // of the capacity that is left
+	Share       float64 `json:"share"`                  // of the capacity, by the ramp
+	Measured    bool    `json:"measured"`               // nobody stated the capacity
+	InFlight    int     `json:"in_flight"`
+	Gain        float64 `json:"gain"` // accepted a second, lately
 	Paused      string  `json:"paused,omitempty"`       // reason, if replay pauses by itself
 	Ends        float64 `json:"ends_seconds,omitempty"` // expected; 0 with Forecast false
 	Forecast    bool    `json:"forecast"`

@@ -51,7 +51,8 @@ type App struct {
 	home    *config.Relay // where data and listeners are; reloading can't change it
 	token   string
 	keyless error // why there is no ledger; nil: there is one
-	log1    *meteredLog
+	journal *meteredLog
+	saved   *journal.Checkpoints
 	ledger  *ledger.Ledger
 	hasher  *identity.Hasher
 	view    *view.View // nil: it can't be opened
@@ -66,6 +67,7 @@ type App struct {
 	relay     *config.Relay
 	lanes     map[string]*lane
 	order     []string // of lanes, as configured
+	estimates estimates
 }
 
 // New returns a relay that has yet to be started.
@@ -118,24 +120,28 @@ func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
 	}
 }
 
-// stopBounded stops gracefully, until a further signal or the bound.
+// errHurried says that stopping was broken off; the journal restores the rest.
+var errHurried = errors.New("app: stopped at once, without finishing what was under way")
+
+// stopBounded stops gracefully. It does not wait longer than a further signal
+// or the bound allow: what is under way then is in doubt at the next start.
 func (a *App) stopBounded(ctx context.Context, signals <-chan os.Signal) error {
 	ctx, cancel := context.WithTimeout(ctx, StopWithin)
 	defer cancel()
-	go func() {
-		for {
-			select {
-			case s := <-signals:
-				if !reloads(s) {
-					a.log.Warn("stopping at once", "signal", s.String())
-					cancel()
-				}
-			case <-a.stopped:
-				return
+	done := make(chan error, 1)
+	go func() { done <- a.Stop(ctx) }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-ctx.Done():
+			return errHurried
+		case s := <-signals:
+			if !reloads(s) {
+				return errHurried
 			}
 		}
-	}()
-	return a.Stop(ctx)
+	}
 }
 
 // Started is closed when requests are served.
@@ -175,7 +181,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.home, a.relay = loaded.relay, loaded.relay
+	a.home, a.relay, a.config = loaded.relay, loaded.relay, loaded.config
 	for _, step := range []func(context.Context) error{
 		a.openFolder, a.openAdmin, a.openKeyAndJournal, a.openLedger, a.openView, a.openRoutes, a.openClients, a.announce,
 	} {

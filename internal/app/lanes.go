@@ -249,8 +249,9 @@ type liveLedger struct {
 
 // Accept implements relay.Ledger.
 func (l *liveLedger) Accept(rec *continuity.Record, onlyBehind bool) (ledger.Status, bool, error) {
+	behind := onlyBehind || l.Gated(rec.Key)
 	st, kept, err := l.Ledger.Accept(rec, onlyBehind)
-	if kept && err == nil {
+	if behind && kept && err == nil {
 		if d := l.app.drainer(rec.Route); d != nil {
 			d.Gained(rec.Key)
 		}

@@ -27,6 +27,7 @@ func (a *App) openFolder(context.Context) error {
 	if err := os.MkdirAll(a.home.DataDir, 0o700); err != nil {
 		return fmt.Errorf("app: data folder: %w", err)
 	}
+	a.loadEstimates()
 	token, err := api.ReadOrCreateToken(a.home.TokenFile)
 	a.token = token
 	return err
@@ -103,8 +104,8 @@ func (a *App) openKeyAndJournal(context.Context) error {
 		return err
 	}
 	a.hasher = identity.New(secret)
-	a.log1 = &meteredLog{Log: files, metrics: a.metrics}
-	a.checkpoints = files.Checkpoints()
+	a.journal = &meteredLog{Log: files, metrics: a.metrics}
+	a.saved = files.Checkpoints()
 	return nil
 }
 
@@ -134,7 +135,7 @@ func (a *App) openLedger(context.Context) error {
 		return nil
 	}
 	l, recovery, err := ledger.Open(ledger.Options{
-		Log: a.log1, Checkpoints: a.checkpoints, Routes: a.home.Routes, Limits: a.home.Limits, Logger: a.log,
+		Log: a.journal, Checkpoints: a.saved, Routes: a.home.Routes, Limits: a.home.Limits, Logger: a.log,
 	})
 	if err != nil {
 		return err
@@ -156,7 +157,7 @@ func (a *App) openView(ctx context.Context) error {
 	if a.keyless != nil {
 		return nil
 	}
-	v, err := view.Open(ctx, view.Options{Path: a.home.ViewFile, Log: a.log1, Decode: ledger.Decode, Logger: a.log})
+	v, err := view.Open(ctx, view.Options{Path: a.home.ViewFile, Log: a.journal, Decode: ledger.Decode, Logger: a.log})
 	if err != nil {
 		a.log.Error("the view can't be opened; lists and searches will not work", "file", a.home.ViewFile, "err", err)
 		return nil
@@ -220,4 +221,3 @@ func (a *App) announce(context.Context) error {
 	a.stack.push(func(context.Context) error { return api.RemoveEndpoint(dir) })
 	return nil
 }
-

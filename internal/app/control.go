@@ -1,0 +1,152 @@
+package app
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"holdfast/internal/api"
+	"holdfast/internal/continuity"
+	"holdfast/internal/problem"
+	"holdfast/internal/relay"
+	"holdfast/internal/replay"
+)
+
+// operator is how the owners of people's settings begin. A person may have one
+// setting of the intake and one of the replay, each with its own end.
+const (
+	operator     = "operator:"
+	replaySuffix = ":replay"
+)
+
+func invalid(id string, pairs ...any) error {
+	return continuity.E(continuity.CodeInvalid, nil, append([]any{problem.DetailID, id}, pairs...)...)
+}
+
+// Switches implements api.Control.
+func (d *desk) Switches(route string) ([]api.Switch, error) {
+	if err := d.usable(); err != nil {
+		return nil, err
+	}
+	if route != "" {
+		return d.switches(route), nil
+	}
+	out := []api.Switch{}
+	for _, id := range d.ledger.Routes() {
+		out = append(out, d.switches(id)...)
+	}
+	return out, nil
+}
+
+// usable refuses what needs a ledger where there is none.
+func (d *desk) usable() error {
+	if err := d.Ready(); err != nil {
+		return err
+	}
+	if d.keyless != nil {
+		return continuity.E(continuity.CodeNoKey, d.keyless)
+	}
+	return nil
+}
+
+// Switch implements api.Control.
+func (d *desk) Switch(s api.SwitchRequest) ([]api.Switch, error) {
+	if err := d.usable(); err != nil {
+		return nil, err
+	}
+	if d.lane(s.Route) == nil {
+		return nil, invalid("api.invalid.route", "name", s.Route)
+	}
+	puts, err := switches(s, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range puts {
+		if err := d.ledger.Switch(p); err != nil {
+			return nil, err
+		}
+	}
+	if drainer := d.drainer(s.Route); drainer != nil {
+		drainer.Nudge()
+	}
+	return d.switches(s.Route), nil
+}
+
+// switches turns a person's request into the settings it puts or lifts.
+func switches(s api.SwitchRequest, now time.Time) ([]continuity.Switch, error) {
+	intake, ok1 := map[string]continuity.Intake{"": 0, "auto": 0, "pass": continuity.IntakePass, "hold": continuity.IntakeHold}[s.Intake]
+	send, ok2 := map[string]continuity.Replay{"": 0, "auto": 0, "on": continuity.ReplayOn, "trial": continuity.ReplayTrial, "off": continuity.ReplayOff}[s.Replay]
+	switch {
+	case !ok1 || !ok2 || s.Intake == "" && s.Replay == "":
+		return nil, invalid("api.invalid.switch")
+	case s.For < 0:
+		return nil, invalid("api.invalid.for")
+	case s.Force && s.For == 0:
+		return nil, invalid("api.invalid.until")
+	case s.Owner != "" && (intake != 0 || send != 0):
+		return nil, invalid("api.invalid.owner")
+	case s.Owner != "" && s.Owner != replay.Owner && !strings.HasPrefix(s.Owner, operator):
+		return nil, invalid("api.invalid.lift", "owner", s.Owner)
+	}
+	base := continuity.Switch{Route: s.Route, Owner: operator + s.Person, Reason: s.Why, Force: s.Force}
+	if s.For > 0 {
+		base.Until = now.Add(time.Duration(s.For * float64(time.Second))).Truncate(time.Millisecond)
+	}
+	if s.Owner != "" {
+		base.Owner, base.Lift = s.Owner, true
+		return []continuity.Switch{base}, nil
+	}
+	var out []continuity.Switch
+	if s.Intake != "" {
+		p := base
+		p.Intake, p.Lift = intake, intake == 0
+		out = append(out, p)
+	}
+	if s.Replay != "" {
+		p := base
+		p.Owner += replaySuffix
+		p.Replay, p.Lift = send, send == 0
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// Report implements api.Control.
+func (d *desk) Report(_ context.Context, route string) (api.Report, error) {
+	if err := d.Ready(); err != nil {
+		return api.Report{}, err
+	}
+	if route != "" && d.lane(route) == nil {
+		return api.Report{}, invalid("api.invalid.route", "name", route)
+	}
+	out := api.Report{Routes: []api.RouteReport{}}
+	for _, r := range d.engine.Report() {
+		if route == "" || r.Route == route {
+			out.Routes = append(out.Routes, report(r))
+		}
+	}
+	return out, nil
+}
+
+func report(r relay.RouteReport) api.RouteReport {
+	seen := func(list []relay.Seen) []api.Seen {
+		out := make([]api.Seen, len(list))
+		for i, s := range list {
+			out[i] = api.Seen(s)
+		}
+		return out
+	}
+	return api.RouteReport{
+		Route: r.Route, Since: r.Since, Clients: seen(r.Clients), Sensitive: seen(r.Sensitive),
+		Counts: map[string]int64{
+			"requests": r.Requests, "holdable": r.Holdable, "keepable": r.Keepable, "would_hold": r.WouldHold, "lack_key": r.LackKey,
+			"lack_identity": r.LackIdentity, "bad_body": r.BadBody, "too_large": r.TooLarge, "excepted": r.Excepted,
+			"credentials": r.Credentials, "not_understand": r.Understanding,
+		},
+	}
+}
+
+// Reconcile implements api.Control.
+func (d *desk) Reconcile(context.Context, string) (api.Reconciliation, error) {
+	return api.Reconciliation{}, continuity.E(continuity.CodeInternal, nil)
+}

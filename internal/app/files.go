@@ -1,0 +1,71 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"holdfast/internal/replay"
+)
+
+// writeDurably puts a whole file in the place of another, or none at all.
+func writeDurably(path string, content []byte) (err error) {
+	dir := filepath.Dir(path)
+	tmp, err := os.CreateTemp(dir, ".tmp-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // fails once it has been renamed
+	_, err = tmp.Write(content)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir) // #nosec G304 -- the operator's data folder
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// estimates is what was learned of each route's capacity before the start.
+type estimates map[string]replay.Estimate
+
+func (e estimates) of(route string) replay.Estimate { return e[route] }
+
+func (a *App) estimatesFile() string { return filepath.Join(a.home.DataDir, "capacity.json") }
+
+// loadEstimates does without where there is nothing to load: it is learned
+// again.
+func (a *App) loadEstimates() {
+	b, err := os.ReadFile(a.estimatesFile())
+	if err == nil {
+		err = json.Unmarshal(b, &a.estimates)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.log.Warn("measured capacities can't be read and are measured anew", "err", err)
+	}
+}
+
+func (a *App) saveEstimates() {
+	a.mu.Lock()
+	all := estimates{}
+	for id, l := range a.lanes {
+		all[id] = l.meter.Estimate()
+	}
+	a.mu.Unlock()
+	b, err := json.Marshal(all)
+	if err == nil {
+		err = writeDurably(a.estimatesFile(), append(b, '\n'))
+	}
+	if err != nil {
+		a.log.Warn("measured capacities can't be kept", "err", err)
+	}
+}
