@@ -13,23 +13,11 @@ import (
 
 func (c *cli) relayCommand() *cobra.Command {
 	cmd := c.command("relay", "relay", exactly(0), func(cmd *cobra.Command, _ []string) error {
-		return c.serve(cmd.Context(), c.where.configFile())
+		return c.serve(cmd.Context())
 	})
 	c.logFlag(cmd)
 	cmd.AddCommand(c.checkCommand(), c.schemaCommand(), c.reportCommand(), c.reloadCommand())
 	return cmd
-}
-
-func (c *cli) serveCommand() *cobra.Command {
-	cmd := c.command("serve", "serve", exactly(0), func(cmd *cobra.Command, _ []string) error {
-		return c.serve(cmd.Context(), c.where.configFile())
-	})
-	c.logFlag(cmd)
-	return cmd
-}
-
-func (c *cli) logFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.logLevel, "log-level", "info", c.t("cli.flag.log-level"))
 }
 
 func (c *cli) checkCommand() *cobra.Command {

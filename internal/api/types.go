@@ -115,14 +115,14 @@ type Counters struct {
 
 // Drain is how a route's replay goes and when it is expected to end.
 type Drain struct {
-	Rate        float64 `json:"rate"`                   // delivered a second, lately
-	Allowed     float64 `json:"allowed"`                // what the ramp allows a second
-	Live        float64 `json:"live"`                   // live requests a second, lately
-	Capacity    float64 `json:"capacity"`               // live and replay together
-	Share       float64 `json:"share"`                  // of the capacity, by the ramp
-	Measured    bool    `json:"measured"`               // nobody stated the capacity
+	Rate        float64 `json:"rate"`     // delivered a second, lately
+	Allowed     float64 `json:"allowed"`  // what the ramp allows a second
+	Live        float64 `json:"live"`     // live requests a second, lately
+	Capacity    float64 `json:"capacity"` // live and replay together
+	Share       float64 `json:"share"`    // of the capacity, by the ramp
+	Measured    bool    `json:"measured"` // nobody stated the capacity
 	InFlight    int     `json:"in_flight"`
-	Gain        float64 `json:"gain"` // accepted a second, lately
+	Gain        float64 `json:"gain"`                   // accepted a second, lately
 	Paused      string  `json:"paused,omitempty"`       // reason, if replay pauses by itself
 	Ends        float64 `json:"ends_seconds,omitempty"` // expected; 0 with Forecast false
 	Forecast    bool    `json:"forecast"`

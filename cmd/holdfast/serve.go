@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/app"
+	"holdfast/internal/config"
+	"holdfast/internal/continuity"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	cmd := c.command("serve", "serve", exactly(0), func(cmd *cobra.Command, _ []string) error {
+		return c.serve(cmd.Context())
+	})
+	c.logFlag(cmd)
+	return cmd
+}
+
+func (c *cli) logFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.logLevel, "log-level", "info", c.t("cli.flag.log-level"))
+}
+
+// serve runs the relay in the foreground.
+func (c *cli) serve(ctx context.Context) error {
+	logger, err := c.logger()
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(logger)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, app.Signals()...)
+	defer signal.Stop(signals)
+	file := c.where.configFile()
+	err = app.Run(ctx, app.Options{ConfigFile: file, Version: version, Logger: logger}, signals)
+	if continuity.CodeOf(err) == continuity.CodeConfig {
+		c.explainConfig(file)
+	}
+	return err
+}
+
+// explainConfig shows what is wrong with a configuration that can't be used.
+func (c *cli) explainConfig(file string) {
+	src, err := config.Read(file)
+	if err != nil {
+		return // the error itself says so
+	}
+	_, problems, err := config.Load(file)
+	if err == nil || len(problems) == 0 {
+		return
+	}
+	if c.json {
+		_ = config.WriteJSON(c.out, c.lang, problems)
+		return
+	}
+	_ = config.Render(c.err, c.lang, src, problems)
+}
