@@ -59,7 +59,7 @@ func TestLoadMapsEveryField(t *testing.T) {
 			Except: []continuity.Except{
 				{Pointer: "/limited", In: []string{"true", "yes"}}, {Pointer: "/presale"},
 			},
-			ItemBytes: 512 << 10, Count: 100000, Bytes: 3 << 29, Age: 48 * time.Hour,
+			ItemBytes: 512 << 10, Count: 100000, Bytes: 3 << 29, Age: 48 * time.Hour, Credentials: true,
 		},
 		Answer: &continuity.Answer{
 			Status: 202, ContentType: "application/json; charset=utf-8",
