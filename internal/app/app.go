@@ -90,21 +90,24 @@ func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- a.Start(starting) }()
+	asked := false // to reload, before that was possible
 	for {
 		select {
 		case err := <-done:
 			if err != nil {
 				return err
 			}
-			done = nil
+			if done = nil; asked {
+				_, _ = a.Reload(ctx)
+			}
 		case err := <-a.failed:
 			return errors.Join(err, a.stopBounded(ctx, signals))
 		case <-ctx.Done():
 			return a.stopBounded(context.WithoutCancel(ctx), signals)
 		case s := <-signals:
 			if reloads(s) {
-				if done == nil {
-					_, _ = a.Reload(ctx) // it says in the log, the metrics and the status how that went
+				if asked = done != nil; !asked {
+					_, _ = a.Reload(ctx) // log, metrics and status tell how that went
 				}
 				continue
 			}

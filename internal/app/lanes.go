@@ -136,6 +136,7 @@ func sameUpstream(a, b *continuity.Route) bool {
 func (a *App) newLane(r continuity.Route, s *upstream.HTTP, old *lane) *lane {
 	l := &lane{route: r, sender: s, stop: func() {}}
 	if old != nil {
+		old.stop() // its checks must put no switch behind the next monitor's back
 		l.meter, l.health = old.meter, old.health
 	} else {
 		l.meter = replay.NewMeter(a.estimates.of(r.ID))

@@ -100,7 +100,7 @@ func (a *App) Reload(context.Context) (api.ReloadResult, error) {
 	}
 	next, problems, err := config.Parse(file, src, filepath.Dir(file))
 	if err == nil {
-		problems = append(problems, a.obstacles(next)...)
+		problems = append(a.obstacles(next), problems...)
 	}
 	if next == nil || config.Failed(problems) {
 		return a.refused(problems), nil
