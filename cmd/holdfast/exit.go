@@ -30,6 +30,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeUnreachable: 6,
 	continuity.CodeUpstream:    6,
 	continuity.CodeTimeout:     6,
+	continuity.CodeReconcile:   6,
 
 	continuity.CodeForbidden: 7,
 

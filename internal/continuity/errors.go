@@ -34,6 +34,7 @@ const (
 	CodeNoKey          Code = "no-key"      // the master key is missing or another one's
 	CodeLocked         Code = "locked"      // another process has the journal open
 	CodeUnreachable    Code = "unreachable" // the relay's admin API does not answer
+	CodeReconcile      Code = "reconcile"   // the upstream's own list can't be read whole
 	CodeInternal       Code = "internal"
 )
 

@@ -42,6 +42,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeNoKey:          http.StatusServiceUnavailable,
 	continuity.CodeLocked:         http.StatusServiceUnavailable,
 	continuity.CodeUnreachable:    http.StatusBadGateway,
+	continuity.CodeReconcile:      http.StatusBadGateway,
 	continuity.CodeInternal:       http.StatusInternalServerError,
 }
 

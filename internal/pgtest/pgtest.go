@@ -1,0 +1,225 @@
+// Package pgtest gives tests real PostgreSQL databases, in a private cluster
+// started from the distribution's packages: in a folder of its own, on a Unix
+// socket only, with one superuser. The tests of a package share one cluster.
+// Where the packages are missing the test fails and says how to install them.
+//
+//	func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+//
+//	func TestSomething(t *testing.T) { dsn := pgtest.Database(t) ... }
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// User is the cluster's superuser, Password its password; connections over the
+// socket ask for it.
+const (
+	User     = "holdfast_test"
+	Password = "only-for-tests-3f9c"
+)
+
+const port = "5432" // names the socket; nothing listens on TCP
+
+// cluster is a running cluster.
+type cluster struct {
+	socket string
+	server *exec.Cmd
+	ended  chan struct{}
+	log    bytes.Buffer // the server's; read once it has ended
+}
+
+var shared struct {
+	sync.Mutex
+	cluster *cluster
+	err     error
+	number  int
+}
+
+// Main runs a package's tests and ends the cluster that they shared.
+func Main(m *testing.M) int {
+	defer func() {
+		if shared.cluster != nil {
+			shared.cluster.stop()
+		}
+	}()
+	return m.Run()
+}
+
+// Database makes an empty database for one test and returns its DSN.
+func Database(t testing.TB) string {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster == nil && shared.err == nil {
+		shared.cluster, shared.err = start()
+	}
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	shared.number++
+	name := fmt.Sprintf("test_%d", shared.number)
+	Exec(t, shared.cluster.dsn("postgres"), "CREATE DATABASE "+name)
+	return shared.cluster.dsn(name)
+}
+
+// Exec runs statements.
+func Exec(t testing.TB, dsn, statements string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.PgConn().Exec(t.Context(), statements).ReadAll(); err != nil {
+		t.Fatalf("%v\n%s", err, statements)
+	}
+}
+
+func start() (c *cluster, err error) {
+	bin, err := programs()
+	if err != nil {
+		return nil, err
+	}
+	who, err := serverUser()
+	if err != nil {
+		return nil, err
+	}
+	// Not the test's own folder: a socket's path must be short, and the server's
+	// user must get there.
+	dir, err := os.MkdirTemp("", "pgtest")
+	if err != nil {
+		return nil, err
+	}
+	c = &cluster{socket: dir, ended: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	secret := filepath.Join(dir, "password")
+	if err := os.WriteFile(secret, []byte(Password), 0o600); err != nil {
+		return nil, err
+	}
+	if who != nil {
+		if err := errors.Join(os.Chown(dir, int(who.Uid), int(who.Gid)), os.Chown(secret, int(who.Uid), int(who.Gid))); err != nil {
+			return nil, err
+		}
+	}
+	data := filepath.Join(dir, "data")
+	initdb := command(who, dir, filepath.Join(bin, "initdb"), "-D", data, "-U", User, "--pwfile", secret,
+		"--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	c.server = command(who, dir, filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-p", port,
+		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=20", "-c", "shared_buffers=16MB")
+	c.server.Stdout, c.server.Stderr = &c.log, &c.log
+	if err := c.server.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = c.server.Wait() // the log tells
+		close(c.ended)
+	}()
+	if err := c.wait(); err != nil {
+		c.stop()
+		return nil, fmt.Errorf("%w\n%s", err, &c.log)
+	}
+	return c, nil
+}
+
+func (c *cluster) stop() {
+	_ = c.server.Process.Signal(syscall.SIGINT) // a fast shutdown; fails only where it has ended
+	<-c.ended
+	_ = os.RemoveAll(c.socket)
+}
+
+// wait returns once the cluster lets clients in.
+func (c *cluster) wait() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	retry := time.NewTicker(20 * time.Millisecond)
+	defer retry.Stop()
+	for {
+		conn, err := pgx.Connect(ctx, c.dsn("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("postgres does not answer: %w", err)
+		case <-c.ended:
+			return errors.New("postgres ended")
+		case <-retry.C:
+		}
+	}
+}
+
+func (c *cluster) dsn(database string) string {
+	return (&url.URL{
+		Scheme: "postgres", User: url.UserPassword(User, Password), Path: "/" + database,
+		RawQuery: url.Values{"host": {c.socket}, "port": {port}, "sslmode": {"disable"}}.Encode(),
+	}).String()
+}
+
+var errMissing = errors.New("PostgreSQL is not installed; run: apt-get install -y postgresql")
+
+// programs finds the newest server's folder.
+func programs() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is well-formed
+	if len(found) == 0 {
+		return "", errMissing
+	}
+	version := func(path string) int {
+		n, _ := strconv.Atoi(strings.Split(path, "/")[4]) // others sort first
+		return n
+	}
+	slices.SortFunc(found, func(a, b string) int { return version(a) - version(b) })
+	return filepath.Dir(found[len(found)-1]), nil
+}
+
+// serverUser is who the server runs as where the test is root, as which it
+// refuses to run; nil otherwise.
+func serverUser() (*syscall.Credential, error) {
+	if os.Getuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
+		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
+		if errors.Join(err1, err2) == nil {
+			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+		}
+	}
+	return nil, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody")
+}
+
+func command(who *syscall.Credential, dir, name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...) // #nosec G204 -- the distribution's program
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "HOME="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
