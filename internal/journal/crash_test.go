@@ -45,7 +45,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 }
 
 func (w *world) options() journal.Options {
-	return journal.Options{FS: w.fs, SegmentBytes: tinySegment, Ring: ring(w.t)}
+	return journal.Options{FS: w.fs.Process(), SegmentBytes: tinySegment, Ring: ring(w.t)}
 }
 
 // open opens the journal and checks what is in it.

@@ -23,6 +23,29 @@ func ring(t testing.TB) *keyring.Ring {
 	return r
 }
 
+func otherRing(t testing.TB) *keyring.Ring {
+	t.Helper()
+	r, err := keyring.New(bytes.Repeat([]byte{8}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestConformanceOnCrashFS(t *testing.T) {
+	t.Parallel()
+	journaltest.Run(t, func(*testing.T) journaltest.Store {
+		fs := journaltest.NewCrashFS(1)
+		return journaltest.Store{Largest: largest, Open: func(t *testing.T) journal.Log {
+			log, _, err := journal.Open(journal.Options{FS: fs, SegmentBytes: smallSegment, Ring: ring(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return log
+		}}
+	})
+}
+
 func TestConformanceOnRealDirectory(t *testing.T) {
 	t.Parallel()
 	journaltest.Run(t, func(t *testing.T) journaltest.Store {

@@ -195,39 +195,41 @@ func (s *supply) mayGrow(n int, force bool) error {
 
 // fill makes a file of zeros. Allocating would not do: a sync of bytes in
 // allocated but unwritten space has to write metadata too.
-func (s *supply) fill() (_ freeFile, err error) {
+func (s *supply) fill() (freeFile, error) {
 	name := s.freeName()
 	tmp := name + tmpSuffix
 	file, err := s.f.fs.Create(tmp)
 	if err != nil {
 		return freeFile{}, err
 	}
-	defer func() {
-		if err != nil {
-			_ = file.Close()
-			err = errors.Join(err, s.f.fs.Remove(tmp))
-		}
-	}()
+	if err = s.zero(file); err == nil {
+		err = s.f.fs.Rename(tmp, name)
+	}
+	if err != nil {
+		return freeFile{}, errors.Join(err, file.Close(), s.f.fs.Remove(tmp))
+	}
+	// Room that was promised is still there after a power cut.
+	if err := s.f.syncDir(); err != nil {
+		return freeFile{}, errors.Join(err, file.Close())
+	}
+	return freeFile{name: name, file: file, size: s.size}, nil
+}
+
+func (s *supply) zero(file File) error {
 	zeros := make([]byte, min(fillChunk, s.size))
 	for off := int64(0); off < s.size; off += int64(len(zeros)) {
 		if s.stopping.Load() {
-			return freeFile{}, ErrClosed
+			return ErrClosed
 		}
-		if _, err = file.WriteAt(zeros[:min(int64(len(zeros)), s.size-off)], off); err != nil {
-			return freeFile{}, err
+		if _, err := file.WriteAt(zeros[:min(int64(len(zeros)), s.size-off)], off); err != nil {
+			return err
 		}
 		// Small steps, so that a batch's sync does not wait for all of it.
-		if err = file.Sync(); err != nil {
-			return freeFile{}, err
+		if err := file.Sync(); err != nil {
+			return err
 		}
 	}
-	if err = file.SyncAll(); err != nil {
-		return freeFile{}, err
-	}
-	if err = s.f.fs.Rename(tmp, name); err != nil {
-		return freeFile{}, err
-	}
-	return freeFile{name: name, file: file, size: s.size}, nil
+	return file.SyncAll()
 }
 
 func (s *supply) freeName() string {

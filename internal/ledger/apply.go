@@ -19,7 +19,7 @@ func (s *State) Apply(e *continuity.Event, at, next continuity.Position, size in
 		return fmt.Errorf("%w: %s at %d after %d", ErrHistory, e.Kind, at, s.applied)
 	}
 	s.applied, s.started = next, true
-	s.clock = max(s.clock, e.Clock)
+	s.pass(e)
 	s.mark(at, size)
 	var err error
 	switch e.Kind {
@@ -68,7 +68,7 @@ func (s *State) accepted(r *continuity.Record, at continuity.Position, size int)
 	if r.Lost {
 		t.stand(continuity.InDoubt, continuity.ReasonLost)
 		t.attempts = 1
-		t.first = floorTick(s.clock)
+		t.first = max(1, floorTick(s.outside()))
 		t.notBefore = ceilTick(s.clock + millis(r.Settle))
 		t.flags |= flagDoubted
 	}
@@ -167,7 +167,7 @@ func (s *State) attempt(a *continuity.Attempt) error {
 	s.move(t, continuity.Attempting, continuity.ReasonNone)
 	t.attempts = clampUint16(a.Number)
 	if t.first == 0 {
-		t.first = max(1, floorTick(s.clock))
+		t.first = max(1, floorTick(s.outside()))
 	}
 	return nil
 }

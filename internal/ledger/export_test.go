@@ -12,7 +12,7 @@ import (
 // happen to lie: two states with one description behave alike.
 func (s *State) Describe() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "clock %d applied %d horizon %d\n", s.clock, s.applied, s.repeats.horizon)
+	fmt.Fprintf(&b, "clock %d away %d applied %d horizon %d\n", s.clock, s.away, s.applied, s.repeats.horizon)
 	for _, r := range s.routes {
 		fmt.Fprintf(&b, "route %s %+v pending %v bytes %d oldest %v switches %v\n", r.name, r.totals, r.pending, r.bytes, r.ages.oldest(s.clock), r.owners)
 	}

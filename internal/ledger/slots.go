@@ -9,7 +9,7 @@ type slot struct {
 	key       continuity.KeyTag
 	position  continuity.Position // of the accepted or carried entry
 	accepted  tick                // rounded up: an age is never overstated
-	first     tick                // first attempt, rounded down: the upstream's memory is never overstated
+	first     tick                // first attempt by outside time, rounded down: the upstream's memory is never overstated
 	notBefore tick                // rounded up
 	size      uint32
 	next      uint32 // the key's next record, 0: none

@@ -26,6 +26,8 @@ const (
 type snapshotHead struct {
 	Version int                 `json:"version"`
 	Clock   continuity.Clock    `json:"clock"`
+	Wall    int64               `json:"wall"`
+	Away    continuity.Clock    `json:"away"`
 	Applied continuity.Position `json:"applied"`
 	Horizon continuity.Position `json:"horizon"`
 	Slots   int                 `json:"slots"`
@@ -50,7 +52,7 @@ type snapshot struct {
 func (s *State) snapshot() *snapshot {
 	snap := &snapshot{
 		head: snapshotHead{
-			Version: snapshotVersion, Clock: s.clock, Applied: s.applied, Horizon: s.repeats.horizon,
+			Version: snapshotVersion, Clock: s.clock, Wall: s.wall, Away: s.away, Applied: s.applied, Horizon: s.repeats.horizon,
 			Slots: s.slots.used, Marks: slices.Clone(s.marks),
 		},
 		chunks: s.slots.share(), repeats: s.repeats.share(), horizon: s.repeats.horizon,
@@ -145,7 +147,7 @@ func readSnapshot(from io.Reader) (*State, error) {
 	}
 	s := newState()
 	s.clock, s.applied, s.repeats.horizon, s.started = head.Clock, head.Applied, head.Horizon, true
-	s.marks = head.Marks
+	s.wall, s.away, s.marks = head.Wall, head.Away, head.Marks
 	for _, route := range head.Routes {
 		_, rs := s.route(route.Totals.Route)
 		rs.totals, rs.owners = route.Totals, route.Switches

@@ -16,6 +16,8 @@ type State struct {
 	routes   []*routeState // by number
 	numbers  map[string]uint16
 	clock    continuity.Clock    // of the newest event
+	wall     int64               // of the newest event, in milliseconds; 0: unknown
+	away     continuity.Clock    // what outside time is ahead of running time
 	applied  continuity.Position // where the next entry begins
 	started  bool                // an event has been applied since position zero, or a checkpoint read
 	marks    []mark              // oldest first
@@ -115,7 +117,7 @@ type Status struct {
 	Position     continuity.Position // of the accepted or carried entry
 	Outcome      continuity.Position // of the entry that ended it; 0 while pending
 	AcceptedAt   continuity.Clock
-	FirstAttempt continuity.Clock
+	FirstAttempt continuity.Clock // by Outside
 	NotBefore    continuity.Clock // the earliest next attempt
 	Size         int64            // bytes of its entry
 	Doubted      bool             // it may have been processed by an earlier attempt

@@ -58,7 +58,8 @@ func (d *Drainer) deliver(st ledger.Status) {
 }
 
 func (d *Drainer) since(st ledger.Status) time.Duration {
-	return time.Duration(d.Ledger.Clock()-min(st.FirstAttempt, d.Ledger.Clock())) * time.Millisecond // #nosec G115 -- not negative
+	now := d.Ledger.Outside()
+	return time.Duration(now-min(st.FirstAttempt, now)) * time.Millisecond // #nosec G115 -- not negative
 }
 
 // attempt sends the record and reads the response as far as it is judged and

@@ -25,7 +25,7 @@ type Ledger interface {
 	Switch(s continuity.Switch) error
 	Switches(route string) []continuity.Switch
 	Counters(route string) ledger.Counters
-	Clock() continuity.Clock
+	Outside() continuity.Clock // what Status.FirstAttempt is measured by
 	Latched() error
 }
 

@@ -74,7 +74,7 @@ func (l *fakeLedger) clock() continuity.Clock {
 	return 1 + continuity.Clock(time.Since(l.began)/time.Millisecond) // #nosec G115 -- virtual time
 }
 
-func (l *fakeLedger) Clock() continuity.Clock {
+func (l *fakeLedger) Outside() continuity.Clock {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.clock()

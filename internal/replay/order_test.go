@@ -302,3 +302,41 @@ func TestRule3_1_And4_WhatIsPromisedTakesEffectOnceAndInOrder(t *testing.T) {
 		})
 	}
 }
+
+func TestRule4_5_NoRepeatAfterALongStop(t *testing.T) {
+	for _, row := range []struct {
+		away   time.Duration
+		state  continuity.State
+		reason continuity.Reason
+	}{
+		{23 * time.Hour, continuity.Delivered, ""},
+		{25 * time.Hour, continuity.Parked, continuity.ReasonRemembersOver},
+	} {
+		t.Run(row.away.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStore(t)
+				c := &clients{store: s, promised: make(map[continuity.KeyTag]int)}
+				c.accept(1)
+				st, ok := s.ledger.Claim("orders")
+				if !ok {
+					t.Fatal("nothing to claim")
+				}
+				if _, err := s.ledger.Attempt(st.Receipt); err != nil {
+					t.Fatal(err)
+				}
+				s.close() // dies while the attempt is open
+				time.Sleep(row.away)
+				s.open()
+				up := newShop(1, 0)
+				d := replay.New(replay.Options{Route: ordersRoute(), Ledger: s.ledger, Sender: up})
+				d.Start(t.Context())
+				time.Sleep(2 * settle)
+				d.Stop()
+				if st, _ := s.ledger.Status(st.Receipt); st.State != row.state || st.State == continuity.Parked && st.Reason != row.reason {
+					t.Errorf("record is %s (%s) after %v, want %s (%s)", st.State, st.Reason, row.away, row.state, row.reason)
+				}
+				s.close()
+			})
+		})
+	}
+}

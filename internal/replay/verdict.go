@@ -215,8 +215,8 @@ func usedUp(route *continuity.Route, failures int) bool {
 
 // Settle decides what becomes of a record whose doubt has lasted for settle
 // (rule 4.5): whether it is sent again, or else the outcome that hands it to a
-// person. since is how long ago its first attempt was, failures how many of
-// its attempts failed in a way that counts.
+// person. since is how long ago its first attempt was (of a lost live request:
+// ended), failures how many of its attempts failed in a way that counts.
 func Settle(route *continuity.Route, st ledger.Status, since time.Duration, failures int) (o continuity.Outcome, send bool) {
 	o = continuity.Outcome{Receipt: st.Receipt, To: continuity.Parked}
 	id := route.Identity
@@ -225,7 +225,7 @@ func Settle(route *continuity.Route, st ledger.Status, since time.Duration, fail
 		o.Reason = continuity.ReasonDoubt
 	case id.By == continuity.IdempotentKey && id.SavesErrors && st.Reason == continuity.ReasonServerError:
 		o.Reason = continuity.ReasonSavedError
-	case id.By == continuity.IdempotentKey && since+route.Timeouts.Connect >= id.Remembers:
+	case id.By == continuity.IdempotentKey && since+route.Timeouts.Connect+route.Timeouts.Attempt >= id.Remembers:
 		o.Reason = continuity.ReasonRemembersOver
 	case usedUp(route, failures):
 		o.Reason = continuity.ReasonPoison

@@ -18,7 +18,7 @@ import (
 
 const (
 	testSettle = 30 * time.Second
-	testConn   = time.Second
+	testReach  = 3 * time.Second // connect and attempt
 )
 
 func testRoute(change ...func(*continuity.Route)) *continuity.Route {
@@ -27,7 +27,7 @@ func testRoute(change ...func(*continuity.Route)) *continuity.Route {
 		Identity:     continuity.Identity{By: continuity.IdempotentKey, Remembers: 24 * time.Hour},
 		Hold:         continuity.Hold{State: continuity.HoldOn, Age: 24 * time.Hour},
 		Ramp:         continuity.Ramp{Start: 0.1, Window: 10 * time.Second, Aggression: 1, InFlight: 16},
-		Timeouts:     continuity.Timeouts{Connect: testConn, Attempt: 2 * time.Second},
+		Timeouts:     continuity.Timeouts{Connect: time.Second, Attempt: 2 * time.Second},
 		Settle:       testSettle,
 		Poison:       continuity.Poison{Attempts: 5},
 		KeepResponse: 4 << 10,
@@ -344,8 +344,8 @@ func TestRule4_5_DoubtIsSettled(t *testing.T) {
 	}{
 		{"key repeats", by(key), continuity.ReasonLost, time.Minute, 1, ""},
 		{"key repeats a server error", by(key), continuity.ReasonServerError, time.Minute, 1, ""},
-		{"key repeats while remembered", by(key), continuity.ReasonLost, time.Hour - testConn - ms, 1, ""},
-		{"key, as the connection may take so long that it is forgotten", by(key), continuity.ReasonLost, time.Hour - testConn, 1, continuity.ReasonRemembersOver},
+		{"key repeats while remembered", by(key), continuity.ReasonLost, time.Hour - testReach - ms, 1, ""},
+		{"key, as this attempt may take so long that it is forgotten", by(key), continuity.ReasonLost, time.Hour - testReach, 1, continuity.ReasonRemembersOver},
 		{"key, forgotten", by(key), continuity.ReasonRestart, 2 * time.Hour, 1, continuity.ReasonRemembersOver},
 		{"key, used up", by(key), continuity.ReasonLost, time.Minute, 5, continuity.ReasonPoison},
 		{"saved error", by(saves), continuity.ReasonServerError, time.Minute, 1, continuity.ReasonSavedError},

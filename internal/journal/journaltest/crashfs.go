@@ -2,14 +2,11 @@ package journaltest
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"syscall"
 
 	"holdfast/internal/journal"
 )
@@ -69,6 +66,7 @@ type CrashFS struct {
 	crashed  bool
 	capacity int64
 	fault    func(Op) error
+	lies     map[OpKind]bool
 }
 
 var _ journal.FS = (*CrashFS)(nil)
@@ -123,6 +121,13 @@ func (c *CrashFS) Inject(fault func(Op) error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fault = fault
+}
+
+// Lie has operations of a kind, OpSync or OpSyncDir, succeed without effect.
+func (c *CrashFS) Lie(kind OpKind) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lies = map[OpKind]bool{kind: true}
 }
 
 // SetCapacity bounds the bytes of all files.
@@ -256,71 +261,34 @@ func (c *CrashFS) used() (n int64) {
 	return n
 }
 
+// The methods of journal.FS are those of a process that starts now.
+
 // Open implements journal.FS.
-func (c *CrashFS) Open(name string) (journal.File, error) { return c.OpenWrite(name) }
+func (c *CrashFS) Open(name string) (journal.File, error) { return c.Process().Open(name) }
 
 // OpenWrite implements journal.FS.
-func (c *CrashFS) OpenWrite(name string) (journal.File, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.crashed {
-		return nil, ErrCrashed
-	}
-	f := c.names[name]
-	if f == nil {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	return &handle{fs: c, name: name, life: c.life, file: f}, nil
-}
+func (c *CrashFS) OpenWrite(name string) (journal.File, error) { return c.Process().OpenWrite(name) }
 
 // Create implements journal.FS.
-func (c *CrashFS) Create(name string) (journal.File, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.names[name] != nil {
-		return nil, &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
-	}
-	err, partly := c.step(c.life, OpCreate, name)
-	if err != nil && !partly {
-		return nil, err
-	}
-	f := &inode{}
-	c.change(rename{to: name, file: f})
-	if err != nil {
-		return nil, err
-	}
-	return &handle{fs: c, name: name, life: c.life, file: f}, nil
-}
+func (c *CrashFS) Create(name string) (journal.File, error) { return c.Process().Create(name) }
 
 // Rename implements journal.FS.
-func (c *CrashFS) Rename(from, to string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f := c.names[from]
-	if f == nil {
-		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
-	}
-	err, partly := c.step(c.life, OpRename, from)
-	if err == nil || partly {
-		c.change(rename{from: from, to: to, file: f})
-	}
-	return err
-}
+func (c *CrashFS) Rename(from, to string) error { return c.Process().Rename(from, to) }
 
 // Remove implements journal.FS.
-func (c *CrashFS) Remove(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f := c.names[name]
-	if f == nil {
-		return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrNotExist}
-	}
-	err, partly := c.step(c.life, OpRemove, name)
-	if err == nil || partly {
-		c.change(rename{from: name, file: f})
-	}
-	return err
-}
+func (c *CrashFS) Remove(name string) error { return c.Process().Remove(name) }
+
+// SyncDir implements journal.FS.
+func (c *CrashFS) SyncDir() error { return c.Process().SyncDir() }
+
+// List implements journal.FS.
+func (c *CrashFS) List() ([]string, error) { return c.Process().List() }
+
+// Lock implements journal.FS.
+func (c *CrashFS) Lock(name string) (io.Closer, error) { return c.Process().Lock(name) }
+
+// Free implements journal.FS.
+func (c *CrashFS) Free() (int64, error) { return c.Process().Free() }
 
 func (c *CrashFS) change(r rename) {
 	if r.from != "" {
@@ -330,54 +298,6 @@ func (c *CrashFS) change(r rename) {
 		c.names[r.to] = r.file
 	}
 	c.pending = append(c.pending, r)
-}
-
-// SyncDir implements journal.FS.
-func (c *CrashFS) SyncDir() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	err, _ := c.step(c.life, OpSyncDir, "")
-	if errors.Is(err, ErrCrashed) {
-		return err
-	}
-	if err == nil {
-		for _, r := range c.pending {
-			c.commit(r)
-		}
-	}
-	c.pending = nil
-	return err
-}
-
-// List implements journal.FS.
-func (c *CrashFS) List() ([]string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.crashed {
-		return nil, ErrCrashed
-	}
-	return slices.Sorted(maps.Keys(c.names)), nil
-}
-
-// Lock implements journal.FS.
-func (c *CrashFS) Lock(name string) (io.Closer, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.crashed {
-		return nil, ErrCrashed
-	}
-	if c.locks[name] {
-		return nil, journal.ErrLocked
-	}
-	c.locks[name] = true
-	return &lock{fs: c, name: name, life: c.life}, nil
-}
-
-// Free implements journal.FS.
-func (c *CrashFS) Free() (int64, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return max(0, c.capacity-c.used()), nil
 }
 
 // Size returns a file's size.
@@ -431,125 +351,4 @@ func (c *CrashFS) Clone() *CrashFS {
 		n.pending = append(n.pending, r)
 	}
 	return n
-}
-
-type lock struct {
-	fs   *CrashFS
-	name string
-	life int
-}
-
-// Close implements io.Closer.
-func (l *lock) Close() error {
-	l.fs.mu.Lock()
-	defer l.fs.mu.Unlock()
-	if l.life == l.fs.life {
-		delete(l.fs.locks, l.name)
-	}
-	return nil
-}
-
-// handle is an open file.
-type handle struct {
-	fs     *CrashFS
-	name   string
-	life   int
-	file   *inode
-	closed bool
-}
-
-func (h *handle) check() error {
-	if h.closed {
-		return fmt.Errorf("%s: %w", h.name, fs.ErrClosed)
-	}
-	if h.fs.crashed || h.life != h.fs.life {
-		return ErrCrashed
-	}
-	return nil
-}
-
-// ReadAt implements journal.File.
-func (h *handle) ReadAt(p []byte, off int64) (int, error) {
-	h.fs.mu.Lock()
-	defer h.fs.mu.Unlock()
-	if err := h.check(); err != nil {
-		return 0, err
-	}
-	if off >= int64(len(h.file.cache)) {
-		return 0, io.EOF
-	}
-	n := copy(p, h.file.cache[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-// WriteAt implements journal.File.
-func (h *handle) WriteAt(p []byte, off int64) (int, error) {
-	h.fs.mu.Lock()
-	defer h.fs.mu.Unlock()
-	if err := h.check(); err != nil {
-		return 0, err
-	}
-	err, partly := h.fs.step(h.life, OpWrite, h.name)
-	if err != nil && !partly {
-		return 0, err
-	}
-	n := len(p)
-	if err != nil && !errors.Is(err, ErrCrashed) {
-		n = h.fs.random.IntN(n + 1)
-	}
-	if grow := off + int64(n) - int64(len(h.file.cache)); grow > 0 {
-		if room := h.fs.capacity - h.fs.used(); grow > room && err == nil {
-			n, err = max(0, n-int(grow-room)), syscall.ENOSPC
-		}
-	}
-	if n > 0 {
-		h.file.write(p[:n], off)
-	}
-	return n, err
-}
-
-// Sync implements journal.File.
-func (h *handle) Sync() error {
-	h.fs.mu.Lock()
-	defer h.fs.mu.Unlock()
-	if err := h.check(); err != nil {
-		return err
-	}
-	err, _ := h.fs.step(h.life, OpSync, h.name)
-	switch {
-	case errors.Is(err, ErrCrashed):
-	case err != nil:
-		h.file.disk = resize(h.file.disk, len(h.file.cache))
-		h.file.dirty = nil // clean, and lost
-	default:
-		h.file.sync()
-	}
-	return err
-}
-
-// SyncAll implements journal.File.
-func (h *handle) SyncAll() error { return h.Sync() }
-
-// Size implements journal.File.
-func (h *handle) Size() (int64, error) {
-	h.fs.mu.Lock()
-	defer h.fs.mu.Unlock()
-	if err := h.check(); err != nil {
-		return 0, err
-	}
-	return int64(len(h.file.cache)), nil
-}
-
-// Close implements journal.File.
-func (h *handle) Close() error {
-	h.fs.mu.Lock()
-	defer h.fs.mu.Unlock()
-	if h.closed {
-		return fmt.Errorf("%s: %w", h.name, fs.ErrClosed)
-	}
-	h.closed = true
-	return nil
 }
