@@ -40,7 +40,6 @@ func (s *State) Apply(e *continuity.Event, at, next continuity.Position, size in
 		err = s.carried(e.Carried.Record, at, size)
 	case continuity.KindHorizon:
 		s.repeats.horizon = max(s.repeats.horizon, e.Horizon)
-		s.dropMarks(e.Horizon)
 	default:
 		err = fmt.Errorf("unknown kind %d", e.Kind)
 	}

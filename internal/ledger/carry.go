@@ -38,8 +38,14 @@ func (l *Ledger) carry(ctx context.Context, below continuity.Position) error {
 				}
 			}
 		}
-		if err := errors.Join(land(), ctx.Err()); err != nil || !more {
+		if err := errors.Join(land(), ctx.Err()); err != nil {
 			return err
+		}
+		if !more {
+			l.mu.Lock()
+			l.carried = max(l.carried, below)
+			l.mu.Unlock()
+			return nil
 		}
 	}
 }

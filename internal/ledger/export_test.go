@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,4 +67,16 @@ func Encode(e continuity.Event) []byte {
 	b := encode(&e)
 	stamp(b, e.Clock, e.At)
 	return b
+}
+
+// Forget lets go at once of what ended below a position, and of its entries
+// with the second checkpoint.
+func (l *Ledger) Forget(ctx context.Context, below continuity.Position) error {
+	if err := l.carry(ctx, below); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.bodies = max(l.bodies, below)
+	l.mu.Unlock()
+	return l.forget(below)
 }

@@ -116,13 +116,14 @@ func (l *Ledger) Checkpoint() error {
 	// A big state is written less often, so that checkpoints never cost more
 	// than the log itself.
 	l.since += -since - max(0, int64(written)-l.every)
-	needed := l.saved
+	unneeded := min(l.saved, l.bodies)
 	l.saved = snap.horizon
+	l.state.dropMarks(unneeded)
 	l.mu.Unlock()
-	if needed == 0 {
+	if unneeded == 0 {
 		return nil
 	}
-	return l.log.Retire(needed)
+	return l.log.Retire(unneeded)
 }
 
 type counter int64
@@ -132,43 +133,49 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// age moves the horizon: what ended longer ago than any route's age plus a day
-// is forgotten, and what is pending or dead is copied forward first.
+// age lets go of what has had its time. With a the longest age of any route:
+//
+//   - what is still pending, or dead, a after its entry was written is copied
+//     forward, so that a record that ends has an entry younger than a;
+//   - what ended more than a plus a day ago is forgotten: the horizon;
+//   - segments older than both together hold nothing that anybody remembers.
 func (l *Ledger) age(ctx context.Context) error {
 	if l.checkpoints == nil {
 		return nil // the beginning is all there is to start from
 	}
-	keep := time.Duration(0)
+	longest := time.Duration(0)
 	l.mu.Lock()
 	for _, r := range l.routes {
-		keep = max(keep, r.Hold.Age)
+		longest = max(longest, r.Hold.Age)
 	}
-	below, ok := l.state.passed(l.now(), keep+afterEnd)
-	if ok {
-		l.mu.Unlock()
-		return l.Forget(ctx, below)
-	}
-	waiting := l.state.repeats.horizon > l.saved // segments wait for the second checkpoint
-	var p *proposal
-	if waiting {
-		p = l.propose(continuity.Event{Kind: continuity.KindClock}) // moves the position
-	}
+	now := l.now()
+	old, forgotten := l.state.before(now, longest), l.state.before(now, longest+afterEnd)
+	l.bodies = l.state.before(now, 2*longest+afterEnd)
+	carried, horizon, saved := l.carried, l.state.repeats.horizon, l.saved
 	l.mu.Unlock()
-	if !waiting {
-		return nil
+	if old > carried {
+		if err := l.carry(ctx, old); err != nil {
+			return err
+		}
 	}
-	if _, err := p.wait(); err != nil {
-		return err
+	if forgotten > horizon {
+		return l.forget(forgotten)
 	}
-	return l.Checkpoint()
+	if horizon > saved { // segments wait for a second checkpoint, at another position
+		l.mu.Lock()
+		p := l.propose(continuity.Event{Kind: continuity.KindClock})
+		l.mu.Unlock()
+		if _, err := p.wait(); err != nil {
+			return err
+		}
+		return l.Checkpoint()
+	}
+	return nil
 }
 
-// Forget moves the horizon to a position, at once. The segments below it go
+// forget moves the horizon. The segments that only what is forgotten needed go
 // with the second checkpoint from here on.
-func (l *Ledger) Forget(ctx context.Context, below continuity.Position) error {
-	if err := l.carry(ctx, below); err != nil {
-		return err
-	}
+func (l *Ledger) forget(below continuity.Position) error {
 	l.mu.Lock()
 	p := l.propose(continuity.Event{Kind: continuity.KindHorizon, Horizon: below})
 	l.mu.Unlock()

@@ -75,6 +75,8 @@ type Ledger struct {
 	granted    int64               // room the log has promised to keep
 	since      int64               // bytes appended since the last checkpoint
 	saved      continuity.Position // horizon of the newest checkpoint
+	carried    continuity.Position // what is kept below has been copied forward
+	bodies     continuity.Position // nobody asks for entries below
 
 	kick chan struct{} // the queue is not empty
 	done chan struct{} // the committer has ended

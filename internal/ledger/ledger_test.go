@@ -404,6 +404,56 @@ func TestRule5_2_SameRequestIsRecognised(t *testing.T) {
 	}
 }
 
+// A record that was parked for long and then ended is remembered, with its
+// request and its response, for the longest age plus a day; then it is gone,
+// and so are its segments.
+func TestRule5_3_RememberedForMaximumAgePlusADayAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, cps := newMemLog(), &memCheckpoints{}
+		l := open(t, log, cps)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _ = l.Run(ctx) }()
+		n := 100
+		pass := func(d time.Duration) { // with something going on, as marks are made by events
+			for ; d > 0; d -= 15 * time.Minute {
+				time.Sleep(15 * time.Minute)
+				accept(t, l, record(n, continuity.KeyTag(n)))
+				deliver(t, l, claim(t, l))
+				n++
+			}
+		}
+		accept(t, l, record(1, 7))
+		parked := finish(t, l, continuity.Outcome{Receipt: claim(t, l).Receipt, To: continuity.Parked, Reason: continuity.ReasonPoison})
+		pass(100 * time.Hour)
+		if _, err := l.Act(continuity.Act{Receipt: parked.Receipt, Version: parked.Version, Verb: continuity.VerbRetry, Person: "p"}); err != nil {
+			t.Fatal(err)
+		}
+		deliver(t, l, claim(t, l))
+		pass(24*time.Hour + 50*time.Minute)
+		a, st := l.Arrive(parked.Receipt)
+		if a != ledger.Known || st.State != continuity.Delivered {
+			t.Fatal(a, st)
+		}
+		if _, err := l.Record(st.Position); err != nil {
+			t.Fatal("its request is gone: ", err)
+		}
+		if _, err := l.Response(st.Outcome); err != nil {
+			t.Fatal("its response is gone: ", err)
+		}
+		pass(3 * time.Hour)
+		if _, ok := l.Status(parked.Receipt); ok {
+			t.Fatal("remembered for ever")
+		}
+		if _, err := log.Read(st.Position); err == nil {
+			t.Fatal("its segment was never let go")
+		}
+		cancel()
+		synctest.Wait()
+		same(t, l, log, cps)
+		_ = l.Close()
+	})
+}
+
 func TestRule5_3_FullIndexRefusesHolds(t *testing.T) {
 	l, _, err := ledger.Open(ledger.Options{Log: newMemLog(), Routes: []continuity.Route{route}, MaxRemembered: 1})
 	if err != nil {

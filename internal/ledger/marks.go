@@ -35,16 +35,15 @@ func (s *State) mark(at continuity.Position, size int) {
 	s.marks = append(s.marks, mark{At: at, Clock: s.clock})
 }
 
-// passed returns the furthest mark that is older than age.
-func (s *State) passed(now continuity.Clock, age time.Duration) (continuity.Position, bool) {
-	var at continuity.Position
+// before returns the furthest mark that is older than age, or 0.
+func (s *State) before(now continuity.Clock, age time.Duration) (at continuity.Position) {
 	for _, m := range s.marks {
 		if m.Clock+millis(age) > now {
 			break
 		}
 		at = m.At
 	}
-	return at, at > s.repeats.horizon
+	return at
 }
 
 func (s *State) dropMarks(below continuity.Position) {
