@@ -12,7 +12,7 @@ need() { # PACKAGE, then a command that succeeds where it is present
 present() { PATH=$PATH:/usr/sbin:/sbin command -v "$1"; }
 postgres() { present initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'; }
 
-need nginx-light present nginx
+need nginx present nginx
 need postgresql postgres
 need gcc present gcc
 need libc6-dev test -e /usr/include/stdlib.h

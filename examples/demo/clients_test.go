@@ -16,11 +16,12 @@ import (
 )
 
 // programs builds what the demo starts, once for all tests.
-var programs = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "demo-bin-")
+var programs = sync.OnceValues(func() (dir string, err error) {
+	dir, err = os.MkdirTemp("", "demo-bin-")
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	// Built as the tests are, so that what they compiled serves here too.
 	out, err := exec.Command("go", "build", "-o", dir, "holdfast/examples/shop").CombinedOutput()
 	if err != nil {
@@ -29,11 +30,12 @@ var programs = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
+// built is the folder that programs made, if it did.
+var built string
+
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := programs(); err == nil {
-		_ = os.RemoveAll(dir)
-	}
+	_ = os.RemoveAll(built)
 	os.Exit(code)
 }
 

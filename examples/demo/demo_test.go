@@ -13,6 +13,9 @@ func TestRelayConfigIsGood(t *testing.T) {
 	for name, dsn := range map[string]string{"sqlite": "", "postgres": "postgres://u@127.0.0.1:5/db?sslmode=disable"} {
 		w.db.dsn = dsn
 		for _, p := range config.Check("relay.yaml", []byte(w.relayConfig())) {
+			if p.Severity == config.Warning {
+				continue
+			}
 			t.Errorf("%s: %d:%d: %s", name, p.Line, p.Column, p.Text(catalogue.En))
 		}
 	}
