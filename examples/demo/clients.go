@@ -113,8 +113,12 @@ func (c *clients) order(s step, due time.Time) {
 			if s.Status != http.StatusAccepted {
 				s.Receipt = ""
 			}
-			_, err = io.Copy(io.Discard, response.Body)
+			var said []byte
+			said, err = io.ReadAll(response.Body)
 			response.Body.Close()
+			if !s.acknowledged() {
+				s.Fault = string(said)
+			}
 		}
 	}
 	if err != nil {

@@ -130,7 +130,7 @@ func (p *process) ready(probe func() error, within time.Duration) error {
 		select {
 		case <-p.done:
 			return fmt.Errorf("%s ended: %v\n%s", p.name, p.err, tail(p.log.Name()))
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%s does not answer after %s: %w\n%s", p.name, within, err, tail(p.log.Name()))

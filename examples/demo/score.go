@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -12,13 +13,14 @@ import (
 type score struct {
 	Seed uint64 `json:"seed"`
 	// What customers were told, by their own ledger.
-	Requests      int     `json:"requests"`
-	Errors        int     `json:"order_errors"` // requests about orders that met anything but success
-	Accepted      int     `json:"accepted"`     // told "received, to be confirmed" by the relay
-	SlowestMS     float64 `json:"slowest_answer_ms"`
-	LookupsOK     int64   `json:"lookups_ok"`
-	LookupsStale  int64   `json:"lookups_stale"`
-	LookupsFailed int64   `json:"lookups_failed"`
+	Requests      int      `json:"requests"`
+	Errors        int      `json:"order_errors"` // requests about orders that met anything but success
+	ErrorExamples []string `json:"order_error_examples,omitempty"`
+	Accepted      int      `json:"accepted"` // told "received, to be confirmed" by the relay
+	SlowestMS     float64  `json:"slowest_answer_ms"`
+	LookupsOK     int64    `json:"lookups_ok"`
+	LookupsStale  int64    `json:"lookups_stale"`
+	LookupsFailed int64    `json:"lookups_failed"`
 
 	// What became of what was accepted, by the shop's books and the receipts.
 	Delivered int `json:"delivered"`
@@ -57,6 +59,10 @@ func (s *score) tally(steps []step, b books) {
 	for _, st := range steps {
 		if !st.acknowledged() {
 			s.Errors++
+			if len(s.ErrorExamples) < 10 {
+				s.ErrorExamples = append(s.ErrorExamples, fmt.Sprintf("%s (%s) at %.1f s: status %d %.200s",
+					st.Ref, st.Kind, st.Intended.Seconds(), st.Status, strings.TrimSpace(st.Fault)))
+			}
 		}
 		if st.held() {
 			s.Accepted++
@@ -104,7 +110,7 @@ func (s score) print(out io.Writer, color bool) {
 	row("refused after", "", "errors", s.Errors, "  expected as it began", seconds(s.Forecast))
 	row("  acceptance", s.Refused, "on orders", "", "look-ups stale / failed", fmt.Sprintf("%d / %d", s.LookupsStale, s.LookupsFailed))
 	fmt.Fprintln(out)
-	for _, example := range s.Books.Examples {
+	for _, example := range slices.Concat(s.Books.Examples, s.ErrorExamples) {
 		fmt.Fprintln(out, "  !", example)
 	}
 	if s.Counted != int64(s.Accepted) {

@@ -73,10 +73,10 @@ func (s *screen) update(st relayStatus, l *ledger) {
 	switch {
 	case s.live:
 		s.clear()
-		s.printf("%s", s.line(p, steps, now, st.Counters.Pending))
+		s.printf("%s", s.line(p, steps, p.began, now, st.Counters.Pending))
 	case now.Sub(p.printed) >= 5*time.Second: // a sign of life where lines can't be drawn again
 		p.printed = now
-		s.printf("%s\n", s.line(p, steps, now, st.Counters.Pending))
+		s.printf("%s\n", s.line(p, steps, now, now, st.Counters.Pending))
 	}
 }
 
@@ -93,7 +93,7 @@ func (s *screen) end(l *ledger, now time.Time) {
 		return
 	}
 	s.clear()
-	s.printf("%s\n", s.line(s.phase, l.since(s.phase.first), now, 0))
+	s.printf("%s\n", s.line(s.phase, l.since(s.phase.first), s.phase.began, now, 0))
 }
 
 func (s *screen) clear() {
@@ -102,7 +102,9 @@ func (s *screen) clear() {
 	}
 }
 
-func (s *screen) line(p *phase, steps []step, now time.Time, pending int64) string {
+// line shows a phase as it is now, stamped with when it began or, where a line
+// is only a sign of life, with now.
+func (s *screen) line(p *phase, steps []step, stamp, now time.Time, pending int64) string {
 	seconds := max(now.Sub(p.began).Seconds(), 0.1)
 	rate := float64(len(steps)) / seconds
 	typical := median(steps)
@@ -122,7 +124,7 @@ func (s *screen) line(p *phase, steps []step, now time.Time, pending int64) stri
 		color, bar = "32", s.bar(rate)
 		text = fmt.Sprintf("%4.0f/s   shop answers in %s", rate, typical)
 	}
-	return fmt.Sprintf("%5.1f s  %s  %s  %s", s.since(p.began), s.paint(color, fmt.Sprintf("%-6s", p.mode)), bar, text)
+	return fmt.Sprintf("%5.1f s  %s  %s  %s", s.since(stamp), s.paint(color, fmt.Sprintf("%-6s", p.mode)), bar, text)
 }
 
 // median is how long half the steps waited at most for their answer.

@@ -131,8 +131,8 @@ routes:
     answer: {status: 202}
     capacity: CAPACITY/s
     ramp: {start: 10%, window: 8s}
-    timeouts: {attempt: 2s}
-    settle: 2s
+    timeouts: {attempt: 5s}
+    settle: 5s
     detect: {check: {path: /healthz, every: 500ms, up: 1}}
     reconcile:
       driver: DRIVER
@@ -144,6 +144,6 @@ routes:
   - id: reads
     match: {path: /api/**, methods: [GET]}
     upstream: http://SHOP
-    timeouts: {attempt: 2s}
+    timeouts: {attempt: 5s}
 `)
 }

@@ -59,14 +59,20 @@ func bounded(next http.Handler, capacity float64) http.Handler {
 	}
 	bucket := rate.NewLimiter(rate.Limit(capacity), max(1, int(capacity/20)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), longestWait)
-		defer cancel()
-		if err := bucket.Wait(ctx); err != nil {
+		turn := bucket.Reserve()
+		wait := turn.Delay()
+		if wait > longestWait {
+			turn.Cancel()
 			w.Header().Set("Retry-After", "1")
 			reply(w, 0, nil, errBusy)
 			return
 		}
-		next.ServeHTTP(w, r)
+		select {
+		case <-time.After(wait):
+			next.ServeHTTP(w, r)
+		case <-r.Context().Done():
+			turn.Cancel()
+		}
 	})
 }
 
