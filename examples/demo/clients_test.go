@@ -23,7 +23,7 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 	}
 	built = dir
 	// Built as the tests are, so that what they compiled serves here too.
-	out, err := exec.Command("go", "build", "-o", dir, "holdfast/examples/shop").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", dir, "holdfast/examples/shop", "holdfast/cmd/holdfast").CombinedOutput()
 	if err != nil {
 		return "", &exec.Error{Name: string(out), Err: err}
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"os"
 	"testing"
 
 	"holdfast/internal/catalogue"
@@ -17,6 +20,49 @@ func TestRelayConfigIsGood(t *testing.T) {
 				continue
 			}
 			t.Errorf("%s: %d:%d: %s", name, p.Line, p.Column, p.Text(catalogue.En))
+		}
+	}
+}
+
+// TestDemo plays the whole demo with the real programs, on a small scale.
+func TestDemo(t *testing.T) {
+	bin, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	dir := t.TempDir()
+	err = run(t.Context(), []string{"--bin", bin, "--dir", dir, "--json", "--rate", "60", "--lookups", "10",
+		"--before", "2s", "--outage", "2s", "--after", "500ms"}, &stdout, &stderr)
+	t.Logf("%s\n%s", stderr.String(), stdout.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s score
+	if err := json.Unmarshal(stdout.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	if s.Accepted == 0 || s.Delivered != s.Accepted || s.Books.Lost+s.Books.Doubled+s.Books.Reordered+s.Errors != 0 {
+		t.Errorf("score %+v", s)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+func TestCutCountsNoEscapes(t *testing.T) {
+	for _, c := range []struct {
+		line    string
+		columns int
+		want    string
+	}{
+		{"abcdef", 10, "abcdef"},
+		{"abcdef", 4, "abc\x1b[0m"},
+		{"\x1b[32mab\x1b[0mcdef", 10, "\x1b[32mab\x1b[0mcdef"},
+		{"\x1b[32m██\x1b[0mcdef", 4, "\x1b[32m██\x1b[0mc\x1b[0m"},
+	} {
+		if got := cut(c.line, c.columns); got != c.want {
+			t.Errorf("cut(%q, %d) = %q, want %q", c.line, c.columns, got, c.want)
 		}
 	}
 }

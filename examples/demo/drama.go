@@ -49,7 +49,10 @@ func (d *drama) play(ctx context.Context) (score, error) {
 	var background sync.WaitGroup
 	defer background.Wait()
 	background.Go(func() { d.watch.run(ctx, d.world.status) })
-	background.Go(func() { d.show(ctx) })
+	showing, stopShowing := context.WithCancel(ctx)
+	defer stopShowing()
+	var shown sync.WaitGroup
+	shown.Go(func() { d.show(showing) })
 	ordering, stopOrdering := context.WithCancel(ctx)
 	defer stopOrdering()
 	traffic := make(chan struct{})
@@ -63,11 +66,13 @@ func (d *drama) play(ctx context.Context) (score, error) {
 	err = d.acts(ctx)
 	stopOrdering()
 	<-traffic
+	stopShowing()
+	shown.Wait()
+	d.screen.finish(ledger)
 	if err == nil {
 		// What arrived last may still have been put behind its key.
 		err = d.drained(ctx)
 	}
-	d.screen.finish(ledger)
 	if err = errors.Join(err, ledger.close()); err != nil {
 		return score{}, cause(ctx, err)
 	}
@@ -96,7 +101,7 @@ func (d *drama) acts(ctx context.Context) error {
 	if err := d.world.shop.kill(); err != nil {
 		return fmt.Errorf("kill the shop: %w", err)
 	}
-	d.screen.event("kill -9 %d: the shop is gone", pid)
+	d.screen.event(d.ledger, "kill -9 %d: the shop is gone", pid)
 	if err := pause(ctx, d.outage); err != nil {
 		return err
 	}
@@ -104,7 +109,7 @@ func (d *drama) acts(ctx context.Context) error {
 		return err
 	}
 	d.result.Outage = time.Since(down).Seconds()
-	d.screen.event("shop started again (pid %d)", d.world.shop.pid())
+	d.screen.event(d.ledger, "shop started again (pid %d)", d.world.shop.pid())
 	if err := d.drained(ctx); err != nil {
 		return err
 	}
@@ -187,7 +192,7 @@ func (d *drama) judge(ctx context.Context) error {
 	out, err := d.reconcile(ctx)
 	r.Reconciled = err == nil
 	c := r.Books
-	d.screen.event("compared with the shop's own database: %s of %s requests, %s of %s in %s open orders",
+	d.screen.event(d.ledger, "compared with the shop's own database: %s of %s requests, %s of %s in %s open orders",
 		thousands(int64(c.Found)), thousands(int64(c.Acknowledged)), money(c.ShopSum), money(c.Sum), thousands(int64(c.Orders)))
 	if err != nil {
 		d.screen.printf("  ! holdfast reconcile: %v\n%s\n", err, out)

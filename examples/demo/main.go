@@ -99,7 +99,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		out = stderr
 	}
 	tty := terminal(out)
-	s := &screen{out: out, live: tty, color: tty && os.Getenv("NO_COLOR") == "", rate: o.rate}
+	s := &screen{out: out, live: tty, color: tty && os.Getenv("NO_COLOR") == "", rate: o.rate,
+		columns: func() int { return columns(out) }}
 
 	w, err := newWorld(o)
 	if err != nil {
@@ -153,6 +154,15 @@ Everything is left running; ctrl-C ends it. Try:
 func terminal(out io.Writer) bool {
 	f, ok := out.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) // #nosec G115 -- a descriptor is small
+}
+
+func columns(out io.Writer) int {
+	if f, ok := out.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 { // #nosec G115 -- as above
+			return n
+		}
+	}
+	return 80
 }
 
 // runID begins the numbers of a run's orders; it tells them from those of an

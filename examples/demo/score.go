@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -98,17 +97,18 @@ func outage(steps []step) time.Duration {
 }
 
 func (s score) print(out io.Writer, color bool) {
-	row := func(l string, lv any, m string, mv any, r string, rv any) {
-		fmt.Fprintf(out, "  %-12s %6v   %-10s %5v   %-26s %8v\n", l, lv, m, mv, r, rv)
+	row := func(left string, lv any, middle string, mv any, right, rv string) {
+		fmt.Fprintf(out, "  %-24s %9v    %-17s %6v    %-26s %8s\n", left, lv, middle, mv, right, rv)
 	}
-	doubts := fmt.Sprint(s.Doubts)
+	count := func(n int) string { return thousands(int64(n)) }
 	fmt.Fprintln(out)
-	row("accepted", thousands(int64(s.Accepted)), "lost", s.Books.Lost, "outage, the shop", seconds(s.Outage))
-	row("delivered", thousands(int64(s.Delivered)), "doubled", s.Books.Doubled, "outage, customers ordering", seconds(s.CustomersOutage))
-	row("in doubt", doubts, "reordered", s.Books.Reordered, "slowest answer to an order", fmt.Sprintf("%.0f ms", s.SlowestMS))
-	row("  settled", s.Settled, "dead", s.Dead, "drain", seconds(s.Drain))
-	row("refused after", "", "errors", s.Errors, "  expected as it began", seconds(s.Forecast))
-	row("  acceptance", s.Refused, "on orders", "", "look-ups stale / failed", fmt.Sprintf("%d / %d", s.LookupsStale, s.LookupsFailed))
+	row("accepted by the relay", count(s.Accepted), "lost", s.Books.Lost, "outage, the shop", seconds(s.Outage))
+	row("delivered to the shop", count(s.Delivered), "doubled", s.Books.Doubled, "outage, customers ordering", seconds(s.CustomersOutage))
+	row("in doubt -> settled", fmt.Sprintf("%d -> %d", s.Doubts, s.Settled), "reordered", s.Books.Reordered,
+		"slowest answer to an order", fmt.Sprintf("%.0f ms", s.SlowestMS))
+	row("refused after acceptance", count(s.Refused), "errors on orders", s.Errors, "drain", seconds(s.Drain))
+	row("dead", count(s.Dead), "look-ups stale", s.LookupsStale, "drain, as first forecast", seconds(s.Forecast))
+	row("still waiting", count(s.Waiting), "look-ups failed", s.LookupsFailed, "", "")
 	fmt.Fprintln(out)
 	for _, example := range slices.Concat(s.Books.Examples, s.ErrorExamples) {
 		fmt.Fprintln(out, "  !", example)
@@ -118,9 +118,6 @@ func (s score) print(out io.Writer, color bool) {
 	}
 	if !s.Balanced {
 		fmt.Fprintln(out, "  ! the relay's ledger does not balance")
-	}
-	if s.Waiting > 0 {
-		fmt.Fprintf(out, "  ! %d accepted requests have not ended\n", s.Waiting)
 	}
 	verdict, code := "nothing lost, doubled or reordered; no order met an error", "32"
 	if !s.good() {
@@ -132,4 +129,4 @@ func (s score) print(out io.Writer, color bool) {
 	fmt.Fprintln(out, " ", verdict)
 }
 
-func seconds(s float64) string { return fmt.Sprintf("%.1f s", math.Abs(s)) }
+func seconds(s float64) string { return fmt.Sprintf("%.1f s", s) }

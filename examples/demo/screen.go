@@ -17,6 +17,8 @@ type screen struct {
 	color bool
 	start time.Time
 	rate  float64 // orders a second; a full bar
+	// columns tells how wide the terminal is: a line that wraps can't be drawn again.
+	columns func() int
 
 	mu    sync.Mutex
 	phase *phase
@@ -27,8 +29,9 @@ type phase struct {
 	mode    string
 	began   time.Time
 	printed time.Time
-	first   int // how many steps were in the ledger when it began
-	backlog int64
+	first   int       // how many steps were in the ledger when it began
+	backlog int64     // most pending
+	pending int64     // lately
 	rates   []float64 // of the drain, one each half second
 	sampled time.Time
 	most    float64
@@ -42,11 +45,11 @@ func (s *screen) printf(format string, args ...any) {
 
 func (s *screen) since(t time.Time) float64 { return t.Sub(s.start).Seconds() }
 
-// event puts a line of its own between the phases.
-func (s *screen) event(format string, args ...any) {
+// event ends the phase's line and puts a line of its own.
+func (s *screen) event(l *ledger, format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.clear()
+	s.end(l, time.Now())
 	text := fmt.Sprintf(format, args...)
 	s.printf("%5.1f s  %s\n", s.since(time.Now()), s.paint("1", "── "+text+" ──"))
 }
@@ -57,11 +60,15 @@ func (s *screen) update(st relayStatus, l *ledger) {
 	defer s.mu.Unlock()
 	now := time.Now()
 	if s.phase == nil || s.phase.mode != st.Mode {
+		if s.phase != nil {
+			s.phase.pending = st.Counters.Pending
+		}
 		s.end(l, now)
 		s.phase = &phase{mode: st.Mode, began: now, printed: now, first: l.count(), backlog: st.Counters.Pending}
 	}
 	p := s.phase
 	steps := l.since(p.first)
+	p.pending = st.Counters.Pending
 	p.backlog = max(p.backlog, st.Counters.Pending)
 	p.most = max(p.most, st.Drain.Rate)
 	if st.Drain.Forecast && !p.told {
@@ -73,10 +80,10 @@ func (s *screen) update(st relayStatus, l *ledger) {
 	switch {
 	case s.live:
 		s.clear()
-		s.printf("%s", s.line(p, steps, p.began, now, st.Counters.Pending))
+		s.printf("%s", cut(s.line(p, steps, now, st.Counters.Pending), s.columns()))
 	case now.Sub(p.printed) >= 5*time.Second: // a sign of life where lines can't be drawn again
 		p.printed = now
-		s.printf("%s\n", s.line(p, steps, now, now, st.Counters.Pending))
+		s.printf("%s\n", s.line(p, steps, now, st.Counters.Pending))
 	}
 }
 
@@ -85,15 +92,19 @@ func (s *screen) finish(l *ledger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.end(l, time.Now())
-	s.phase = nil
 }
 
+// end prints the phase for the last time. One that was hardly there, between
+// an event and the relay's next mode, is left out.
 func (s *screen) end(l *ledger, now time.Time) {
 	if s.phase == nil {
 		return
 	}
 	s.clear()
-	s.printf("%s\n", s.line(s.phase, l.since(s.phase.first), s.phase.began, now, 0))
+	if now.Sub(s.phase.began) >= time.Second/2 {
+		s.printf("%s\n", s.line(s.phase, l.since(s.phase.first), now, s.phase.pending))
+	}
+	s.phase = nil
 }
 
 func (s *screen) clear() {
@@ -102,9 +113,13 @@ func (s *screen) clear() {
 	}
 }
 
-// line shows a phase as it is now, stamped with when it began or, where a line
-// is only a sign of life, with now.
-func (s *screen) line(p *phase, steps []step, stamp, now time.Time, pending int64) string {
+// line shows a phase as it is now. It is stamped with the phase's beginning
+// where it grows in its place, and with now where lines only follow each other.
+func (s *screen) line(p *phase, steps []step, now time.Time, pending int64) string {
+	stamp := now
+	if s.live {
+		stamp = p.began
+	}
 	seconds := max(now.Sub(p.began).Seconds(), 0.1)
 	rate := float64(len(steps)) / seconds
 	typical := median(steps)
@@ -125,6 +140,24 @@ func (s *screen) line(p *phase, steps []step, stamp, now time.Time, pending int6
 		text = fmt.Sprintf("%4.0f/s   shop answers in %s", rate, typical)
 	}
 	return fmt.Sprintf("%5.1f s  %s  %s  %s", s.since(stamp), s.paint(color, fmt.Sprintf("%-6s", p.mode)), bar, text)
+}
+
+// cut leaves as much of a line as fits, counting no escape sequences.
+func cut(line string, columns int) string {
+	n, escape := 0, false
+	for i, c := range line {
+		switch {
+		case c == '\x1b':
+			escape = true
+		case escape:
+			escape = c != 'm'
+		default:
+			if n++; n >= columns {
+				return line[:i] + "\x1b[0m"
+			}
+		}
+	}
+	return line
 }
 
 // median is how long half the steps waited at most for their answer.
