@@ -77,6 +77,7 @@ func (f *Files) appendPart(batch []Entry, positions *[]continuity.Position) (n i
 	if err != nil {
 		return 0, f.fail(err)
 	}
+	f.seal.aead = key
 	format, start := seg.format(), seg.end.Load()
 	off := start + int64(len(f.buf))
 	for _, e := range batch {
@@ -84,7 +85,7 @@ func (f *Files) appendPart(batch []Entry, positions *[]continuity.Position) (n i
 		if off+size > seg.size-tailBytes {
 			break
 		}
-		f.buf = format.append(f.buf, off, start, e.Kind, e.Payload, key)
+		f.buf = format.append(f.buf, off, start, e.Kind, e.Payload, &f.seal)
 		*positions = append(*positions, position(seg.seq, off))
 		off += size
 		n++

@@ -66,6 +66,7 @@ type Files struct {
 	mu     sync.Mutex // one writer: Append, Retire, the synced note, Close
 	active *segment   // nil until the first write after Open
 	buf    []byte
+	seal   sealer
 	proven bool // nothing stands behind the last synced note
 	closed bool
 	idle   *time.Timer

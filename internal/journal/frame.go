@@ -107,10 +107,18 @@ type frameFormat struct {
 }
 
 func (s frameFormat) checksum(off int64, frame []byte) uint32 {
-	var seed [16]byte
-	binary.LittleEndian.PutUint64(seed[:], s.epoch)
-	binary.LittleEndian.PutUint64(seed[8:], uint64(position(s.seq, off)))
-	return crc32.Update(crc32.Checksum(seed[:], castagnoli), castagnoli, frame[4:])
+	crc := checksum64(checksum64(^uint32(0), s.epoch), uint64(position(s.seq, off)))
+	return crc32.Update(^crc, castagnoli, frame[4:])
+}
+
+// checksum64 goes on with the eight bytes of n. Through package crc32 they
+// would have to be allocated.
+func checksum64(crc uint32, n uint64) uint32 {
+	for range 8 {
+		crc = castagnoli[byte(crc)^byte(n)] ^ crc>>8
+		n >>= 8
+	}
+	return crc
 }
 
 // head reads what a frame header claims; ok is false where no frame of this
@@ -151,16 +159,16 @@ func (s frameFormat) read(w *window, off int64) (f frame, ok bool, err error) {
 
 // append adds a frame that will stand at off to buf. A nil seal leaves the
 // payload as it is.
-func (s frameFormat) append(buf []byte, off, synced int64, kind continuity.Kind, payload []byte, seal cipher.AEAD) []byte {
+func (s frameFormat) append(buf []byte, off, synced int64, kind continuity.Kind, payload []byte, seal *sealer) []byte {
 	start := len(buf)
-	var head [frameHead]byte
+	buf = append(buf, zeroHead[:]...)
+	head := buf[start:]
 	binary.LittleEndian.PutUint32(head[4:], uint32(len(payload))) // #nosec G115 -- checked against the segment's size
 	binary.LittleEndian.PutUint32(head[8:], uint32(synced))       // #nosec G115 -- offsets are below 4 GiB
 	head[12] = byte(kind)
-	buf = append(buf, head[:]...)
 	if seal != nil {
-		nonce := frameNonce(off)
-		buf = seal.Seal(buf, nonce[:], payload, head[4:])
+		seal.at(off)
+		buf = seal.aead.Seal(buf, seal.nonce[:], payload, head[4:])
 	} else {
 		buf = append(buf, payload...)
 	}
@@ -173,14 +181,22 @@ func (s frameFormat) append(buf []byte, off, synced int64, kind continuity.Kind,
 }
 
 // open returns an entry's payload in a new slice.
-func (f frame) open(key cipher.AEAD) ([]byte, error) {
-	nonce := frameNonce(f.off)
-	return key.Open(make([]byte, 0, f.length+sealBytes), nonce[:], f.payload(), f.raw[4:frameHead])
+func (f frame) open(seal *sealer) ([]byte, error) {
+	seal.at(f.off)
+	return seal.aead.Open(make([]byte, 0, f.length+sealBytes), seal.nonce[:], f.payload(), f.raw[4:frameHead])
 }
 
-func frameNonce(off int64) (nonce [12]byte) {
-	binary.BigEndian.PutUint32(nonce[8:], uint32(off)) // #nosec G115 -- offsets are below 4 GiB
-	return nonce
+var zeroHead [frameHead]byte
+
+// sealer is a cipher with room for a nonce, so that none is allocated for each
+// frame. One goroutine uses it at a time.
+type sealer struct {
+	aead  cipher.AEAD
+	nonce [12]byte
+}
+
+func (s *sealer) at(off int64) {
+	binary.BigEndian.PutUint32(s.nonce[8:], uint32(off)) // #nosec G115 -- offsets are below 4 GiB
 }
 
 // window reads a file forward through one buffer.
@@ -190,6 +206,7 @@ type window struct {
 	ahead int   // how much to read at least
 	buf   []byte
 	at    int64 // where buf begins
+	seal  sealer
 }
 
 // bytes returns n bytes at off; they are valid until the next call.

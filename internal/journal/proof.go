@@ -1,5 +1,7 @@
 package journal
 
+import "encoding/binary"
+
 // beyond is what stands behind the first place without a whole frame.
 type beyond struct {
 	proven bool  // that place was on stable storage once
@@ -8,29 +10,54 @@ type beyond struct {
 
 // provenBeyond looks behind x, where no whole frame stands, for whole frames of
 // the same epoch, and whether one of them claims that x was on stable storage.
-func (s frameFormat) provenBeyond(w *window, x int64) (b beyond, err error) {
-	for off := x + align; off+frameHead <= s.size; off += align {
-		head, err := w.bytes(off, frameHead)
-		if err != nil {
-			return b, damaged(segmentName(s.seq), off, err)
-		}
-		if _, _, ok := s.head(off, head); !ok {
-			continue
-		}
-		f, ok, err := s.read(w, off)
-		if err != nil {
-			return b, damaged(segmentName(s.seq), off, err)
-		}
-		if !ok {
-			continue
-		}
+func (s frameFormat) provenBeyond(file File, x int64) (b beyond, err error) {
+	err = s.wholeBeyond(file, x, func(f frame) bool {
 		b.end = f.end()
-		if f.synced > x {
-			b.proven = true
-			return b, nil
+		b.proven = f.synced > x
+		return !b.proven
+	})
+	return b, err
+}
+
+// nextWhole returns the offset of the next whole frame behind x, 0 where there
+// is none.
+func (s frameFormat) nextWhole(file File, x int64) (next int64, err error) {
+	err = s.wholeBeyond(file, x, func(f frame) bool {
+		next = f.off
+		return false
+	})
+	return next, err
+}
+
+// wholeBeyond visits the whole frames behind x, wherever one can begin.
+func (s frameFormat) wholeBeyond(file File, x int64, visit func(frame) bool) error {
+	scan, reader := newWindow(file, s.size), &window{file: file, size: s.size, ahead: readGuess}
+	for off := x + align; off+frameHead <= s.size; {
+		n := min(readAhead, s.size-off) &^ (align - 1)
+		b, err := scan.bytes(off, int(n))
+		if err != nil {
+			return damaged(segmentName(s.seq), off, err)
 		}
+		for i := 0; i+frameHead <= len(b); i += align {
+			// Bytes 12 to 16 hold the kind and zeros: hardly anything else does.
+			if kind := binary.LittleEndian.Uint32(b[i+12:]); kind == 0 || kind > uint32(noteRetired) {
+				continue
+			}
+			at := off + int64(i)
+			if _, _, ok := s.head(at, b[i:]); !ok {
+				continue
+			}
+			f, ok, err := s.read(reader, at)
+			if err != nil {
+				return damaged(segmentName(s.seq), at, err)
+			}
+			if ok && !visit(f) {
+				return nil
+			}
+		}
+		off += n - frameHead + align
 	}
-	return b, nil
+	return nil
 }
 
 // begun reports whether the bytes at x look like the head of a frame of the

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"iter"
@@ -39,7 +38,7 @@ func (f *Files) Read(at continuity.Position) (Stored, error) {
 	w.file, w.size = seg.file, seg.size
 	w.forget()
 	s, err := f.entry(seg, w, off)
-	w.file = nil
+	w.file, w.seal.aead = nil, nil
 	if err != nil {
 		return Stored{}, f.unlessGone(seg, err)
 	}
@@ -58,17 +57,16 @@ func (f *Files) entry(seg *segment, w *window, off int64) (Stored, error) {
 	if fr.note() {
 		return Stored{}, ErrPosition
 	}
-	key, err := seg.cipher(f.ring)
-	if err != nil {
+	if w.seal.aead, err = seg.cipher(f.ring); err != nil {
 		return Stored{}, err
 	}
-	return unseal(seg, fr, key)
+	return unseal(seg, fr, &w.seal)
 }
 
 var errSeal = errors.New("the seal does not fit: changed, or sealed under another key")
 
-func unseal(seg *segment, fr frame, key cipher.AEAD) (Stored, error) {
-	payload, err := fr.open(key)
+func unseal(seg *segment, fr frame, seal *sealer) (Stored, error) {
+	payload, err := fr.open(seal)
 	if err != nil {
 		return Stored{}, seg.damage(fr.off, errSeal)
 	}
@@ -134,9 +132,8 @@ func (f *Files) segmentEntries(seg *segment, off int64, limit continuity.Positio
 		}
 		var s Stored
 		if err == nil && !fr.note() {
-			var key cipher.AEAD
-			if key, err = seg.cipher(f.ring); err == nil {
-				s, err = unseal(seg, fr, key)
+			if w.seal.aead, err = seg.cipher(f.ring); err == nil {
+				s, err = unseal(seg, fr, &w.seal)
 			}
 		}
 		if err != nil {

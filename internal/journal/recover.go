@@ -188,7 +188,7 @@ func (r *recovery) last() (seg *segment, torn *Tear, err error) {
 	} else if ok {
 		return seg, nil, nil
 	}
-	beyond, err := seg.format().provenBeyond(w, firstFrame)
+	beyond, err := seg.format().provenBeyond(seg.file, firstFrame)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -283,7 +283,7 @@ func (r *recovery) tail(seg *segment) (tail, error) {
 	if t.first == 0 || t.first > seg.seq {
 		return t, seg.damage(firstFrame, errOpened)
 	}
-	beyond, err := format.provenBeyond(w, t.end)
+	beyond, err := format.provenBeyond(seg.file, t.end)
 	if err != nil {
 		return t, err
 	}

@@ -174,7 +174,7 @@ func (s *segment) wasOpened() (bool, error) {
 	if ok || err != nil {
 		return ok, err
 	}
-	b, err := s.format().provenBeyond(w, firstFrame)
+	b, err := s.format().provenBeyond(s.file, firstFrame)
 	return b.proven, err
 }
 
@@ -208,7 +208,7 @@ func (s *segment) frames(end int64, visit func(frame) bool, found func(hole)) er
 		}
 		h := hole{off: off, damage: end >= 0}
 		if !h.damage {
-			b, err := format.provenBeyond(w, off)
+			b, err := format.provenBeyond(s.file, off)
 			if err != nil {
 				return err
 			}
@@ -221,7 +221,7 @@ func (s *segment) frames(end int64, visit func(frame) bool, found func(hole)) er
 			h.damage, h.torn = b.proven, b.end > 0
 		}
 		if h.damage {
-			if h.next, err = format.nextWhole(w, off); err != nil {
+			if h.next, err = format.nextWhole(s.file, off); err != nil {
 				return err
 			}
 			if h.next >= limit {
@@ -237,15 +237,4 @@ func (s *segment) frames(end int64, visit func(frame) bool, found func(hole)) er
 		off = h.next
 	}
 	return nil
-}
-
-// nextWhole returns the offset of the next whole frame behind x, 0 where there
-// is none.
-func (s frameFormat) nextWhole(w *window, x int64) (int64, error) {
-	for off := x + align; off+frameHead <= s.size; off += align {
-		if _, ok, err := s.read(w, off); err != nil || ok {
-			return off, err
-		}
-	}
-	return 0, nil
 }
