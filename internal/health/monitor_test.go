@@ -81,22 +81,22 @@ func monitor(w *world, d continuity.Detect, standing *continuity.Switch) *health
 	})
 }
 
-// bubble runs a monitor's loop beside the test in fake time.
-func bubble(t *testing.T, d continuity.Detect, standing *continuity.Switch, test func(w *world, m *health.Monitor)) {
+// start runs a monitor's loop until the test ends, within its bubble.
+func start(t *testing.T, d continuity.Detect, standing *continuity.Switch) (*world, *health.Monitor) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := &world{}
-		m := monitor(w, d, standing)
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- m.Run(ctx) }()
-		synctest.Wait()
-		test(w, m)
+	w := &world{}
+	m := monitor(w, d, standing)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- m.Run(ctx) }()
+	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})
+	synctest.Wait()
+	return w, m
 }
 
 func expect(t *testing.T, m *health.Monitor, w *world, state health.State, history string) {
@@ -111,7 +111,8 @@ func expect(t *testing.T, m *health.Monitor, w *world, state health.State, histo
 }
 
 func TestCleanFailureSwitchesAtOnceAndDurably(t *testing.T) {
-	bubble(t, passive, nil, func(w *world, m *health.Monitor) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, passive, nil)
 		w.set(func() { w.err = continuity.E(continuity.CodeLatched, nil) })
 		if err := m.CleanFailed(); continuity.CodeOf(err) != continuity.CodeLatched {
 			t.Errorf("error %v, want the journal's", err)
@@ -131,7 +132,8 @@ func TestCleanFailureSwitchesAtOnceAndDurably(t *testing.T) {
 }
 
 func TestLossesWithinAWindow(t *testing.T) {
-	bubble(t, passive, nil, func(w *world, m *health.Monitor) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, passive, nil)
 		for range 5 { // never three within ten seconds
 			m.LostAttempt()
 			m.LostAttempt()
@@ -149,7 +151,8 @@ func TestLossesWithinAWindow(t *testing.T) {
 }
 
 func TestTrialByReplayWithoutActiveCheck(t *testing.T) {
-	bubble(t, passive, nil, func(w *world, m *health.Monitor) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, passive, nil)
 		w.set(func() { w.pending = true })
 		m.CleanFailed()
 		m.Succeeded() // sent before it went down
@@ -167,7 +170,8 @@ func TestTrialByReplayWithoutActiveCheck(t *testing.T) {
 }
 
 func TestTrialByOneLiveRequest(t *testing.T) {
-	bubble(t, passive, nil, func(w *world, m *health.Monitor) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, passive, nil)
 		if m.TryLive() {
 			t.Error("a trial while up")
 		}
@@ -190,7 +194,8 @@ func TestTrialByOneLiveRequest(t *testing.T) {
 }
 
 func TestTrialGoesOnWhenReplayIsSilent(t *testing.T) {
-	bubble(t, passive, nil, func(w *world, m *health.Monitor) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, passive, nil)
 		w.set(func() { w.pending = true }) // all of it behind a parked key
 		m.CleanFailed()
 		time.Sleep(time.Second)
@@ -207,7 +212,8 @@ func TestTrialGoesOnWhenReplayIsSilent(t *testing.T) {
 }
 
 func TestFlappingStaysDownLonger(t *testing.T) {
-	bubble(t, passive, nil, func(w *world, m *health.Monitor) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, passive, nil)
 		w.set(func() { w.pending = true })
 		var stayed []time.Duration
 		down := func() {
@@ -237,7 +243,8 @@ func TestFlappingStaysDownLonger(t *testing.T) {
 }
 
 func TestActiveChecksWithHysteresis(t *testing.T) {
-	bubble(t, active, nil, func(w *world, m *health.Monitor) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, active, nil)
 		half := func() { time.Sleep(500 * time.Millisecond) } // checks are at whole seconds
 		half()
 		w.set(func() { w.down = true })
@@ -284,13 +291,15 @@ func TestStandingSwitchSurvivesRestart(t *testing.T) {
 	if w.history() != "" {
 		t.Errorf("a restart switched: %s", w.history())
 	}
-	bubble(t, passive, hold, func(w *world, m *health.Monitor) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, passive, hold)
 		expect(t, m, w, health.Trial, "hold/trial")
 	})
 }
 
 func TestUndurableChangeIsTriedAgain(t *testing.T) {
-	bubble(t, passive, nil, func(w *world, m *health.Monitor) {
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, passive, nil)
 		m.CleanFailed()
 		w.set(func() { w.err = continuity.E(continuity.CodeDiskFull, nil) })
 		time.Sleep(5 * time.Second)

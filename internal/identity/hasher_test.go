@@ -51,7 +51,8 @@ func TestHashesAreKeyedAndStable(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if identity.RandomKey() == identity.RandomKey() || identity.RandomTag() == identity.RandomTag() {
+	key, tag := identity.RandomKey(), identity.RandomTag()
+	if key == identity.RandomKey() || tag == identity.RandomTag() {
 		t.Error("random identities repeat")
 	}
 }
