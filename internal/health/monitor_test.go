@@ -150,6 +150,39 @@ func TestLossesWithinAWindow(t *testing.T) {
 	})
 }
 
+// What was lost before the route went down is not counted again afterwards.
+func TestLossesCountOnce(t *testing.T) {
+	d := passive
+	d.Up = 1
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, d, nil)
+		w.set(func() { w.pending = true })
+		m.LostAttempt()
+		m.LostAttempt()
+		m.CleanFailed()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		m.Succeeded()
+		m.LostAttempt()
+		expect(t, m, w, health.Up, "hold/off hold/trial lift")
+	})
+}
+
+func TestActiveChecksDontCutTheLeastTimeDown(t *testing.T) {
+	d := active
+	d.Every, d.Up = 100*time.Millisecond, 1
+	synctest.Test(t, func(t *testing.T) {
+		w, m := start(t, d, nil)
+		w.set(func() { w.pending = true })
+		time.Sleep(50 * time.Millisecond)
+		m.CleanFailed()
+		time.Sleep(900 * time.Millisecond)
+		expect(t, m, w, health.Down, "hold/off")
+		time.Sleep(200 * time.Millisecond)
+		expect(t, m, w, health.Trial, "hold/off hold/trial")
+	})
+}
+
 func TestTrialByReplayWithoutActiveCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, m := start(t, passive, nil)

@@ -29,6 +29,11 @@ func TestRule5_1_ScopeAndFingerprint(t *testing.T) {
 		t.Error("keys are compared without regard to case")
 	}
 	h.wantKept(2)
+	// A body that is too large to be read is no empty one.
+	h.route.Key = continuity.Selector{}
+	h.use(continuity.Limits{})
+	wantHeld(t, h.post("", "Idempotency-Key: empty", "Content-Length: 0"))
+	wantProblem(t, h.post(big, "Idempotency-Key: empty"), 422, "mismatch")
 	// Another route is another scope.
 	h.route.ID = "other"
 	h.use(continuity.Limits{})
@@ -186,6 +191,7 @@ func TestRule7_2_LiveBytesAreBounded(t *testing.T) {
 	wantProblem(t, r, 507, "limit-bytes")
 	wantStatus(t, h.post(order("A")), 201)                  // there is room for a small one
 	wantStatus(t, h.do("DELETE", "/orders/A", "body"), 201) // and what is not buffered needs none
+	wantStatus(t, h.post(big), 201)
 	close(release)
 	if r, err := read(c, "POST"); err != nil || r.status != 201 {
 		t.Fatalf("%s, %v", r, err)

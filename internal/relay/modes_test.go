@@ -31,6 +31,7 @@ func TestObservePassesEverythingAndReports(t *testing.T) {
 	h.shop.close()
 	h.use(continuity.Limits{})
 	wantProblem(t, h.post(order("A")), 503, "not-held")
+	wantProblem(t, h.do("GET", "/orders/A", ""), 503, "not-held")
 	h.wantKept(0)
 	if got := h.health.told(); got != "ok 0 clean 0 lost 0" {
 		t.Errorf("health heard %q of a route in observe", got)
@@ -41,7 +42,7 @@ func TestObservePassesEverythingAndReports(t *testing.T) {
 	}
 	r := reports[0]
 	got := []int64{r.Requests, r.Holdable, r.Keepable, r.WouldHold, r.LackKey, r.LackIdentity, r.BadBody, r.TooLarge, r.Excepted, r.Credentials, r.Understanding}
-	want := []int64{11, 10, 5, 2, 1, 4, 1, 1, 1, 1, 2}
+	want := []int64{12, 10, 5, 2, 1, 4, 1, 1, 1, 1, 2}
 	for n := range want {
 		if got[n] != want[n] {
 			t.Fatalf("counts %v, want %v: %+v", got, want, r)
@@ -100,6 +101,16 @@ func TestTrialLetsOneLiveRequestThrough(t *testing.T) {
 		t.Error("a trial against an operator's will")
 	}
 	h.wantSent(1)
+}
+
+func TestTrialIsNotSpentOnWhatCantBeKept(t *testing.T) {
+	h := open(t)
+	h.books.hold("health")
+	h.health.trial = true
+	wantProblem(t, h.post("not json"), 400, "bad-body")
+	if h.health.tried != 0 {
+		t.Error("a request that can't be kept was the trial")
+	}
 }
 
 func TestExceptedAndCredentialsAreNeverHeld(t *testing.T) {

@@ -200,6 +200,16 @@ func TestRule3_5_LargeBodiesStream(t *testing.T) {
 			t.Errorf("kept %q", got)
 		}
 	})
+	t.Run("one byte more", func(t *testing.T) {
+		h := open(t)
+		h.books.hold("operator")
+		body := order("A") + strings.Repeat(" ", 1001-len(order("A")))
+		r, err := read(h.send(chunked("POST", "/orders", body)), "POST")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantProblem(t, r, 503, "limit-item")
+	})
 	t.Run("key in the header", func(t *testing.T) {
 		h := open(t, func(h *house, _ *relay.Options) {
 			h.route.Key = continuity.Selector{Source: continuity.SourceHeader, Name: "X-Order"}
