@@ -9,6 +9,9 @@ import (
 	"holdfast/internal/continuity"
 )
 
+// maxRoutes bounds the routes of one relay, which looks at them in turn.
+const maxRoutes = 1000
+
 // check reports what the fields say together. A field that could not be read
 // is the zero value here, and has been reported already.
 func check(f *findings, doc *document) {
@@ -17,7 +20,11 @@ func check(f *findings, doc *document) {
 		f.error(fallback(doc.Journal.Size.at, doc.Journal.Segment.at), "config.journal-small",
 			"size", doc.Journal.Size.text, "segment", doc.Journal.Segment.text)
 	}
-	ids := map[string]int{}
+	if len(doc.Routes) > maxRoutes {
+		f.error(doc.Routes[maxRoutes].at, "config.too-many-routes", "max", maxRoutes)
+		return
+	}
+	ids, flows := map[string]int{}, make([]flow, 0, len(doc.Routes))
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
 		if line, twice := ids[r.ID.V]; twice && r.ID.V != "" {
@@ -26,7 +33,8 @@ func check(f *findings, doc *document) {
 			ids[r.ID.V] = r.ID.at.line
 		}
 		checkRoute(f, doc, r)
-		checkShadow(f, doc.Routes[:i], r)
+		flows = append(flows, flowOf(r))
+		checkShadow(f, flows)
 	}
 }
 
@@ -239,63 +247,4 @@ func checkReconcile(f *findings, r *routeBlock) {
 // would only be the echo.
 func (f *findings) reportedOn(line int) bool {
 	return slices.ContainsFunc(f.problems, func(p Problem) bool { return p.Line == line && p.Severity == Error })
-}
-
-// checkShadow reports a route that gets no request because earlier ones take
-// them all. The first route that matches wins.
-func checkShadow(f *findings, earlier []routeBlock, r *routeBlock) {
-	if r.Match.bad() || r.ID.V == "" {
-		return
-	}
-	orAny := func(values []string) []string {
-		if len(values) == 0 {
-			return []string{""}
-		}
-		return values
-	}
-	first := ""
-	for _, host := range orAny(r.Match.Host.values()) {
-		for _, path := range orAny(r.Match.Path.values()) {
-			for _, method := range orAny(r.Match.Methods.values()) {
-				taker := slices.IndexFunc(earlier, func(e routeBlock) bool { return takes(&e, host, path, method) })
-				if taker < 0 {
-					return
-				}
-				if first == "" {
-					first = earlier[taker].ID.V
-				}
-			}
-		}
-	}
-	f.error(fallback(r.Match.at, r.ID.at, r.at), "config.shadowed", "id", r.ID.V, "other", first)
-}
-
-// bad reports whether a part could not be read, so that nothing can be said of
-// what the route matches.
-func (m *matchBlock) bad() bool { return m.Host.bad || m.Path.bad || m.Methods.bad }
-
-// takes reports whether a route matches every request with this host, path
-// pattern and method; empty stands for any.
-func takes(r *routeBlock, host, path, method string) bool {
-	if r.Match.bad() || r.ID.V == "" {
-		return false
-	}
-	covers := func(values []string, value string) bool {
-		return len(values) == 0 || value != "" && slices.Contains(values, value)
-	}
-	if !covers(r.Match.Host.values(), host) || !covers(r.Match.Methods.values(), method) {
-		return false
-	}
-	paths := r.Match.Path.values()
-	return len(paths) == 0 || path != "" && slices.ContainsFunc(paths, func(p string) bool { return pathCovers(p, path) })
-}
-
-// pathCovers reports whether every path that inner matches is matched by outer.
-func pathCovers(outer, inner string) bool {
-	prefix, below := strings.CutSuffix(outer, "/**")
-	if !below {
-		return outer == inner
-	}
-	base := strings.TrimSuffix(inner, "/**")
-	return base == prefix || strings.HasPrefix(base, prefix+"/")
 }

@@ -188,9 +188,18 @@ func mask(line string, secrets []place) string {
 type findings struct {
 	file     string
 	problems []Problem
+	erred    bool
 }
 
+// maxProblems bounds what is reported of one file; who mends a hundred runs the
+// check again.
+const maxProblems = 100
+
 func (f *findings) add(severity Severity, at place, id string, pairs ...any) {
+	if len(f.problems) >= maxProblems && (f.erred || severity == Warning) {
+		return
+	}
+	f.erred = f.erred || severity == Error
 	var args catalogue.Args
 	if len(pairs) > 0 {
 		args = make(catalogue.Args, len(pairs)/2)
@@ -207,7 +216,7 @@ func (f *findings) add(severity Severity, at place, id string, pairs ...any) {
 func (f *findings) error(at place, id string, pairs ...any)   { f.add(Error, at, id, pairs...) }
 func (f *findings) warning(at place, id string, pairs ...any) { f.add(Warning, at, id, pairs...) }
 
-func (f *findings) failed() bool { return Failed(f.problems) }
+func (f *findings) failed() bool { return f.erred }
 
 // settle puts the problems in the order of the file and inside its lines.
 func (f *findings) settle(lines []string) []Problem {

@@ -24,6 +24,7 @@ type scanner struct {
 	start   bool // a value or a key may begin here
 	key     int  // where the present key began, -1 after its colon
 	indent  int
+	filled  int // the first character from here on that is no space, as far as sought
 }
 
 // shifts holds, for each mended line, the columns at which a space was put in.
@@ -58,6 +59,9 @@ var blockText = regexp.MustCompile(`(^|[:\-]\s+)[|>][+\-0-9]*\s*(#.*)?$`)
 // name matches what can only be meant as a field's name.
 var name = regexp.MustCompile(`^[ \x{3000}]*["']?[A-Za-z_][A-Za-z0-9_-]*["']?[ \x{3000}]*$`)
 
+// longName is longer than any field's name.
+const longName = 64
+
 // field matches the beginning of a field inside { }.
 var field = regexp.MustCompile(`^[ \x{3000}]*["']?[A-Za-z_][A-Za-z0-9_-]*["']?[ \x{3000}]*[:：]`)
 
@@ -71,7 +75,7 @@ func (s *scanner) mend(line string) string {
 		s.block = -1
 	}
 	s.in, s.out = []rune(line), make([]rune, 0, len(line)+1)
-	s.leading, s.start, s.key, s.indent = s.quote == 0, true, 0, 0
+	s.leading, s.start, s.key, s.indent, s.filled = s.quote == 0, true, 0, 0, 0
 	for i := 0; i < len(s.in); i++ {
 		switch {
 		case s.quote != 0:
@@ -168,12 +172,13 @@ func (s *scanner) structural(i int, meant rune) bool {
 		if s.leading || s.start {
 			return true
 		}
-		rest := strings.TrimLeft(string(s.in[i:]), " \u3000\u00a0")
-		return rest == "" || rest[0] == '#'
+		for ; s.filled < len(s.in) && (s.filled < i || s.blank(s.filled)); s.filled++ {
+		}
+		return s.filled == len(s.in) || s.in[s.filled] == '#'
 	case ':':
-		return s.key >= 0 && s.key <= i && name.MatchString(string(s.in[s.key:i]))
+		return s.key >= 0 && s.key <= i && i-s.key <= longName && name.MatchString(string(s.in[s.key:i]))
 	case ',': // in a list; in a mapping where another field follows
-		return s.inFlow() && (s.open[len(s.open)-1] == '[' || field.MatchString(string(s.in[i+1:])))
+		return s.inFlow() && (s.open[len(s.open)-1] == '[' || field.MatchString(string(s.in[i+1:min(i+longName, len(s.in))])))
 	case '[', '{':
 		return s.start
 	case ']', '}':
