@@ -125,11 +125,12 @@ func parseChunkLine(line []byte) (int64, bool) {
 	if len(rest) == 0 {
 		return size, true
 	}
-	trimmed := bytes.TrimLeft(rest, " \t")
-	if len(trimmed) < 2 || trimmed[0] != ';' {
+	// White space before the semicolon is "bad" in the RFC's own words, and
+	// parsers differ over it.
+	if len(rest) < 2 || rest[0] != ';' {
 		return 0, false
 	}
-	for _, ch := range trimmed {
+	for _, ch := range rest {
 		if !valueChar[ch] || ch >= 0x80 {
 			return 0, false
 		}
