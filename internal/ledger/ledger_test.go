@@ -232,11 +232,21 @@ func TestRule2_4_ExpiryEndsWhatIsKnownUnprocessedAndParksItsKey(t *testing.T) {
 		log := newMemLog()
 		l := open(t, log, nil)
 		first := accept(t, l, record(1, 7))
-		second := accept(t, l, record(2, 8))
 		if _, err := l.Attempt(claim(t, l).Receipt); err != nil { // the first may have been processed
 			t.Fatal(err)
 		}
 		finish(t, l, continuity.Outcome{Receipt: first.Receipt, To: continuity.InDoubt, After: 100 * time.Hour})
+		fourth := accept(t, l, record(4, 9))
+		if st := claim(t, l); st.Receipt == fourth.Receipt { // so may the fourth, though it was put back
+			if _, err := l.Attempt(st.Receipt); err != nil {
+				t.Fatal(err)
+			}
+			finish(t, l, continuity.Outcome{Receipt: fourth.Receipt, To: continuity.InDoubt})
+			finish(t, l, continuity.Outcome{Receipt: fourth.Receipt, To: continuity.Queued})
+		} else {
+			t.Fatal("claimed ", st.Receipt.Short())
+		}
+		second := accept(t, l, record(2, 8))
 		time.Sleep(30 * time.Minute)
 		third := accept(t, l, record(3, 8))
 		ctx, cancel := context.WithCancel(t.Context())
@@ -252,6 +262,7 @@ func TestRule2_4_ExpiryEndsWhatIsKnownUnprocessedAndParksItsKey(t *testing.T) {
 			{first.Receipt, continuity.InDoubt, ""},
 			{second.Receipt, continuity.Dead, continuity.ReasonExpired},
 			{third.Receipt, continuity.Parked, continuity.ReasonBehindExpired},
+			{fourth.Receipt, continuity.Queued, ""},
 		} {
 			if st, _ := l.Status(want.r); st.State != want.state || st.Reason != want.reason {
 				t.Errorf("%s: %s %q, want %s %q", want.r.Short(), st.State, st.Reason, want.state, want.reason)
@@ -305,6 +316,33 @@ func TestRule3_2_LiveRequestJoinsItsKeyInTheGate(t *testing.T) {
 	}
 }
 
+func TestRule3_2_RecordOnItsWayToDiskIsInTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemLog()
+		l := open(t, log, nil)
+		goOn := log.stall()
+		go func() { _, _, _ = l.Accept(record(1, 7), false) }()
+		synctest.Wait()
+		if !l.Gated(7) || l.GateEmpty("orders") {
+			t.Fatal("passed by a record that is being written")
+		}
+		behind := make(chan bool)
+		go func() {
+			_, kept, _ := l.Accept(record(2, 7), true)
+			behind <- kept
+		}()
+		synctest.Wait()
+		goOn()
+		if !<-behind {
+			t.Fatal("not kept behind it")
+		}
+		if st := claim(t, l); st.Receipt != receipt(1) {
+			t.Fatal("out of order")
+		}
+		_ = l.Close()
+	})
+}
+
 func TestRule3_3_KeyLeavesWithItsLastRecord(t *testing.T) {
 	l := open(t, newMemLog(), nil)
 	accept(t, l, record(1, 7))
@@ -313,7 +351,14 @@ func TestRule3_3_KeyLeavesWithItsLastRecord(t *testing.T) {
 	if !l.Gated(7) || l.GateEmpty("orders") {
 		t.Fatal("left early")
 	}
-	deliver(t, l, claim(t, l))
+	last := claim(t, l)
+	if _, err := l.Attempt(last.Receipt); err != nil {
+		t.Fatal(err)
+	}
+	if !l.Gated(7) || l.GateEmpty("orders") {
+		t.Fatal("left while its last record was being sent")
+	}
+	finish(t, l, continuity.Outcome{Receipt: last.Receipt, To: continuity.Delivered})
 	if l.Gated(7) || !l.GateEmpty("orders") {
 		t.Fatal("still in the gate")
 	}

@@ -22,11 +22,18 @@ type memLog struct {
 	fail    error // the next Append fails with it
 	batches int
 	reads   int
+	hold    chan struct{} // if set, Append waits until it is closed
 }
 
 func newMemLog() *memLog { return &memLog{start: 10, free: 1 << 40} }
 
 func (m *memLog) Append(batch []journal.Entry) ([]continuity.Position, error) {
+	m.mu.Lock()
+	hold := m.hold
+	m.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil {
@@ -115,6 +122,20 @@ func (m *memLog) Reserve(n int64) error {
 }
 
 func (m *memLog) Close() error { return nil }
+
+// stall has Append wait until the returned function is called.
+func (m *memLog) stall() (goOn func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	hold := make(chan struct{})
+	m.hold = hold
+	return func() {
+		m.mu.Lock()
+		m.hold = nil
+		m.mu.Unlock()
+		close(hold)
+	}
+}
 
 // memCheckpoints keeps the two newest snapshots in memory.
 type memCheckpoints struct{ newest, older saved }
