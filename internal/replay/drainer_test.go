@@ -83,6 +83,12 @@ func (s *script) times(key string) []time.Time {
 	return at
 }
 
+func (s *script) peak() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.most
+}
+
 func (s *script) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,6 +108,12 @@ type fakeHealth struct {
 	mu            sync.Mutex
 	ok, bad, lost int
 	clean         func()
+}
+
+func (h *fakeHealth) heard() (ok, bad, lost int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ok, h.bad, h.lost
 }
 
 func (h *fakeHealth) Succeeded() { h.mu.Lock(); h.ok++; h.mu.Unlock() }
@@ -182,6 +194,7 @@ func TestRule3_1_OneAtATimeInTheOrderOfTheKey(t *testing.T) {
 		r.start()
 		pass(30 * time.Second)
 		r.wantStates(map[continuity.State]int{continuity.Delivered: 300})
+		r.d.Stop()
 		last := make(map[string]int)
 		for _, a := range up.arrivals {
 			var key, n int
@@ -193,8 +206,8 @@ func TestRule3_1_OneAtATimeInTheOrderOfTheKey(t *testing.T) {
 			}
 			last[fmt.Sprint(key)] = n
 		}
-		if up.most != 5 {
-			r.Errorf("%d at once, want one of each of the five keys", up.most)
+		if up.peak() != 5 {
+			r.Errorf("%d at once, want one of each of the five keys", up.peak())
 		}
 	})
 }
@@ -211,6 +224,7 @@ func TestRule4_1_AttemptIsDurableBeforeTheFirstByte(t *testing.T) {
 		r.ledger.accept(1)
 		r.start()
 		pass(time.Second)
+		r.d.Stop()
 		want := []string{"attempt 1 of 1", "byte", "delivered 1"}
 		if diff := cmp.Diff(want, r.ledger.events); diff != "" {
 			r.Error("events (-want +got)\n" + diff)
@@ -404,8 +418,8 @@ func TestRule4_2_CleanFailuresNeverPoison(t *testing.T) {
 		if p := r.d.Progress(); p.Paused != PauseUnreachable {
 			r.Errorf("paused because of %q, want %q", p.Paused, PauseUnreachable)
 		}
-		if r.health.bad != up.count() {
-			r.Errorf("health heard of %d clean failures of %d", r.health.bad, up.count())
+		if _, bad, _ := r.health.heard(); bad != up.count() {
+			r.Errorf("health heard of %d clean failures of %d", bad, up.count())
 		}
 		up.mu.Lock()
 		down = false
@@ -470,16 +484,16 @@ func TestReplayObeysTheSwitches(t *testing.T) {
 		}
 		set(continuity.ReplayTrial)
 		pass(5 * time.Second)
-		if up.count() == 0 || up.most != 1 {
-			r.Fatalf("%d sent, %d at once, in trial", up.count(), up.most)
+		if up.count() == 0 || up.peak() != 1 {
+			r.Fatalf("%d sent, %d at once, in trial", up.count(), up.peak())
 		}
-		if r.health.ok == 0 {
+		if ok, _, _ := r.health.heard(); ok == 0 {
 			r.Error("health heard of no success in trial")
 		}
 		set(continuity.ReplayOn)
 		pass(5 * time.Second)
-		if up.most < 2 {
-			r.Errorf("%d at once when on, want more", up.most)
+		if up.peak() < 2 {
+			r.Errorf("%d at once when on, want more", up.peak())
 		}
 		set(continuity.ReplayOff)
 		pass(time.Second)
@@ -510,7 +524,7 @@ func TestLostInARowGoesOneByOne(t *testing.T) {
 		if n := up.count() - first; n > 40 {
 			r.Errorf("%d more put in doubt within a minute, want one at a time", n)
 		}
-		if r.health.lost == 0 {
+		if _, _, lost := r.health.heard(); lost == 0 {
 			r.Error("health heard of no loss")
 		}
 	})
@@ -553,7 +567,7 @@ func TestStopRecordsWhatIsInFlight(t *testing.T) {
 		if up.count() != sent {
 			r.Error("sent on after Stop")
 		}
-		if r.health.lost > 0 {
+		if _, _, lost := r.health.heard(); lost > 0 {
 			r.Error("health heard of a loss that was our own doing")
 		}
 	})
@@ -620,6 +634,7 @@ func TestResponseIsCutAtTheRoutesLimit(t *testing.T) {
 				r.start()
 				pass(time.Second)
 				r.wantStatus(id, continuity.Delivered, "")
+				r.d.Stop()
 				resp := r.ledger.byID[id].final.Response
 				if resp == nil || len(resp.Header) != row.fields || len(resp.Body) != row.size || resp.Cut != row.cut {
 					r.Errorf("kept %+v, want %d fields and %d bytes, cut %v", resp, row.fields, row.size, row.cut)
