@@ -112,8 +112,8 @@ func cut(resp *continuity.Response, keep int64) *continuity.Response {
 // the record's key can be claimed again.
 func (d *Drainer) learn(st ledger.Status, v Verdict, res upstream.Result, began, now time.Time, failures int) {
 	d.Meter.Replayed(v.Sign == Unreached || v.Sign == Lost || v.Sign == Failed)
-	d.ramp.Ended(now, Ended{Began: began, Took: res.Took, Sign: v.Sign, Again: failures > 0, Asked: v.RetryAfter})
 	d.mu.Lock()
+	current := !began.Before(d.entered)
 	if v.Counts {
 		if len(d.failures) == mostFailing {
 			clear(d.failures)
@@ -123,8 +123,14 @@ func (d *Drainer) learn(st ledger.Status, v Verdict, res upstream.Result, began,
 	if v.Pause != "" {
 		d.denied = true
 	}
-	d.doubtUpstream(v.Sign, failures > 0, began, now)
+	if current {
+		d.doubtUpstream(v.Sign, failures > 0, began, now)
+	}
 	d.mu.Unlock()
+	if !current { // an answer to before the last switch, which knew better
+		return
+	}
+	d.ramp.Ended(now, Ended{Began: began, Took: res.Took, Sign: v.Sign, Again: failures > 0, Asked: v.RetryAfter})
 	if v.Sign != Good {
 		d.Nudge()
 	}

@@ -87,6 +87,7 @@ type Drainer struct {
 	workers  int
 	failures map[continuity.Receipt]int // of records that failed, until they end
 	mode     continuity.Replay
+	entered  time.Time // when mode began
 	began    time.Time // this drain
 	paused   Pause
 	denied   bool // a pause for credentials that has yet to become a switch
@@ -94,8 +95,9 @@ type Drainer struct {
 	journal  time.Time // the journal had trouble: no attempt before; zero once one was recorded
 	flow     flow
 
-	ticked  time.Time // the dispatcher's own
-	counted time.Time
+	// The dispatcher's own:
+	ticked, counted time.Time
+	warned          bool // of records that would expire first
 }
 
 // distrust keeps a backlog from being burnt on an upstream that is down: one
@@ -316,7 +318,7 @@ func (d *Drainer) enter(mode continuity.Replay, now time.Time) {
 	if mode == d.mode {
 		return
 	}
-	d.mode = mode
+	d.mode, d.entered = mode, now
 	d.distrust = distrust{}
 	d.ramp.Reset()
 	d.began = time.Time{}
@@ -359,6 +361,7 @@ func (d *Drainer) tick(now time.Time) {
 	if now.Sub(d.counted) >= time.Second {
 		d.counted = now
 		d.account(now)
+		d.warn()
 	}
 }
 

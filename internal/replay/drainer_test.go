@@ -647,3 +647,65 @@ func TestResponseIsCutAtTheRoutesLimit(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("cut") }
+
+func TestWhatIsAnsweredLateCountsForNothing(t *testing.T) {
+	up := &script{}
+	hang := true
+	up.answer = func(context.Context, arrival, int) upstream.Result {
+		up.mu.Lock()
+		wait := hang
+		up.mu.Unlock()
+		if !wait {
+			return answered(200)
+		}
+		time.Sleep(10 * time.Second)
+		return failed(upstream.Lost)
+	}
+	route := testRoute(func(r *continuity.Route) { r.Timeouts.Attempt = time.Minute })
+	inBubble(t, up, route, func(r *rig) {
+		for n := range 30 {
+			r.ledger.accept(continuity.KeyTag(n)) // #nosec G115 -- small
+		}
+		r.start()
+		pass(2 * time.Second) // all slots hang
+		health := continuity.Switch{Route: "orders", Owner: "health", Replay: continuity.ReplayOff}
+		_ = r.ledger.Switch(health)
+		pass(time.Second)
+		up.mu.Lock()
+		hang = false
+		up.mu.Unlock()
+		health.Replay = continuity.ReplayTrial
+		_ = r.ledger.Switch(health)
+		pass(time.Minute)
+		if _, _, lost := r.health.heard(); lost > 0 {
+			r.Errorf("health heard of %d losses of attempts that began before the trial", lost)
+		}
+		if ok, _, _ := r.health.heard(); ok == 0 {
+			r.Error("health heard of no success in the trial")
+		}
+		r.wantStates(map[continuity.State]int{continuity.Delivered: 30})
+	})
+}
+
+func TestRule6_4_ProgressReportsKeysThatGain(t *testing.T) {
+	up := &script{answer: func(context.Context, arrival, int) upstream.Result {
+		time.Sleep(time.Second)
+		return answered(200)
+	}}
+	inBubble(t, up, testRoute(), func(r *rig) {
+		r.start()
+		for n := range 200 { // key 7 gains five a second and drains one; key 8 keeps up
+			r.ledger.accept(7)
+			r.d.Gained(7)
+			if n%10 == 0 {
+				r.ledger.accept(8)
+				r.d.Gained(8)
+			}
+			pass(200 * time.Millisecond)
+		}
+		top := r.d.Progress().Gaining
+		if len(top) != 1 || top[0].Key != 7 || top[0].In < 4*top[0].Out {
+			r.Errorf("gaining keys are %+v, want key 7 alone", top)
+		}
+	})
+}

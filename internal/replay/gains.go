@@ -18,9 +18,9 @@ const (
 
 // Gaining is a key that gains faster than it drains.
 type Gaining struct {
-	Key     continuity.KeyTag `json:"key"`
-	In      int               `json:"in"`  // records that joined it in the last window
-	Out     int               `json:"out"` // records that ended
+	Key     continuity.KeyTag `json:"key,string"` // more digits than a JSON number keeps
+	In      int               `json:"in"`         // records that joined it in the last window
+	Out     int               `json:"out"`        // records that ended
 	Seconds float64           `json:"seconds"`
 }
 

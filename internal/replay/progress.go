@@ -90,6 +90,17 @@ func (d *Drainer) Progress() Progress {
 	return p
 }
 
+// warn says once a drain that it would take longer than the oldest record may
+// wait.
+func (d *Drainer) warn() {
+	p := d.Progress()
+	if p.ExpiresFirst && !d.warned {
+		d.Logger.Warn("the oldest record would expire before the drain ends", "route", d.route, "backlog", p.Backlog,
+			"oldest_age", time.Duration(p.OldestAge), "age_limit", d.Route.Hold.Age, "expected_end", time.Duration(p.ExpectedEnd), "ends", p.Ends)
+	}
+	d.warned = p.ExpiresFirst
+}
+
 // explain finds the reason that helps most.
 func (d *Drainer) explain(p Progress, mode continuity.Replay, parked int64) Pause {
 	switch {

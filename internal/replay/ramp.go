@@ -27,7 +27,7 @@ const (
 	enoughToTell = 20 // attempts; fewer say nothing about latency
 	// paceMargin keeps the rate in any second below the allowed one, however
 	// coarse the timers are that wake us.
-	paceMargin = 0.01
+	paceMargin = 0.02
 )
 
 // Ramp decides how much is replayed in a second (rule 6). What live traffic
@@ -217,8 +217,8 @@ type Ended struct {
 	// Again says that this record failed before. Another failure of the same
 	// record says little about the upstream, so that one bad key slows no other.
 	Again bool
-	// Asked is how long the upstream asked to be left alone. It is, unless most
-	// of what it answered lately says that only this record is meant.
+	// Asked is how long the upstream asked to be left alone. It is, once more
+	// than one record failed; one alone may be all that is meant.
 	Asked time.Duration
 }
 
@@ -237,19 +237,15 @@ func (r *Ramp) Ended(now time.Time, e Ended) {
 	default:
 		slot.bad++
 	}
-	if until := now.Add(e.Asked); e.Asked > 0 && until.After(r.until) && r.troubled() {
+	if until := now.Add(e.Asked); e.Asked > 0 && until.After(r.until) {
+		if w := r.window(); !w.failing() {
+			return
+		}
 		if !r.until.After(now) {
 			r.halve(now)
 		}
 		r.until = until
 	}
-}
-
-// troubled reports whether the window allows the reading that an answer which
-// asks for silence is meant for all.
-func (r *Ramp) troubled() bool {
-	w := r.window()
-	return w.good == 0 || w.failing()
 }
 
 // Silent tells for how long the upstream has still to be left alone.

@@ -309,3 +309,17 @@ func TestLatencyQuantilesAreWithinAnEighth(t *testing.T) {
 		}
 	})
 }
+
+func TestRule3_6_TheFirstAnswerAloneDoesNotSilence(t *testing.T) {
+	r := NewRamp(standardPlan())
+	r.Tick(rampBegin, 1000, 0, true)
+	asks := Ended{Began: rampBegin, Sign: Throttled, Asked: time.Minute}
+	r.Ended(rampBegin, asks)
+	if silent := r.Silent(rampBegin); silent != 0 {
+		t.Errorf("silent for %v because of one record", silent)
+	}
+	r.Ended(rampBegin, asks)
+	if silent := r.Silent(rampBegin); silent != time.Minute {
+		t.Errorf("silent for %v after a second record was told the same, want a minute", silent)
+	}
+}
