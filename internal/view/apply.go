@@ -50,15 +50,8 @@ func (w *writer) with(ctx context.Context, r continuity.Receipt, do func(*entry)
 
 // accept adds a record: the one of an accepted event, or an edited copy.
 func (w *writer) accept(ctx context.Context, s journal.Stored, ev continuity.Event, rec *continuity.Record) error {
-	old, err := w.find(ctx, rec.Receipt)
-	if err != nil {
-		return err
-	}
-	if old != nil { // a receipt names one record: this one was forgotten meanwhile
+	if old := w.cached(rec.Receipt); old != nil && old.dirty { // a row that is written already is found by add
 		if err := w.flush(ctx); err != nil {
-			return err
-		}
-		if err := w.forget(ctx, old); err != nil {
 			return err
 		}
 	}

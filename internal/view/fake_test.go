@@ -22,7 +22,7 @@ type fakeLog struct {
 	entries []journal.Stored
 	events  []continuity.Event
 	clock   continuity.Clock
-	hook    func(n int) error // called before the n-th entry of a read is given
+	hook    func(n int, at continuity.Position) error // called before the n-th entry of a read is given
 }
 
 var wall = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
@@ -97,7 +97,7 @@ func (l *fakeLog) All(from continuity.Position) iter.Seq2[journal.Stored, error]
 				continue
 			}
 			if hook != nil {
-				if err := hook(n); err != nil {
+				if err := hook(n, s.Position); err != nil {
 					yield(journal.Stored{}, err)
 					return
 				}

@@ -34,20 +34,21 @@ func (v *View) Run(ctx context.Context) error {
 			return nil
 		case err == nil:
 			pause, wake = v.opt.Poll, v.opt.Wake
-			if !sleep(ctx, restBetween, nil) {
+			if !v.sleep(ctx, restBetween, nil) {
 				return nil
 			}
 		default:
 			v.fail(err)
 			pause = min(2*pause, longestPause)
 		}
-		if !sleep(ctx, pause, wake) {
+		if !v.sleep(ctx, pause, wake) {
 			return nil
 		}
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+// sleep ends when somebody waits for the view, too.
+func (v *View) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -55,6 +56,7 @@ func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 		return false
 	case <-t.C:
 	case <-wake:
+	case <-v.kick:
 	}
 	return true
 }
@@ -103,6 +105,9 @@ func (v *View) checkFile(ctx context.Context) error {
 	}
 	if now, err := os.Stat(v.opt.Path); err != nil || !os.SameFile(now, v.file) {
 		return errUseless{"the file was taken away"}
+	}
+	if v.suspect.Swap(false) {
+		return errUseless{"the file is damaged: a query met it"}
 	}
 	if v.checked {
 		return nil

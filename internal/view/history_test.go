@@ -288,7 +288,7 @@ func (w *world) interrupt(t *testing.T, rt *rapid.T, v *view.View, path string, 
 	kill := rapid.Bool().Draw(rt, "kill")
 	after := filepath.Join(filepath.Dir(path), fmt.Sprintf("after-%d.db", round))
 	stopped := false
-	w.log.hook = func(n int) error {
+	w.log.hook = func(n int, _ continuity.Position) error {
 		if n != stopAt {
 			return nil
 		}

@@ -67,6 +67,10 @@ func (v *View) Wait(ctx context.Context, before continuity.Position) error {
 			return nil
 		}
 		select {
+		case v.kick <- struct{}{}:
+		default: // it is on its way
+		}
+		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-moved:

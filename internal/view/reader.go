@@ -18,7 +18,16 @@ type reader struct {
 // errClosed says that the file could not be opened, for now.
 var errClosed = errors.New("view: not open")
 
+// read looks at the file. If it turns out to be damaged, Run builds another.
 func (v *View) read(ctx context.Context, do func(reader) error) error {
+	err := v.look(ctx, do)
+	if damaged(err) {
+		v.suspect.Store(true)
+	}
+	return err
+}
+
+func (v *View) look(ctx context.Context, do func(reader) error) error {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	if v.readers == nil {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite" // also registers the driver
@@ -57,6 +58,9 @@ type View struct {
 	checked bool // the file's structure, since the machine started
 
 	hash hash.Hash // of entries
+	kick chan struct{}
+
+	suspect atomic.Bool // a query found the file damaged
 
 	state   sync.Mutex // guards what follows
 	at      progress
@@ -77,7 +81,7 @@ func Open(ctx context.Context, opt Options) (*View, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
-	v := &View{opt: opt, log: opt.Logger.With("view", opt.Path), moved: make(chan struct{}), hash: sha256.New()}
+	v := &View{opt: opt, log: opt.Logger.With("view", opt.Path), moved: make(chan struct{}), hash: sha256.New(), kick: make(chan struct{}, 1)}
 	if err := os.MkdirAll(filepath.Dir(opt.Path), 0o700); err != nil {
 		return nil, err
 	}
@@ -102,6 +106,16 @@ func (v *View) Close() error {
 type errUseless struct{ why string }
 
 func (e errUseless) Error() string { return "view: " + e.why }
+
+// damaged reports whether the file's structure is broken.
+func damaged(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	primary := e.Code() & 0xff
+	return primary == sqlite3.SQLITE_CORRUPT || primary == sqlite3.SQLITE_NOTADB
+}
 
 // disposable reports whether a new file would do what this one doesn't.
 func disposable(err error) bool {

@@ -6,11 +6,15 @@ import (
 	"errors"
 	"time"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"holdfast/internal/continuity"
 )
 
-// mostCached bounds the rows that stay in memory from one batch to the next.
-const mostCached = 20_000
+// generation is how many rows stay in memory at least, and twice as many at
+// most, from one batch to the next.
+const generation = 20_000
 
 // writer is the one connection that changes the file. It keeps the rows that a
 // batch touches in memory and writes each of them once, at the batch's end.
@@ -22,6 +26,7 @@ type writer struct {
 
 	open    bool // a transaction is
 	cache   map[continuity.Receipt]*entry
+	older   map[continuity.Receipt]*entry // the generation before; none of it is dirty
 	dirty   []*entry
 	tallies map[tallyKey]tally
 	routes  map[string]int64
@@ -105,7 +110,7 @@ func (w *writer) loadRoutes(ctx context.Context) error {
 }
 
 func (w *writer) forgetCache() {
-	w.cache = make(map[continuity.Receipt]*entry)
+	w.cache, w.older = make(map[continuity.Receipt]*entry), nil
 	w.tallies = make(map[tallyKey]tally)
 	w.dirty = w.dirty[:0]
 }
@@ -147,8 +152,8 @@ func (w *writer) commit(ctx context.Context, p progress) error {
 		return err
 	}
 	w.open = false
-	if len(w.cache) > mostCached {
-		clear(w.cache)
+	if len(w.cache) > generation {
+		w.cache, w.older = make(map[continuity.Receipt]*entry, generation), w.cache
 	}
 	return nil
 }
@@ -165,6 +170,9 @@ func readProgress(row *sql.Row) (progress, error) {
 	err := row.Scan(&position, &last, &p.digest, &clock, &wall, &horizon, &p.whole, &p.boot)
 	p.position, p.last, p.horizon = continuity.Position(position), continuity.Position(last), continuity.Position(horizon)
 	p.clock, p.wall = continuity.Clock(clock), time.UnixMilli(wall)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = errUseless{"the file does not say how far it is"}
+	}
 	return p, err
 }
 
@@ -184,10 +192,22 @@ func (w *writer) route(ctx context.Context, name string) (int64, error) {
 
 // find returns the record, or nil where it is not known.
 func (w *writer) find(ctx context.Context, r continuity.Receipt) (*entry, error) {
-	if e, ok := w.cache[r]; ok {
+	if e := w.cached(r); e != nil {
 		return e, nil
 	}
 	return w.keep(scanEntry(w.get.QueryRowContext(ctx, r[:]), w.names))
+}
+
+func (w *writer) cached(r continuity.Receipt) *entry {
+	if e, ok := w.cache[r]; ok {
+		return e
+	}
+	e, ok := w.older[r]
+	if ok {
+		delete(w.older, r)
+		w.cache[r] = e
+	}
+	return e
 }
 
 // keep puts what was read from the file in the cache, unless the cache already
@@ -199,7 +219,7 @@ func (w *writer) keep(e *entry, err error) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cached, ok := w.cache[e.Receipt]; ok {
+	if cached := w.cached(e.Receipt); cached != nil {
 		return cached, nil
 	}
 	w.cache[e.Receipt] = e
@@ -242,10 +262,7 @@ func (w *writer) write(ctx context.Context, e *entry) error {
 			int64(e.Position), int64(e.Outcome), int64(e.AcceptedAt), int64(e.FirstAttempt), int64(e.LastAttempt), int64(e.EndedAt),
 			millis(e.EndedWall), e.Status, e.Size, receiptOrNull(e.ReplacedBy), e.events, e.turn, e.id)
 	} else {
-		_, err = w.insert.ExecContext(ctx, e.id, e.Receipt[:], e.route, int64(e.Key), int64(e.State), string(e.Reason),
-			int64(e.Version), e.Attempts, e.Doubted, int64(e.Position), int64(e.Outcome), int64(e.AcceptedAt),
-			int64(e.FirstAttempt), int64(e.LastAttempt), int64(e.EndedAt), millis(e.AcceptedWall), millis(e.EndedWall),
-			e.Status, e.Size, e.Method, receiptOrNull(e.Replaces), receiptOrNull(e.ReplacedBy), e.events, e.turn)
+		err = w.add(ctx, e)
 	}
 	if err != nil {
 		return err
@@ -259,6 +276,32 @@ func (w *writer) write(ctx context.Context, e *entry) error {
 	}
 	e.stored, e.dirty = true, false
 	return nil
+}
+
+// add inserts a row. A receipt names one record: one of the same name that is
+// still there was forgotten by the ledger, and goes.
+func (w *writer) add(ctx context.Context, e *entry) error {
+	insert := func() error {
+		_, err := w.insert.ExecContext(ctx, e.id, e.Receipt[:], e.route, int64(e.Key), int64(e.State), string(e.Reason),
+			int64(e.Version), e.Attempts, e.Doubted, int64(e.Position), int64(e.Outcome), int64(e.AcceptedAt),
+			int64(e.FirstAttempt), int64(e.LastAttempt), int64(e.EndedAt), millis(e.AcceptedWall), millis(e.EndedWall),
+			e.Status, e.Size, e.Method, receiptOrNull(e.Replaces), receiptOrNull(e.ReplacedBy), e.events, e.turn)
+		return err
+	}
+	err := insert()
+	var already *sqlite.Error
+	if !errors.As(err, &already) || already.Code() != sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		return err
+	}
+	old, err := scanEntry(w.get.QueryRowContext(ctx, e.Receipt[:]), w.names)
+	if err != nil {
+		return err
+	}
+	if err := w.forget(ctx, old); err != nil {
+		return err
+	}
+	w.cache[e.Receipt] = e
+	return insert()
 }
 
 func (w *writer) count(k tallyKey, n, bytes, gone int64) {
@@ -285,6 +328,7 @@ func (w *writer) forget(ctx context.Context, e *entry) error {
 	}
 	w.count(e.before.tallyKey, -1, -e.before.size, 1)
 	delete(w.cache, e.Receipt)
+	delete(w.older, e.Receipt)
 	return nil
 }
 
