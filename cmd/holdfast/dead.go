@@ -15,11 +15,11 @@ import (
 // deadCommand holds what people do with records that don't go on by themselves.
 func (c *cli) deadCommand() *cobra.Command {
 	dead := c.command("dead", "dead", nil, nil)
-	list := c.command("list", "dead.list", exactly(0), nil)
+	list := c.command("list", "dead-list", exactly(0), nil)
 	l := c.listFlags(list, "dead", "parked")
 	list.RunE = func(cmd *cobra.Command, _ []string) error { return c.list(cmd, l) }
 	show := c.receiptCommand()
-	show.Use, show.Short, show.Example = "show RECEIPT", c.t("cli.dead.show.short"), indent(c.t("cli.dead.show.example"))
+	show.Use, show.Short, show.Example = "show RECEIPT", c.t("cli.dead-show.short"), indent(c.t("cli.dead-show.example"))
 	dead.AddCommand(list, show, c.retryCommand(), c.discardCommand(), c.settleCommand(), c.editCommand())
 	return dead
 }
@@ -50,7 +50,7 @@ func (d *decision) seen(r api.Record) uint16 {
 }
 
 func (c *cli) retryCommand() *cobra.Command {
-	cmd := c.command("retry RECEIPT...", "dead.retry", atLeastOne, nil)
+	cmd := c.command("retry RECEIPT...", "dead-retry", atLeastOne, nil)
 	d := c.decisionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return c.each(cmd, args, d, func(client *api.Client, r api.Record) error {
@@ -68,7 +68,7 @@ func (c *cli) retryCommand() *cobra.Command {
 }
 
 func (c *cli) discardCommand() *cobra.Command {
-	cmd := c.command("discard RECEIPT...", "dead.discard", atLeastOne, nil)
+	cmd := c.command("discard RECEIPT...", "dead-discard", atLeastOne, nil)
 	d := c.decisionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return c.each(cmd, args, d, func(client *api.Client, r api.Record) error {
@@ -82,7 +82,7 @@ func (c *cli) discardCommand() *cobra.Command {
 }
 
 func (c *cli) settleCommand() *cobra.Command {
-	cmd := c.command("settle RECEIPT (--delivered|--unprocessed)", "dead.settle", exactly(1), nil)
+	cmd := c.command("settle RECEIPT (--delivered|--unprocessed)", "dead-settle", exactly(1), nil)
 	d := c.decisionFlags(cmd)
 	delivered := cmd.Flags().Bool("delivered", false, c.t("cli.flag.delivered"))
 	unprocessed := cmd.Flags().Bool("unprocessed", false, c.t("cli.flag.unprocessed"))

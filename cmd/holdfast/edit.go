@@ -21,7 +21,7 @@ const maxEdit = 16 << 20
 
 // editCommand replaces what is known as not processed (rule 9.3).
 func (c *cli) editCommand() *cobra.Command {
-	cmd := c.command("edit RECEIPT [--body FILE | --set /POINTER=VALUE]", "dead.edit", exactly(1), nil)
+	cmd := c.command("edit RECEIPT [--body FILE | --set /POINTER=VALUE]", "dead-edit", exactly(1), nil)
 	d := c.decisionFlags(cmd)
 	file := cmd.Flags().String("body", "", c.t("cli.flag.body"))
 	set := cmd.Flags().StringArray("set", nil, c.t("cli.flag.set"))

@@ -21,7 +21,7 @@ func (c *cli) relayCommand() *cobra.Command {
 }
 
 func (c *cli) checkCommand() *cobra.Command {
-	return c.command("check [FILE]", "relay.check", atMost(1), func(_ *cobra.Command, args []string) error {
+	return c.command("check [FILE]", "relay-check", atMost(1), func(_ *cobra.Command, args []string) error {
 		file := c.where.configFile()
 		if len(args) == 1 {
 			file = args[0]
@@ -50,14 +50,14 @@ func (c *cli) checkCommand() *cobra.Command {
 }
 
 func (c *cli) schemaCommand() *cobra.Command {
-	return c.command("schema", "relay.schema", exactly(0), func(*cobra.Command, []string) error {
+	return c.command("schema", "relay-schema", exactly(0), func(*cobra.Command, []string) error {
 		_, err := c.out.Write(config.Schema(c.lang))
 		return err
 	})
 }
 
 func (c *cli) reloadCommand() *cobra.Command {
-	return c.command("reload", "relay.reload", exactly(0), func(cmd *cobra.Command, _ []string) error {
+	return c.command("reload", "relay-reload", exactly(0), func(cmd *cobra.Command, _ []string) error {
 		client, err := c.client()
 		if err != nil {
 			return err
@@ -93,7 +93,7 @@ func (c *cli) showReload(r api.ReloadResult) {
 }
 
 func (c *cli) reportCommand() *cobra.Command {
-	return c.command("report [ROUTE]", "relay.report", atMost(1), func(cmd *cobra.Command, args []string) error {
+	return c.command("report [ROUTE]", "relay-report", atMost(1), func(cmd *cobra.Command, args []string) error {
 		client, err := c.client()
 		if err != nil {
 			return err
