@@ -112,7 +112,7 @@ func (c *cli) show(v any, human func()) error {
 }
 
 func (c *cli) root() *cobra.Command {
-	root := c.command("holdfast", "root", nil, nil)
+	root := c.group("holdfast", "root")
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetIn(c.in)
 	root.SetOut(c.out)
@@ -132,7 +132,7 @@ func (c *cli) root() *cobra.Command {
 
 	root.AddCommand(
 		c.relayCommand(), c.serveCommand(), c.statusCommand(), c.modeCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(),
-		c.doctorCommand(), c.versionCommand(), c.exitHelp(),
+		c.journalCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)
 	return root
 }
@@ -156,16 +156,18 @@ func (c *cli) command(use, id string, args cobra.PositionalArgs, do func(*cobra.
 		// Not part of the grammar of any shell: prints [flags] in each usage line.
 		DisableFlagsInUseLine: true,
 	}
-	if do == nil { // a group: an unknown word under it is a mistake, not an argument
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return invalid("cli.invalid.command", "name", args[0], "parent", cmd.CommandPath())
-			}
-			return cmd.Help()
-		}
-		cmd.Args = cobra.ArbitraryArgs
-	}
 	return cmd
+}
+
+// group makes a command that only holds others: an unknown word under it is a
+// mistake, not an argument.
+func (c *cli) group(use, id string) *cobra.Command {
+	return c.command(use, id, cobra.ArbitraryArgs, func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return invalid("cli.invalid.command", "name", args[0], "parent", cmd.CommandPath())
+		}
+		return cmd.Help()
+	})
 }
 
 func indent(text string) string {

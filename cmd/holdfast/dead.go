@@ -14,7 +14,7 @@ import (
 
 // deadCommand holds what people do with records that don't go on by themselves.
 func (c *cli) deadCommand() *cobra.Command {
-	dead := c.command("dead", "dead", nil, nil)
+	dead := c.group("dead", "dead")
 	list := c.command("list", "dead-list", exactly(0), nil)
 	l := c.listFlags(list, "dead", "parked")
 	list.RunE = func(cmd *cobra.Command, _ []string) error { return c.list(cmd, l) }

@@ -11,13 +11,12 @@ import (
 )
 
 func (c *cli) drainCommand() *cobra.Command {
-	cmd := c.command("drain ROUTE [--on|--trial|--off|--auto]", "drain", exactly(1), nil)
+	cmd := c.command("drain ROUTE [--on|--trial|--off|--auto|--resume]", "drain", exactly(1), nil)
 	f := cmd.Flags()
 	settings := map[string]*bool{}
-	for _, name := range []string{"on", "trial", "off", "auto"} {
+	for _, name := range []string{"on", "trial", "off", "auto", "resume"} {
 		settings[name] = f.Bool(name, false, c.t("cli.flag.drain-"+name))
 	}
-	cmd.MarkFlagsMutuallyExclusive("on", "trial", "off", "auto")
 	var (
 		why   = f.String("why", "", c.t("cli.flag.why"))
 		hold  = f.Duration("for", 0, c.t("cli.flag.for"))
@@ -25,6 +24,15 @@ func (c *cli) drainCommand() *cobra.Command {
 		watch = f.Bool("watch", false, c.t("cli.flag.watch"))
 	)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		given := 0
+		for _, is := range settings {
+			if *is {
+				given++
+			}
+		}
+		if given > 1 {
+			return invalid("cli.invalid.args", "usage", cmd.UseLine())
+		}
 		client, err := c.client()
 		if err != nil {
 			return err
@@ -37,6 +45,9 @@ func (c *cli) drainCommand() *cobra.Command {
 				return err
 			}
 			req := api.SwitchRequest{Route: args[0], Replay: name, For: hold.Seconds(), Force: *force, Person: c.person, Why: *why}
+			if name == "resume" { // replay itself stopped, because credentials were refused
+				req.Replay, req.Owner = "auto", "replay"
+			}
 			if _, err := client.Switch(cmd.Context(), req); err != nil {
 				return err
 			}

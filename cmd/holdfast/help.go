@@ -45,7 +45,7 @@ func (c *cli) localise(root *cobra.Command) {
 
 // exitHelp shows the table of exit statuses: `holdfast help exit`.
 func (c *cli) exitHelp() *cobra.Command {
-	cmd := c.command("exit", "exit", nil, nil)
+	cmd := c.group("exit", "exit")
 	cmd.Hidden = true
 	cmd.SetHelpFunc(func(*cobra.Command, []string) {
 		fmt.Fprintln(c.out, c.t("cli.exit.long"))

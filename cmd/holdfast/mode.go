@@ -10,10 +10,11 @@ import (
 
 func (c *cli) modeCommand() *cobra.Command {
 	var (
-		why   string
-		hold  time.Duration
-		force bool
-		owner string
+		why    string
+		hold   time.Duration
+		force  bool
+		owner  string
+		replay string
 	)
 	cmd := c.command("mode ROUTE [hold|pass|auto]", "mode", nil, nil)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -29,6 +30,9 @@ func (c *cli) modeCommand() *cobra.Command {
 		}
 		if len(args) == 2 {
 			req := api.SwitchRequest{Route: args[0], Intake: args[1], For: hold.Seconds(), Force: force, Owner: owner, Person: c.person, Why: why}
+			if req.Intake == "hold" { // whoever holds expects that nothing arrives meanwhile
+				req.Replay = replay
+			}
 			if err := c.needWhy(why); err != nil {
 				return err
 			}
@@ -56,6 +60,7 @@ func (c *cli) modeCommand() *cobra.Command {
 	f.StringVar(&why, "why", "", c.t("cli.flag.why"))
 	f.DurationVar(&hold, "for", 0, c.t("cli.flag.for"))
 	f.BoolVar(&force, "force", false, c.t("cli.flag.force"))
+	f.StringVar(&replay, "replay", "off", c.t("cli.flag.replay"))
 	f.StringVar(&owner, "owner", "", c.t("cli.flag.owner"))
 	return cmd
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"holdfast/internal/api"
 )
 
 func (c *cli) reconcileCommand() *cobra.Command {
@@ -18,38 +16,14 @@ func (c *cli) reconcileCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := c.show(r, func() { c.showReconciliation(r) }); err != nil {
-			return err
-		}
-		if !r.Clean {
+		err = c.show(r, func() {
+			for _, line := range r.Lines(c.lang) {
+				fmt.Fprintln(c.out, line)
+			}
+		})
+		if err == nil && !r.Clean {
 			return findings{}
 		}
-		return nil
+		return err
 	})
-}
-
-func (c *cli) showReconciliation(r api.Reconciliation) {
-	c.say("cli.reconcile.head", "route", r.Route, "records", c.number(r.Records), "upstream", c.number(r.Upstream), "agree", c.number(r.Agree))
-	for _, s := range r.Sums {
-		c.say("cli.reconcile.sum", "currency", s.Currency, "ours", s.Ours, "upstream", s.Upstream)
-	}
-	t := table{head: c.heads("finding", "key", "receipt", "state", "ours", "theirs")}
-	for _, group := range []struct {
-		id    string
-		items []api.Deviation
-	}{{"missing", r.Missing}, {"doubled", r.Doubled}, {"differing", r.Differing}} {
-		for _, d := range group.items {
-			theirs := d.Upstream
-			if d.Times > 0 {
-				theirs = fmt.Sprintf("%d×", d.Times)
-			}
-			t.add(c.word("cli.reconcile.", group.id), d.Key, c.abbreviate(d.Receipt), c.state(d.State), d.Ours, theirs)
-		}
-	}
-	if len(t.rows) > 0 {
-		c.table(t)
-	}
-	if r.Clean {
-		c.say("cli.reconcile.clean")
-	}
 }

@@ -73,7 +73,10 @@ const (
 	maxEditBody = 24 << 20 // an edited body in base64
 	maxPage     = 1000
 	defaultPage = 100
-	requestTime = 60 * time.Second
+	requestTime = time.Minute
+
+	// Reconciling reads the journal and a database.
+	reconcileTime = 15 * time.Minute
 )
 
 type server struct {
@@ -104,7 +107,7 @@ func New(o Options) http.Handler {
 	s.read("GET /api/v1/switches", s.switches)
 	s.route("POST /api/v1/switches", maxBody, s.putSwitch)
 	s.route("POST /api/v1/reload", maxBody, s.reload)
-	s.route("POST /api/v1/reconcile", maxBody, s.reconcile)
+	s.slow("POST /api/v1/reconcile", maxBody, reconcileTime, s.reconcile)
 	s.read("GET /api/v1/report", s.report)
 	return s
 }
@@ -156,14 +159,16 @@ type answer func(r *http.Request) (any, error)
 func (s *server) read(pattern string, a answer) { s.route(pattern, maxBody, a) }
 
 // route serves JSON to those who bear the token.
-func (s *server) route(pattern string, body int64, a answer) {
+func (s *server) route(pattern string, body int64, a answer) { s.slow(pattern, body, requestTime, a) }
+
+func (s *server) slow(pattern string, body int64, most time.Duration, a answer) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		if !s.Token.Matches(r) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="holdfast"`)
 			s.fail(w, r, continuity.E(continuity.CodeForbidden, nil))
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+		ctx, cancel := context.WithTimeout(r.Context(), most)
 		defer cancel()
 		r = r.WithContext(ctx)
 		r.Body = http.MaxBytesReader(w, r.Body, body)

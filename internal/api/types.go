@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/reconcile"
 )
 
 // The states of a relay as a whole.
@@ -140,7 +141,9 @@ type Switch struct {
 	Until  time.Time `json:"until,omitzero"`
 }
 
-// SwitchRequest puts or lifts an operator's standing setting.
+// SwitchRequest puts or lifts an operator's standing setting: one of the
+// intake, which may set the replay for the same time, or one of the replay
+// alone.
 type SwitchRequest struct {
 	Route  string  `json:"route"`
 	Intake string  `json:"intake,omitempty"` // pass, hold, or auto to lift the person's setting
@@ -234,34 +237,8 @@ type ReloadResult struct {
 
 // Reconciliation compares the records with the upstream's own list.
 type Reconciliation struct {
-	Route     string      `json:"route"`
-	At        time.Time   `json:"at"`
-	Records   int64       `json:"records"`
-	Upstream  int64       `json:"upstream"`
-	Agree     int64       `json:"agree"`
-	Missing   []Deviation `json:"missing"`
-	Doubled   []Deviation `json:"doubled"`
-	Differing []Deviation `json:"differing"`
-	Sums      []Sum       `json:"sums,omitempty"`
-	Clean     bool        `json:"clean"`
-	View      ViewState   `json:"view"`
-}
-
-// Deviation is one thing that does not agree.
-type Deviation struct {
-	Receipt  string `json:"receipt,omitempty"`
-	Key      string `json:"key"`
-	State    string `json:"state,omitempty"`
-	Times    int    `json:"times,omitempty"`
-	Ours     string `json:"ours,omitempty"`
-	Upstream string `json:"upstream,omitempty"`
-}
-
-// Sum is an amount by currency on both sides.
-type Sum struct {
-	Currency string `json:"currency"`
-	Ours     string `json:"ours"`
-	Upstream string `json:"upstream"`
+	reconcile.Report
+	Clean bool `json:"clean"`
 }
 
 // Report says, for each route, what would have been held and what would have

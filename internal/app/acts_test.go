@@ -17,12 +17,12 @@ import (
 // used up.
 func deadRecord(t *testing.T, a *App, s *shop, body string) continuity.Receipt {
 	t.Helper()
+	s.status.Store(http.StatusTooManyRequests)
 	switchTo(t, a, "hold")
 	status, r := place(t, a, "1", body)
 	if status != http.StatusAccepted {
 		t.Fatal(status)
 	}
-	s.status.Store(http.StatusTooManyRequests)
 	switchTo(t, a, "auto")
 	s.next()
 	if state := ended(t, a, r); state != continuity.Dead {
@@ -174,8 +174,9 @@ func TestPeoplesSwitches(t *testing.T) {
 		"auto":      {req: api.SwitchRequest{Intake: "auto"}, want: []continuity.Switch{put(continuity.Switch{Owner: "operator:li.wei", Lift: true})}},
 		"drain off": {req: api.SwitchRequest{Replay: "off"}, want: []continuity.Switch{put(continuity.Switch{Owner: "operator:li.wei:replay", Replay: continuity.ReplayOff})}},
 		"both": {req: api.SwitchRequest{Intake: "hold", Replay: "trial"}, want: []continuity.Switch{
-			put(continuity.Switch{Owner: "operator:li.wei", Intake: continuity.IntakeHold}),
-			put(continuity.Switch{Owner: "operator:li.wei:replay", Replay: continuity.ReplayTrial})}},
+			put(continuity.Switch{Owner: "operator:li.wei", Intake: continuity.IntakeHold, Replay: continuity.ReplayTrial})}},
+		"lift and put":      {req: api.SwitchRequest{Intake: "auto", Replay: "off"}, id: "api.invalid.switch"},
+		"drain auto":        {req: api.SwitchRequest{Replay: "auto"}, want: []continuity.Switch{put(continuity.Switch{Owner: "operator:li.wei:replay", Lift: true})}},
 		"lift replay's":     {req: api.SwitchRequest{Replay: "auto", Owner: "replay"}, want: []continuity.Switch{put(continuity.Switch{Owner: "replay", Lift: true})}},
 		"lift another's":    {req: api.SwitchRequest{Intake: "auto", Owner: "operator:wu.hao"}, want: []continuity.Switch{put(continuity.Switch{Owner: "operator:wu.hao", Lift: true})}},
 		"lift health's":     {req: api.SwitchRequest{Intake: "auto", Owner: "health"}, id: "api.invalid.lift"},

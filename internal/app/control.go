@@ -13,7 +13,8 @@ import (
 )
 
 // operator is how the owners of people's settings begin. A person may have one
-// setting of the intake and one of the replay, each with its own end.
+// setting of the intake, which may set the replay too, and one of the replay
+// alone, each with its own end.
 const (
 	operator     = "operator:"
 	replaySuffix = ":replay"
@@ -77,7 +78,7 @@ func switches(s api.SwitchRequest, now time.Time) ([]continuity.Switch, error) {
 	intake, ok1 := map[string]continuity.Intake{"": 0, "auto": 0, "pass": continuity.IntakePass, "hold": continuity.IntakeHold}[s.Intake]
 	send, ok2 := map[string]continuity.Replay{"": 0, "auto": 0, "on": continuity.ReplayOn, "trial": continuity.ReplayTrial, "off": continuity.ReplayOff}[s.Replay]
 	switch {
-	case !ok1 || !ok2 || s.Intake == "" && s.Replay == "":
+	case !ok1 || !ok2 || s.Intake == "" && s.Replay == "" || s.Intake == "auto" && send != 0:
 		return nil, invalid("api.invalid.switch")
 	case s.For < 0:
 		return nil, invalid("api.invalid.for")
@@ -96,19 +97,11 @@ func switches(s api.SwitchRequest, now time.Time) ([]continuity.Switch, error) {
 		base.Owner, base.Lift = s.Owner, true
 		return []continuity.Switch{base}, nil
 	}
-	var out []continuity.Switch
-	if s.Intake != "" {
-		p := base
-		p.Intake, p.Lift = intake, intake == 0
-		out = append(out, p)
+	if s.Intake == "" {
+		base.Owner += replaySuffix
 	}
-	if s.Replay != "" {
-		p := base
-		p.Owner += replaySuffix
-		p.Replay, p.Lift = send, send == 0
-		out = append(out, p)
-	}
-	return out, nil
+	base.Intake, base.Replay, base.Lift = intake, send, intake == 0 && send == 0
+	return []continuity.Switch{base}, nil
 }
 
 // Report implements api.Control.
@@ -144,9 +137,4 @@ func report(r relay.RouteReport) api.RouteReport {
 			"credentials": r.Credentials, "not_understand": r.Understanding,
 		},
 	}
-}
-
-// Reconcile implements api.Control.
-func (d *desk) Reconcile(context.Context, string) (api.Reconciliation, error) {
-	return api.Reconciliation{}, continuity.E(continuity.CodeInternal, nil)
 }

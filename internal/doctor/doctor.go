@@ -64,10 +64,6 @@ type Target struct {
 	Config   *config.Relay // nil: it can't be used
 	Problems []config.Problem
 	Err      error // why Config is nil
-
-	// Verify checks the journal quickly: entries read, whether its last entry
-	// was written whole, and what is damaged. It may be nil.
-	Verify func(ctx context.Context) (entries int64, err error)
 }
 
 // Run makes all checks, in the order in which they build on each other.
@@ -82,7 +78,7 @@ func Run(ctx context.Context, t Target) []Finding {
 		return out
 	}
 	c := t.Config
-	out = append(out, data(c), space(c), disk(c), key(c), token(c), journal(ctx, t))
+	out = append(out, data(c), space(c), disk(c), key(c), token(c), journalFiles(ctx, c))
 	out = append(out, ports(ctx, c)...)
 	return append(out, upstreams(ctx, c)...)
 }

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite"
+
+	"holdfast/internal/api"
+	"holdfast/internal/catalogue"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"holdfast": main}) }
+
+// TestScripts drives the real program. Beside testscript's own commands:
+//
+//	envsubst FILE               puts $UPSTREAM into a file
+//	upstream up|down            the system behind; $UPSTREAM is its address
+//	upstream status CODE        how it answers from now on
+//	upstream wait N             until it was asked N times in all
+//	upstream log FILE           the bodies it was sent, one a line
+//	ready                       until the relay in the current folder serves requests
+//	post PATH BODY STATUS       a client's request; sets $RECEIPT to a receipt's
+//	until STATE RECEIPT         until the record is in the state
+//	exits N COMMAND...          runs a command that must end with that status
+//	sqlite FILE SQL             makes a database
+//	flip FILE                   changes a byte in the middle of what is not zero
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			u := &upstream{asked: make(chan struct{}, 1), status: http.StatusCreated}
+			if err := u.up(); err != nil {
+				return err
+			}
+			e.Defer(u.down)
+			e.Values["upstream"] = u
+			e.Setenv("UPSTREAM", u.address)
+			e.Setenv("HOLDFAST_PERSON", "li.wei")
+			e.Setenv("LANG", "C")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
+		},
+	})
+}
+
+const patience = 20 * time.Second
+
+// upstream is the system behind, which can go away and come back at the same
+// address.
+type upstream struct {
+	mu      sync.Mutex
+	address string
+	srv     *http.Server
+	status  int
+	bodies  []string
+	asked   chan struct{}
+}
+
+func (u *upstream) up() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	address := u.address
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	u.address = l.Addr().String()
+	u.srv = &http.Server{Handler: u, ReadHeaderTimeout: patience}
+	go func(srv *http.Server) { _ = srv.Serve(l) }(u.srv)
+	return nil
+}
+
+func (u *upstream) down() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_ = u.srv.Close()
+}
+
+func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	u.mu.Lock()
+	u.bodies = append(u.bodies, string(body))
+	status := u.status
+	u.mu.Unlock()
+	select {
+	case u.asked <- struct{}{}:
+	default:
+	}
+	w.WriteHeader(status)
+	fmt.Fprint(w, "done")
+}
+
+func (u *upstream) count() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.bodies)
+}
+
+func cmdUpstream(ts *testscript.TestScript, neg bool, args []string) {
+	u := ts.Value("upstream").(*upstream)
+	switch {
+	case neg || len(args) == 0:
+		ts.Fatalf("usage: upstream up|down|status|wait|log")
+	case args[0] == "up":
+		ts.Check(u.up())
+	case args[0] == "down":
+		u.down()
+	case args[0] == "status":
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		u.mu.Lock()
+		u.status = n
+		u.mu.Unlock()
+	case args[0] == "wait":
+		n, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		for u.count() < n {
+			select {
+			case <-u.asked:
+			case <-time.After(patience):
+				ts.Fatalf("the upstream was asked %d times", u.count())
+			}
+		}
+	case args[0] == "log":
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(u.bodies, "\n")+"\n"), 0o600))
+	}
+}
+
+// client asks the relay whose data is in the script's current folder.
+func client(ts *testscript.TestScript) (*api.Client, error) {
+	data := ts.MkAbs("data")
+	at, err := api.ReadEndpoint(data)
+	if err != nil {
+		return nil, err
+	}
+	token, err := api.ReadToken(at.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	return api.NewClient(at.Address, token, "script", catalogue.En), nil
+}
+
+// poll asks until it is answered; a relay in another process has no other way
+// to tell.
+func poll(ts *testscript.TestScript, what string, done func() bool) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(patience)
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-late:
+			ts.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func cmdReady(ts *testscript.TestScript, _ bool, _ []string) {
+	poll(ts, "the relay", func() bool {
+		c, err := client(ts)
+		if err != nil {
+			return false
+		}
+		s, err := c.Status(context.Background())
+		if err == nil {
+			ts.Setenv("RELAY", s.Listen[0])
+		}
+		return err == nil
+	})
+}
+
+func cmdPost(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: post PATH BODY STATUS")
+	}
+	resp, err := http.Post("http://"+ts.Getenv("RELAY")+args[0], "application/json", strings.NewReader(args[1]))
+	ts.Check(err)
+	defer resp.Body.Close()
+	if got := strconv.Itoa(resp.StatusCode); got != args[2] {
+		body, _ := io.ReadAll(resp.Body)
+		ts.Fatalf("status %s, not %s: %s", got, args[2], body)
+	}
+	if location := resp.Header.Get("Location"); location != "" {
+		ts.Setenv("RECEIPT", location[strings.LastIndexByte(location, '/')+1:])
+	}
+}
+
+func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: until STATE RECEIPT")
+	}
+	c, err := client(ts)
+	ts.Check(err)
+	poll(ts, args[1]+" to be "+args[0], func() bool {
+		r, err := c.Record(context.Background(), args[1])
+		return err == nil && r.State == args[0]
+	})
+}
+
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits N COMMAND...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	status := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		status = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(status) != args[0] {
+		ts.Fatalf("exit status %d, not %s", status, args[0])
+	}
+}
+
+func cmdSQLite(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sqlite FILE SQL")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec(args[1])
+	ts.Check(err)
+}
+
+func cmdFlip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flip FILE")
+	}
+	found, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(found) == 0 {
+		ts.Fatalf("no such file: %s", args[0])
+	}
+	b, err := os.ReadFile(found[0])
+	ts.Check(err)
+	end := len(strings.TrimRight(string(b), "\x00"))
+	b[end/2] ^= 1
+	ts.Check(os.WriteFile(found[0], b, 0o600))
+}
+
+func cmdEnvsubst(ts *testscript.TestScript, _ bool, args []string) {
+	text := strings.ReplaceAll(ts.ReadFile(args[0]), "${UPSTREAM}", ts.Getenv("UPSTREAM"))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
