@@ -7,7 +7,12 @@ import (
 	"holdfast/internal/continuity"
 )
 
-const keepBuffer = 4 << 20
+const (
+	pageBytes  = 4096
+	keepBuffer = 4 << 20
+)
+
+var zeroPage [pageBytes]byte
 
 // Append implements Log.
 func (f *Files) Append(batch []Entry) ([]continuity.Position, error) {
@@ -117,16 +122,22 @@ func (f *Files) roll(first uint32) (*segment, error) {
 	return seg, nil
 }
 
-// write puts the buffer at the segment's end, on stable storage.
+// write puts the buffer at the segment's end, on stable storage. Zeros go with
+// it up to the end of the page: the kernel then need not read a page that it
+// has forgotten, and nothing of an earlier life stands right behind the end.
 func (f *Files) write(seg *segment) error {
 	start := seg.end.Load()
+	end := start + int64(len(f.buf))
+	page := min((end+pageBytes-1)&^(pageBytes-1), seg.size)
+	f.buf = append(f.buf, zeroPage[:page-end]...)
 	if _, err := seg.file.WriteAt(f.buf, start); err != nil {
 		return f.fail(fmt.Errorf("journal: write %s at %d: %w", seg.name, start, err))
 	}
 	if err := seg.file.Sync(); err != nil {
 		return f.fail(fmt.Errorf("journal: sync %s: %w", seg.name, err))
 	}
-	seg.end.Store(start + int64(len(f.buf)))
+	seg.end.Store(end)
+	f.rest.Store(max(0, seg.size-tailBytes-end))
 	if seg != f.active {
 		f.table.Store(f.table.Load().with(seg))
 		f.active = seg

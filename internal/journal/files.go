@@ -59,6 +59,7 @@ type Files struct {
 
 	table atomic.Pointer[table]
 	end   atomic.Uint64         // what End returns
+	rest  atomic.Int64          // bytes the segment being written still takes
 	latch atomic.Pointer[error] // set once
 
 	supply *supply

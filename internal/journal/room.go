@@ -2,12 +2,6 @@ package journal
 
 // Room implements Log.
 func (f *Files) Room() (free, used int64) {
-	f.mu.Lock()
-	var rest int64
-	if f.active != nil {
-		rest = max(0, f.active.size-tailBytes-f.active.end.Load())
-	}
-	f.mu.Unlock()
 	disk, err := f.fs.Free()
 	if err != nil {
 		disk = 0
@@ -18,7 +12,7 @@ func (f *Files) Room() (free, used int64) {
 	if s.max > 0 {
 		disk = min(disk, max(0, s.max-s.used))
 	}
-	return rest + (int64(s.ready)+disk/s.size)*s.sure(), s.used
+	return f.rest.Load() + (int64(s.ready)+disk/s.size)*s.sure(), s.used
 }
 
 // Reserve implements Log. The rest of the segment being written does not
