@@ -28,6 +28,9 @@ func build(doc *document, dir string) *Relay {
 	if doc.Admin.Token.File.set {
 		relay.TokenFile = resolve(dir, doc.Admin.Token.File.V)
 	}
+	if doc.Master.File.set {
+		relay.MasterKeyFile = resolve(dir, doc.Master.File.V)
+	}
 	for i := range doc.Routes {
 		relay.Routes = append(relay.Routes, buildRoute(&doc.Routes[i]))
 	}

@@ -26,6 +26,7 @@ type document struct {
 	Listen  value[string] `yaml:"listen" kind:"address" required:"true" example:"127.0.0.1:9000"`
 	Admin   adminBlock    `yaml:"admin"`
 	Data    value[string] `yaml:"data" kind:"file" default:"data"`
+	Master  masterBlock   `yaml:"master_key"`
 	Journal journalBlock  `yaml:"journal"`
 	Limits  limitsBlock   `yaml:"limits"`
 	Routes  []routeBlock  `yaml:"routes" required:"true"`
@@ -40,6 +41,11 @@ type adminBlock struct {
 type tokenBlock struct {
 	block
 	File value[string] `yaml:"file" kind:"file" default:"data/admin.token"`
+}
+
+type masterBlock struct {
+	block
+	File value[string] `yaml:"file" kind:"file" default:"data/master.key"`
 }
 
 type journalBlock struct {

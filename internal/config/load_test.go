@@ -38,7 +38,7 @@ func TestLoadMapsEveryField(t *testing.T) {
 		File: relay.File, Listen: "127.0.0.1:9000", AdminListen: "127.0.0.1:9092",
 		TokenFile:  filepath.Join(dir, "admin.token"),
 		DataDir:    filepath.Join(dir, "data"),
-		JournalDir: filepath.Join(dir, "data", "journal"), MasterKeyFile: filepath.Join(dir, "data", "master.key"),
+		JournalDir: filepath.Join(dir, "data", "journal"), MasterKeyFile: filepath.Join(dir, "keys", "master.key"),
 		ViewFile: filepath.Join(dir, "data", "view.db"), SegmentBytes: 32 << 20,
 		Limits: continuity.Limits{Count: 500000, Bytes: 16 << 30, LiveBytes: 128 << 20},
 	}

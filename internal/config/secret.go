@@ -11,8 +11,8 @@ import (
 // secretScalar reports a secret written where a reference to one belongs.
 func (d *decoder) secretScalar(path string, n *node) bool {
 	switch path {
-	case "admin.token":
-		d.error(n.at, "config.secret-token", "field", path)
+	case "admin.token", "master_key":
+		d.error(n.at, "config.secret-token", "field", path, "file", map[string]string{"admin.token": "admin.token", "master_key": "master.key"}[path])
 	case "reconcile.dsn":
 		if hasPassword(n.text) {
 			d.error(n.at, "config.secret", "field", path)
@@ -41,22 +41,22 @@ func hasPassword(dsn string) bool {
 
 // secretFile reports what keeps a file of secrets from being used. absent says
 // that it may be made later.
-func secretFile(f *findings, at place, field, path string, absent bool) bool {
+func secretFile(f *findings, severity Severity, at place, field, path string, absent bool) bool {
 	info, err := os.Stat(path)
 	switch {
 	case os.IsNotExist(err):
 		if !absent {
-			f.error(at, "config.file-missing", "field", field, "path", path)
+			f.add(severity, at, "config.file-missing", "field", field, "path", path)
 		}
 		return false
 	case err != nil:
-		f.error(at, "config.file-unreadable", "field", field, "path", path)
+		f.add(severity, at, "config.file-unreadable", "field", field, "path", path)
 		return false
 	case info.IsDir():
-		f.error(at, "config.file-folder", "field", field, "path", path)
+		f.add(severity, at, "config.file-folder", "field", field, "path", path)
 		return false
 	case info.Mode().Perm()&0o077 != 0:
-		f.error(at, "config.file-open", "field", field, "path", path)
+		f.add(severity, at, "config.file-open", "field", field, "path", path)
 		return false
 	}
 	return true
@@ -67,7 +67,10 @@ func secretFile(f *findings, at place, field, path string, absent bool) bool {
 // configuration file.
 func secrets(f *findings, doc *document, dir string, relay *Relay) {
 	token := doc.Admin.Token.File
-	secretFile(f, fallback(token.at, doc.at), "admin.token.file", relay.TokenFile, true)
+	secretFile(f, Error, fallback(token.at, doc.at), "admin.token.file", relay.TokenFile, true)
+	// Without its master key a relay still passes requests, so that is no reason
+	// to keep it from starting.
+	secretFile(f, Warning, fallback(doc.Master.File.at, doc.at), "master_key.file", relay.MasterKeyFile, true)
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
 		if !r.Reconcile.set {
@@ -78,7 +81,7 @@ func secrets(f *findings, doc *document, dir string, relay *Relay) {
 		switch {
 		case dsn.File.set:
 			path := resolve(dir, dsn.File.V)
-			if !secretFile(f, dsn.File.at, "reconcile.dsn.file", path, false) {
+			if !secretFile(f, Error, dsn.File.at, "reconcile.dsn.file", path, false) {
 				continue
 			}
 			content, err := os.ReadFile(path) // #nosec G304 -- the operator names the file

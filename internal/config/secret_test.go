@@ -104,3 +104,25 @@ func TestLoadGivesNothingOfABadFile(t *testing.T) {
 		t.Errorf("relay %v, problems %+v, error %v", relay, problems, err)
 	}
 }
+
+// TestRule10_2_RelayStartsWithoutAUsableMasterKey: it passes then, and holds
+// nothing.
+func TestRule10_2_RelayStartsWithoutAUsableMasterKey(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "relay.yaml")
+	for name, text := range map[string]string{
+		"relay.yaml": "listen: 127.0.0.1:9000\nmaster_key: {file: master.key}\nroutes: [{id: a, upstream: \"http://127.0.0.1:9001\"}]\n",
+		"master.key": "secret",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil { // #nosec G306 -- the point
+			t.Fatal(err)
+		}
+	}
+	relay, problems, err := Load(path)
+	if relay == nil || err != nil {
+		t.Fatalf("relay %v, error %v", relay, err)
+	}
+	if len(problems) != 1 || problems[0].ID != "config.file-open" || problems[0].Severity != Warning {
+		t.Errorf("problems: %+v", problems)
+	}
+}
