@@ -150,6 +150,7 @@ func TestRule5_4_FieldsIdentifyARepeat(t *testing.T) {
 	h.wantKept(5)
 	h.books.pass()
 	wantStatus(t, h.post(body("B", "1")), 201)
+	h.books.idle()
 	wantStatus(t, h.post(body("B", "1")), 201)
 	sent := h.wantSent(2)
 	if key := sent[0].Header.Get("Idempotency-Key"); key == "" || key != sent[1].Header.Get("Idempotency-Key") {

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"errors"
+	"log/slog"
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/identity"
@@ -31,7 +32,8 @@ func (f *flight) keep(onlyBehind bool) (done bool) {
 	case !kept:
 		return false
 	default:
-		f.answerHeld(st, Held)
+		f.event(slog.LevelDebug, "request held", "behind", onlyBehind, "bytes", len(f.body))
+		f.answerKept(st, Held)
 	}
 	return true
 }

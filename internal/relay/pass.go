@@ -3,10 +3,12 @@ package relay
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/http1"
+	"holdfast/internal/ledger"
 	"holdfast/internal/upstream"
 )
 
@@ -27,7 +29,7 @@ func (f *flight) pass(p passage) {
 		ctx = f.x.Context()
 	}
 	f.forward()
-	r.traffic.count(f.began)
+	r.traffic.count(time.Now())
 	result := r.sender.Send(ctx, upstream.Attempt{
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
 		Header: f.header, Length: length, Body: body,
@@ -44,8 +46,7 @@ func (f *flight) pass(p passage) {
 			result.Body.Close()
 		}
 	}
-	var unread *http1.BodyError
-	if errors.As(result.Err, &unread) {
+	if unread := (*http1.BodyError)(nil); errors.As(result.Err, &unread) || errors.Is(result.Err, http1.ErrHeader) {
 		f.unreadable(result.Err)
 		return
 	}
@@ -91,7 +92,7 @@ func (f *flight) unprocessed(result upstream.Result, p passage) {
 	case !p.keep:
 		f.refuse(continuity.E(continuity.CodeNotHeld, result.Err))
 	case f.gone():
-		f.done(Refused, 0) // nothing was sent and nobody was told anything
+		f.done(Cut, statusGone) // nothing was sent and nobody was told anything
 	default:
 		f.keep(false)
 	}
@@ -105,23 +106,25 @@ func (f *flight) lost(result upstream.Result, p passage) {
 	if p.observe && f.keepable() == nil {
 		f.route.seen.wouldHold()
 	}
-	f.event("attempt lost", "kept", p.keep, "timeout", result.Timeout, "took", result.Took, "err", result.Err)
-	if p.keep && f.keepable() == nil {
-		st, _, err := f.engine.ledger.Accept(f.record(true), false)
-		switch code := continuity.CodeOf(err); code {
-		case "":
-			f.answerLost(st)
-			return
-		case continuity.CodeInFlight: // kept meanwhile, by a request that carried the same identity
-			if st, ok := f.engine.ledger.Status(f.receipt); ok {
-				f.repeat(st)
-				return
-			}
-		case continuity.CodeOutcomeUnknown:
-			f.refuse(err)
+	if !p.keep && f.gone() {
+		f.done(Cut, statusGone) // its client ended it
+		return
+	}
+	st, err := f.keepLost(p)
+	f.event(slog.LevelWarn, "attempt lost", "kept", err == nil, "not_kept", err, "timeout", result.Timeout, "took", result.Took, "err", result.Err)
+	code := continuity.CodeOf(err)
+	switch {
+	case code == "":
+		f.answerKept(st, Late)
+		return
+	case code == continuity.CodeInFlight: // kept meanwhile, by a request of the same identity
+		if st, ok := f.engine.ledger.Status(f.receipt); ok {
+			f.repeat(st)
 			return
 		}
-		f.event("lost request not kept", "err", err)
+	case code == continuity.CodeOutcomeUnknown:
+		f.refuse(err)
+		return
 	}
 	if result.Timeout {
 		f.refuse(continuity.E(continuity.CodeTimeout, result.Err))
@@ -130,16 +133,37 @@ func (f *flight) lost(result upstream.Result, p passage) {
 	f.refuse(continuity.E(continuity.CodeUpstream, result.Err))
 }
 
+// statusGone is what the observer hears in place of a status where the client
+// left before there was one.
+const statusGone = 499
+
+var errPassing = continuity.E(continuity.CodeNotHeld, errors.New("relay: of a kind that only passes"))
+
+// keepLost keeps a lost request in doubt, or says why not.
+func (f *flight) keepLost(p passage) (ledger.Status, error) {
+	if !p.keep {
+		return ledger.Status{}, errPassing
+	}
+	if err := f.keepable(); err != nil {
+		return ledger.Status{}, err
+	}
+	st, _, err := f.engine.ledger.Accept(f.record(true), false)
+	return st, err
+}
+
 // done tells the observer how the request ended.
 func (f *flight) done(what What, status int) {
 	f.engine.observer.Observe(f.route.ID, what, status, time.Since(f.began))
 }
 
 // event logs something notable about the request.
-func (f *flight) event(message string, args ...any) {
+func (f *flight) event(level slog.Level, message string, args ...any) {
+	if !f.engine.log.Enabled(context.Background(), level) {
+		return
+	}
 	args = append(args, "route", f.route.ID, "method", f.req.Method)
 	if !f.receipt.IsZero() {
 		args = append(args, "receipt", f.receipt.Short())
 	}
-	f.engine.log.Warn(message, args...)
+	f.engine.log.Log(context.Background(), level, message, args...)
 }

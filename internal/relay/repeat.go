@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"log/slog"
 	"net/http"
 
 	"holdfast/internal/continuity"
@@ -12,7 +13,7 @@ import (
 func (f *flight) repeat(st ledger.Status) {
 	rec, err := f.engine.ledger.Record(st.Position)
 	if err != nil {
-		f.event("record of a repeat not readable", "err", err)
+		f.event(slog.LevelError, "record of a repeat not readable", "err", err)
 		f.refuseWith(continuity.E(continuity.CodeOutcomeUnknown, err), http.StatusServiceUnavailable, "")
 		return
 	}
@@ -21,15 +22,7 @@ func (f *flight) repeat(st ledger.Status) {
 		f.refuse(continuity.E(continuity.CodeMismatch, nil))
 		return
 	}
-	switch {
-	case st.State.Ended():
-		f.final(st, Repeated)
-	case f.declared():
-		f.answerHeld(st, Repeated)
-	default:
-		f.done(Repeated, http.StatusGatewayTimeout)
-		f.engine.problem(f.x, f.route.ID, continuity.E(continuity.CodeOutcomeUnknown, nil), http.StatusGatewayTimeout, st.Receipt.String())
-	}
+	f.answerKept(st, Repeated)
 }
 
 // final answers for a record that has ended: with the upstream's response where
@@ -37,7 +30,7 @@ func (f *flight) repeat(st ledger.Status) {
 func (f *flight) final(st ledger.Status, what What) {
 	response, err := f.engine.response(st)
 	if err != nil {
-		f.event("final response not readable", "err", err)
+		f.event(slog.LevelError, "final response not readable", "err", err)
 		f.refuseWith(continuity.E(continuity.CodeOutcomeUnknown, err), http.StatusServiceUnavailable, "")
 		return
 	}

@@ -89,14 +89,25 @@ func own(state, contentType string, lang catalogue.Lang) []continuity.Field {
 	}
 }
 
-// answerHeld answers a kept request: by the upstream's own response if it may
-// be waited for and comes, else as the route says.
-func (f *flight) answerHeld(st ledger.Status, what What) {
+// answerKept answers a request that was kept: with its final response if that is
+// there, or may be waited for and comes; else as the route says. A client that
+// never heard of being held learns that the outcome is unknown: that is all it
+// can understand, and only after a loss is its request kept.
+func (f *flight) answerKept(st ledger.Status, what What) {
 	prefer := f.preference()
-	if st, ended := f.wait(st, prefer); ended {
+	st, ended := f.wait(st, prefer)
+	switch {
+	case ended:
 		f.final(st, what)
-		return
+	case f.declared():
+		f.answerHeld(st, what, prefer)
+	default:
+		f.done(what, http.StatusGatewayTimeout)
+		f.engine.problem(f.x, f.route.ID, continuity.E(continuity.CodeOutcomeUnknown, nil), http.StatusGatewayTimeout, st.Receipt.String())
 	}
+}
+
+func (f *flight) answerHeld(st ledger.Status, what What, prefer preference) {
 	lang := f.engine.languages.of(f.req)
 	a := &f.route.answer
 	receipt := st.Receipt.String()
@@ -119,16 +130,6 @@ func (f *flight) answerHeld(st ledger.Status, what What) {
 	_ = f.x.Respond(a.status, header, []byte(a.body[lang].fill(receipt))) // kept all the same
 }
 
-// answerLost answers a request that was kept in doubt.
-func (f *flight) answerLost(st ledger.Status) {
-	if f.declared() {
-		f.answerHeld(st, Late)
-		return
-	}
-	f.done(Late, http.StatusGatewayTimeout)
-	f.engine.problem(f.x, f.route.ID, continuity.E(continuity.CodeOutcomeUnknown, nil), http.StatusGatewayTimeout, st.Receipt.String())
-}
-
 // wait waits for the record's end as long as the route or the client says.
 func (f *flight) wait(st ledger.Status, prefer preference) (ledger.Status, bool) {
 	if !st.State.Pending() {
@@ -143,8 +144,10 @@ func (f *flight) wait(st ledger.Status, prefer preference) (ledger.Status, bool)
 	}
 	ctx, cancel := context.WithTimeout(f.x.Context(), most)
 	defer cancel()
-	now := f.engine.ledger.Wait(ctx, st.Receipt)
-	return now, now.State.Ended()
+	if now := f.engine.ledger.Wait(ctx, st.Receipt); now.State.Ended() {
+		return now, true
+	}
+	return st, false
 }
 
 // mostWait bounds how long a client may ask to wait.

@@ -157,6 +157,7 @@ type house struct {
 	shop    *shop
 	books   *books
 	health  *doctor
+	monitor relay.Health // a real one, where the test has it
 	engine  *relay.Engine
 	route   continuity.Route
 	address string
@@ -168,7 +169,7 @@ func open(t *testing.T, change ...func(h *house, o *relay.Options)) *house {
 	h := &house{t: t, shop: s, books: newBooks(), route: continuity.Route{
 		ID: "orders", Match: continuity.Match{Paths: []string{"/orders/**"}}, Upstream: "http://" + s.listener.Addr().String(),
 		Key: continuity.Selector{Source: continuity.SourceJSON, Name: "/order_no"}, Caller: "public",
-		Identity: continuity.Identity{By: continuity.IdempotentKey},
+		Identity: continuity.Identity{By: continuity.IdempotentKey}, Settle: time.Hour,
 		Hold:     continuity.Hold{State: continuity.HoldOn, Methods: []string{"POST", "PUT"}, ItemBytes: 1000},
 		Answer:   &continuity.Answer{Status: 202},
 		Timeouts: continuity.Timeouts{Connect: time.Second, Attempt: 300 * time.Millisecond, Idle: time.Second},
@@ -192,14 +193,22 @@ func open(t *testing.T, change ...func(h *house, o *relay.Options)) *house {
 	return h
 }
 
-func (h *house) use(limits continuity.Limits) {
+func (h *house) use(limits continuity.Limits) { h.bind(h.health, limits) }
+
+// rebind has another health watch.
+func (h *house) rebind(monitor relay.Health) {
+	h.monitor = monitor
+	h.bind(monitor, continuity.Limits{})
+}
+
+func (h *house) bind(health relay.Health, limits continuity.Limits) {
 	h.t.Helper()
 	sender, err := upstream.New(upstream.Options{URL: h.route.Upstream, Timeouts: h.route.Timeouts})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(sender.Close)
-	if err := h.engine.SetRoutes([]relay.Binding{{Route: h.route, Sender: sender, Health: h.health}}, limits); err != nil {
+	if err := h.engine.SetRoutes([]relay.Binding{{Route: h.route, Sender: sender, Health: health}}, limits); err != nil {
 		h.t.Fatal(err)
 	}
 }

@@ -21,7 +21,7 @@ type traffic struct {
 func (t *traffic) count(now time.Time) {
 	at := now.UnixNano() / int64(slot)
 	s := &t.slots[at%slots]
-	if old := s.at.Load(); old != at && s.at.CompareAndSwap(old, at) {
+	if old := s.at.Load(); old < at && s.at.CompareAndSwap(old, at) {
 		s.n.Store(0) // who counts in between is counted with the old slot: one at most
 	}
 	s.n.Add(1)
