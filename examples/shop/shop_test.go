@@ -17,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"holdfast/internal/pgtest"
 )
 
 // TestMain lets the test binary be the shop, so that tests can kill a real one.
@@ -30,14 +32,15 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(pgtest.Main(m))
 }
 
 // databases lists an option set for each kind of database, freshly made.
 func databases(t *testing.T) map[string]options {
 	t.Helper()
 	return map[string]options{
-		"sqlite": {db: filepath.Join(t.TempDir(), "a shop?.db"), goods: 3, customers: 2},
+		"sqlite":     {db: filepath.Join(t.TempDir(), "a shop?.db"), goods: 3, customers: 2},
+		"postgresql": {dsn: pgtest.Database(t), goods: 3, customers: 2},
 	}
 }
 
