@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Makes dist/holdfast_VERSION_ARCH.deb of bin/holdfast, and looks at the result
+# as far as that can be done without installing it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=${1:?version} arch=${2:?architecture}
+version=${version#v}
+[[ $version =~ ^[0-9]+\. ]] || version=0~$version # a commit is below every release
+for tool in dpkg-deb readelf; do
+  command -v $tool >/dev/null || { echo "$tool is missing; install it with: apt-get install dpkg binutils" >&2; exit 1; }
+done
+if readelf --program-headers bin/holdfast | grep -q INTERP; then
+  echo "bin/holdfast is not static" >&2
+  exit 1
+fi
+
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+umask 022
+chmod 0755 "$root"
+install -D -m 0755 bin/holdfast "$root/usr/bin/holdfast"
+install -D -m 0644 packaging/relay.yaml "$root/etc/holdfast/relay.yaml"
+install -D -m 0644 packaging/holdfast.service "$root/lib/systemd/system/holdfast.service"
+doc=$root/usr/share/doc/holdfast
+install -D -m 0644 LICENSE "$doc/copyright"
+for file in README.md README.zh-CN.md CHANGELOG.md docs/*.md; do
+  [ ! -e "$file" ] || install -D -m 0644 "$file" "$doc/$(basename "$file")"
+done
+size=$(du -sk "$root" | cut -f1)
+mkdir -p "$root/DEBIAN" dist
+sed "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/" packaging/deb/control >"$root/DEBIAN/control"
+install -m 0644 packaging/deb/conffiles "$root/DEBIAN/conffiles"
+install -m 0755 packaging/deb/{postinst,prerm,postrm} "$root/DEBIAN/"
+for script in postinst prerm postrm; do sh -n "$root/DEBIAN/$script"; done
+
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || date +%s)
+export SOURCE_DATE_EPOCH
+find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+package=dist/holdfast_${version}_$arch.deb
+dpkg-deb --root-owner-group --build -Zxz "$root" "$package" >/dev/null
+
+if [ "$arch" = "$(dpkg --print-architecture)" ]; then
+  "$root/usr/bin/holdfast" relay check "$root/etc/holdfast/relay.yaml"
+fi
+if command -v systemd-analyze >/dev/null; then
+  sed "s,/usr/bin/holdfast,$root/usr/bin/holdfast," packaging/holdfast.service >"$root/holdfast.service"
+  systemd-analyze verify --man=no "$root/holdfast.service"
+fi
+echo "made $package ($(du -h "$package" | cut -f1))"
