@@ -338,8 +338,8 @@ func TestEarlyAnswer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // less than the attempt's time
 	defer cancel()
 	response, err := pool.RoundTrip(ctx, r)
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || ctx.Err() != nil {
+		t.Fatalf("delivered only when time ran out: %v, %v", err, ctx.Err())
 	}
 	body, err := io.ReadAll(response.Body)
 	if response.Status != 413 || string(body) != "big" || err != nil {
