@@ -112,7 +112,7 @@ func (c *cli) drainLine(r api.Route, first int64) string {
 	line := c.t("cli.drain.line", "route", r.ID, "mode", c.mode(r.Mode), "replay", r.Replay, "bar", bar, "pending", c.number(r.Counters.Pending),
 		"rate", fmt.Sprintf("%.0f", r.Drain.Rate), "live", fmt.Sprintf("%.0f", r.Drain.Live), "ends", c.ends(r))
 	if r.Drain.Paused != "" {
-		line += "  " + c.t("cli.drain.paused", "why", c.reason(r.Drain.Paused))
+		line += "  " + c.t("cli.drain.paused", "why", c.word("cli.pause.", r.Drain.Paused))
 	}
 	return line
 }

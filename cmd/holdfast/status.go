@@ -44,7 +44,7 @@ func (c *cli) showStatus(s api.Status) {
 	for _, r := range s.Routes {
 		n := r.Counters
 		t.add(r.ID, c.mode(r.Mode), c.number(n.Pending), c.oldest(n), c.number(n.InDoubt), c.number(n.Parked), c.number(n.Dead),
-			c.number(n.Refused), c.number(n.DeliveredAtOnce+n.DeliveredAfterDoubt), r.Health, r.Upstream, c.ends(r))
+			c.number(n.Refused), c.number(n.DeliveredAtOnce+n.DeliveredAfterDoubt), c.word("cli.health.", r.Health), r.Upstream, c.ends(r))
 	}
 	c.table(t)
 }
@@ -111,9 +111,9 @@ func (c *cli) routeStatus(s api.Status, id string) error {
 			defer func() { c.switchTable(r.Switches) }()
 		}
 		line("mode", c.mode(r.Mode))
-		line("hold", r.Hold)
+		line("hold", c.word("cli.hold.", r.Hold))
 		line("upstream", r.Upstream)
-		line("health", r.Health)
+		line("health", c.word("cli.health.", r.Health))
 		line("accepted", c.number(n.Accepted))
 		line("delivered", c.number(n.DeliveredAtOnce+n.DeliveredAfterDoubt))
 		line("after-doubt", c.number(n.DeliveredAfterDoubt))
@@ -127,12 +127,16 @@ func (c *cli) routeStatus(s api.Status, id string) error {
 		line("parked", c.number(n.Parked))
 		line("pending-bytes", c.bytes(n.PendingBytes))
 		line("oldest", c.oldest(n))
-		line("balanced", fmt.Sprint(n.Balanced))
+		balanced := "yes"
+		if !n.Balanced {
+			balanced = "no"
+		}
+		line("balanced", c.word("cli.word.", balanced))
 		line("rate", fmt.Sprintf("%.1f", r.Drain.Rate))
 		line("capacity", fmt.Sprintf("%.1f", r.Drain.Capacity))
 		line("ends", c.ends(r))
 		if r.Drain.Paused != "" {
-			line("paused", r.Drain.Paused)
+			line("paused", c.word("cli.pause.", r.Drain.Paused))
 		}
 	})
 }
@@ -147,7 +151,11 @@ func (c *cli) switchTable(switches []api.Switch) {
 		if s.Force {
 			force = c.t("cli.word.forced")
 		}
-		t.add(s.Route, s.Owner, s.Intake, s.Replay, force, clock(s.Until), s.Reason)
+		why := s.Reason
+		if s.Owner == "health" { // a reason of its own, not a person's words
+			why = c.word("health.reason.", why)
+		}
+		t.add(s.Route, s.Owner, s.Intake, s.Replay, force, clock(s.Until), why)
 	}
 	c.table(t)
 }

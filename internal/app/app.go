@@ -62,12 +62,11 @@ type App struct {
 	admin   net.Listener
 
 	reloading sync.Mutex // one configuration is put into use at a time
-	mu        sync.Mutex // guards what follows
-	config    api.Config
-	relay     *config.Relay
-	lanes     map[string]*lane
-	order     []string // of lanes, as configured
+	lanes     atomic.Pointer[lanes]
 	estimates estimates
+
+	mu     sync.Mutex // guards config
+	config api.Config
 }
 
 // New returns a relay that has yet to be started.
@@ -75,10 +74,9 @@ func New(o Options) *App {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &App{
-		o: o, log: o.Logger, lanes: map[string]*lane{},
-		started: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan error, 1),
-	}
+	a := &App{o: o, log: o.Logger, started: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan error, 1)}
+	a.lanes.Store(&lanes{})
+	return a
 }
 
 // Run runs a relay until ctx is done or it fails. The first signal that ends a
@@ -184,7 +182,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.home, a.relay, a.config = loaded.relay, loaded.relay, loaded.config
+	a.home, a.config = loaded.relay, loaded.config
 	for _, step := range []func(context.Context) error{
 		a.openFolder, a.openAdmin, a.openKeyAndJournal, a.openLedger, a.openView, a.openRoutes, a.openClients, a.announce,
 	} {
@@ -200,7 +198,7 @@ func (a *App) Start(ctx context.Context) (err error) {
 	}
 	a.ready.Store(true)
 	close(a.started)
-	a.log.Info("relay ready", "listen", a.Addr(), "admin", a.AdminAddr(), "routes", len(a.order), "version", a.o.Version,
+	a.log.Info("relay ready", "listen", a.Addr(), "admin", a.AdminAddr(), "routes", len(a.lanes.Load().order), "version", a.o.Version,
 		"took", time.Since(a.began))
 	return nil
 }

@@ -106,18 +106,16 @@ func (d *desk) warnings(s api.Status) []api.Warning {
 // routes describes the configured routes, and those that are no longer
 // configured but have records pending.
 func (d *desk) routes() []api.Route {
-	d.mu.Lock()
-	order, lanes := d.order, d.lanes
-	d.mu.Unlock()
-	out := make([]api.Route, 0, len(order))
-	for _, id := range order {
-		out = append(out, d.route(lanes[id]))
+	lanes := d.lanes.Load()
+	out := make([]api.Route, 0, len(lanes.order))
+	for _, id := range lanes.order {
+		out = append(out, d.route(lanes.byID[id]))
 	}
 	if d.ledger == nil {
 		return out
 	}
 	for _, id := range d.ledger.Routes() {
-		if n := counters(d.ledger, id); n.Pending > 0 && lanes[id] == nil {
+		if n := counters(d.ledger, id); n.Pending > 0 && lanes.byID[id] == nil {
 			intake, replaying := d.ledger.Effective(id)
 			out = append(out, api.Route{ID: id, Mode: continuity.ModeDrain, Intake: intake.String(), Replay: replaying.String(),
 				Counters: n, Switches: d.switches(id), Removed: true})
@@ -142,9 +140,7 @@ func (d *desk) route(l *lane) api.Route {
 	r.Switches = d.switches(id)
 	r.Health = l.health.info().State.String()
 	r.Mode = mode(l.route.Hold.State, intake, r.Counters.Pending, d.ledger.Latched() != nil)
-	if drainer := d.drainer(id); drainer != nil {
-		r.Drain = drain(drainer.Progress())
-	}
+	r.Drain = drain(l.drainer.Progress())
 	return r
 }
 

@@ -55,12 +55,10 @@ func (a *App) loadEstimates() {
 }
 
 func (a *App) saveEstimates() {
-	a.mu.Lock()
 	all := estimates{}
-	for id, l := range a.lanes {
+	for id, l := range a.lanes.Load().byID {
 		all[id] = l.meter.Estimate()
 	}
-	a.mu.Unlock()
 	b, err := json.Marshal(all)
 	if err == nil {
 		err = writeDurably(a.estimatesFile(), append(b, '\n'))

@@ -15,14 +15,22 @@ import (
 	"holdfast/internal/upstream"
 )
 
-// A lane is one route with what serves it.
+// A lane is one route with what serves it. It does not change once it is in
+// use.
 type lane struct {
 	route   continuity.Route
 	sender  *upstream.HTTP
-	health  *healthRef
+	health  *healthRef // nil: keyless
 	meter   *replay.Meter
 	drainer *replay.Drainer // nil: keyless
-	stop    func()          // ends the monitor
+	seen    seriesTable
+	stop    func() // ends the monitor; for whoever exchanges lanes
+}
+
+// lanes are all routes of one configuration.
+type lanes struct {
+	byID  map[string]*lane
+	order []string // as configured
 }
 
 // healthRef is the health of a route for whoever reports to it: requests that
@@ -70,9 +78,7 @@ const oldSenders = 2 * time.Minute
 
 // apply puts routes into use. The caller holds reloading, or starts.
 func (a *App) apply(next *config.Relay) error {
-	a.mu.Lock()
-	before := a.lanes
-	a.mu.Unlock()
+	before := a.lanes.Load().byID
 	senders := make(map[string]*upstream.HTTP, len(next.Routes))
 	for i := range next.Routes { // what can fail comes first
 		r := &next.Routes[i]
@@ -109,9 +115,7 @@ func (a *App) apply(next *config.Relay) error {
 	if a.ledger != nil {
 		a.ledger.SetRoutes(next.Routes, next.Limits)
 	}
-	a.mu.Lock()
-	a.lanes, a.order, a.relay = after, order, next
-	a.mu.Unlock()
+	a.lanes.Store(&lanes{after, order})
 	for id, l := range before {
 		if after[id] != l {
 			a.retire(l, after[id])
@@ -148,6 +152,10 @@ func (a *App) newLane(r continuity.Route, s *upstream.HTTP, old *lane) *lane {
 		l.health = &healthRef{}
 	}
 	a.watch(l)
+	l.drainer = replay.New(replay.Options{
+		Route: r, Ledger: a.ledger, Sender: s, Meter: l.meter, Health: l.health, Logger: a.log,
+		Seed: uint64(time.Now().UnixNano()), // #nosec G115 -- any number will do
+	})
 	return l
 }
 
@@ -183,14 +191,7 @@ func (a *App) startLane(l *lane) {
 		cancel()
 		<-done
 	}
-	d := replay.New(replay.Options{
-		Route: l.route, Ledger: a.ledger, Sender: l.sender, Meter: l.meter, Health: l.health, Logger: a.log,
-		Seed: uint64(time.Now().UnixNano()), // #nosec G115 -- any number will do
-	})
-	a.mu.Lock()
-	l.drainer = d
-	a.mu.Unlock()
-	d.Start(context.Background())
+	l.drainer.Start(context.Background())
 }
 
 // retire ends a lane that is no longer in use; attempts under way are recorded.
@@ -206,9 +207,7 @@ func (a *App) retire(l, successor *lane) {
 
 // closeLanes ends all replay, at the same time, and then all watching.
 func (a *App) closeLanes(context.Context) {
-	a.mu.Lock()
-	lanes := a.lanes
-	a.mu.Unlock()
+	lanes := a.lanes.Load().byID
 	var all sync.WaitGroup
 	for _, l := range lanes {
 		all.Go(func() {
@@ -226,17 +225,11 @@ func (a *App) closeLanes(context.Context) {
 }
 
 // lane returns a configured route's lane.
-func (a *App) lane(id string) *lane {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.lanes[id]
-}
+func (a *App) lane(id string) *lane { return a.lanes.Load().byID[id] }
 
 // drainer returns a configured route's drainer, if it has one.
 func (a *App) drainer(id string) *replay.Drainer {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if l := a.lanes[id]; l != nil {
+	if l := a.lane(id); l != nil {
 		return l.drainer
 	}
 	return nil

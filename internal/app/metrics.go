@@ -2,7 +2,9 @@ package app
 
 import (
 	"net/http"
-	"sync"
+	"slices"
+	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,14 +30,15 @@ type metrics struct {
 	appended prometheus.Histogram
 	failed   prometheus.Counter
 
-	resolved sync.Map // seriesKey to *series, so that a request costs no look-up by labels
+	unrouted seriesTable
 }
 
-type seriesKey struct {
-	route string
-	what  relay.What
-	class int
-}
+// outcomes are all that a request can come to.
+var outcomes = [...]relay.What{relay.Passed, relay.Held, relay.Late, relay.Repeated, relay.Refused, relay.Cut}
+
+// seriesTable resolves a route's series by outcome and class of status, so that
+// a request costs no look-up by labels.
+type seriesTable [len(outcomes) + 1][6]atomic.Pointer[series]
 
 type series struct {
 	requests prometheus.Counter
@@ -66,23 +69,29 @@ func (m *metrics) handler() http.Handler {
 
 // Observe implements relay.Observer.
 func (m *metrics) Observe(route string, what relay.What, status int, took time.Duration) {
-	key := seriesKey{route, what, status / 100}
-	v, ok := m.resolved.Load(key)
-	if !ok {
-		class := "none"
-		if 1 <= key.class && key.class <= 5 {
-			class = string(rune('0'+key.class)) + "xx"
-		}
-		v, _ = m.resolved.LoadOrStore(key, &series{m.requests.WithLabelValues(route, string(what), class), m.took.WithLabelValues(route, string(what))})
+	l := m.app.lane(route)
+	table := &m.unrouted
+	if l != nil {
+		table = &l.seen
 	}
-	s := v.(*series)
+	outcome := slices.Index(outcomes[:], what) + 1 // 0: one that is not known here
+	class := status / 100
+	if class < 1 || class > 5 {
+		class = 0
+	}
+	s := table[outcome][class].Load()
+	if s == nil {
+		name := "none"
+		if class > 0 {
+			name = strconv.Itoa(class) + "xx"
+		}
+		s = &series{m.requests.WithLabelValues(route, string(what), name), m.took.WithLabelValues(route, string(what))}
+		table[outcome][class].Store(s)
+	}
 	s.requests.Inc()
 	s.took.Observe(took.Seconds())
-	switch what {
-	case relay.Passed, relay.Late, relay.Cut:
-		if l := m.app.lane(route); l != nil {
-			l.meter.Live(status >= 500 || what != relay.Passed)
-		}
+	if l != nil && (what == relay.Passed || what == relay.Late || what == relay.Cut) {
+		l.meter.Live(status >= 500 || what != relay.Passed)
 	}
 }
 

@@ -20,7 +20,7 @@ func clock() []Finding {
 	} else if time.Since(now) < 0 {
 		wall = finding("clock", Fail, "backwards")
 	}
-	zones := finding("zones", OK, "fine", "zone", now.Location().String())
+	zones := finding("zones", OK, "fine", "zone", now.Format("MST -07:00"))
 	if _, err := time.LoadLocation("Asia/Shanghai"); err != nil {
 		zones = finding("zones", Warn, "missing", "cause", err.Error())
 	}
