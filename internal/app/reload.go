@@ -142,7 +142,7 @@ func (a *App) obstacles(next *config.Relay) []config.Problem {
 		{"admin.listen", next.AdminListen == a.home.AdminListen},
 		{"admin.token.file", next.TokenFile == a.home.TokenFile},
 		{"data", next.DataDir == a.home.DataDir},
-		{"key.file", next.MasterKeyFile == a.home.MasterKeyFile},
+		{"master_key.file", next.MasterKeyFile == a.home.MasterKeyFile},
 		{"journal.segment", next.SegmentBytes == a.home.SegmentBytes},
 		{"journal.size", next.Limits.Bytes == a.home.Limits.Bytes},
 	} {
