@@ -26,7 +26,9 @@ const (
 type Options struct {
 	Dir          string
 	FS           FS    // nil: the directory Dir
-	SegmentBytes int64 // below 4 GiB; 0: 64 MiB, or less where MaxBytes is small
+	// SegmentBytes is below 4 GiB and taken down to whole pages; 0: 64 MiB, or
+	// less where MaxBytes is small.
+	SegmentBytes int64
 	// MaxBytes bounds the space that is made ready for entries; 0: the disk
 	// does. The first segment after a restart may exceed it, as a restart
 	// gives up the rest of the segment before.
@@ -110,11 +112,12 @@ func (o *Options) complete() error {
 	if o.SegmentBytes == 0 {
 		o.SegmentBytes = defaultSegment
 		if o.MaxBytes > 0 {
-			o.SegmentBytes = min(defaultSegment, max(1<<20, o.MaxBytes/8)) &^ (headerBytes - 1)
+			o.SegmentBytes = min(defaultSegment, max(1<<20, o.MaxBytes/8))
 		}
 	}
-	if o.SegmentBytes < minSegment || o.SegmentBytes > math.MaxUint32 || o.SegmentBytes%headerBytes != 0 {
-		return fmt.Errorf("journal: segments of %d bytes: want a multiple of %d below 4 GiB", o.SegmentBytes, headerBytes)
+	o.SegmentBytes &^= pageBytes - 1
+	if o.SegmentBytes < minSegment || o.SegmentBytes > math.MaxUint32 {
+		return fmt.Errorf("journal: segments of %d bytes: want at least %d and less than 4 GiB", o.SegmentBytes, minSegment)
 	}
 	if o.MaxBytes != 0 && o.MaxBytes < 4*o.SegmentBytes {
 		return fmt.Errorf("journal: %d bytes in all are too few: want at least 4 segments of %d", o.MaxBytes, o.SegmentBytes)
