@@ -24,8 +24,8 @@ const (
 
 // Options say where and how a journal is kept.
 type Options struct {
-	Dir          string
-	FS           FS    // nil: the directory Dir
+	Dir string
+	FS  FS // nil: the directory Dir
 	// SegmentBytes is below 4 GiB and taken down to whole pages; 0: 64 MiB, or
 	// less where MaxBytes is small.
 	SegmentBytes int64
