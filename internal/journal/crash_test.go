@@ -65,7 +65,7 @@ func (w *world) open() error {
 // not retired, then a prefix of the batch without an answer, and nothing else.
 func (w *world) check() error {
 	start := w.log.Start()
-	if start > max(w.below, w.log.Start()&^0xffffffff) && start>>32 > w.below>>32 && w.below != 0 {
+	if start>>32 > max(1, w.below>>32) {
 		return fmt.Errorf("start is %x, retired below %x", uint64(start), uint64(w.below))
 	}
 	i := 0
