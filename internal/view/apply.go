@@ -103,7 +103,7 @@ func (w *writer) outcome(ctx context.Context, e *entry, s journal.Stored, ev con
 	if err := w.move(ctx, e, o.To, o.Reason, s, ev, note); err != nil {
 		return err
 	}
-	if o.To.Ended() && o.Reason == continuity.ReasonExpired {
+	if o.To.Ended() && o.Reason == continuity.ReasonExpired && w.whole { // else who stands behind is known by settle
 		return w.parkBehind(ctx, e, s, ev)
 	}
 	return nil

@@ -144,7 +144,20 @@ func (v *View) follow(ctx context.Context) error {
 	if !fresh && at.last >= start {
 		from = at.last // read again, to see whether it is the same journal
 	}
-	if err := v.applyFrom(ctx, from, &at); err != nil {
+	if fresh {
+		whole, err := v.fromBeginning()
+		if err != nil {
+			return err
+		}
+		at.whole = whole
+	}
+	if v.write.whole = at.whole; !at.whole && v.opt.Base != nil {
+		if err := v.settle(ctx, from, &at); err != nil {
+			return err
+		}
+		from = at.position
+	}
+	if err := v.applyFrom(ctx, from, end, &at); err != nil {
 		return err
 	}
 	at.position = max(at.position, end) // where segments meet, the end may lie behind the last entry's next
@@ -155,9 +168,43 @@ func (v *View) follow(ctx context.Context) error {
 	return nil
 }
 
-// applyFrom leaves the last batch open. What came before an entry that can't be
+// fromBeginning looks whether the log's oldest entry is its first.
+func (v *View) fromBeginning() (bool, error) {
+	for s, err := range v.opt.Log.All(0) {
+		if err != nil {
+			return false, err
+		}
+		ev, err := v.opt.Decode(s)
+		return ev.Kind == continuity.KindRestart && ev.First, err
+	}
+	return false, nil
+}
+
+// settle follows the log to where the ledger stands now, and asks it what the
+// log does not tell any more.
+func (v *View) settle(ctx context.Context, from continuity.Position, at *progress) error {
+	base, err := v.opt.Base(ctx)
+	if err != nil {
+		return err
+	}
+	if base.Position < at.position {
+		return nil // the ledger has yet to apply what is on disk; next time
+	}
+	if err := v.applyFrom(ctx, from, base.Position, at); err != nil {
+		return err
+	}
+	at.position = base.Position
+	if err := v.write.settle(statements, base, at.wall); err != nil {
+		return err
+	}
+	at.whole, v.write.whole = true, true
+	return v.commit(*at)
+}
+
+// applyFrom applies what lies before an end, and leaves the last batch open.
+// What came before an entry that can't be
 // read is right, and committed.
-func (v *View) applyFrom(ctx context.Context, from continuity.Position, at *progress) error {
+func (v *View) applyFrom(ctx context.Context, from, end continuity.Position, at *progress) error {
 	n, known := 0, at.position
 	for s, err := range v.opt.Log.All(from) {
 		if ctx.Err() != nil {
@@ -168,6 +215,9 @@ func (v *View) applyFrom(ctx context.Context, from continuity.Position, at *prog
 				return errUseless{"it was built from another journal"}
 			}
 			continue
+		}
+		if err == nil && s.Position >= end {
+			return nil
 		}
 		var ev continuity.Event
 		if err == nil {
@@ -204,7 +254,6 @@ func (v *View) take(s journal.Stored, ev continuity.Event, at *progress) error {
 	if err := v.write.apply(statements, s, ev); err != nil {
 		return err
 	}
-	at.whole = at.whole || ev.Kind == continuity.KindRestart && ev.First
 	at.position, at.last, at.digest, at.clock, at.wall = s.Next, s.Position, v.digest(s), ev.Clock, ev.At
 	return nil
 }

@@ -10,17 +10,12 @@ import (
 // model is the plainest account of a journal that there can be: maps and lists,
 // every record for ever. The view must say the same.
 type model struct {
-	rows     map[continuity.Receipt]*view.Row
-	events   map[continuity.Receipt][]view.Event
-	keys     map[continuity.KeyTag][]continuity.Receipt // pending, in order
-	books    map[string]*view.Books
-	moved    map[continuity.Receipt]bool // carried at least once
-	expiries []expiry
+	rows   map[continuity.Receipt]*view.Row
+	events map[continuity.Receipt][]view.Event
+	keys   map[continuity.KeyTag][]continuity.Receipt // pending, in order
+	books  map[string]*view.Books
+	moved  map[continuity.Receipt]bool // carried at least once
 }
-
-// expiry is where a record expired, and the lowest position of any record that
-// was pending in its key then.
-type expiry struct{ at, lowest continuity.Position }
 
 func newModel() *model {
 	return &model{
@@ -59,6 +54,13 @@ func (m *model) counter(r *view.Row) *int64 {
 		}
 		return &b.DeliveredAtOnce
 	}
+}
+
+// partly says whether a view that is built when the journal's beginning has gone
+// can miss a part of a record's history: it was carried, or what happened to it
+// was told by an entry about another record.
+func (m *model) partly(r continuity.Receipt) bool {
+	return m.moved[r] || slices.ContainsFunc(m.events[r], func(e view.Event) bool { return e.Reason == continuity.ReasonBehindExpired })
 }
 
 type stamp struct {
@@ -124,13 +126,6 @@ func (m *model) apply(s stamp) {
 		m.to(r, s, continuity.Attempting, continuity.ReasonNone, view.Event{Attempt: ev.Attempt.Number})
 	case continuity.KindOutcome:
 		r := m.rows[ev.Outcome.Receipt]
-		if ev.Outcome.Reason == continuity.ReasonExpired {
-			lowest := r.Position
-			for _, other := range m.keys[r.Key] {
-				lowest = min(lowest, m.rows[other].Position)
-			}
-			m.expiries = append(m.expiries, expiry{s.at, lowest})
-		}
 		var behind *view.Row
 		if i := slices.Index(m.keys[r.Key], r.Receipt); i+1 < len(m.keys[r.Key]) {
 			behind = m.rows[m.keys[r.Key][i+1]]

@@ -37,6 +37,9 @@ type Options struct {
 	Path   string // of the SQLite file; its directory is made where it is missing
 	Log    Log
 	Decode func(journal.Stored) (continuity.Event, error)
+	// Base is asked for where the log's beginning has gone. Without it such a
+	// view stays partial.
+	Base func(context.Context) (Base, error)
 	// Wake tells that the log has grown. It may be nil, and it may miss: the
 	// view looks by itself every Poll.
 	Wake   <-chan struct{}

@@ -25,6 +25,7 @@ type writer struct {
 	get, insert, update, event, remove, history *sql.Stmt
 
 	open    bool // a transaction is
+	whole   bool // what is not known was forgotten, not missed
 	cache   map[continuity.Receipt]*entry
 	older   map[continuity.Receipt]*entry // the generation before; none of it is dirty
 	dirty   []*entry
@@ -152,10 +153,15 @@ func (w *writer) commit(ctx context.Context, p progress) error {
 		return err
 	}
 	w.open = false
+	w.age()
+	return nil
+}
+
+// age bounds the cache, of which nothing is dirty.
+func (w *writer) age() {
 	if len(w.cache) > generation {
 		w.cache, w.older = make(map[continuity.Receipt]*entry, generation), w.cache
 	}
-	return nil
 }
 
 func (w *writer) progress(ctx context.Context) (progress, error) {
