@@ -391,6 +391,9 @@ func TestRule3_6_PoisonParksAfterItsAttempts(t *testing.T) {
 		if up.count() != 5 {
 			r.Errorf("%d attempts, want the route's 5", up.count())
 		}
+		if _, _, lost := r.health.heard(); lost != 1 {
+			r.Errorf("health heard of %d losses of this one record, want the first only", lost)
+		}
 	})
 }
 
@@ -410,6 +413,10 @@ func TestRule4_2_CleanFailuresNeverPoison(t *testing.T) {
 			r.ledger.accept(continuity.KeyTag(n)) // #nosec G115 -- small
 		}
 		r.start()
+		pass(10 * time.Second)
+		if n := up.count(); n > 20 {
+			r.Fatalf("%d of the backlog were tried within ten seconds", n)
+		}
 		pass(time.Hour)
 		r.wantStates(map[continuity.State]int{continuity.Queued: 500})
 		if n := up.count(); n > 3600/2+100 || n < 100 {

@@ -238,8 +238,10 @@ func (l *fakeLedger) Latched() error {
 func (l *fakeLedger) person(id continuity.Receipt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.byID[id].st.State, l.byID[id].st.Reason = continuity.Queued, continuity.ReasonPerson
-	signal(l.ready)
+	if st := &l.byID[id].st; st.State == continuity.Parked { // what has ended is not sent again
+		st.State, st.Reason = continuity.Queued, continuity.ReasonPerson
+		signal(l.ready)
+	}
 }
 
 func (l *fakeLedger) status(id continuity.Receipt) ledger.Status {

@@ -300,7 +300,11 @@ func life(t *testing.T, seed uint64) {
 }
 
 func TestRule3_1_And4_WhatIsPromisedTakesEffectOnceAndInOrder(t *testing.T) {
-	for seed := range uint64(10) {
+	seeds := uint64(10)
+	if testing.Short() {
+		seeds = 3
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { life(t, seed) })
 		})

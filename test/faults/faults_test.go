@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +125,7 @@ func TestEverySeededFaultIsCaught(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	for _, f := range table {
+	for _, f := range slices.Concat(table, replayFaults) {
 		if *only != "" && *only != f.name {
 			continue
 		}
