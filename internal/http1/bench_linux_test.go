@@ -55,8 +55,10 @@ func BenchmarkPassThroughPeers(b *testing.B) {
 		peers = append(peers, &peer{name: f.name, fleet: newFleet(b, address), pids: []int{pid}})
 	}
 	if path, err := exec.LookPath("nginx"); err == nil {
-		address, pids := nginxFront(b, path, back)
-		peers = append(peers, &peer{name: "nginx", fleet: newFleet(b, address), pids: pids})
+		address, master := nginxFront(b, path, back)
+		p := &peer{name: "nginx", fleet: newFleet(b, address)}
+		p.pids = children(b, master) // it answered, so the workers are there
+		peers = append(peers, p)
 	}
 	const round = 3000
 	for _, p := range peers {
@@ -109,15 +111,21 @@ func childFront(b *testing.B, kind, back string) (address string, pid int) {
 }
 
 // nginxFront starts nginx as a plain relay with pooled upstream connections, a
-// worker per core.
-func nginxFront(b *testing.B, path, back string) (address string, pids []int) {
+// worker per core. It inherits a listener that is open already, as it does when
+// its binary is replaced, so nobody has to wait for it.
+func nginxFront(b *testing.B, path, back string) (address string, pid int) {
 	dir := b.TempDir()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer l.Close()
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
 	address = l.Addr().String()
-	l.Close()
 	config := filepath.Join(dir, "nginx.conf")
 	text := fmt.Sprintf(`daemon off; worker_processes auto; pid %[1]s/pid; error_log %[1]s/error.log;
 events { worker_connections 1024; }
@@ -131,30 +139,29 @@ http {
 		b.Fatal(err)
 	}
 	c := exec.Command(path, "-p", dir, "-c", config)
+	c.ExtraFiles = []*os.File{file} // descriptor 3
+	c.Env = append(os.Environ(), "NGINX=3;")
 	if err := c.Start(); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { c.Process.Signal(syscall.SIGTERM); c.Wait() })
-	for {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
-			break
-		}
-		if c.ProcessState != nil {
-			b.Fatal("nginx ended")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", c.Process.Pid, c.Process.Pid))
+	return address, c.Process.Pid
+}
+
+func children(b *testing.B, pid int) []int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, text := range strings.Fields(string(children)) {
-		pid, _ := strconv.Atoi(text)
-		pids = append(pids, pid)
+	var pids []int
+	for _, word := range strings.Fields(string(text)) {
+		child, err := strconv.Atoi(word)
+		if err != nil {
+			b.Fatal(err)
+		}
+		pids = append(pids, child)
 	}
-	return address, pids
+	return pids
 }
 
 // cpuOf sums the time that all threads of the processes have run.

@@ -121,7 +121,8 @@ func (cc *clientConn) attempt(ctx context.Context, r *Request, out *[]byte, rest
 	if re.stop != nil {
 		re.stop()
 		if cause := ctx.Err(); cause != nil {
-			err.Err = fmt.Errorf("%w (%w)", cause, err.Err)
+			// The error met is only the deadline that the cancelling had set.
+			err.Err = fmt.Errorf("%w (%v)", cause, err.Err)
 		}
 	}
 	return nil, err

@@ -42,8 +42,14 @@ func (x *exchange) Respond(status int, header []continuity.Field, body []byte) e
 		*out = append(*out, body...)
 		return x.send(*out)
 	}
-	any, err := x.c.write2(*out, body)
+	piece := body[:min(len(body), 2*writeSize)]
+	any, err := x.c.write2(*out, piece)
 	x.started = x.started || any
+	// The time allowed is for each piece: a large body may take longer in all.
+	for body = body[len(piece):]; err == nil && len(body) > 0; body = body[len(piece):] {
+		piece = body[:min(len(body), 2*writeSize)]
+		_, err = x.c.write(piece)
+	}
 	if err != nil {
 		x.keep = false
 	}

@@ -73,6 +73,9 @@ func (re *reply) Read(p []byte) (n int, err error) {
 		}
 	}
 	if err != nil {
+		if err != io.EOF && re.ctx != nil && re.ctx.Err() != nil {
+			err = re.ctx.Err()
+		}
 		re.finish(err)
 	}
 	return n, err

@@ -25,7 +25,7 @@ type Limits struct {
 	Wait  time.Duration // how long the reading of one body may wait for the client in all; 10 s
 	Rate  int64         // bytes a second that a body must bring to prolong Wait by a second; 1 KiB
 	Idle  time.Duration // between requests; 60 s
-	Write time.Duration // for each write of up to 32 KiB; 30 s
+	Write time.Duration // for each write, of 64 KiB at most; 30 s
 	Look  time.Duration // how often clients of long exchanges are looked at; 500 ms
 }
 

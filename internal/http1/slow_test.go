@@ -116,7 +116,7 @@ func drip(c net.Conn, text string, piece int, every time.Duration) {
 			return
 		}
 		text = text[n:]
-		time.Sleep(every)
+		<-time.After(every)
 	}
 }
 
@@ -136,6 +136,31 @@ func TestRule11_2_SlowReader(t *testing.T) {
 		}
 		if took := time.Since(began); took < 30*time.Second || took > 40*time.Second {
 			t.Errorf("cut after %v", took)
+		}
+		s.Close()
+		synctest.Wait()
+	})
+}
+
+// One that reads slowly but steadily gets all of it, however long it takes.
+func TestPatientWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newPipeListener()
+		s := &http1.Server{Handler: func(x http1.Exchange) { x.Respond(200, nil, make([]byte, 1_000_000)) }}
+		go s.Serve(l)
+		conn := l.dial()
+		defer conn.Close()
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		total := 0
+		for buf := make([]byte, 10_000); ; <-time.After(time.Second) {
+			n, err := conn.Read(buf)
+			total += n
+			if err != nil {
+				break
+			}
+		}
+		if total < 1_000_000 {
+			t.Errorf("cut after %d bytes", total)
 		}
 		s.Close()
 		synctest.Wait()
