@@ -112,6 +112,11 @@ var table = []fault{
 		suite: "./internal/replay", run: "TestRule4",
 	},
 	{
+		name: "client sends again by itself", file: "internal/http1/client.go",
+		from: "if reused && errors.As(err, &sent) && !sent.Sent &&", to: "if (reused || !fresh) && errors.As(err, &sent) &&",
+		suite: "./internal/http1", run: "TestRule4_6",
+	},
+	{
 		name: "another request under the same key taken for a repeat", file: "internal/relay/repeat.go",
 		from: "if !f.whole || rec.Fingerprint != ", to: "if f.whole && !f.whole && rec.Fingerprint != ",
 		suite: "./internal/relay", run: "TestRule5",
