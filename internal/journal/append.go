@@ -33,7 +33,7 @@ func (f *Files) Append(batch []Entry) ([]continuity.Position, error) {
 		return nil, err
 	}
 	if n := f.segmentsFor(batch); n > 0 {
-		if err := f.supply.ensure(n, f.active == nil); err != nil {
+		if err := f.ready(n); err != nil {
 			return nil, err
 		}
 	}
@@ -49,6 +49,17 @@ func (f *Files) Append(batch []Entry) ([]continuity.Position, error) {
 	f.idle.Reset(idleAfter)
 	f.supply.wake()
 	return positions, nil
+}
+
+// ready makes sure of n further segments. The first after a restart may exceed
+// the bound.
+func (f *Files) ready(n int) error {
+	if f.active == nil {
+		if err := f.supply.ensure(1, true); err != nil {
+			return err
+		}
+	}
+	return f.supply.ensure(n, false)
 }
 
 // segmentsFor tells how many further segments a batch needs.
@@ -139,9 +150,14 @@ func (f *Files) write(seg *segment) error {
 	seg.end.Store(end)
 	f.rest.Store(max(0, seg.size-tailBytes-end))
 	if seg != f.active {
-		f.table.Store(f.table.Load().with(seg))
+		t := f.table.Load()
+		var ended *segment
+		if f.active == nil {
+			ended = t.last()
+		}
+		f.table.Store(t.with(seg))
 		f.active = seg
-		f.supply.opened(seg.seq)
+		f.supply.opened(seg.seq, ended)
 	}
 	if cap(f.buf) > keepBuffer {
 		f.buf = nil

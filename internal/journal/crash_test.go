@@ -41,7 +41,13 @@ type world struct {
 }
 
 func newWorld(t testing.TB, seed uint64) *world {
-	return &world{t: t, fs: journaltest.NewCrashFS(seed)}
+	w := &world{t: t, fs: journaltest.NewCrashFS(seed)}
+	t.Cleanup(func() {
+		if w.log != nil {
+			_ = w.log.Close() // its background work must end with the test
+		}
+	})
+	return w
 }
 
 func (w *world) options() journal.Options {

@@ -313,6 +313,54 @@ func TestMaxBytesBoundsTheFiles(t *testing.T) {
 	}
 }
 
+// A process that starts again and again gives back what it does not use.
+func TestRestartsDoNotFillTheDisk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		const restarts = 50
+		for i := range restarts {
+			if err := w.open(); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.append(journaltest.Batch(w.next, 1, 100)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			_, used := w.log.Room()
+			if most := int64(3*tinySegment + i*2*4096); used > most {
+				t.Fatalf("%d bytes used after %d restarts, want at most %d", used, i, most)
+			}
+			w.fs.Kill()
+			_ = w.log.Close()
+		}
+		w.fs.SetCapacity(0)
+		if err := w.open(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.append(journaltest.Batch(w.next, 1, 100)); err != nil {
+			t.Fatal(err)
+		}
+		if len(w.at) != restarts+1 {
+			t.Fatalf("%d entries", len(w.at))
+		}
+		report, err := journal.Verify(w.fs)
+		if err != nil || report.Damaged() {
+			t.Fatalf("%+v, %v", report.Findings, err)
+		}
+		w.below = w.log.End()
+		if err := w.log.Retire(w.below); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.log.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.open(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestFreeFilesAreRemovedAfterABacklog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

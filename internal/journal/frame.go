@@ -136,7 +136,7 @@ func (s frameFormat) head(off int64, b []byte) (f frame, total int64, ok bool) {
 
 // read returns the frame at off, or ok false where there is no whole one.
 func (s frameFormat) read(w *window, off int64) (f frame, ok bool, err error) {
-	if off < firstFrame || off%align != 0 || off+frameHead > s.size {
+	if off < firstFrame || off%align != 0 || off+frameHead > min(s.size, w.size) {
 		return frame{}, false, nil
 	}
 	b, err := w.bytes(off, frameHead)
@@ -144,7 +144,7 @@ func (s frameFormat) read(w *window, off int64) (f frame, ok bool, err error) {
 		return frame{}, false, err
 	}
 	f, total, ok := s.head(off, b)
-	if !ok {
+	if !ok || off+total > w.size {
 		return frame{}, false, nil
 	}
 	if b, err = w.bytes(off, int(total)); err != nil {
@@ -223,7 +223,9 @@ func (w *window) bytes(off int64, n int) ([]byte, error) {
 	}
 	w.at, w.buf = off, w.buf[:want]
 	got, err := w.file.ReadAt(w.buf, off)
-	if got < want {
+	if got >= n { // behind it the file may have been cut meanwhile
+		w.buf = w.buf[:got]
+	} else {
 		w.buf = w.buf[:0]
 		if err == nil || err == io.EOF {
 			err = io.ErrUnexpectedEOF

@@ -22,6 +22,7 @@ type File interface {
 	io.WriterAt
 	Sync() error    // the data, and the metadata without which it can't be read (fdatasync)
 	SyncAll() error // everything (fsync)
+	Truncate(size int64) error
 	Size() (int64, error)
 	Close() error
 }

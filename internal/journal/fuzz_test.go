@@ -27,6 +27,7 @@ func newContent(b []byte) content { return content{bytes.NewReader(b)} }
 func (c content) WriteAt([]byte, int64) (int, error) { return 0, io.ErrShortWrite }
 func (c content) Sync() error                        { return nil }
 func (c content) SyncAll() error                     { return nil }
+func (c content) Truncate(int64) error               { return nil }
 func (c content) Size() (int64, error)               { return c.Reader.Size(), nil }
 func (c content) Close() error                       { return nil }
 
@@ -67,6 +68,7 @@ func FuzzFrames(f *testing.F) {
 		copy(file[firstFrame:], b)
 		seg := &segment{header: h, name: "fuzz", file: newContent(file)}
 		seg.epoch = format.epoch
+		seg.length.Store(minSegment)
 		at := int64(firstFrame)
 		err := seg.frames(-1, func(fr frame) bool {
 			if fr.off < at || fr.end() > minSegment || fr.synced > fr.off {

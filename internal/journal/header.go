@@ -119,26 +119,15 @@ func parseHeader(b []byte) (header, error) {
 	return h, nil
 }
 
-// readHeader reads a segment's header and checks it against the name and the
-// file.
+// readHeader reads a segment's header and checks it against the name.
 func readHeader(file File, seq uint32) (header, error) {
 	b := make([]byte, headerBytes)
 	if n, err := file.ReadAt(b, 0); n < len(b) {
 		return header{}, fmt.Errorf("%w: %w", errHeader, err)
 	}
 	h, err := parseHeader(b)
-	if err != nil {
-		return header{}, err
-	}
-	size, err := file.Size()
-	if err != nil {
-		return header{}, err
-	}
-	if h.seq != seq {
+	if err == nil && h.seq != seq {
 		return header{}, fmt.Errorf("%w: bears the number of segment %08x", errHeader, h.seq)
 	}
-	if size != h.size {
-		return header{}, fmt.Errorf("%w: the file has %d bytes, not %d", errHeader, size, h.size)
-	}
-	return h, nil
+	return h, err
 }

@@ -31,9 +31,14 @@ func (s frameFormat) nextWhole(file File, x int64) (next int64, err error) {
 
 // wholeBeyond visits the whole frames behind x, wherever one can begin.
 func (s frameFormat) wholeBeyond(file File, x int64, visit func(frame) bool) error {
-	scan, reader := newWindow(file, s.size), &window{file: file, size: s.size, ahead: readGuess}
-	for off := x + align; off+frameHead <= s.size; {
-		n := min(readAhead, s.size-off) &^ (align - 1)
+	size, err := file.Size()
+	if err != nil {
+		return err
+	}
+	size = min(size, s.size)
+	scan, reader := newWindow(file, size), &window{file: file, size: size, ahead: readGuess}
+	for off := x + align; off+frameHead <= size; {
+		n := min(readAhead, size-off) &^ (align - 1)
 		b, err := scan.bytes(off, int(n))
 		if err != nil {
 			return damaged(segmentName(s.seq), off, err)
@@ -64,7 +69,7 @@ func (s frameFormat) wholeBeyond(file File, x int64, visit func(frame) bool) err
 // batch that followed what is proven. What an earlier life of the file left
 // there may look so too: this is for the report only.
 func (s frameFormat) begun(w *window, x, proven int64) bool {
-	if x+frameHead > s.size {
+	if x+frameHead > w.size {
 		return false
 	}
 	head, err := w.bytes(x, frameHead)

@@ -35,7 +35,7 @@ func (f *Files) Read(at continuity.Position) (Stored, error) {
 	}
 	w := guesses.Get().(*window)
 	defer guesses.Put(w)
-	w.file, w.size = seg.file, seg.size
+	w.file, w.size = seg.file, seg.length.Load()
 	w.forget()
 	s, err := f.entry(seg, w, off)
 	w.file, w.seal.aead = nil, nil

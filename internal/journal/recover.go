@@ -157,6 +157,11 @@ func (r *recovery) addSegment(name string, seq uint32) error {
 	}
 	seg := &segment{name: name, file: file}
 	r.files[seq] = seg
+	size, err := file.Size()
+	if err != nil {
+		return err
+	}
+	seg.length.Store(size)
 	h, err := readHeader(file, seq)
 	if err == nil && r.known && h.id != r.id {
 		err = errForeign
@@ -182,7 +187,10 @@ func (r *recovery) last() (seg *segment, torn *Tear, err error) {
 	if seg, err = r.whole(highest); err != nil {
 		return nil, nil, err
 	}
-	w := newWindow(seg.file, seg.size)
+	if err := seg.full(); err != nil {
+		return nil, nil, err
+	}
+	w := seg.window()
 	if _, ok, err := seg.format().read(w, firstFrame); err != nil {
 		return nil, nil, seg.damage(firstFrame, err)
 	} else if ok {
@@ -206,6 +214,9 @@ func (r *recovery) last() (seg *segment, torn *Tear, err error) {
 		return nil, torn, seg.file.Close()
 	}
 	previous, err := r.whole(highest - 1)
+	if err == nil {
+		err = previous.full()
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -257,7 +268,7 @@ type tail struct {
 // may be in the page cache only.
 func (r *recovery) tail(seg *segment) (tail, error) {
 	format := seg.format()
-	w := newWindow(seg.file, seg.size)
+	w := seg.window()
 	t := tail{end: firstFrame, entries: firstEntry}
 	proven, closed := int64(firstFrame), false
 	for {
@@ -342,15 +353,10 @@ func (r *recovery) adopt(first uint32, last *segment) error {
 	f.table.Store(t) // from here on Files closes what is in it
 	for _, seg := range t.segments {
 		delete(r.files, seg.seq)
-		f.supply.used += seg.size
+		f.supply.used += seg.length.Load()
 	}
 	for _, seg := range retired {
-		size, err := seg.file.Size()
-		if err != nil {
-			return err
-		}
-		seg.size = size // the header may be gone
-		f.supply.used += size
+		f.supply.used += seg.length.Load()
 	}
 	r.files = nil
 	return f.destroy(retired)
@@ -358,7 +364,7 @@ func (r *recovery) adopt(first uint32, last *segment) error {
 
 // link checks a segment's opened note, which tells where the one before ended.
 func (r *recovery) link(previous, seg *segment) error {
-	w := newWindow(seg.file, firstEntry)
+	w := newWindow(seg.file, min(firstEntry, seg.length.Load()))
 	note, ok, err := seg.format().read(w, firstFrame)
 	if err != nil {
 		return seg.damage(firstFrame, err)
@@ -373,6 +379,9 @@ func (r *recovery) link(previous, seg *segment) error {
 	seq, off := split(end)
 	if seq != previous.seq || off < firstFrame || off > previous.size || off%align != 0 {
 		return seg.damage(firstFrame, errChain)
+	}
+	if length := previous.length.Load(); off > length {
+		return previous.damage(length, errCut)
 	}
 	previous.end.Store(off)
 	return nil

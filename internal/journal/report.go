@@ -68,6 +68,7 @@ const (
 	FoundForeign    = "foreign"    // a segment of another journal
 	FoundMissing    = "missing"    // a segment that must be there is not
 	FoundChain      = "chain"      // a segment does not fit the one before
+	FoundCut        = "cut"        // a segment's file is too short
 	FoundFrame      = "frame"      // a frame that was on stable storage is not whole
 	FoundTorn       = "torn"       // the rest of a batch that was never acknowledged
 	FoundUnfinished = "unfinished" // a retirement or preparation that opening will finish

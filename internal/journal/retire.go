@@ -86,8 +86,8 @@ func (f *Files) destroy(retired []*segment) error {
 	var errs []error
 	var files []freeFile
 	for _, seg := range retired {
-		file := freeFile{name: s.freeName(), file: seg.file, size: seg.size}
-		_, err := seg.file.WriteAt(make([]byte, min(headerBytes, seg.size)), 0)
+		file := freeFile{name: s.freeName(), file: seg.file, size: seg.length.Load()}
+		_, err := seg.file.WriteAt(make([]byte, min(headerBytes, file.size)), 0)
 		if err == nil {
 			err = seg.file.Sync()
 		}

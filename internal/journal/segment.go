@@ -2,6 +2,7 @@ package journal
 
 import (
 	"crypto/cipher"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,8 @@ type segment struct {
 	// end is the offset behind the last frame that is on stable storage.
 	// It stands still once the next segment has been opened.
 	end atomic.Int64
+	// length is the file's: less than size where a restart gave up the rest.
+	length atomic.Int64
 
 	once sync.Once
 	key  cipher.AEAD
@@ -36,6 +39,20 @@ func (s *segment) cipher(ring *keyring.Ring) (cipher.AEAD, error) {
 }
 
 func (s *segment) endPosition() continuity.Position { return position(s.seq, s.end.Load()) }
+
+// window returns a window over the file.
+func (s *segment) window() *window { return newWindow(s.file, s.length.Load()) }
+
+// full returns an error unless the file has its whole size, as it must until
+// the next segment has been opened.
+func (s *segment) full() error {
+	if n := s.length.Load(); n != s.size {
+		return s.damage(n, fmt.Errorf("%w: it has %d bytes of %d", errCut, n, s.size))
+	}
+	return nil
+}
+
+var errCut = errors.New("the file has been cut")
 
 // damage makes the error for a place in this segment.
 func (s *segment) damage(off int64, why error) error { return damaged(s.name, off, why) }

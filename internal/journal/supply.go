@@ -32,7 +32,8 @@ type supply struct {
 	next     uint32 // may be prepared; 0: the one before has not been opened yet
 	reserve  int    // segments asked for
 	used     int64
-	counter  uint32 // last number given to a free file
+	counter  uint32   // last number given to a free file
+	ended    *segment // by a restart: its rest is given back
 	full     time.Time
 
 	kick     chan struct{}
@@ -88,7 +89,7 @@ func (s *supply) wake() {
 }
 
 func (s *supply) satisfied() bool {
-	return (s.prepared != nil || s.next == 0) && s.ready >= s.target() && len(s.free) <= s.target()+spareFiles
+	return s.ended == nil && (s.prepared != nil || s.next == 0) && s.ready >= s.target() && len(s.free) <= s.target()+spareFiles
 }
 
 func (s *supply) target() int { return s.reserve + 1 }
@@ -111,6 +112,9 @@ func (s *supply) work() error {
 		return err
 	}
 	if err := s.prepare(); err != nil {
+		return err
+	}
+	if err := s.giveBack(); err != nil {
 		return err
 	}
 	if err := s.trim(); err != nil {
@@ -296,7 +300,9 @@ func (s *supply) name(file freeFile, seq uint32) (*segment, error) {
 	if err := s.f.syncDir(); err != nil {
 		return nil, errors.Join(err, file.file.Close())
 	}
-	return &segment{header: h, name: name, file: file.file, key: key}, nil
+	seg := &segment{header: h, name: name, file: file.file, key: key}
+	seg.length.Store(h.size)
+	return seg, nil
 }
 
 func (s *supply) discard(file freeFile) error {
@@ -333,14 +339,42 @@ func (s *supply) pick(seq uint32) *segment {
 }
 
 // opened says that a segment's opened note is on stable storage: the next may
-// be prepared.
-func (s *supply) opened(seq uint32) {
+// be prepared, and the one that a restart ended, if any, is finished.
+func (s *supply) opened(seq uint32, ended *segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next = seq + 1
+	if ended != nil {
+		s.ended = ended
+	}
 }
 
-// trim gives disk back; making is held.
+// giveBack cuts off the rest of a segment that a restart ended, so that a
+// process that starts again and again does not fill the disk; making is held.
+func (s *supply) giveBack() error {
+	s.mu.Lock()
+	seg := s.ended
+	s.ended = nil
+	s.mu.Unlock()
+	if seg == nil || seg.seq < s.f.table.Load().first {
+		return nil
+	}
+	end := (seg.end.Load() + pageBytes - 1) &^ (pageBytes - 1)
+	rest := seg.length.Load() - end
+	if rest < seg.size/4 {
+		return nil // rather kept whole, for its next use
+	}
+	seg.length.Store(end)
+	if err := seg.file.Truncate(end); err != nil {
+		return fmt.Errorf("journal: cut %s: %w", seg.name, err)
+	}
+	s.mu.Lock()
+	s.used -= rest
+	s.mu.Unlock()
+	return nil
+}
+
+// trim removes free files beyond what is kept; making is held.
 func (s *supply) trim() error {
 	for {
 		s.mu.Lock()

@@ -110,14 +110,18 @@ func (s *survey) addSegment(name string, seq uint32) error {
 	}
 	seg := &segment{name: name, file: file}
 	s.files[seq] = seg
+	size, err := file.Size()
+	if err != nil {
+		return err
+	}
+	seg.length.Store(size)
 	h, err := readHeader(file, seq)
 	if err == nil && s.known && h.id != s.id {
 		err = errForeign
 	}
 	if err != nil {
 		seg.seq, s.bad[seq] = seq, err
-		seg.size, err = file.Size()
-		return err
+		return nil
 	}
 	if !s.known {
 		s.id, s.known = h.id, true
@@ -169,7 +173,7 @@ func (s *survey) findLast() error {
 
 // wasOpened reports whether a segment's opened note is there, or once was.
 func (s *segment) wasOpened() (bool, error) {
-	w := newWindow(s.file, s.size)
+	w := s.window()
 	_, ok, err := s.format().read(w, firstFrame)
 	if ok || err != nil {
 		return ok, err
@@ -189,10 +193,10 @@ type hole struct {
 // frames visits a segment's frames up to end; -1: up to where it ends by
 // itself. Behind damage it goes on with the next whole frame.
 func (s *segment) frames(end int64, visit func(frame) bool, found func(hole)) error {
-	format, w := s.format(), newWindow(s.file, s.size)
+	format, w := s.format(), s.window()
 	limit := end
 	if end < 0 {
-		limit = s.size
+		limit = w.size
 	}
 	for off := int64(firstFrame); off < limit; {
 		f, ok, err := format.read(w, off)

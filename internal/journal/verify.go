@@ -93,7 +93,7 @@ func (s *survey) link() {
 		if seg == nil || s.bad[seq] != nil {
 			continue
 		}
-		f, ok, err := seg.format().read(newWindow(seg.file, firstEntry), firstFrame)
+		f, ok, err := seg.format().read(seg.window(), firstFrame)
 		end, _, opened := f.opened()
 		if err != nil || !ok || !opened {
 			continue // frames finds it
@@ -139,12 +139,15 @@ func (s *survey) verifySegment(seq uint32) error {
 		s.found(Finding{What: FoundMissing, Damage: true, File: segmentName(seq), At: position(seq, 0)}, errMissing)
 		return nil
 	}
-	info := SegmentInfo{File: seg.name, State: SegmentKept, Sequence: seq, Bytes: seg.size}
+	info := SegmentInfo{File: seg.name, State: SegmentKept, Sequence: seq, Bytes: seg.length.Load()}
 	if err := s.bad[seq]; err != nil {
 		s.badHeader(seg, err)
 		info.State = SegmentDamaged
 		s.report.Segments = append(s.report.Segments, info)
 		return nil
+	}
+	if seg == s.last {
+		s.checkFull(seg)
 	}
 	info.Epoch = fmt.Sprintf("%016x", seg.epoch)
 	info.Start, info.End = position(seq, firstFrame), position(seq, firstFrame)
@@ -171,7 +174,7 @@ func (s *survey) verifySegment(seq uint32) error {
 		findings = append(findings, f)
 	})
 	if len(findings) > 0 && s.retiredMeanwhile(seg) {
-		info = SegmentInfo{File: seg.name, State: SegmentRetired, Sequence: seq, Bytes: seg.size}
+		info = SegmentInfo{File: seg.name, State: SegmentRetired, Sequence: seq, Bytes: seg.length.Load()}
 	} else {
 		s.report.Findings = append(s.report.Findings, findings...)
 		s.report.Entries += info.Entries
@@ -179,6 +182,14 @@ func (s *survey) verifySegment(seq uint32) error {
 	}
 	s.report.Segments = append(s.report.Segments, info)
 	return err
+}
+
+// checkFull finds a file that is too short.
+func (s *survey) checkFull(seg *segment) {
+	if err := seg.full(); err != nil {
+		n := seg.length.Load()
+		s.found(Finding{What: FoundCut, Damage: true, File: seg.name, Offset: n, At: position(seg.seq, n)}, err)
+	}
 }
 
 func (s *survey) badHeader(seg *segment, why error) {
@@ -202,7 +213,7 @@ func (s *survey) retiredMeanwhile(seg *segment) bool {
 // verifyUnused tells of segments that hold nothing: retired ones below the
 // first, and one prepared behind the last.
 func (s *survey) verifyUnused(seg *segment) {
-	info := SegmentInfo{File: seg.name, State: SegmentPrepared, Sequence: seg.seq, Bytes: seg.size}
+	info := SegmentInfo{File: seg.name, State: SegmentPrepared, Sequence: seg.seq, Bytes: seg.length.Load()}
 	bad := s.bad[seg.seq]
 	switch {
 	case s.last != nil && seg.seq < s.first:
@@ -212,6 +223,7 @@ func (s *survey) verifyUnused(seg *segment) {
 		info.State = SegmentDamaged
 		s.badHeader(seg, bad)
 	default:
+		s.checkFull(seg)
 		info.Epoch = fmt.Sprintf("%016x", seg.epoch)
 		next := uint32(1)
 		if s.last != nil {

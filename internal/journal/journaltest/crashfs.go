@@ -40,6 +40,7 @@ const (
 	OpRename
 	OpRemove
 	OpSyncDir
+	OpTruncate
 )
 
 // Op is one operation, numbered from 1 over the life of the file system.
@@ -205,6 +206,9 @@ func (f *inode) sync() {
 	f.disk = resize(f.disk, len(f.cache))
 	for n := range f.dirty {
 		end := min((n+1)*sector, len(f.cache))
+		if n*sector >= end {
+			continue // cut off meanwhile
+		}
 		copy(f.disk[n*sector:end], f.cache[n*sector:end])
 	}
 	f.dirty = nil

@@ -253,6 +253,20 @@ func (h *handle) Sync() error {
 // SyncAll implements journal.File.
 func (h *handle) SyncAll() error { return h.Sync() }
 
+// Truncate implements journal.File.
+func (h *handle) Truncate(size int64) error {
+	h.fs.mu.Lock()
+	defer h.fs.mu.Unlock()
+	if err := h.check(); err != nil {
+		return err
+	}
+	err, partly := h.fs.step(h.life, OpTruncate, h.name)
+	if err == nil || partly {
+		h.file.cache = resize(h.file.cache, int(size))
+	}
+	return err
+}
+
 // Size implements journal.File.
 func (h *handle) Size() (int64, error) {
 	h.fs.mu.Lock()
