@@ -52,4 +52,9 @@
 // byte it never tries again. As a write on a connection that the upstream has
 // just closed succeeds, idle connections retire before the upstream's own time
 // is over and are looked at before they are used again.
+//
+// A request body up to 64 KiB is read before a connection is taken and leaves
+// in one write with its head; a longer one streams. An answer that refuses it
+// (3xx and up) ends the sending at once, an early success is delivered when the
+// sending is done: request and response bodies do not flow at the same time.
 package http1

@@ -13,7 +13,10 @@ func TestGeneratedMessages(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	g := generator{rand.New(rand.NewPCG(seed, 0))}
-	const rounds = 30_000
+	rounds := 30_000
+	if testing.Short() {
+		rounds = 5_000 // under the race detector
+	}
 	accepted := map[string]int{}
 	count := func(kind string, ok bool) {
 		if ok {
