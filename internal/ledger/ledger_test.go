@@ -85,6 +85,7 @@ func finish(t *testing.T, l *ledger.Ledger, o continuity.Outcome) ledger.Status 
 func same(t *testing.T, l *ledger.Ledger, log *memLog, cps *memCheckpoints) {
 	t.Helper()
 	want := l.Describe()
+	sameBase(t, l, log, cps)
 	check := func(name string, c ledger.Checkpoints) {
 		t.Helper()
 		s, _, err := ledger.Restore(log, c)

@@ -142,11 +142,15 @@ func (s *State) status(r continuity.Receipt) (Status, bool) {
 // statusOf leaves out the receipt, which a slot does not hold.
 func (s *State) statusOf(ref uint32) Status {
 	t := s.slots.at(ref)
+	return t.status(s.routes[t.route].name)
+}
+
+func (s *slot) status(route string) Status {
 	return Status{
-		Route: s.routes[t.route].name, Key: t.key, State: t.state(), Reason: t.reason(), Version: t.version,
-		Attempts: int(t.attempts), Position: t.position, AcceptedAt: t.accepted.clock(),
-		FirstAttempt: t.first.clock(), NotBefore: t.notBefore.clock(), Size: int64(t.size),
-		Doubted: t.is(flagDoubted),
+		Route: route, Key: s.key, State: s.state(), Reason: s.reason(), Version: s.version,
+		Attempts: int(s.attempts), Position: s.position, AcceptedAt: s.accepted.clock(),
+		FirstAttempt: s.first.clock(), NotBefore: s.notBefore.clock(), Size: int64(s.size),
+		Doubted: s.is(flagDoubted),
 	}
 }
 
