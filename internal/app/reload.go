@@ -71,7 +71,7 @@ func told(problems []config.Problem) []api.Problem {
 	for _, p := range problems {
 		out = append(out, api.Problem{
 			File: p.File, Line: p.Line, Column: p.Column, Warning: p.Severity == config.Warning, ID: p.ID, Args: p.Args,
-			Text: catalogue.Text(catalogue.En, p.ID, p.Args), Hint: p.Hint(catalogue.En),
+			Text: p.What(catalogue.En), Hint: p.Hint(catalogue.En),
 		})
 	}
 	return out

@@ -74,7 +74,10 @@ func TestEveryProblemHasAFixture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := map[string]bool{"config.too-large": true} // TestCheckRefusesHugeFiles
+	shown := map[string]bool{
+		"config.too-large":     true, // TestCheckRefusesHugeFiles
+		"config.reconcile-off": true, // TestLoadChecksSecrets
+	}
 	for id := range loadProblems {
 		shown[id] = true // TestLoadChecksSecrets
 	}
@@ -150,6 +153,27 @@ func TestWriteJSON(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestTextsSurviveJSON tells a problem that came over the admin API.
+func TestTextsSurviveJSON(t *testing.T) {
+	for _, src := range []string{"wether: x\n", "limits: {count: 0}\n", "weather: sunny\n"} {
+		for _, p := range Check("relay.yaml", []byte(src)) {
+			text, err := json.Marshal(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var again Problem
+			if err := json.Unmarshal(text, &again); err != nil {
+				t.Fatal(err)
+			}
+			for _, lang := range []catalogue.Lang{catalogue.En, catalogue.Zh} {
+				if again.Text(lang) != p.Text(lang) || again.Hint(lang) != p.Hint(lang) {
+					t.Errorf("%s, %s; was %s, %s", again.Text(lang), again.Hint(lang), p.Text(lang), p.Hint(lang))
+				}
+			}
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -43,10 +44,11 @@ func (p Problem) Text(lang catalogue.Lang) string {
 	if p.Severity == Warning {
 		text += catalogue.Text(lang, "config.label.warning", nil)
 	}
-	return text + p.what(lang)
+	return text + p.What(lang)
 }
 
-func (p Problem) what(lang catalogue.Lang) string {
+// What says what is wrong, without the place.
+func (p Problem) What(lang catalogue.Lang) string {
 	return catalogue.Text(lang, p.ID, listed(lang, p.Args))
 }
 
@@ -55,12 +57,26 @@ func (p Problem) Hint(lang catalogue.Lang) string {
 	return catalogue.Text(lang, p.ID+".hint", listed(lang, p.Args))
 }
 
-// listed joins the lists among the arguments as the language does.
+// listed joins the lists among the arguments as the language does. Arguments
+// may have been through JSON.
 func listed(lang catalogue.Lang, args catalogue.Args) catalogue.Args {
+	comma := ", "
+	if lang == catalogue.Zh {
+		comma = "、"
+	}
 	out := make(catalogue.Args, len(args))
 	for name, arg := range args {
-		if words, ok := arg.([]string); ok {
-			arg = strings.Join(words, map[catalogue.Lang]string{catalogue.En: ", ", catalogue.Zh: "、"}[lang])
+		switch v := arg.(type) {
+		case []string:
+			arg = strings.Join(v, comma)
+		case []any:
+			words := make([]string, 0, len(v))
+			for _, word := range v {
+				words = append(words, fmt.Sprint(word))
+			}
+			arg = strings.Join(words, comma)
+		case float64:
+			arg = strconv.FormatFloat(v, 'f', -1, 64)
 		}
 		out[name] = arg
 	}
@@ -99,7 +115,7 @@ func WriteJSON(w io.Writer, lang catalogue.Lang, problems []Problem) error {
 	}
 	out := make([]told, 0, len(problems))
 	for _, p := range problems {
-		out = append(out, told{p, p.what(lang), p.Hint(lang)})
+		out = append(out, told{p, p.What(lang), p.Hint(lang)})
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

@@ -73,34 +73,44 @@ func secrets(f *findings, doc *document, dir string, relay *Relay) {
 	secretFile(f, Warning, fallback(doc.Master.File.at, doc.at), "master_key.file", relay.MasterKeyFile, true)
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
-		if !r.Reconcile.set {
+		if !r.Reconcile.set || i >= len(relay.Routes) || relay.Routes[i].Reconcile == nil {
 			continue
 		}
-		dsn := &r.Reconcile.DSN
-		text := dsn.Value.V
-		switch {
-		case dsn.File.set:
-			path := resolve(dir, dsn.File.V)
-			if !secretFile(f, Error, dsn.File.at, "reconcile.dsn.file", path, false) {
-				continue
-			}
-			content, err := os.ReadFile(path) // #nosec G304 -- the operator names the file
-			if err != nil {
-				f.error(dsn.File.at, "config.file-unreadable", "field", "reconcile.dsn.file", "path", path)
-				continue
-			}
-			if text = strings.TrimSpace(string(content)); text == "" {
-				f.error(dsn.File.at, "config.file-empty", "field", "reconcile.dsn.file", "path", path)
-			}
-		case dsn.Env.set:
-			if text = strings.TrimSpace(os.Getenv(dsn.Env.V)); text == "" {
-				f.error(dsn.Env.at, "config.env-missing", "field", "reconcile.dsn.env", "name", dsn.Env.V)
-			}
+		text, ok := dsn(f, &r.Reconcile.DSN, dir)
+		if !ok {
+			f.warning(r.Reconcile.at, "config.reconcile-off", "id", r.ID.V)
+			relay.Routes[i].Reconcile = nil
+			continue
 		}
-		if i < len(relay.Routes) && relay.Routes[i].Reconcile != nil {
-			relay.Routes[i].Reconcile.DSN = resolveDSN(dir, r.Reconcile.Driver.V, text)
-		}
+		relay.Routes[i].Reconcile.DSN = resolveDSN(dir, r.Reconcile.Driver.V, text)
 	}
+}
+
+// dsn finds the data source name. What is wrong with it is a warning: figures
+// can be compared later, but a relay that did not start would be missed at once.
+func dsn(f *findings, b *dsnBlock, dir string) (text string, ok bool) {
+	switch {
+	case b.File.set:
+		path := resolve(dir, b.File.V)
+		if !secretFile(f, Warning, b.File.at, "reconcile.dsn.file", path, false) {
+			return "", false
+		}
+		content, err := os.ReadFile(path) // #nosec G304 -- the operator names the file
+		if err != nil {
+			f.warning(b.File.at, "config.file-unreadable", "field", "reconcile.dsn.file", "path", path)
+			return "", false
+		}
+		if text = strings.TrimSpace(string(content)); text == "" {
+			f.warning(b.File.at, "config.file-empty", "field", "reconcile.dsn.file", "path", path)
+		}
+	case b.Env.set:
+		if text = strings.TrimSpace(os.Getenv(b.Env.V)); text == "" {
+			f.warning(b.Env.at, "config.env-missing", "field", "reconcile.dsn.env", "name", b.Env.V)
+		}
+	default:
+		text = b.Value.V
+	}
+	return text, text != ""
 }
 
 // resolveDSN takes a bare SQLite file name from the configuration's folder.

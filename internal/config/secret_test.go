@@ -51,10 +51,11 @@ func TestLoadChecksSecrets(t *testing.T) {
 	for id, c := range loadProblems {
 		t.Run(id, func(t *testing.T) {
 			relay, problems, err := loadWithDSN(t, c.dsn, c.file, c.mode)
-			if relay != nil || continuity.CodeOf(err) != continuity.CodeConfig {
-				t.Errorf("relay %v, error %v", relay, err)
+			if err != nil || relay.Routes[0].Reconcile != nil {
+				t.Errorf("relay %+v, error %v", relay, err) // it starts, and does not reconcile
 			}
-			if len(problems) != 1 || problems[0].ID != id || problems[0].Line != 9 {
+			if len(problems) != 2 || problems[0].ID != "config.reconcile-off" || problems[0].Line != 6 ||
+				problems[1].ID != id || problems[1].Line != 9 || Failed(problems) {
 				t.Errorf("problems: %+v", problems)
 			}
 		})
