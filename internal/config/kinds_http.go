@@ -1,0 +1,193 @@
+package config
+
+import (
+	"mime"
+	"net/netip"
+	"net/url"
+	"path"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"holdfast/internal/continuity"
+)
+
+func parseAddress(text string, _ reflect.StructTag) (any, *fault) {
+	if !validAddress(text, true) {
+		return nil, wrong("config.address")
+	}
+	return text, nil
+}
+
+// validAddress reports whether text is host:port; an empty host, every
+// interface, only where that is allowed.
+func validAddress(text string, every bool) bool {
+	at := strings.LastIndexByte(text, ':')
+	if at < 0 {
+		return false
+	}
+	host, port := text[:at], text[at+1:]
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		return false
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		ip, err := netip.ParseAddr(inner)
+		return ok && err == nil && ip.Is6()
+	}
+	return host == "" && every || hostForm.MatchString(host)
+}
+
+func parseUpstream(text string, _ reflect.StructTag) (any, *fault) {
+	u, err := url.Parse(text)
+	switch {
+	case err == nil && u.Scheme == "https":
+		return nil, &fault{id: "config.upstream-tls", length: len("https")}
+	case err == nil && u.User != nil:
+		return nil, &fault{id: "config.upstream-user", from: len("http://")}
+	case err != nil || u.Scheme != "http" || u.Host == "":
+		return nil, wrong("config.upstream")
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "?#"):
+		return nil, &fault{id: "config.upstream-path", from: utf8.RuneCountInString("http://" + u.Host), args: []any{"base", "http://" + u.Host}}
+	}
+	host := u.Host
+	if u.Port() == "" {
+		host += ":80"
+	}
+	if !validAddress(host, false) || strings.HasSuffix(host, ":0") {
+		return nil, wrong("config.upstream")
+	}
+	return "http://" + host, nil
+}
+
+func parseHost(text string, _ reflect.StructTag) (any, *fault) {
+	host := strings.ToLower(text)
+	switch {
+	case strings.Contains(host, "*"):
+		return nil, wrong("config.host-wild")
+	case strings.Contains(host, ":") || strings.Contains(host, "/"):
+		return nil, wrong("config.host-port")
+	case !hostForm.MatchString(host):
+		return nil, wrong("config.host")
+	}
+	return host, nil
+}
+
+func parsePath(text string, _ reflect.StructTag) (any, *fault) {
+	rest, below := strings.CutSuffix(text, "/**")
+	switch {
+	case !strings.HasPrefix(text, "/"):
+		return nil, wrong("config.path", "near", "/"+text)
+	case strings.ContainsAny(text, "?#"):
+		return nil, &fault{id: "config.path-query", from: utf8.RuneCountInString(text[:strings.IndexAny(text, "?#")])}
+	case strings.Contains(rest, "*"):
+		near := path.Clean(rest[:strings.IndexByte(rest, '*')])
+		return nil, &fault{
+			id: "config.path-wild", from: utf8.RuneCountInString(rest[:strings.IndexByte(rest, '*')]),
+			args: []any{"near", strings.TrimSuffix(near, "/") + "/**"},
+		}
+	case !below && strings.HasSuffix(text, "/") && text != "/":
+		return nil, wrong("config.path-slash", "near", text+"**")
+	}
+	return text, nil
+}
+
+func parseTarget(text string, _ reflect.StructTag) (any, *fault) {
+	if !strings.HasPrefix(text, "/") {
+		return nil, wrong("config.path", "near", "/"+text)
+	}
+	if strings.ContainsAny(text, "# ") {
+		return nil, wrong("config.target")
+	}
+	return text, nil
+}
+
+func parseMethod(text string, _ reflect.StructTag) (any, *fault) {
+	if slices.Contains(methods, text) {
+		return text, nil
+	}
+	if near, ok := nearest(strings.ToUpper(text), methods); ok {
+		return nil, wrong("config.method-near", "near", near)
+	}
+	return nil, wrong("config.method", "words", methods)
+}
+
+func parseSelector(text string, tag reflect.StructTag) (any, *fault) {
+	source, arg, _ := strings.Cut(text, ":")
+	switch {
+	case text == "none":
+		return continuity.Selector{}, nil
+	case source == "header" && headerName.MatchString(arg):
+		return continuity.Selector{Source: continuity.SourceHeader, Name: arg}, nil
+	case source == "path":
+		if n, err := strconv.Atoi(arg); err == nil && n >= 1 && n <= 64 && strconv.Itoa(n) == arg {
+			return continuity.Selector{Source: continuity.SourcePath, Index: n}, nil
+		}
+	case source == "json":
+		pointer, bad := parsePointer(arg, tag)
+		if bad == nil {
+			return continuity.Selector{Source: continuity.SourceJSON, Name: pointer.(string)}, nil
+		}
+		if strings.HasPrefix(arg, "$") || arg != "" && !strings.HasPrefix(arg, "/") {
+			return nil, wrong("config.selector-pointer", "near", "json:"+likelyPointer(arg))
+		}
+	case strings.HasPrefix(text, "/"):
+		return nil, wrong("config.selector-pointer", "near", "json:"+text)
+	}
+	return nil, wrong("config.selector")
+}
+
+func parseBodyPointer(text string, tag reflect.StructTag) (any, *fault) {
+	s, bad := parseSelector(text, tag)
+	if bad != nil && bad.id == "config.selector-pointer" {
+		return nil, bad
+	}
+	if bad != nil || s.(continuity.Selector).Source != continuity.SourceJSON {
+		return nil, wrong("config.body-pointer")
+	}
+	return s.(continuity.Selector).Name, nil
+}
+
+// likelyPointer guesses the JSON pointer behind a JSONPath or a bare name.
+func likelyPointer(text string) string {
+	text = strings.TrimPrefix(strings.TrimPrefix(text, "$"), ".")
+	return "/" + strings.TrimPrefix(strings.ReplaceAll(text, ".", "/"), "/")
+}
+
+func parsePointer(text string, _ reflect.StructTag) (any, *fault) {
+	if !strings.HasPrefix(text, "/") || text == "/" {
+		return nil, wrong("config.pointer", "near", likelyPointer(strings.TrimPrefix(text, "json:")))
+	}
+	for i, r := range text {
+		if r == '~' && (i+1 == len(text) || text[i+1] != '0' && text[i+1] != '1') {
+			return nil, wrong("config.pointer-escape")
+		}
+	}
+	return text, nil
+}
+
+func parseMedia(text string, _ reflect.StructTag) (any, *fault) {
+	media, _, err := mime.ParseMediaType(text)
+	if main, sub, ok := strings.Cut(media, "/"); err != nil || !ok || main == "" || sub == "" {
+		return nil, wrong("config.media")
+	}
+	return text, nil
+}
+
+func parseStatus(text string, _ reflect.StructTag) (any, *fault) {
+	low, high, isRange := strings.Cut(text, "-")
+	if !isRange {
+		high = low
+	}
+	if len(text) == 3 && strings.HasSuffix(strings.ToLower(text), "xx") {
+		low, high = text[:1]+"00", text[:1]+"99"
+	}
+	a, errLow := strconv.Atoi(low)
+	b, errHigh := strconv.Atoi(high)
+	if errLow != nil || errHigh != nil || len(low) != 3 || len(high) != 3 || a < 200 || b > 599 || a > b {
+		return nil, wrong("config.status")
+	}
+	return continuity.StatusRange{Low: a, High: b}, nil
+}
