@@ -221,7 +221,11 @@ func (m *Monitor) change(to State, reason string) error {
 	m.state.Store(uint32(to)) // #nosec G115 -- one of three
 	m.since, m.reason, m.row, m.losses, m.trialAt = now, reason, 0, m.losses[:0], time.Time{}
 	m.heard = now
-	m.o.Logger.Info("health switched", "route", s.Route, "from", from.String(), "to", to.String(), "reason", reason, "after", now.Sub(began), "retry_in", time.Until(m.notBefore))
+	args := []any{"route", s.Route, "from", from.String(), "to", to.String(), "reason", reason, "after", now.Sub(began).String()}
+	if to == Down {
+		args = append(args, "stays_down", m.backoff.String())
+	}
+	m.o.Logger.Info("health switched", args...)
 	select {
 	case m.wake <- struct{}{}:
 	default:
