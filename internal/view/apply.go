@@ -77,7 +77,7 @@ func (w *writer) fresh(ctx context.Context, s journal.Stored, rec *continuity.Re
 			Receipt: rec.Receipt, Route: rec.Route, Key: rec.Key, Position: s.Position,
 			Size: int64(len(s.Payload)), Method: rec.Method, Replaces: rec.Replaces,
 		},
-		id: int64(s.Position), turn: int64(s.Position), route: route, // #nosec G115 -- positions have 58 bits
+		id: signed(s.Position), turn: signed(s.Position), route: route,
 	}, err
 }
 
@@ -125,7 +125,7 @@ func (w *writer) behind(ctx context.Context, key continuity.KeyTag, turn int64) 
 		return nil, err
 	}
 	return w.keep(scanEntry(w.conn.QueryRowContext(ctx,
-		`SELECT `+columns+` FROM record WHERE key = ? AND turn > ? AND state <= 4 ORDER BY turn LIMIT 1`, int64(key), turn), w.names)) // #nosec G115 -- bits are kept
+		`SELECT `+columns+` FROM record WHERE key = ? AND turn > ? AND state <= 4 ORDER BY turn LIMIT 1`, signed(key), turn), w.names))
 }
 
 // acted lets a person's act happen. An edited copy joins even where the record
@@ -148,7 +148,7 @@ func (w *writer) act(ctx context.Context, e *entry, s journal.Stored, ev continu
 	switch a.Verb {
 	case continuity.VerbRetry:
 		if e.State == continuity.Dead { // to the end of its key, and its age begins anew
-			e.turn, e.AcceptedAt = int64(s.Position), ev.Clock // #nosec G115 -- positions have 58 bits
+			e.turn, e.AcceptedAt = signed(s.Position), ev.Clock
 		}
 		return w.move(ctx, e, continuity.Queued, continuity.ReasonPerson, s, ev, note)
 	case continuity.VerbUnprocessed:
@@ -213,7 +213,7 @@ func (w *writer) forgetBelow(ctx context.Context, horizon continuity.Position) (
 	if err := w.flush(ctx); err != nil {
 		return false, err
 	}
-	gone, err := w.entries(ctx, `SELECT `+columns+` FROM record WHERE state IN (5, 6, 8) AND outcome < ? ORDER BY outcome LIMIT ?`, int64(horizon), forgetStep)
+	gone, err := w.entries(ctx, `SELECT `+columns+` FROM record WHERE state IN (5, 6, 8) AND outcome < ? ORDER BY outcome LIMIT ?`, signed(horizon), forgetStep)
 	if err != nil {
 		return false, err
 	}

@@ -90,7 +90,7 @@ func (f Filter) cursor(e *entry) cursor {
 	if f.HasKey {
 		return cursor{e.turn, e.id}
 	}
-	return cursor{int64(e.AcceptedAt), e.id} // #nosec G115 -- milliseconds
+	return cursor{signed(e.AcceptedAt), e.id}
 }
 
 // fill merges the parts of a list.
@@ -117,7 +117,7 @@ type part struct {
 // the limit, however long the backlog is.
 func (f Filter) parts(q reader) []part {
 	if f.HasKey {
-		where, args := "", []any{int64(f.Key)} // #nosec G115 -- bits are kept
+		where, args := "", []any{signed(f.Key)}
 		if f.Route != "" {
 			where, args = " AND route = ?", append(args, q.number(f.Route))
 		}
@@ -171,7 +171,7 @@ func (v *View) Dead(ctx context.Context, route string, limit int, after string) 
 func (v *View) ByKey(ctx context.Context, key continuity.KeyTag, limit int) (Page, error) {
 	var page Page
 	err := v.read(ctx, func(q reader) error {
-		found, err := q.entries(ctx, `SELECT `+columns+` FROM record WHERE key = ? ORDER BY turn DESC, id DESC LIMIT ?`, int64(key), bounded(limit)) // #nosec G115 -- bits are kept
+		found, err := q.entries(ctx, `SELECT `+columns+` FROM record WHERE key = ? ORDER BY turn DESC, id DESC LIMIT ?`, signed(key), bounded(limit))
 		slices.Reverse(found)
 		page.Position = q.position
 		page.fill(found, Filter{HasKey: true, Limit: mostRows})

@@ -52,7 +52,7 @@ func (w *writer) settle(ctx context.Context, b Base, wall time.Time) error {
 	began := func(c continuity.Clock) time.Time {
 		return wall.Add(-time.Duration(b.Clock-min(c, b.Clock)) * time.Millisecond) // #nosec G115 -- lasts centuries
 	}
-	turn := int64(b.Position) - b.Pending // #nosec G115 -- positions have 58 bits
+	turn := signed(b.Position) - b.Pending
 	for s, err := range b.Standing {
 		if err != nil {
 			return err
@@ -84,7 +84,7 @@ func (w *writer) settle(ctx context.Context, b Base, wall time.Time) error {
 	if err := w.flush(ctx); err != nil {
 		return err
 	}
-	_, err := w.conn.ExecContext(ctx, `UPDATE record SET accepted_at = ? - (? - accepted) WHERE accepted_at = 0`, wall.UnixMilli(), int64(b.Clock)) // #nosec G115 -- milliseconds
+	_, err := w.conn.ExecContext(ctx, `UPDATE record SET accepted_at = ? - (? - accepted) WHERE accepted_at = 0`, wall.UnixMilli(), signed(b.Clock))
 	if err != nil {
 		return err
 	}

@@ -60,13 +60,6 @@ func (l *fakeLog) retire(below continuity.Position) {
 	l.first = max(l.first, below)
 }
 
-func (l *fakeLog) truncate(entries int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.end = l.entries[entries].Position
-	l.entries = l.entries[:entries]
-}
-
 var errBadEntry = errors.New("fake: does not parse")
 
 func (l *fakeLog) decode(s journal.Stored) (continuity.Event, error) {

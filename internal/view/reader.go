@@ -105,7 +105,7 @@ func (q reader) history(ctx context.Context, id int64) ([]Event, error) {
 		if err != nil {
 			return nil, err
 		}
-		ev.Position, ev.Clock, ev.At = continuity.Position(position), continuity.Clock(clock), fromMillis(at) // #nosec G115 -- as written
+		ev.Position, ev.Clock, ev.At = unsigned[continuity.Position](position), unsigned[continuity.Clock](clock), fromMillis(at)
 		found = append(found, ev)
 	}
 	return found, rows.Err()

@@ -145,7 +145,7 @@ func (w *writer) commit(ctx context.Context, p progress) error {
 		return err
 	}
 	_, err := w.conn.ExecContext(ctx, `UPDATE progress SET position=?, last=?, digest=?, clock=?, wall=?, horizon=?, whole=?, boot=?`,
-		int64(p.position), int64(p.last), p.digest, int64(p.clock), p.wall.UnixMilli(), int64(p.horizon), p.whole, p.boot)
+		signed(p.position), signed(p.last), p.digest, signed(p.clock), p.wall.UnixMilli(), signed(p.horizon), p.whole, p.boot)
 	if err != nil {
 		return err
 	}
@@ -174,8 +174,8 @@ func readProgress(row *sql.Row) (progress, error) {
 	var p progress
 	var position, last, clock, wall, horizon int64
 	err := row.Scan(&position, &last, &p.digest, &clock, &wall, &horizon, &p.whole, &p.boot)
-	p.position, p.last, p.horizon = continuity.Position(position), continuity.Position(last), continuity.Position(horizon)
-	p.clock, p.wall = continuity.Clock(clock), time.UnixMilli(wall)
+	p.position, p.last, p.horizon = unsigned[continuity.Position](position), unsigned[continuity.Position](last), unsigned[continuity.Position](horizon)
+	p.clock, p.wall = unsigned[continuity.Clock](clock), time.UnixMilli(wall)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errUseless{"the file does not say how far it is"}
 	}
@@ -265,7 +265,7 @@ func (w *writer) write(ctx context.Context, e *entry) error {
 	var err error
 	if e.stored {
 		_, err = w.update.ExecContext(ctx, int64(e.State), string(e.Reason), int64(e.Version), e.Attempts, e.Doubted,
-			int64(e.Position), int64(e.Outcome), int64(e.AcceptedAt), int64(e.FirstAttempt), int64(e.LastAttempt), int64(e.EndedAt),
+			signed(e.Position), signed(e.Outcome), signed(e.AcceptedAt), signed(e.FirstAttempt), signed(e.LastAttempt), signed(e.EndedAt),
 			millis(e.EndedWall), e.Status, e.Size, receiptOrNull(e.ReplacedBy), e.events, e.turn, e.id)
 	} else {
 		err = w.add(ctx, e)
@@ -288,9 +288,9 @@ func (w *writer) write(ctx context.Context, e *entry) error {
 // still there was forgotten by the ledger, and goes.
 func (w *writer) add(ctx context.Context, e *entry) error {
 	insert := func() error {
-		_, err := w.insert.ExecContext(ctx, e.id, e.Receipt[:], e.route, int64(e.Key), int64(e.State), string(e.Reason),
-			int64(e.Version), e.Attempts, e.Doubted, int64(e.Position), int64(e.Outcome), int64(e.AcceptedAt),
-			int64(e.FirstAttempt), int64(e.LastAttempt), int64(e.EndedAt), millis(e.AcceptedWall), millis(e.EndedWall),
+		_, err := w.insert.ExecContext(ctx, e.id, e.Receipt[:], e.route, signed(e.Key), int64(e.State), string(e.Reason),
+			int64(e.Version), e.Attempts, e.Doubted, signed(e.Position), signed(e.Outcome), signed(e.AcceptedAt),
+			signed(e.FirstAttempt), signed(e.LastAttempt), signed(e.EndedAt), millis(e.AcceptedWall), millis(e.EndedWall),
 			e.Status, e.Size, e.Method, receiptOrNull(e.Replaces), receiptOrNull(e.ReplacedBy), e.events, e.turn)
 		return err
 	}
@@ -317,7 +317,7 @@ func (w *writer) count(k tallyKey, n, bytes, gone int64) {
 
 // record adds an event to the history of e.
 func (w *writer) record(ctx context.Context, e *entry, ev Event) error {
-	_, err := w.event.ExecContext(ctx, e.id, slot(e.events), int64(ev.Position), int64(ev.Kind), int64(ev.Clock),
+	_, err := w.event.ExecContext(ctx, e.id, slot(e.events), signed(ev.Position), int64(ev.Kind), signed(ev.Clock),
 		millis(ev.At), int64(ev.State), string(ev.Reason), ev.Attempt, ev.Status,
 		textOrNull(string(ev.Verb)), textOrNull(ev.Person), textOrNull(ev.Why))
 	e.events++
@@ -341,9 +341,9 @@ func (w *writer) forget(ctx context.Context, e *entry) error {
 func scanEntry(row interface{ Scan(...any) error }, routes map[int64]string) (*entry, error) {
 	e := &entry{stored: true}
 	var receipt, replaces, replacedBy []byte
-	var key, state, version, position, outcome, accepted, first, last, ended, acceptedAt, endedAt int64
+	var key, position, outcome, accepted, first, last, ended, acceptedAt, endedAt int64
 	var reason string
-	err := row.Scan(&e.id, &receipt, &e.route, &key, &state, &reason, &version, &e.Attempts, &e.Doubted, &position, &outcome,
+	err := row.Scan(&e.id, &receipt, &e.route, &key, &e.State, &reason, &e.Version, &e.Attempts, &e.Doubted, &position, &outcome,
 		&accepted, &first, &last, &ended, &acceptedAt, &endedAt, &e.Status, &e.Size, &e.Method, &replaces, &replacedBy, &e.events, &e.turn)
 	if err != nil {
 		return nil, err
@@ -351,15 +351,18 @@ func scanEntry(row interface{ Scan(...any) error }, routes map[int64]string) (*e
 	copy(e.Receipt[:], receipt)
 	copy(e.Replaces[:], replaces)
 	copy(e.ReplacedBy[:], replacedBy)
-	e.Route, e.Key, e.State, e.Reason = routes[e.route], continuity.KeyTag(key), continuity.State(state), continuity.Reason(reason)
-	e.Version = uint16(version)
-	e.Position, e.Outcome = continuity.Position(position), continuity.Position(outcome)
-	e.AcceptedAt, e.FirstAttempt = continuity.Clock(accepted), continuity.Clock(first)
-	e.LastAttempt, e.EndedAt = continuity.Clock(last), continuity.Clock(ended)
+	e.Route, e.Key, e.Reason = routes[e.route], unsigned[continuity.KeyTag](key), continuity.Reason(reason)
+	e.Position, e.Outcome = unsigned[continuity.Position](position), unsigned[continuity.Position](outcome)
+	e.AcceptedAt, e.FirstAttempt = unsigned[continuity.Clock](accepted), unsigned[continuity.Clock](first)
+	e.LastAttempt, e.EndedAt = unsigned[continuity.Clock](last), unsigned[continuity.Clock](ended)
 	e.AcceptedWall, e.EndedWall = fromMillis(acceptedAt), fromMillis(endedAt)
 	e.before = e.tallied()
 	return e, nil
 }
+
+// A column holds 64 bits with a sign; numbers without one keep their bits.
+func signed[T ~uint64](v T) int64   { return int64(v) } // #nosec G115 -- as said
+func unsigned[T ~uint64](v int64) T { return T(v) }     // #nosec G115 -- as said
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {
