@@ -28,6 +28,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeInFlight: 5,
 
 	continuity.CodeUnreachable: 6,
+	continuity.CodeStarting:    6,
 	continuity.CodeUpstream:    6,
 	continuity.CodeTimeout:     6,
 	continuity.CodeReconcile:   6,

@@ -52,7 +52,7 @@ func ReadEndpoint(data string) (Endpoint, error) {
 		err = json.Unmarshal(b, &e)
 	}
 	if err != nil {
-		return e, continuity.E(continuity.CodeUnreachable, err, "address", data)
+		return e, continuity.E(continuity.CodeUnreachable, err, "folder", data)
 	}
 	return e, nil
 }

@@ -163,7 +163,7 @@ func (a *App) Ready() error {
 	if a.ready.Load() {
 		return nil
 	}
-	return continuity.E(continuity.CodeUnreachable, errors.New("app: starting or stopping"))
+	return continuity.E(continuity.CodeStarting, nil)
 }
 
 // Start opens everything and returns when requests are served. On an error it

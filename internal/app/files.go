@@ -1,11 +1,13 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"holdfast/internal/replay"
 )
@@ -51,6 +53,22 @@ func (a *App) loadEstimates() {
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		a.log.Warn("measured capacities can't be read and are measured anew", "err", err)
+	}
+}
+
+// estimatesEvery is how much of what was learned a sudden end may cost.
+const estimatesEvery = 10 * time.Minute
+
+func (a *App) keepEstimates(ctx context.Context) error {
+	tick := time.NewTicker(estimatesEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			a.saveEstimates()
+		}
 	}
 }
 

@@ -207,6 +207,8 @@ func (a *App) retire(l, successor *lane) {
 
 // closeLanes ends all replay, at the same time, and then all watching.
 func (a *App) closeLanes(context.Context) {
+	a.reloading.Lock() // a reload under way ends first; no other one begins
+	defer a.reloading.Unlock()
 	lanes := a.lanes.Load().byID
 	var all sync.WaitGroup
 	for _, l := range lanes {

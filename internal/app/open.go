@@ -175,7 +175,11 @@ func (a *App) openRoutes(context.Context) error {
 	}
 	a.engine = relay.New(o)
 	a.stack.push(func(ctx context.Context) error { a.closeLanes(ctx); return nil })
-	return a.apply(a.home)
+	if err := a.apply(a.home); err != nil {
+		return err
+	}
+	a.background("capacity estimates", a.keepEstimates)
+	return nil
 }
 
 // openClients serves clients. When it is taken down it stops accepting, lets

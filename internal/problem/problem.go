@@ -41,6 +41,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeDamaged:        http.StatusInternalServerError,
 	continuity.CodeNoKey:          http.StatusServiceUnavailable,
 	continuity.CodeLocked:         http.StatusServiceUnavailable,
+	continuity.CodeStarting:       http.StatusServiceUnavailable,
 	continuity.CodeUnreachable:    http.StatusBadGateway,
 	continuity.CodeReconcile:      http.StatusBadGateway,
 	continuity.CodeInternal:       http.StatusInternalServerError,
