@@ -113,7 +113,7 @@ func (w *world) step(r *rand.Rand) error {
 	case k < 13:
 		return w.append(journaltest.Batch(w.next, 3, tinyLargest-r.IntN(2000))) // over several segments
 	case k < 16:
-		time.Sleep(150 * time.Millisecond) // in the bubble: the synced note
+		<-time.After(150 * time.Millisecond) // in the bubble: the synced note
 	case k < 18 && len(w.at) > 0:
 		below := w.at[len(w.at)/2+r.IntN(len(w.at)-len(w.at)/2)]
 		w.below = max(w.below, below)

@@ -115,7 +115,7 @@ func (s frameFormat) checksum(off int64, frame []byte) uint32 {
 // would have to be allocated.
 func checksum64(crc uint32, n uint64) uint32 {
 	for range 8 {
-		crc = castagnoli[byte(crc)^byte(n)] ^ crc>>8
+		crc = castagnoli[byte(crc)^byte(n)] ^ crc>>8 // #nosec G115 -- the lowest byte is meant
 		n >>= 8
 	}
 	return crc
