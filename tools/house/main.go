@@ -1,6 +1,6 @@
 // House checks what no other linter knows: the project's own rules about its
-// Go files. It reads the files that git tracks below the current directory,
-// prints one line for each fault, and exits with 1 if there was any.
+// Go files, and that each dependency has been decided upon. It reads the files
+// that git tracks below the current directory, prints one line for each fault, and exits with 1 if there was any.
 package main
 
 import (
@@ -27,6 +27,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "house:", err)
 		os.Exit(2)
 	}
+	missing, err := undecided(os.DirFS("."))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "house:", err)
+		os.Exit(2)
+	}
+	faults = append(faults, missing...)
 	for _, f := range faults {
 		fmt.Println(f)
 	}
