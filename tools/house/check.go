@@ -23,6 +23,10 @@ func check(tree fs.FS, files []string) ([]string, error) {
 			documented[path.Dir(name)] = true
 		}
 	}
+	fakeClock, err := usesFakeClock(tree, files)
+	if err != nil {
+		return nil, err
+	}
 	undocumented := map[string]bool{}
 	for _, name := range files {
 		source, err := fs.ReadFile(tree, name)
@@ -38,7 +42,7 @@ func check(tree fs.FS, files []string) ([]string, error) {
 			return nil, err
 		}
 		if strings.HasSuffix(name, "_test.go") {
-			faults = append(faults, testFaults(set, file)...)
+			faults = append(faults, testFaults(set, file, fakeClock[path.Dir(name)])...)
 			continue
 		}
 		if dir := path.Dir(name); needsDoc(dir) && !documented[dir] && file.Doc == nil {
@@ -75,60 +79,74 @@ func hasDoc(tree fs.FS, files []string, dir string) bool {
 	return false
 }
 
+// usesFakeClock returns the directories whose tests run on testing/synctest's
+// clock.
+func usesFakeClock(tree fs.FS, files []string) (map[string]bool, error) {
+	dirs := map[string]bool{}
+	for _, name := range files {
+		if !strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		source, err := fs.ReadFile(tree, name)
+		if err != nil {
+			return nil, err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ImportsOnly)
+		if err != nil {
+			return nil, err
+		}
+		if importName(file, synctest) != "" {
+			dirs[path.Dir(name)] = true
+		}
+	}
+	return dirs, nil
+}
+
+const synctest = "testing/synctest"
+
 // testFaults finds sleeps and skips. A sleeping test is slow on a fast machine
 // and wrong on a slow one; a skipped test proves nothing and says nothing.
-func testFaults(set *token.FileSet, file *ast.File) []string {
-	timeName := importName(file, "time")
+// Sleeping is fine on a fake clock, where it costs nothing: in what is given to
+// synctest.Test, and in helpers of a package whose tests use it.
+func testFaults(set *token.FileSet, file *ast.File, fakeClock bool) []string {
 	var faults []string
-	ast.Inspect(file, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok {
-			return true
-		}
-		sel, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		at := set.Position(call.Pos())
-		where := fmt.Sprintf("%s:%d:%d", at.Filename, at.Line, at.Column)
-		if x, ok := sel.X.(*ast.Ident); ok && timeName != "" && x.Name == timeName && sel.Sel.Name == "Sleep" {
-			if !inSynctest(file, call) {
+	for _, decl := range file.Decls {
+		f, ok := decl.(*ast.FuncDecl)
+		test := ok && f.Recv == nil && (strings.HasPrefix(f.Name.Name, "Test") || strings.HasPrefix(f.Name.Name, "Fuzz"))
+		ast.Inspect(decl, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if calls(call, importName(file, synctest), "Test") {
+				return false
+			}
+			at := set.Position(call.Pos())
+			where := fmt.Sprintf("%s:%d:%d", at.Filename, at.Line, at.Column)
+			if calls(call, importName(file, "time"), "Sleep") && (test || !fakeClock) {
 				faults = append(faults, where+": time.Sleep in a test: wait for a signal, or use testing/synctest")
 			}
-		}
-		switch sel.Sel.Name {
-		case "Skip", "Skipf", "SkipNow":
-			if x, ok := sel.X.(*ast.Ident); ok && (x.Name == "t" || x.Name == "b" || x.Name == "f" || x.Name == "tb") {
-				faults = append(faults, where+": a test that skips proves nothing: fail and say what to install")
+			for _, receiver := range []string{"t", "b", "f", "tb"} {
+				for _, skip := range []string{"Skip", "Skipf", "SkipNow"} {
+					if calls(call, receiver, skip) {
+						faults = append(faults, where+": a test that skips proves nothing: fail and say what to install")
+					}
+				}
 			}
-		}
-		return true
-	})
+			return true
+		})
+	}
 	return faults
 }
 
-// inSynctest reports whether a call stands in a function literal given to
-// synctest.Test, where sleeping moves a fake clock and costs nothing.
-func inSynctest(file *ast.File, call *ast.CallExpr) bool {
-	name := importName(file, "testing/synctest")
-	if name == "" {
+// calls reports whether a call is of left.name.
+func calls(call *ast.CallExpr, left, name string) bool {
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || left == "" || sel.Sel.Name != name {
 		return false
 	}
-	found := false
-	ast.Inspect(file, func(n ast.Node) bool {
-		outer, ok := n.(*ast.CallExpr)
-		if !ok || found {
-			return !found
-		}
-		if sel, ok := outer.Fun.(*ast.SelectorExpr); ok {
-			if x, ok := sel.X.(*ast.Ident); ok && x.Name == name && sel.Sel.Name == "Test" &&
-				outer.Pos() <= call.Pos() && call.End() <= outer.End() {
-				found = true
-			}
-		}
-		return !found
-	})
-	return found
+	x, ok := sel.X.(*ast.Ident)
+	return ok && x.Name == left
 }
 
 func importName(file *ast.File, importPath string) string {
