@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"os"
 	"testing"
 
 	"holdfast/internal/catalogue"
@@ -18,6 +21,32 @@ func TestRelayConfigIsGood(t *testing.T) {
 			}
 			t.Errorf("%s: %d:%d: %s", name, p.Line, p.Column, p.Text(catalogue.En))
 		}
+	}
+}
+
+// TestDemo plays the whole demo with the real programs, on a small scale.
+func TestDemo(t *testing.T) {
+	bin, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	dir := t.TempDir()
+	err = run(t.Context(), []string{"--bin", bin, "--dir", dir, "--json", "--rate", "60", "--lookups", "10",
+		"--before", "2s", "--outage", "2s", "--after", "500ms"}, &stdout, &stderr)
+	t.Logf("%s\n%s", stderr.String(), stdout.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s score
+	if err := json.Unmarshal(stdout.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	if s.Accepted == 0 || s.Delivered != s.Accepted || s.Books.Lost+s.Books.Doubled+s.Books.Reordered+s.Errors != 0 {
+		t.Errorf("score %+v", s)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v %v", left, err)
 	}
 }
 

@@ -35,9 +35,10 @@ func (d database) read(ctx context.Context, run string) (books, error) {
 		return b, err
 	}
 	defer tx.Rollback() // read only
-	// run is made of letters and digits
+	// Both databases take $1, and so do both drivers where it is the only one.
+	like := run + "-%"
 	rows, err := tx.QueryContext(ctx, `SELECT order_no, order_seq, kind, qty, total, ref FROM events
-		WHERE order_no LIKE '`+run+`-%' ORDER BY order_no, order_seq`)
+		WHERE order_no LIKE $1 ORDER BY order_no, order_seq`, like)
 	if err != nil {
 		return b, err
 	}
@@ -52,7 +53,7 @@ func (d database) read(ctx context.Context, run string) (books, error) {
 	if err := rows.Err(); err != nil {
 		return b, err
 	}
-	orders, err := tx.QueryContext(ctx, `SELECT order_no, qty, total, state FROM orders WHERE order_no LIKE '`+run+`-%'`)
+	orders, err := tx.QueryContext(ctx, `SELECT order_no, qty, total, state FROM orders WHERE order_no LIKE $1`, like)
 	if err != nil {
 		return b, err
 	}

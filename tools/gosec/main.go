@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -29,6 +30,10 @@ var leftOut = map[string]string{
 	"G702": "command taint: as G204",
 	"G706": "log taint: slog quotes every value",
 }
+
+// seeded is where randomness follows from a seed that is printed, so that a
+// run can be had again.
+var seeded = regexp.MustCompile(`/examples/|/[a-z0-9]+test/|/bench/`)
 
 func main() {
 	ids := make([]string, 0, len(leftOut))
@@ -59,6 +64,9 @@ func main() {
 	}
 	faults := len(failed)
 	for _, i := range found {
+		if i.RuleID == "G404" && seeded.MatchString(i.File) {
+			continue
+		}
 		if i.NoSec || i.Severity < issue.Medium || i.Confidence < issue.Medium {
 			continue
 		}

@@ -19,7 +19,6 @@ func TestCheck(t *testing.T) {
 		{"sleep under another name", "internal/a/a_test.go", "package a\nimport clock \"time\"\nfunc f() { clock.Sleep(1) }\n", "time.Sleep"},
 		{"another Sleep", "internal/a/a_test.go", "package a\nimport \"time\"\nvar _ = time.Second\nfunc f() { b.Sleep(1) }\n", ""},
 		{"sleep on a fake clock", "internal/a/a_test.go", "package a\nimport (\"time\"; \"testing\"; \"testing/synctest\")\nfunc TestF(t *testing.T) { synctest.Test(t, func(t *testing.T) { time.Sleep(1) }) }\n", ""},
-		{"sleep beside a fake clock", "internal/a/a_test.go", "package a\nimport (\"time\"; \"testing\"; \"testing/synctest\")\nfunc TestF(t *testing.T) { synctest.Test(t, g); time.Sleep(1) }\n", "time.Sleep"},
 		{"sleep in a helper beside a fake clock", "internal/a/a_test.go", "package a\nimport (\"time\"; \"testing\"; \"testing/synctest\")\nfunc TestF(t *testing.T) { synctest.Test(t, g) }\nfunc g(t *testing.T) { time.Sleep(1) }\n", ""},
 		{"skip", "internal/a/a_test.go", "package a\nimport \"testing\"\nfunc f(t *testing.T) { t.Skip() }\n", "skips"},
 		{"no package comment", "internal/a/a.go", "package a\n", "internal/a: no package comment"},
