@@ -321,6 +321,7 @@ func (d *Drainer) enter(mode continuity.Replay, now time.Time) {
 	d.mode, d.entered = mode, now
 	d.distrust = distrust{}
 	d.ramp.Reset()
+	d.flow.gain, d.flow.drained = 0, 0 // intake changes with replay
 	d.began = time.Time{}
 	if mode != continuity.ReplayOff {
 		d.began = now

@@ -102,6 +102,9 @@ func drainable(c ledger.Counters) int64 { return c.Queued + c.Attempting + c.InD
 // the forecast believes in it.
 const boundedFor = 3
 
+// believeHalved so long after a halving the forecast expects no more growth.
+const believeHalved = 10 * time.Second
+
 func (d *Drainer) outlook(backlog int64, mode continuity.Replay) outlook {
 	p := d.ramp.now()
 	d.mu.Lock()
@@ -117,8 +120,11 @@ func (d *Drainer) outlook(backlog int64, mode continuity.Replay) outlook {
 		o.Live, o.gain = max(p.Live, f.gain), 0
 		return o
 	}
-	if f.bounded >= boundedFor && f.drained > 0 {
+	switch {
+	case f.bounded >= boundedFor && f.drained > 0:
 		o.reach = f.drained
+	case !p.Halved.IsZero() && f.at.Sub(p.Halved) < believeHalved:
+		o.reach = max(f.drained, p.PerSecond) // what grew just now was too much
 	}
 	return o
 }

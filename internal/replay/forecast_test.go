@@ -205,3 +205,32 @@ func TestProgressAsJSON(t *testing.T) {
 		t.Errorf("read back as %v (%v)", back.ExpectedEnd, err)
 	}
 }
+
+func TestRule6_3_ForecastExpectsNoGrowthRightAfterAHalving(t *testing.T) {
+	bad := false
+	up := &script{}
+	n := 0
+	up.answer = func(context.Context, arrival, int) upstream.Result {
+		up.mu.Lock()
+		defer up.mu.Unlock()
+		if n++; bad && n%3 == 0 {
+			return answered(429)
+		}
+		return answered(200)
+	}
+	inBubble(t, up, testRoute(func(r *continuity.Route) { r.Capacity = 100 }), func(r *rig) {
+		for n := range 4000 {
+			r.ledger.accept(continuity.KeyTag(n)) // #nosec G115 -- small
+		}
+		r.start()
+		pass(15 * time.Second)
+		calm := time.Duration(r.d.Progress().ExpectedEnd)
+		up.mu.Lock()
+		bad = true
+		up.mu.Unlock()
+		pass(10 * time.Second)
+		if p := r.d.Progress(); time.Duration(p.ExpectedEnd) < 2*calm {
+			r.Errorf("expects to end in %v at %.0f a second after it halved again and again, %v before", time.Duration(p.ExpectedEnd), p.Rate, calm)
+		}
+	})
+}

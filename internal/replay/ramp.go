@@ -18,12 +18,8 @@ const (
 	rampSlots  = 5
 	// A window is bad if more than badShare of its attempts failed, and not by
 	// one failure alone.
-	badShare = 0.1
-	badLeast = 2
-	// Latency is bad if its 95th percentile is slowFactor times the healthy
-	// median, and slowLeast more than that; below, it is noise.
-	slowFactor   = 5
-	slowLeast    = 25 * time.Millisecond
+	badShare     = 0.1
+	badLeast     = 2
 	enoughToTell = 20 // attempts; fewer say nothing about latency
 	// paceMargin keeps the rate in any second below the allowed one, however
 	// coarse the timers are that wake us.
@@ -51,9 +47,9 @@ type Ramp struct {
 	proved   bool // something went well since the ramp began or was halved
 	slots    [rampSlots]rampSlot
 	slot     int
-	median   time.Duration // of healthy latency; 0: not known yet
-	halved   time.Time     // when last
-	until    time.Time     // the upstream asked for silence
+	normal   normal
+	halved   time.Time // when last
+	until    time.Time // the upstream asked for silence
 }
 
 // rampSlot is one second's attempts.
@@ -81,7 +77,7 @@ func (r *Ramp) Reset() {
 	defer r.mu.Unlock()
 	r.healthy, r.low, r.proved = 0, r.plan.Start, false
 	r.forget()
-	r.until, r.ticked, r.judged = time.Time{}, time.Time{}, time.Time{}
+	r.until, r.ticked, r.judged, r.halved = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 }
 
 func (r *Ramp) forget() {
@@ -141,17 +137,9 @@ func (r *Ramp) judge(now time.Time) {
 	if seen.good+seen.bad < enoughToTell {
 		seen = r.window()
 	}
-	if seen.failing() || r.slow(&seen.took) {
+	if slow := r.normal.slow(&seen.took); slow || seen.failing() {
 		r.halve(now)
 		return
-	}
-	if seen.took.n >= enoughToTell {
-		median := seen.took.quantile(0.5)
-		if r.median == 0 || median < r.median {
-			r.median = median
-		} else {
-			r.median += (median - r.median) / 64 // what is normal may change, slowly
-		}
 	}
 	r.slot = (r.slot + 1) % rampSlots
 	r.slots[r.slot] = rampSlot{}
@@ -170,11 +158,6 @@ func (r *Ramp) window() rampSlot {
 
 func (s *rampSlot) failing() bool {
 	return s.bad >= badLeast && float64(s.bad) > badShare*float64(s.good+s.bad)
-}
-
-func (r *Ramp) slow(took *latencies) bool {
-	return r.median > 0 && took.n >= enoughToTell &&
-		took.quantile(0.95) > max(slowFactor*r.median, r.median+slowLeast)
 }
 
 // halve takes back half of the share, but not below a tenth, and forgets what
@@ -262,6 +245,7 @@ type pace struct {
 	Healthy          time.Duration
 	Capacity, Live   float64
 	Share, PerSecond float64
+	Halved           time.Time // when last
 }
 
 func (r *Ramp) now() pace {
@@ -270,6 +254,6 @@ func (r *Ramp) now() pace {
 	s := share(r.plan, r.low, r.healthy)
 	return pace{
 		Plan: r.plan, Low: r.low, Healthy: r.healthy, Capacity: r.capacity, Live: r.live,
-		Share: s, PerSecond: allowed(r.capacity, r.live, s),
+		Share: s, PerSecond: allowed(r.capacity, r.live, s), Halved: r.halved,
 	}
 }

@@ -98,12 +98,12 @@ var replayFaults = []fault{
 	},
 	{
 		name: "ramp does not halve", file: "internal/replay/ramp.go",
-		from: "if seen.failing() || r.slow(&seen.took) {", to: "if false {",
+		from: "if slow := r.normal.slow(&seen.took); slow || seen.failing() {", to: "if false {",
 		suite: "./internal/replay", run: "TestRule6_2",
 	},
 	{
 		name: "latency not looked at", file: "internal/replay/ramp.go",
-		from: "if seen.failing() || r.slow(&seen.took) {", to: "if seen.failing() {",
+		from: "if slow := r.normal.slow(&seen.took); slow || seen.failing() {", to: "if seen.failing() {",
 		suite: "./internal/replay", run: "TestRule6_2",
 	},
 	{
