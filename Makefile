@@ -53,8 +53,8 @@ fuzz: ## each fuzz target for FUZZTIME (5 s)
 race: ## the concurrent packages under the race detector
 	CGO_ENABLED=1 go test -race -short $(RACE)
 
-bench: ## micro-benchmarks
-	go test -run '^$$' -bench . -benchmem $$(go list ./internal/...)
+bench: ## durable accept, drain and a million pending, beside peers; prints a table of ratios (about 8 minutes; needs gcc)
+	cd bench && go run . $(BENCHFLAGS)
 
 deb: build ## Debian package into dist/, with the systemd unit
 	@packaging/deb.sh $(VERSION) $(GOARCH)

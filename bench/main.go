@@ -1,0 +1,72 @@
+// Command bench measures Holdfast beside its peers, in one interleaved run on
+// one machine, and prints ratios. Figures alone say little: machines differ and
+// change their pace; the ratio of two neighbours stays.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+)
+
+type bench struct {
+	dir     string
+	round   time.Duration
+	rounds  int
+	pending int
+	rows    []string
+}
+
+func (b *bench) row(what, got, goal string) {
+	line := fmt.Sprintf("| %s | %s | %s |", what, got, goal)
+	fmt.Println(line)
+	b.rows = append(b.rows, line)
+}
+
+func main() {
+	kind := flag.String("serve", "", "be a server under test: front, holdfast or sqlite")
+	dir := flag.String("dir", "", "where to keep data; empty: a temporary folder")
+	delay := flag.Duration("delay", 0, "added to each sync")
+	round := flag.Duration("round", 2*time.Second, "length of a round")
+	rounds := flag.Int("rounds", 5, "rounds of each kind; odd")
+	pending := flag.Int("pending", 1_000_000, "records pending in the rows about them")
+	fillShape := flag.Int("pending-fill", -1, "internal")
+	reopenShape := flag.Int("pending-reopen", -1, "internal")
+	flag.Parse()
+	var err error
+	switch {
+	case *kind != "":
+		err = serve(*kind, *dir, *delay)
+	case *fillShape >= 0:
+		err = fillPending(*fillShape, *pending, *dir)
+	case *reopenShape >= 0:
+		err = reopenPending(*pending, *dir)
+	default:
+		b := &bench{round: *round, rounds: *rounds, pending: *pending}
+		err = b.run(*dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func (b *bench) run(dir string) (err error) {
+	if b.dir, err = os.MkdirTemp(dir, "holdfast-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	fmt.Printf("%s, %s, %d cores; rounds of %v, medians of %d; 1 KB POST\n\n", time.Now().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), b.round, b.rounds)
+	fmt.Println("| what | measured | goal |\n|---|---|---|")
+	for _, delay := range []time.Duration{0, time.Millisecond} {
+		if err := b.acceptRows(delay); err != nil {
+			return err
+		}
+	}
+	if err := b.drainRows(); err != nil {
+		return err
+	}
+	return b.pendingRows()
+}
