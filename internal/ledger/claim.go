@@ -125,11 +125,12 @@ func (l *Ledger) Attempt(r continuity.Receipt) (Status, error) {
 }
 
 // Finish puts how an attempt, or the wait for one, ended on stable storage. The
-// record is no longer claimed then. Where room is short, the response is left
-// out and marked as cut.
+// record is no longer claimed then. Where room is short, or the log can't hold
+// the response, it is left out and marked as cut.
 func (l *Ledger) Finish(o continuity.Outcome) (Status, error) {
 	st, err := l.finish(o)
-	if o.Response != nil && (len(o.Response.Body) > 0 || len(o.Response.Header) > 0) && continuity.CodeOf(err) == continuity.CodeDiskFull {
+	code := continuity.CodeOf(err)
+	if o.Response != nil && (len(o.Response.Body) > 0 || len(o.Response.Header) > 0) && (code == continuity.CodeDiskFull || code == continuity.CodeLimitItem) {
 		o.Response = &continuity.Response{Status: o.Response.Status, Cut: true}
 		return l.finish(o)
 	}

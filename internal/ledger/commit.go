@@ -164,28 +164,38 @@ func (l *Ledger) commit() {
 		if len(batch) == 0 {
 			return
 		}
-		batch = l.admit(batch)
-		entries = entries[:0]
-		for _, p := range batch {
-			entries = append(entries, journal.Entry{Kind: p.event.Kind, Payload: p.payload})
+		if batch = l.admit(batch); len(batch) > 0 {
+			entries = l.write(batch, entries[:0])
 		}
-		if len(batch) == 0 {
-			continue
-		}
-		positions, err := l.log.Append(entries)
-		if err != nil {
-			l.refuse(batch, err)
-			continue
-		}
-		l.apply(batch, positions)
 	}
+}
+
+// write appends a batch and applies it. An entry that the log can't hold costs
+// only itself; those of its batch go one by one. It returns entries for their
+// next use.
+func (l *Ledger) write(batch []*proposal, entries []journal.Entry) []journal.Entry {
+	for _, p := range batch {
+		entries = append(entries, journal.Entry{Kind: p.event.Kind, Payload: p.payload})
+	}
+	positions, err := l.log.Append(entries)
+	switch {
+	case err == nil:
+		l.apply(batch, positions)
+	case errors.Is(err, journal.ErrEntry) && len(batch) > 1:
+		for i := range batch {
+			entries = l.write(batch[i:i+1], entries[:0])
+		}
+	default:
+		l.refuse(batch, err)
+	}
+	return entries
 }
 
 // frameRoom is what an entry takes beside its payload, generously.
 const frameRoom = 64
 
-// admit turns away new records that would take the room promised to those
-// already kept.
+// admit turns away what would take the room promised to the records already
+// kept: new ones, edited ones, and copies.
 func (l *Ledger) admit(batch []*proposal) []*proposal {
 	free, _ := l.log.Room()
 	l.mu.Lock()
@@ -194,7 +204,7 @@ func (l *Ledger) admit(batch []*proposal) []*proposal {
 	kept := batch[:0]
 	for _, p := range batch {
 		need := int64(len(p.payload) + frameRoom)
-		if p.event.Kind == continuity.KindAccepted && free-need < promised {
+		if (p.joins() != nil || p.event.Kind == continuity.KindCarried) && free-need < promised {
 			l.settle(p, continuity.E(continuity.CodeDiskFull, journal.ErrFull))
 			continue
 		}
@@ -208,9 +218,15 @@ func (l *Ledger) admit(batch []*proposal) []*proposal {
 func (l *Ledger) refuse(batch []*proposal, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if errors.Is(err, journal.ErrFull) {
+	switch {
+	case errors.Is(err, journal.ErrFull):
 		for _, p := range batch {
 			l.settle(p, continuity.E(continuity.CodeDiskFull, err))
+		}
+		return
+	case errors.Is(err, journal.ErrEntry):
+		for _, p := range batch {
+			l.settle(p, continuity.E(continuity.CodeLimitItem, err, "limit", len(p.payload)))
 		}
 		return
 	}

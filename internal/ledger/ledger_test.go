@@ -154,6 +154,76 @@ func TestRule1_2_FullDiskDoesNotLatch(t *testing.T) {
 	accept(t, l, record(1, 7))
 }
 
+func TestRule1_2_EntryThatNoLogCanHoldCostsOnlyItself(t *testing.T) {
+	log := newMemLog()
+	l := open(t, log, nil)
+	log.largest = 4 << 10
+	goOn := log.stall()
+	large := record(1, 7)
+	large.Body = make([]byte, 4<<10)
+	type result struct {
+		kept bool
+		err  error
+	}
+	results := make([]chan result, 4) // they share a batch, as the log stalls
+	for i := range results {
+		results[i] = make(chan result, 1)
+		rec := record(10+i, continuity.KeyTag(10+i))
+		if i == 2 {
+			rec = large
+		}
+		go func() {
+			_, kept, err := l.Accept(rec, false)
+			results[i] <- result{kept, err}
+		}()
+	}
+	goOn()
+	for i := range results {
+		switch got := <-results[i]; {
+		case i == 2 && (got.kept || continuity.CodeOf(got.err) != continuity.CodeLimitItem):
+			t.Errorf("the large one: kept %v, %v", got.kept, got.err)
+		case i != 2 && (!got.kept || got.err != nil):
+			t.Errorf("one beside it: kept %v, %v", got.kept, got.err)
+		}
+	}
+	if err := l.Latched(); err != nil {
+		t.Fatalf("a client's large body latched the journal: %v", err)
+	}
+	if l.Gated(7) {
+		t.Error("the refused record left its key in the gate")
+	}
+	st := claim(t, l)
+	if _, err := l.Attempt(st.Receipt); err != nil {
+		t.Fatal(err)
+	}
+	ended := finish(t, l, continuity.Outcome{Receipt: st.Receipt, To: continuity.Delivered,
+		Response: &continuity.Response{Status: 201, Body: make([]byte, 4<<10)}})
+	if resp, err := l.Response(ended.Outcome); err != nil || resp == nil || resp.Status != 201 || !resp.Cut {
+		t.Errorf("a response that no log can hold: %+v, %v", resp, err)
+	}
+}
+
+func TestRule7_2_EditsDoNotTakeTheRoomOfThoseKept(t *testing.T) {
+	log := newMemLog()
+	l := open(t, log, nil)
+	st := accept(t, l, record(1, 7))
+	accept(t, l, record(2, 8))
+	next := record(3, 7)
+	next.Body = make([]byte, 8<<10)
+	log.mu.Lock()
+	log.free = 9 << 10 // the edit would fit, and leave too little for the outcomes
+	log.mu.Unlock()
+	_, err := l.Act(continuity.Act{Receipt: st.Receipt, Version: st.Version, Verb: continuity.VerbEdit, Person: "li", Replacement: next})
+	if continuity.CodeOf(err) != continuity.CodeDiskFull {
+		t.Fatalf("the edit: %v", err)
+	}
+	deliver(t, l, claim(t, l))
+	deliver(t, l, claim(t, l))
+	if c := l.Counters("orders"); c.DeliveredAtOnce != 2 || !c.Balanced() {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestRule1_2_FullDiskAtStartKeepsTheGateAndEndsByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newMemLog()

@@ -20,6 +20,7 @@ type memLog struct {
 	start   continuity.Position
 	free    int64
 	fail    error // the next Append fails with it
+	largest int   // payload of an entry; 0: any
 	batches int
 	reads   int
 	hold    chan struct{} // if set, Append waits until it is closed
@@ -42,6 +43,11 @@ func (m *memLog) Append(batch []journal.Entry) ([]continuity.Position, error) {
 			m.fail = nil
 		}
 		return nil, err
+	}
+	for _, e := range batch {
+		if m.largest > 0 && len(e.Payload) > m.largest {
+			return nil, journal.ErrEntry
+		}
 	}
 	m.batches++
 	var at []continuity.Position
