@@ -303,6 +303,21 @@ func TestNothingIsWrittenToTheUpstream(t *testing.T) {
 	})
 }
 
+// What a transaction does to a sequence stays even if it is rolled back: only
+// one that may not write leaves it alone.
+func TestNothingIsWrittenThatARollbackLeaves(t *testing.T) {
+	u := postgresUpstream(t)
+	u.exec(t, `CREATE SEQUENCE numbers; INSERT INTO orders VALUES ('1', 1, NULL)`)
+	_, err := reconcile.Run(t.Context(), reconcile.Options{Config: u.config(`SELECT nextval('numbers')`), Records: each()})
+	if continuity.CodeOf(err) != continuity.CodeReconcile {
+		t.Errorf("error: %v", err)
+	}
+	r := run(t, reconcile.Options{Config: u.config(`SELECT no FROM orders, numbers WHERE NOT is_called`), Records: each(rec(1, "1", delivered, ""))})
+	if !r.Clean() || r.Upstream != 1 {
+		t.Errorf("the sequence went on: %+v", r)
+	}
+}
+
 func TestLimitsOfRowsAndTime(t *testing.T) {
 	on(t, func(t *testing.T, u upstream) {
 		u.exec(t, `INSERT INTO orders VALUES ('1', 1, NULL), ('2', 2, NULL)`)
