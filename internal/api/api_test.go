@@ -226,6 +226,8 @@ func TestActsNeedPersonAndReason(t *testing.T) {
 		"whole":       {func(*api.ActRequest) {}, ""},
 		"no person":   {func(a *api.ActRequest) { a.Person = " " }, continuity.CodeInvalid},
 		"no reason":   {func(a *api.ActRequest) { a.Why = "" }, continuity.CodeInvalid},
+		"long reason": {func(a *api.ActRequest) { a.Why = strings.Repeat("止", 1001) }, continuity.CodeInvalid},
+		"control":     {func(a *api.ActRequest) { a.Person = "li\x1b[2Jwei" }, continuity.CodeInvalid},
 		"old version": {func(a *api.ActRequest) { a.Version = 2 }, continuity.CodeVersion},
 	} {
 		t.Run(name, func(t *testing.T) {

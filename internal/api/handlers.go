@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/problem"
@@ -162,15 +164,26 @@ func (s *server) act(r *http.Request) (any, error) {
 	return result, nil
 }
 
+// The bounds of what people write: it is kept in the journal and shown on
+// terminals.
+const (
+	longestPerson = 100
+	longestWhy    = 1000
+)
+
 // answerable refuses what nobody answers for.
 func answerable(person, why string) error {
-	if strings.TrimSpace(person) == "" {
+	switch {
+	case strings.TrimSpace(person) == "":
 		return continuity.E(continuity.CodeInvalid, nil, problem.DetailID, "api.invalid.person")
-	}
-	if strings.TrimSpace(why) == "" {
+	case strings.TrimSpace(why) == "":
 		return continuity.E(continuity.CodeInvalid, nil, problem.DetailID, "api.invalid.why")
+	case utf8.RuneCountInString(person) > longestPerson || utf8.RuneCountInString(why) > longestWhy ||
+		strings.ContainsFunc(person+why, unicode.IsControl):
+		return continuity.E(continuity.CodeInvalid, nil, problem.DetailID, "api.invalid.words", "person", longestPerson, "why", longestWhy)
+	default:
+		return nil
 	}
-	return nil
 }
 
 func (s *server) switches(r *http.Request) (any, error) {

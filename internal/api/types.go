@@ -70,6 +70,7 @@ type Journal struct {
 	Used    int64               `json:"used_bytes"`
 	Free    int64               `json:"free_bytes"`
 	Clock   float64             `json:"running_seconds"`
+	Keys    int                 `json:"gate_keys"` // with pending records
 }
 
 // ViewState says how far the view is behind the journal.

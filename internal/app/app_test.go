@@ -361,6 +361,7 @@ func TestMetrics(t *testing.T) {
 		`holdfast_relay_journal_bytes{kind="used"}`,
 		`holdfast_relay_journal_sync_seconds_count`,
 		`holdfast_relay_view_lag_seconds`,
+		`holdfast_relay_gate_keys 1`,
 		`holdfast_relay_capacity{route="orders"}`,
 	} {
 		if !strings.Contains(got, want) {

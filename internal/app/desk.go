@@ -34,7 +34,7 @@ func (d *desk) status() (api.Status, error) {
 		free, used := d.journal.Room()
 		s.Journal = api.Journal{
 			Open: true, Latched: d.ledger.Latched() != nil, Start: d.journal.Start(), End: d.journal.End(), Used: used, Free: free,
-			Clock: float64(d.ledger.Clock()) / 1000,
+			Clock: float64(d.ledger.Clock()) / 1000, Keys: d.ledger.GateKeys(),
 		}
 		if s.Journal.Latched {
 			s.State = api.StateLatched

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/internal/config"
@@ -24,6 +25,7 @@ type lane struct {
 	meter   *replay.Meter
 	drainer *replay.Drainer // nil: keyless
 	seen    seriesTable
+	retry   atomic.Pointer[retry]
 	stop    func() // ends the monitor; for whoever exchanges lanes
 }
 
@@ -262,15 +264,24 @@ const (
 )
 
 // retryAfter tells a client when to ask again: when the drain is over, if that
-// is known and soon.
+// is known and soon. It is asked with every held request and reckons once a
+// second.
 func (a *App) retryAfter(id string) time.Duration {
-	d := a.drainer(id)
-	if d == nil {
+	l := a.lane(id)
+	if l == nil || l.drainer == nil {
 		return 2 * leastRetry
 	}
-	p := d.Progress()
-	if !p.Ends {
-		return 5 * leastRetry
+	now := time.Since(a.began)
+	if known := l.retry.Load(); known != nil && now-known.at < time.Second {
+		return known.after
 	}
-	return min(max(time.Duration(p.ExpectedEnd), leastRetry), mostRetry)
+	after := 5 * leastRetry
+	if p := l.drainer.Progress(); p.Ends {
+		after = min(max(time.Duration(p.ExpectedEnd), leastRetry), mostRetry)
+	}
+	l.retry.Store(&retry{now, after})
+	return after
 }
+
+// retry is what clients of a route are told at present.
+type retry struct{ at, after time.Duration }

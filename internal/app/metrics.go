@@ -128,10 +128,11 @@ var (
 	descLastGood = desc("config_last_good", "1 while the last good configuration is used because the file is bad.")
 	descReloads  = desc("config_reloads_total", "Reloads of the configuration, by result.", "result")
 	descJournal  = desc("journal_bytes", "Size of the journal, and what it may still take.", "kind")
+	descKeys     = desc("gate_keys", "Keys with pending records.")
 	descViewLag  = desc("view_lag_seconds", "For how long the view has not shown everything.")
 	descViewUp   = desc("view_up", "1 while the view can be read and goes on.")
 	descEnded    = desc("records_total", "Records, by what became of them; accepted is all.", "route", "what")
-	descBacklog  = desc("backlog_records", "Pending records, by state.", "route", "state")
+	descBacklog  = desc("backlog_records", "Records that are pending or dead, by state.", "route", "state")
 	descBytes    = desc("backlog_bytes", "Size of pending records.", "route")
 	descOldest   = desc("backlog_oldest_seconds", "Age of the oldest pending record, in running time.", "route")
 	descBalanced = desc("ledger_balanced", "1 while accepted = ended + pending.", "route")
@@ -144,7 +145,7 @@ var (
 	descCapacity = desc("capacity", "Requests a second that the upstream is taken to bear.", "route")
 	descForecast = desc("drain_forecast_seconds", "When the drain is expected to end; absent if it is not.", "route")
 	descExpiry   = desc("drain_expires_first", "1 if the oldest record would be too old before its turn.", "route")
-	descriptions = []*prometheus.Desc{descReady, descKeyless, descLatched, descLastGood, descReloads, descJournal, descViewLag, descViewUp, descEnded, descBacklog, descBytes, descOldest, descBalanced, descMode, descHealth, descRate, descAllowed, descInFlight, descLive, descCapacity, descForecast, descExpiry}
+	descriptions = []*prometheus.Desc{descReady, descKeyless, descLatched, descLastGood, descReloads, descJournal, descKeys, descViewLag, descViewUp, descEnded, descBacklog, descBytes, descOldest, descBalanced, descMode, descHealth, descRate, descAllowed, descInFlight, descLive, descCapacity, descForecast, descExpiry}
 	modes        = []continuity.Mode{continuity.ModeObserve, continuity.ModePass, continuity.ModeHold, continuity.ModeDrain, continuity.ModeLatched, continuity.ModeKeyless}
 	healthStates = []health.State{health.Up, health.Down, health.Trial}
 )
@@ -188,6 +189,7 @@ func (s standing) Collect(ch chan<- prometheus.Metric) {
 	if a.keyless == nil {
 		gauge(descJournal, float64(status.Journal.Used), "used")
 		gauge(descJournal, float64(status.Journal.Free), "free")
+		gauge(descKeys, float64(status.Journal.Keys))
 		gauge(descViewLag, status.View.Lag)
 		gauge(descViewUp, one(status.View.Open && status.View.Error == ""))
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -88,7 +89,13 @@ func (d *desk) List(ctx context.Context, q api.Query) (api.Page[api.Record], err
 		}
 		f.Key, f.HasKey = d.hasher.KeyTag(q.Route, q.Key), true
 	}
+	if q.Key == "" && slices.Contains(q.States, continuity.Delivered) {
+		return api.Page[api.Record]{}, invalid("api.invalid.delivered")
+	}
 	page, err := v.Backlog(ctx, f)
+	if continuity.CodeOf(err) == continuity.CodeInvalid {
+		return api.Page[api.Record]{}, invalid("api.invalid.cursor")
+	}
 	if err != nil {
 		return api.Page[api.Record]{}, err
 	}

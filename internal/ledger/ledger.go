@@ -286,6 +286,17 @@ func (l *Ledger) gated(k continuity.KeyTag) bool {
 	return l.flight.keys[k] > 0 || l.state.keys.head(k) != 0
 }
 
+// GateKeys is how many keys have pending records.
+func (l *Ledger) GateKeys() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for i := range l.state.keys.shards {
+		n += l.state.keys.shards[i].n
+	}
+	return n
+}
+
 // GateEmpty reports whether a route has no pending records, and none on the way.
 func (l *Ledger) GateEmpty(route string) bool {
 	l.mu.Lock()
