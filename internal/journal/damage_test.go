@@ -285,6 +285,44 @@ func TestInspectShowsEveryFrame(t *testing.T) {
 	}
 }
 
+// What a process does while its journal is verified is never taken for damage.
+func TestVerifyWhileAProcessWrites(t *testing.T) {
+	t.Parallel()
+	fs := journaltest.NewCrashFS(1)
+	log := openOn(t, fs)
+	appendTo(t, log, journaltest.Batch(0, 1, 100))
+	stop, done := make(chan struct{}), make(chan error)
+	go func() {
+		for n := uint64(0); ; n++ {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
+			at, err := log.Append(journaltest.Batch(n, 3, 900))
+			if err == nil && n%6 == 0 {
+				err = log.Retire(at[0])
+			}
+			if err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
+	for range 200 {
+		report, err := journal.Verify(fs)
+		if err != nil || report.Damaged() || !report.InUse {
+			t.Errorf("%+v, %v", report.Findings, err)
+			break
+		}
+	}
+	close(stop)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestVerifyBesideTheProcessThatUsesIt(t *testing.T) {
 	t.Parallel()
 	fs := journaltest.NewCrashFS(1)

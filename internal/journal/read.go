@@ -12,6 +12,8 @@ import (
 const (
 	// readGuess is read at once for one entry: most fit.
 	readGuess = 4096
+	// keepGuess is the largest buffer kept for the next entry.
+	keepGuess = 64 << 10
 	// readAhead is read at once by All, recovery and verify.
 	readAhead = 1 << 20
 )
@@ -34,7 +36,11 @@ func (f *Files) Read(at continuity.Position) (Stored, error) {
 		return Stored{}, ErrPosition
 	}
 	w := guesses.Get().(*window)
-	defer guesses.Put(w)
+	defer func() {
+		if cap(w.buf) <= keepGuess {
+			guesses.Put(w)
+		}
+	}()
 	w.file, w.size = seg.file, seg.length.Load()
 	w.forget()
 	s, err := f.entry(seg, w, off)

@@ -260,6 +260,10 @@ func (s *supply) prepare() error {
 		s.mu.Unlock()
 		return nil
 	}
+	if s.f.latch.Load() != nil {
+		s.mu.Unlock()
+		return ErrLatched
+	}
 	last := len(s.free) - 1
 	file := s.free[last]
 	s.free = s.free[:last]
@@ -280,9 +284,6 @@ func (s *supply) prepare() error {
 // name turns a free file into the segment of a number. A file that can't be
 // written is removed.
 func (s *supply) name(file freeFile, seq uint32) (*segment, error) {
-	if s.f.latch.Load() != nil {
-		return nil, ErrLatched
-	}
 	h, key, err := newHeader(s.f.ring, s.f.id, seq, file.size)
 	if err == nil {
 		_, err = file.file.WriteAt(h.marshal(), 0)

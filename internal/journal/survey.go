@@ -24,7 +24,8 @@ type survey struct {
 	last   *segment // nil: nothing was ever written, or can be found
 }
 
-// newSurvey finds out which segments there are and which must be there.
+// newSurvey finds out which segments there are and which must be there. Along
+// with an error it may return what it found so far, closed.
 func newSurvey(dir FS) (*survey, error) {
 	s := &survey{fs: dir, files: map[uint32]*segment{}, bad: map[uint32]error{}, ends: map[uint32]int64{}, first: 1}
 	names, err := dir.List()
@@ -44,7 +45,7 @@ func newSurvey(dir FS) (*survey, error) {
 	}
 	slices.Sort(names)
 	if err := s.look(names); err != nil {
-		return nil, errors.Join(err, s.close())
+		return s, errors.Join(err, s.close())
 	}
 	return s, nil
 }

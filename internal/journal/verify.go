@@ -14,9 +14,24 @@ import (
 // checked without a key. It changes nothing. While no other process has the
 // journal open, none can open it either until Verify returns.
 func Verify(dir FS) (Report, error) {
+	for try := 1; ; try++ {
+		r, err := verifyOnce(dir)
+		// What a process does meanwhile can look like damage, but not for long.
+		if err == nil && !r.Damaged() || !r.InUse || try == triesInUse {
+			return r, err
+		}
+	}
+}
+
+const triesInUse = 5
+
+func verifyOnce(dir FS) (Report, error) {
 	s, err := newSurvey(dir)
-	if err != nil {
+	if s == nil {
 		return Report{}, err
+	}
+	if err != nil {
+		return s.report, err
 	}
 	err = s.verify()
 	if s.report.Findings == nil {
