@@ -184,7 +184,8 @@ func (a *App) Start(ctx context.Context) (err error) {
 	}
 	a.home, a.config = loaded.relay, loaded.config
 	for _, step := range []func(context.Context) error{
-		a.openFolder, a.openAdmin, a.openKeyAndJournal, a.openLedger, a.openView, a.openRoutes, a.openClients, a.announce,
+		a.openFolder, a.openAdmin, a.openKeyAndJournal, a.openLedger,
+		func(context.Context) error { return a.heedPending(&loaded) }, a.openView, a.openRoutes, a.openClients, a.announce,
 	} {
 		if err := ctx.Err(); err != nil {
 			return err

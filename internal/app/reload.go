@@ -11,6 +11,7 @@ import (
 	"holdfast/internal/api"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/config"
+	"holdfast/internal/continuity"
 )
 
 const lastGoodName = "last-good.yaml"
@@ -157,12 +158,14 @@ func (a *App) obstacles(next *config.Relay) []config.Problem {
 	for i := range next.Routes {
 		kept[next.Routes[i].ID] = true
 	}
-	for _, id := range a.ledger.Routes() {
-		if n := a.ledger.Counters(id).Pending(); n > 0 && !kept[id] && a.lane(id) != nil {
+	var before []continuity.Route
+	for id, l := range a.lanes.Load().byID {
+		before = append(before, l.route)
+		if n := a.ledger.Counters(id).Pending(); n > 0 && !kept[id] {
 			out = append(out, fileProblem(next.File, "api.reload.pending", "route", id, "count", n))
 		}
 	}
-	return out
+	return append(out, a.overtaking(before, next)...)
 }
 
 // fileProblem is a problem of the whole file.

@@ -97,6 +97,52 @@ func TestReloadKeepsRoutesWithPendingRecords(t *testing.T) {
 	}
 }
 
+// Under another key, a request of a customer whose orders are pending would no
+// longer queue behind them.
+func TestRule3_2_NoConfigurationLetsRequestsOvertakePendingRecords(t *testing.T) {
+	s := newShop(t)
+	s.close()
+	dir := t.TempDir()
+	good := orders(s.address)
+	file := write(t, dir, good)
+	a := start(t, file)
+	status, receipt := place(t, a, "1", `{"no":"A","other":"B"}`)
+	if status != http.StatusAccepted {
+		t.Fatal(status)
+	}
+	changed := map[string]string{
+		"key":                strings.Replace(good, "key: json:/no", "key: json:/other", 1),
+		"idempotency.fields": strings.Replace(good, "remembers: 72h", "remembers: 72h, fields: [json:/other]", 1),
+		"hold.methods":       strings.Replace(good, "state: on,", "state: on, methods: [PUT],", 1),
+		"match.path":         strings.Replace(good, "path: /orders/**", "path: /orders/new", 1),
+		"match.host":         strings.Replace(good, "path: /orders/**", "path: /orders/**, host: shop.example", 1),
+	}
+	for setting, text := range changed {
+		write(t, dir, text)
+		result, err := client(t, a).Reload(t.Context())
+		if err != nil || result.Applied || result.Problems[0].ID != "api.reload.overtake" || result.Problems[0].Args["setting"] != setting {
+			t.Errorf("%s: %+v %v", setting, result, err)
+		}
+	}
+	stop(t, a)
+	write(t, dir, changed["key"])
+	a = start(t, file)
+	seen, err := client(t, a).Status(t.Context())
+	if err != nil || !seen.Config.LastGood || seen.Config.Problems[0].ID != "api.reload.overtake" {
+		t.Errorf("after a restart: %+v %v", seen.Config, err)
+	}
+	s.open()
+	if got := s.next(); got != `{"no":"A","other":"B"}` {
+		t.Errorf("delivered %s", got)
+	}
+	if state := ended(t, a, receipt); state != continuity.Delivered {
+		t.Errorf("the record is %s", state)
+	}
+	if result, err := client(t, a).Reload(t.Context()); err != nil || !result.Applied || result.Config.LastGood {
+		t.Errorf("with nothing pending: %+v %v", result, err)
+	}
+}
+
 func TestStartWithABadFileUsesTheLastGoodOne(t *testing.T) {
 	s := newShop(t)
 	dir := t.TempDir()

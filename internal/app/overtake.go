@@ -1,0 +1,92 @@
+package app
+
+import (
+	"path/filepath"
+	"slices"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/config"
+	"holdfast/internal/continuity"
+)
+
+// overtaking are the settings that a configuration changes although records are
+// pending that were kept under the old ones. Under another key, requests would
+// no longer queue behind them; under another identity, repeats of them would be
+// kept again.
+func (a *App) overtaking(before []continuity.Route, next *config.Relay) []config.Problem {
+	var out []config.Problem
+	for i := range before {
+		old := &before[i]
+		n := slices.IndexFunc(next.Routes, func(r continuity.Route) bool { return r.ID == old.ID })
+		pending := a.ledger.Counters(old.ID).Pending()
+		if n < 0 || pending == 0 {
+			continue
+		}
+		for _, setting := range recognition(old, &next.Routes[n]) {
+			out = append(out, fileProblem(next.File, "api.reload.overtake", "route", old.ID, "setting", setting, "count", pending))
+		}
+	}
+	return out
+}
+
+// recognition names the settings by which kept records and what comes behind
+// them are recognised, as far as they differ.
+func recognition(old, next *continuity.Route) []string {
+	var out []string
+	for _, s := range []struct {
+		setting string
+		differs bool
+	}{
+		{"key", old.Key != next.Key},
+		{"caller", old.Caller != next.Caller},
+		{"idempotency.fields", !slices.Equal(old.Identity.Fields, next.Identity.Fields)},
+		{"hold.methods", lacks(next.Hold.Methods, old.Hold.Methods)},
+		{"match.host", narrower(next.Match.Hosts, old.Match.Hosts)},
+		{"match.path", narrower(next.Match.Paths, old.Match.Paths)},
+		{"match.methods", narrower(next.Match.Methods, old.Match.Methods)},
+	} {
+		if s.differs {
+			out = append(out, s.setting)
+		}
+	}
+	return out
+}
+
+func lacks(list, of []string) bool {
+	return slices.ContainsFunc(of, func(s string) bool { return !slices.Contains(list, s) })
+}
+
+// narrower reports whether one list of a match takes less than another; an
+// empty one takes everything.
+func narrower(list, than []string) bool {
+	return len(list) > 0 && (len(than) == 0 || lacks(list, than))
+}
+
+// heedPending goes on with the last good routes where a start brings settings
+// that pending records forbid.
+func (a *App) heedPending(l *loaded) error {
+	if a.ledger == nil || l.fallback {
+		return nil
+	}
+	last := filepath.Join(a.home.DataDir, lastGoodName)
+	src, err := config.Read(last)
+	if err != nil {
+		return nil //nolint:nilerr // the first start
+	}
+	before, _, err := config.Parse(last, src, filepath.Dir(a.o.ConfigFile))
+	if err != nil {
+		a.log.Warn("the last good configuration can't be compared with the new one", "file", last, "err", err)
+		return nil
+	}
+	problems := a.overtaking(before.Routes, a.home)
+	if len(problems) == 0 {
+		return nil
+	}
+	a.home.Routes, l.fallback = before.Routes, true
+	a.config.LastGood, a.config.Failures = true, 1
+	a.config.Problems = append(told(problems), a.config.Problems...)
+	a.logProblems(problems)
+	a.log.Error("THE CONFIGURATION DOES NOT FIT THE PENDING RECORDS; the last good routes are used",
+		"file", a.o.ConfigFile, "used", last, "problem", problems[0].Text(catalogue.En))
+	return nil
+}
