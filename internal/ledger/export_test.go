@@ -54,7 +54,7 @@ func (l *Ledger) Describe() string {
 	return l.state.Describe()
 }
 
-// Keys lists a key's records in order.
+// Order lists a key's records in order.
 func (s *State) Order(key continuity.KeyTag) (positions []continuity.Position) {
 	for at := s.keys.head(key); at != 0; at = s.slots.at(at).next {
 		positions = append(positions, s.slots.at(at).position)
