@@ -716,3 +716,39 @@ func TestRule6_4_ProgressReportsKeysThatGain(t *testing.T) {
 		}
 	})
 }
+
+func TestStartAndStopAgainAndAgain(t *testing.T) {
+	up := &script{answer: func(ctx context.Context, _ arrival, nth int) upstream.Result {
+		wait := time.NewTimer(time.Duration(nth) * 30 * time.Millisecond)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+			return answered(200)
+		case <-ctx.Done():
+			return failed(upstream.Lost)
+		}
+	}}
+	inBubble(t, up, testRoute(), func(r *rig) {
+		never := New(Options{Route: *testRoute(), Ledger: r.ledger, Sender: up})
+		never.Stop()
+		for n := range 1000 {
+			r.ledger.accept(continuity.KeyTag(n % 100)) // #nosec G115 -- small
+		}
+		for n := range 200 {
+			d := New(Options{Route: *testRoute(), Ledger: r.ledger, Sender: up, Seed: 1, StopWithin: time.Duration(n%50) * time.Millisecond})
+			d.Start(r.Context())
+			if n%3 > 0 {
+				<-d.Started()
+				time.Sleep(time.Duration(n*7%100) * time.Millisecond)
+			}
+			go d.Stop()
+			d.Stop()
+			if left := r.ledger.states()[continuity.Attempting]; left > 0 {
+				r.Fatalf("%d records attempting after stop %d", left, n)
+			}
+		}
+		r.start()
+		pass(time.Hour)
+		r.wantStates(map[continuity.State]int{continuity.Delivered: 1000})
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -22,10 +23,12 @@ import (
 	"holdfast/internal/upstream"
 )
 
+var seeds = flag.Uint64("replay.seeds", 12, "how many lives to run")
+
 const settle = 20 * time.Second
 
-func ordersRoute() continuity.Route {
-	return continuity.Route{
+func ordersRoute(by ...continuity.Idempotent) continuity.Route {
+	r := continuity.Route{
 		ID:           "orders",
 		Identity:     continuity.Identity{By: continuity.IdempotentKey, Remembers: 24 * time.Hour},
 		Hold:         continuity.Hold{State: continuity.HoldOn, ItemBytes: 1 << 20, Count: 1e6, Bytes: 1 << 30, Age: 24 * time.Hour},
@@ -36,6 +39,10 @@ func ordersRoute() continuity.Route {
 		KeepResponse: 1 << 10,
 		Capacity:     2000,
 	}
+	for _, b := range by {
+		r.Identity = continuity.Identity{By: b, Remembers: 24 * time.Hour, Decides: "commander"}
+	}
+	return r
 }
 
 // store is a journal's directory with the ledger over it, which can be opened
@@ -93,9 +100,26 @@ type clients struct {
 	mu       sync.Mutex
 	n        int
 	promised map[continuity.KeyTag]int
+	receipts map[continuity.Receipt]string // to Idempotency-Key
 }
 
-func (c *clients) accept(key continuity.KeyTag) {
+func newClients(s *store) *clients {
+	return &clients{store: s, promised: make(map[continuity.KeyTag]int), receipts: make(map[continuity.Receipt]string)}
+}
+
+func (c *clients) accept(key continuity.KeyTag) { c.keep(key, nil) }
+
+// lose sends an order to the shop first, as the live path does, and loses the
+// answer. Only an order whose key is not in the gate takes that path.
+func (c *clients) lose(key continuity.KeyTag, up *shop) {
+	if c.store.ledger.Gated(key) {
+		c.keep(key, nil)
+		return
+	}
+	c.keep(key, up)
+}
+
+func (c *clients) keep(key continuity.KeyTag, lostAt *shop) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.n++
@@ -105,16 +129,42 @@ func (c *clients) accept(key continuity.KeyTag) {
 		Method: "POST", Target: "/orders", Host: "shop", Body: body, Header: []continuity.Field{{Name: "Content-Type", Value: "application/json"}},
 	}
 	rec.Receipt[0], rec.Receipt[1], rec.Receipt[2], rec.Receipt[15] = byte(c.n), byte(c.n>>8), byte(c.n>>16), 1
+	if lostAt != nil {
+		lostAt.lose(rec.IdempotencyKey, order{key, c.promised[key] + 1})
+		rec.Lost = true
+	}
 	if _, _, err := c.store.ledger.Accept(rec, false); err != nil {
 		c.store.tb.Error(err)
 		return
 	}
 	c.promised[key]++
+	c.receipts[rec.Receipt] = rec.IdempotencyKey
 }
 
-// shop is an upstream that recognises Idempotency-Keys, and fails in every way
-// a shop can. Whatever it processes, it processes in full.
+// decide settles what was parked in doubt, as a person does who has asked the
+// shop.
+func (c *clients) decide(up *shop) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for r, key := range c.receipts {
+		st, ok := c.store.ledger.Status(r)
+		if !ok || st.State != continuity.Parked {
+			continue
+		}
+		verb := continuity.VerbUnprocessed
+		if up.knows(key) {
+			verb = continuity.VerbDelivered
+		}
+		if _, err := c.store.ledger.Act(continuity.Act{Receipt: r, Version: st.Version, Verb: verb, Person: "li.wei", Why: "asked the shop"}); err != nil {
+			c.store.tb.Error(err)
+		}
+	}
+}
+
+// shop is an upstream that fails in every way a shop can. Whatever it processes,
+// it processes in full, and it recognises an Idempotency-Key only if by says so.
 type shop struct {
+	by      continuity.Idempotent
 	mu      sync.Mutex
 	random  *rand.Rand
 	faults  float64
@@ -137,13 +187,32 @@ func (s *shop) complain(format string, args ...any) {
 	s.wrong = append(s.wrong, fmt.Sprintf(format, args...))
 }
 
-// process books an order, once.
+// process books an order.
 func (s *shop) process(key string, o order) {
-	if s.done[key] > 0 {
+	s.done[key]++
+	if s.done[key] > 1 {
+		if s.by == continuity.IdempotentNone {
+			s.complain("%s was processed twice", key)
+		}
 		return
 	}
-	s.done[key]++
 	s.effects[o.Key] = append(s.effects[o.Key], o.N)
+}
+
+func (s *shop) knows(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done[key] > 0
+}
+
+// lose takes a live order and never answers.
+func (s *shop) lose(key string, o order) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.random.IntN(2) == 0 {
+		s.process(key, o)
+	}
+	s.last[o.Key] = time.Now()
 }
 
 func (s *shop) Send(ctx context.Context, a upstream.Attempt) upstream.Result {
@@ -163,7 +232,10 @@ func (s *shop) Send(ctx context.Context, a upstream.Attempt) upstream.Result {
 	}
 	fault := ""
 	if s.random.Float64() < s.faults {
-		kinds := []string{"clean", "lost", "lost-done", "5xx", "5xx-done", "429", "408", "409", "hang", "cut"}
+		kinds := []string{"clean", "lost", "lost-done", "5xx", "5xx-done", "429", "408", "hang", "cut"}
+		if s.by == continuity.IdempotentKey {
+			kinds = append(kinds, "409")
+		}
 		fault = kinds[s.random.IntN(len(kinds))]
 	}
 	wait := time.Duration(s.random.IntN(20)) * time.Millisecond
@@ -259,20 +331,27 @@ func (s *shop) audit(t *testing.T, promised map[continuity.KeyTag]int, c ledger.
 // life runs one seeded story: orders come in while the relay drains, stops,
 // dies and starts again and the shop fails in all its ways.
 func life(t *testing.T, seed uint64) {
+	by := []continuity.Idempotent{continuity.IdempotentKey, continuity.IdempotentNone, continuity.IdempotentNatural}[seed%3]
 	random := rand.New(rand.NewPCG(seed, 2)) // #nosec G404 -- a test
 	s := newStore(t)
 	up := newShop(seed, []float64{0, 0.02, 0.1, 0.4}[random.IntN(4)])
-	c := &clients{store: s, promised: make(map[continuity.KeyTag]int)}
+	up.by = by
+	c := newClients(s)
 	keys := uint64(1 + random.IntN(30))
 	for range 1 + random.IntN(4) {
 		for range random.IntN(100) {
 			c.accept(continuity.KeyTag(1 + random.Uint64N(keys)))
 		}
-		d := replay.New(replay.Options{Route: ordersRoute(), Ledger: s.ledger, Sender: up, Seed: seed, StopWithin: time.Second})
+		d := replay.New(replay.Options{Route: ordersRoute(by), Ledger: s.ledger, Sender: up, Seed: seed, StopWithin: time.Second})
 		d.Start(t.Context())
 		for range random.IntN(100) {
 			time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
-			c.accept(continuity.KeyTag(1 + random.Uint64N(keys)))
+			if key := continuity.KeyTag(1 + random.Uint64N(keys)); random.IntN(5) > 0 {
+				c.accept(key)
+			} else {
+				c.lose(key, up)
+			}
+			c.decide(up)
 		}
 		if random.IntN(2) == 0 {
 			d.Stop()
@@ -286,13 +365,16 @@ func life(t *testing.T, seed uint64) {
 		s.close()
 		s.open()
 	}
+	up.mu.Lock()
 	up.faults = 0
-	d := replay.New(replay.Options{Route: ordersRoute(), Ledger: s.ledger, Sender: up, Seed: seed})
+	up.mu.Unlock()
+	d := replay.New(replay.Options{Route: ordersRoute(by), Ledger: s.ledger, Sender: up, Seed: seed})
 	d.Start(t.Context())
 	for range 1000 {
 		if time.Sleep(time.Second); s.ledger.GateEmpty("orders") {
 			break
 		}
+		c.decide(up)
 	}
 	d.Stop()
 	up.audit(t, c.promised, s.ledger.Counters("orders"))
@@ -300,11 +382,11 @@ func life(t *testing.T, seed uint64) {
 }
 
 func TestRule3_1_And4_WhatIsPromisedTakesEffectOnceAndInOrder(t *testing.T) {
-	seeds := uint64(10)
+	n := *seeds
 	if testing.Short() {
-		seeds = 3
+		n = 3
 	}
-	for seed := range seeds {
+	for seed := range n {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { life(t, seed) })
 		})
@@ -323,7 +405,7 @@ func TestRule4_5_NoRepeatAfterALongStop(t *testing.T) {
 		t.Run(row.away.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStore(t)
-				c := &clients{store: s, promised: make(map[continuity.KeyTag]int)}
+				c := newClients(s)
 				c.accept(1)
 				st, ok := s.ledger.Claim("orders")
 				if !ok {

@@ -103,7 +103,7 @@ func fast(inFlight int) continuity.Route {
 func TestRule3_6_HalfTheBacklogBehindOneBadKey(t *testing.T) {
 	s := newStore(t)
 	t.Cleanup(s.close)
-	c := &clients{store: s, promised: make(map[continuity.KeyTag]int)}
+	c := newClients(s)
 	const others, bad = 1000, continuity.KeyTag(9999)
 	for n := range others {
 		c.accept(bad)
@@ -139,7 +139,7 @@ func TestRule3_6_HalfTheBacklogBehindOneBadKey(t *testing.T) {
 func TestRule3_1_OrderOnRealConnections(t *testing.T) {
 	s := newStore(t)
 	t.Cleanup(s.close)
-	c := &clients{store: s, promised: make(map[continuity.KeyTag]int)}
+	c := newClients(s)
 	for n := range 2000 {
 		c.accept(continuity.KeyTag(1 + n*n%37)) // #nosec G115 -- small
 	}
@@ -166,7 +166,7 @@ func TestRule3_1_OrderOnRealConnections(t *testing.T) {
 func TestRule4_2_NobodyListensAndThenSomebodyDoes(t *testing.T) {
 	s := newStore(t)
 	t.Cleanup(s.close)
-	c := &clients{store: s, promised: make(map[continuity.KeyTag]int)}
+	c := newClients(s)
 	for n := range 200 {
 		c.accept(continuity.KeyTag(1 + n)) // #nosec G115 -- small
 	}
