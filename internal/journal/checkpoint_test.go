@@ -13,9 +13,9 @@ import (
 	"holdfast/internal/journal/journaltest"
 )
 
-func openOn(t testing.TB, fs journal.FS) *journal.Files {
+func openOn(t testing.TB, fs *journaltest.CrashFS) *journal.Files {
 	t.Helper()
-	log, _, err := journal.Open(journal.Options{FS: fs, SegmentBytes: tinySegment, Ring: ring(t)})
+	log, _, err := journal.Open(journal.Options{FS: fs.Process(), SegmentBytes: tinySegment, Ring: ring(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func wantLoad(t testing.TB, c *journal.Checkpoints, wantAt continuity.Position, 
 	}
 }
 
-func checkpointFiles(t testing.TB, fs journal.FS) (names []string) {
+func checkpointFiles(t testing.TB, fs *journaltest.CrashFS) (names []string) {
 	t.Helper()
 	all, err := fs.List()
 	if err != nil {
@@ -167,7 +167,7 @@ func TestCheckpointBehindTheEndIsDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := checkpointFiles(t, fs)[0]
-	copyFile(t, fs, before, name)
+	copyFile(t, fs.Process(), before.Process(), name)
 	log = openOn(t, before)
 	if _, _, err := load(t, log.Checkpoints()); !errors.Is(err, journal.ErrDamaged) {
 		t.Fatalf("Load of a checkpoint behind the end: %v", err)

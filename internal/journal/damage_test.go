@@ -60,7 +60,7 @@ func sample(t *testing.T, seed uint64) (fs *journaltest.CrashFS, entries []journ
 // outcome is what opening and reading everything says: an error, or the
 // entries.
 func outcome(t *testing.T, fs *journaltest.CrashFS) (stored []journal.Stored, err error) {
-	log, _, err := journal.Open(journal.Options{FS: fs, SegmentBytes: tinySegment, Ring: ring(t)})
+	log, _, err := journal.Open(journal.Options{FS: fs.Process(), SegmentBytes: tinySegment, Ring: ring(t)})
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func outcome(t *testing.T, fs *journaltest.CrashFS) (stored []journal.Stored, er
 // damage or everything is there.
 func checkFound(t *testing.T, what string, fs *journaltest.CrashFS, entries []journal.Entry, at []continuity.Position) (found bool) {
 	t.Helper()
-	report, err := journal.Verify(fs.Clone())
+	report, err := journal.Verify(fs.Clone().Process())
 	if err != nil {
 		t.Fatalf("%s: Verify: %v", what, err)
 	}
@@ -159,7 +159,7 @@ func TestEveryTruncationIsFoundOrHarmless(t *testing.T) {
 func TestEveryMissingSegmentIsFound(t *testing.T) {
 	t.Parallel()
 	fs, entries, at := sample(t, 3)
-	report, err := journal.Verify(fs.Clone())
+	report, err := journal.Verify(fs.Clone().Process())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,11 +226,11 @@ func TestTearBecomesDamageWhenProven(t *testing.T) {
 		}
 
 		torn.Flip(file, off+20, 1)
-		report, err := journal.Verify(torn.Clone())
+		report, err := journal.Verify(torn.Clone().Process())
 		if err != nil || report.Damaged() || len(report.Findings) != 1 || report.Findings[0].What != journal.FoundTorn {
 			t.Fatalf("a tear: %+v, %v", report.Findings, err)
 		}
-		again, rec, err := journal.Open(journal.Options{FS: torn, SegmentBytes: tinySegment, Ring: ring(t)})
+		again, rec, err := journal.Open(journal.Options{FS: torn.Process(), SegmentBytes: tinySegment, Ring: ring(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestInspectShowsEveryFrame(t *testing.T) {
 	fs, entries, at := sample(t, 4)
 	var seen []continuity.Position
 	notes := map[string]int{}
-	for f, err := range journal.Inspect(fs, 0) {
+	for f, err := range journal.Inspect(fs.Process(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,7 @@ func TestInspectShowsEveryFrame(t *testing.T) {
 		t.Fatalf("notes %v", notes)
 	}
 	n := 0
-	for f := range journal.Inspect(fs, at[5]) {
+	for f := range journal.Inspect(fs.Process(), at[5]) {
 		if f.Position < at[5] {
 			t.Fatal("a frame before the position asked for")
 		}
@@ -276,7 +276,7 @@ func TestInspectShowsEveryFrame(t *testing.T) {
 	if n < len(at)-5 {
 		t.Fatalf("%d frames from the sixth entry on", n)
 	}
-	report, err := journal.Verify(fs)
+	report, err := journal.Verify(fs.Process())
 	if err != nil || report.Damaged() || report.Entries != int64(len(at)) || report.InUse {
 		t.Fatalf("%+v, %v", report, err)
 	}
@@ -311,7 +311,7 @@ func TestVerifyWhileAProcessWrites(t *testing.T) {
 		}
 	}()
 	for range 200 {
-		report, err := journal.Verify(fs)
+		report, err := journal.Verify(fs.Process())
 		if err != nil || report.Damaged() || !report.InUse {
 			t.Errorf("%+v, %v", report.Findings, err)
 			break
@@ -328,14 +328,14 @@ func TestVerifyBesideTheProcessThatUsesIt(t *testing.T) {
 	fs := journaltest.NewCrashFS(1)
 	log := openOn(t, fs)
 	appendTo(t, log, journaltest.Batch(0, 3, 200))
-	report, err := journal.Verify(fs)
+	report, err := journal.Verify(fs.Process())
 	if err != nil || !report.InUse || report.Damaged() || report.Entries != 3 {
 		t.Fatalf("%+v, %v", report, err)
 	}
-	if _, _, err := journal.Open(journal.Options{FS: fs, SegmentBytes: tinySegment, Ring: ring(t)}); !errors.Is(err, journal.ErrLocked) {
+	if _, _, err := journal.Open(journal.Options{FS: fs.Process(), SegmentBytes: tinySegment, Ring: ring(t)}); !errors.Is(err, journal.ErrLocked) {
 		t.Fatalf("a second Open: %v", err)
 	}
-	if _, err := journal.Verify(journaltest.NewCrashFS(1)); err == nil || !strings.Contains(err.Error(), "no journal") {
+	if _, err := journal.Verify(journaltest.NewCrashFS(1).Process()); err == nil || !strings.Contains(err.Error(), "no journal") {
 		t.Fatalf("Verify of nothing: %v", err)
 	}
 }

@@ -284,7 +284,7 @@ func TestMaxBytesBoundsTheFiles(t *testing.T) {
 	t.Parallel()
 	const bound = 6 * tinySegment
 	dir := journaltest.NewCrashFS(1)
-	log, _, err := journal.Open(journal.Options{FS: dir, SegmentBytes: tinySegment, MaxBytes: bound, Ring: ring(t)})
+	log, _, err := journal.Open(journal.Options{FS: dir.Process(), SegmentBytes: tinySegment, MaxBytes: bound, Ring: ring(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,7 +306,7 @@ func TestMaxBytesBoundsTheFiles(t *testing.T) {
 		{MaxBytes: 3 * tinySegment, SegmentBytes: tinySegment},
 		{SegmentBytes: 4096}, {SegmentBytes: 4 << 30},
 	} {
-		o.FS, o.Ring = journaltest.NewCrashFS(1), ring(t)
+		o.FS, o.Ring = journaltest.NewCrashFS(1).Process(), ring(t)
 		if _, _, err := journal.Open(o); err == nil {
 			t.Fatalf("opened with %+v", o)
 		}
@@ -344,7 +344,7 @@ func TestRestartsDoNotFillTheDisk(t *testing.T) {
 		if len(w.at) != restarts+1 {
 			t.Fatalf("%d entries", len(w.at))
 		}
-		report, err := journal.Verify(w.fs)
+		report, err := journal.Verify(w.fs.Process())
 		if err != nil || report.Damaged() {
 			t.Fatalf("%+v, %v", report.Findings, err)
 		}
@@ -410,7 +410,7 @@ func TestWrongKeyOpensNothing(t *testing.T) {
 	}
 	ops := fs.Ops()
 	for _, r := range []*journal.Options{{}, {Ring: otherRing(t)}} {
-		if _, _, err := journal.Open(journal.Options{FS: fs, SegmentBytes: tinySegment, Ring: r.Ring}); !errors.Is(err, journal.ErrNoKey) {
+		if _, _, err := journal.Open(journal.Options{FS: fs.Process(), SegmentBytes: tinySegment, Ring: r.Ring}); !errors.Is(err, journal.ErrNoKey) {
 			t.Fatalf("opened with another key: %v", err)
 		}
 	}

@@ -37,7 +37,7 @@ func TestConformanceOnCrashFS(t *testing.T) {
 	journaltest.Run(t, func(*testing.T) journaltest.Store {
 		fs := journaltest.NewCrashFS(1)
 		return journaltest.Store{Largest: largest, Open: func(t *testing.T) journal.Log {
-			log, _, err := journal.Open(journal.Options{FS: fs, SegmentBytes: smallSegment, Ring: ring(t)})
+			log, _, err := journal.Open(journal.Options{FS: fs.Process(), SegmentBytes: smallSegment, Ring: ring(t)})
 			if err != nil {
 				t.Fatal(err)
 			}

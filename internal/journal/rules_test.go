@@ -113,7 +113,7 @@ func TestRule10_2_EachUseOfASegmentHasANewKey(t *testing.T) {
 			}
 			last = at[1]
 		}
-		for f, err := range journal.Inspect(fs, 0) {
+		for f, err := range journal.Inspect(fs.Process(), 0) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -47,7 +47,7 @@ func (d *desk) open() error {
 	if err != nil {
 		return err
 	}
-	d.log, _, err = journal.Open(journal.Options{FS: d.fs, SegmentBytes: 12 << 10, Ring: ring})
+	d.log, _, err = journal.Open(journal.Options{FS: d.fs.Process(), SegmentBytes: 12 << 10, Ring: ring})
 	if err != nil {
 		return err
 	}

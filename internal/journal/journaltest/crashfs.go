@@ -2,7 +2,6 @@ package journaltest
 
 import (
 	"errors"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -50,10 +49,11 @@ type Op struct {
 	Name string // the file's name when it was opened; empty for the directory
 }
 
-// CrashFS is a journal.FS in memory that forgets at a crash what a disk may
+// CrashFS is a file system in memory that forgets at a crash what a disk may
 // forget: writes that were not synced, by sectors and in any order, and names
 // that were not synced with the directory. A sync that fails marks pages clean,
 // as Linux does: the next one succeeds and the data is lost at the crash.
+// What uses it is given a Process.
 type CrashFS struct {
 	mu       sync.Mutex
 	random   *rand.Rand
@@ -69,8 +69,6 @@ type CrashFS struct {
 	fault    func(Op) error
 	lies     map[OpKind]bool
 }
-
-var _ journal.FS = (*CrashFS)(nil)
 
 // inode is a file. cache is what processes see; dirty has every version of the
 // sectors written since the last sync.
@@ -265,34 +263,14 @@ func (c *CrashFS) used() (n int64) {
 	return n
 }
 
-// The methods of journal.FS are those of a process that starts now.
-
-// Open implements journal.FS.
+// Open opens a file for a look, whatever process runs.
 func (c *CrashFS) Open(name string) (journal.File, error) { return c.Process().Open(name) }
 
-// OpenWrite implements journal.FS.
-func (c *CrashFS) OpenWrite(name string) (journal.File, error) { return c.Process().OpenWrite(name) }
-
-// Create implements journal.FS.
-func (c *CrashFS) Create(name string) (journal.File, error) { return c.Process().Create(name) }
-
-// Rename implements journal.FS.
-func (c *CrashFS) Rename(from, to string) error { return c.Process().Rename(from, to) }
-
-// Remove implements journal.FS.
+// Remove removes a file behind the back of whatever process runs.
 func (c *CrashFS) Remove(name string) error { return c.Process().Remove(name) }
 
-// SyncDir implements journal.FS.
-func (c *CrashFS) SyncDir() error { return c.Process().SyncDir() }
-
-// List implements journal.FS.
+// List returns the names as processes see them.
 func (c *CrashFS) List() ([]string, error) { return c.Process().List() }
-
-// Lock implements journal.FS.
-func (c *CrashFS) Lock(name string) (io.Closer, error) { return c.Process().Lock(name) }
-
-// Free implements journal.FS.
-func (c *CrashFS) Free() (int64, error) { return c.Process().Free() }
 
 func (c *CrashFS) change(r rename) {
 	if r.from != "" {
