@@ -1,0 +1,40 @@
+package app
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestDocumentedMetrics holds docs/admin-api.md to the names that are served,
+// in both directions.
+func TestDocumentedMetrics(t *testing.T) {
+	s := newShop(t)
+	a := start(t, write(t, t.TempDir(), orders(s.address)))
+	place(t, a, "1", `{"no":"A"}`)
+	s.close()
+	place(t, a, "1", `{"no":"A"}`) // so that there is something to forecast
+	served := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (holdfast_\w+) `).FindAllStringSubmatch(scrape(t, a), -1) {
+		served[m[1]] = true
+	}
+	text, err := os.ReadFile("../../docs/admin-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, name := range regexp.MustCompile(`holdfast_relay_\w+`).FindAllString(string(text), -1) {
+		documented[name] = true
+	}
+	for name := range served {
+		if !documented[name] {
+			t.Errorf("%s is served but not documented", name)
+		}
+	}
+	for name := range documented {
+		if !served[name] && !strings.HasSuffix(name, "_forecast_seconds") {
+			t.Errorf("%s is documented but not served", name)
+		}
+	}
+}
