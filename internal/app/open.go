@@ -157,7 +157,11 @@ func (a *App) openView(ctx context.Context) error {
 	if a.keyless != nil {
 		return nil
 	}
-	v, err := view.Open(ctx, view.Options{Path: a.home.ViewFile, Log: a.journal, Decode: ledger.Decode, Base: base(a.ledger), Logger: a.log})
+	o := view.Options{Path: a.home.ViewFile, Log: a.journal, Decode: ledger.Decode, Base: base(a.ledger), Logger: a.log}
+	if files, ok := a.journal.Log.(*journal.Files); ok {
+		o.Between = files.Between
+	}
+	v, err := view.Open(ctx, o)
 	if err != nil {
 		a.log.Error("the view can't be opened; lists and searches will not work", "file", a.home.ViewFile, "err", err)
 		return nil

@@ -14,8 +14,8 @@ import (
 type Lag struct {
 	Position continuity.Position // the next entry to apply
 	End      continuity.Position // the log's
-	// Behind is how far the two are apart, in the log's own measure; 0 means
-	// that the view shows everything.
+	// Behind is how many bytes of the log the view has yet to read; 0 means that
+	// it shows everything.
 	Behind uint64
 	// Age is for how long the view has not shown everything; 0 if it does.
 	Age time.Duration
@@ -44,7 +44,8 @@ func (v *View) Lag() Lag {
 		return l
 	}
 	l.Partial = len(v.at.digest) > 0 && !v.at.whole
-	if l.Behind = uint64(l.End - l.Position); l.Behind > 0 {
+	if l.Position < l.End {
+		l.Behind = uint64(max(1, v.opt.Between(l.Position, l.End))) // #nosec G115 -- positive
 		l.Age = time.Since(latest(v.current, v.at.wall))
 	}
 	return l

@@ -37,6 +37,9 @@ type Options struct {
 	Path   string // of the SQLite file; its directory is made where it is missing
 	Log    Log
 	Decode func(journal.Stored) (continuity.Event, error)
+	// Between tells how many bytes lie between two positions. Without it their
+	// difference is taken for it.
+	Between func(from, to continuity.Position) int64
 	// Base is asked for where the log's beginning has gone. Without it such a
 	// view stays partial.
 	Base func(context.Context) (Base, error)
@@ -80,6 +83,9 @@ func Open(ctx context.Context, opt Options) (*View, error) {
 	}
 	if opt.Batch <= 0 {
 		opt.Batch = 5_000
+	}
+	if opt.Between == nil {
+		opt.Between = func(from, to continuity.Position) int64 { return signed(to) - signed(from) }
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
