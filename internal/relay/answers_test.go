@@ -2,6 +2,8 @@ package relay_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
 	"net"
 	"reflect"
 	"strings"
@@ -176,6 +178,21 @@ func TestRule7_2_LimitsRefuseBeforeAnythingIsAccepted(t *testing.T) {
 	h.wantSent(0)
 }
 
+// A field without a value, which some gateway may add, must not hide the
+// client's key: its repeat would be another request, here and upstream.
+func TestRule4_6_EmptyIdempotencyKeyHidesNoOther(t *testing.T) {
+	h := open(t)
+	wantStatus(t, h.post(order("A"), "Idempotency-Key:", "Idempotency-Key: k"), 201)
+	if got := h.wantSent(1)[0].Header.Values("Idempotency-Key"); len(got) != 1 || got[0] != "k" {
+		t.Errorf("the upstream got %q", got)
+	}
+	h.books.hold("operator")
+	first := wantHeld(t, h.post(order("A"), "Idempotency-Key:", "Idempotency-Key: k2"))
+	if again := wantHeld(t, h.post(order("A"), "Idempotency-Key: k2")); again != first {
+		t.Error("the repeat was kept again")
+	}
+}
+
 func TestRule7_2_LiveBytesAreBounded(t *testing.T) {
 	h := open(t)
 	h.use(continuity.Limits{LiveBytes: 100})
@@ -201,6 +218,23 @@ func TestRule7_2_LiveBytesAreBounded(t *testing.T) {
 		wantProblem(t, r, 507, "limit-bytes")
 	}
 	h.wantKept(0)
+}
+
+// Connections that state large bodies and send nothing must not take what is
+// there for those that do.
+func TestRule7_2_WhatHasNotComeTakesNoLiveBytes(t *testing.T) {
+	const stated = 64 << 10
+	h := open(t, func(h *house, _ *relay.Options) { h.route.Hold.ItemBytes = stated })
+	h.use(continuity.Limits{LiveBytes: 3 * stated / 2})
+	for range 4 {
+		c := h.send(fmt.Sprintf("POST /orders HTTP/1.1\r\nHost: shop.example\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", stated))
+		var word [12]byte
+		if _, err := io.ReadFull(c, word[:]); err != nil || string(word[:]) != "HTTP/1.1 100" {
+			t.Fatalf("%q, %v", word, err) // from here on its body is waited for
+		}
+	}
+	wantStatus(t, h.post(order("A")), 201)
+	h.wantSent(1)
 }
 
 func TestRule8_1_WaitForTheUpstreamsOwnResponse(t *testing.T) {

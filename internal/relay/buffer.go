@@ -29,7 +29,7 @@ var bodies = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b 
 
 const (
 	keepBuffer = 64 << 10 // larger ones are left to the garbage collector
-	chunk      = 4 << 10  // by which the buffer of a body of unknown length grows at first
+	chunk      = 4 << 10  // by which the buffer of a body grows at first
 )
 
 var errBudget = continuity.E(continuity.CodeLimitBytes, errors.New("relay: live bytes used up"))
@@ -46,23 +46,25 @@ func (f *flight) buffer() error {
 	case length > limit:
 		return nil
 	}
-	room := length
+	most := length
 	if length < 0 {
-		room = min(chunk, limit+1)
+		most = limit + 1
 	}
-	if !f.grow(room) {
+	// What has not come yet takes no room: who states a length and sends nothing
+	// would soon have taken all.
+	if !f.grow(min(chunk, most)) {
 		return errBudget
 	}
 	for {
 		if len(f.body) == cap(f.body) || int64(len(f.body)) == f.taken {
-			if int64(len(f.body)) > limit {
+			switch n := int64(len(f.body)); {
+			case n > limit:
 				return nil
-			}
-			if length >= 0 {
+			case n == length:
 				f.whole = true
 				return nil
 			}
-			if !f.grow(min(f.taken, limit+1-f.taken)) {
+			if !f.grow(min(f.taken, most-f.taken)) {
 				return errBudget
 			}
 		}

@@ -73,7 +73,7 @@ func (f *flight) run() {
 // nothing can be kept.
 func (f *flight) unheld() {
 	f.whole = f.req.Length == 0
-	f.key = f.req.Get(idempotencyHeader)
+	f.key, _ = f.idempotencyKey()
 	r := f.route
 	if r.Hold.State == continuity.HoldObserve {
 		r.seen.passed()
@@ -115,7 +115,7 @@ func (f *flight) holdable() {
 		f.unreadable(err)
 		return
 	}
-	if f.twice() {
+	if _, twice := f.idempotencyKey(); twice {
 		f.refuse(continuity.E(continuity.CodeInvalid, errors.New("relay: two Idempotency-Keys"), "detail", "Idempotency-Key"))
 		return
 	}
@@ -142,24 +142,25 @@ func (f *flight) holdable() {
 	f.pass(passage{watch: true, keep: true})
 }
 
-// twice reports whether the request names two different Idempotency-Keys.
-func (f *flight) twice() bool {
-	first := ""
-	for _, field := range f.req.Header {
+// idempotencyKey returns the request's Idempotency-Key, and whether it names
+// two different ones. A field without a value says nothing.
+func (f *flight) idempotencyKey() (key string, twice bool) {
+	for i := range f.req.Header {
+		field := &f.req.Header[i]
 		if len(field.Name) == len(idempotencyHeader) && strings.EqualFold(field.Name, idempotencyHeader) && field.Value != "" {
-			if first != "" && first != field.Value {
-				return true
+			if key != "" && key != field.Value {
+				return key, true
 			}
-			first = field.Value
+			key = field.Value
 		}
 	}
-	return false
+	return key, false
 }
 
 // identify finds by what the request would be recognised if it came again.
 func (f *flight) identify() {
 	r, h := f.route, f.engine.hasher
-	if f.key = f.req.Get(idempotencyHeader); f.key != "" {
+	if f.key, _ = f.idempotencyKey(); f.key != "" {
 		f.known = true
 	} else if r.reader.HasFields() && f.whole {
 		if f.readFacts(); f.facts.Fields != nil {
