@@ -19,7 +19,6 @@ type drive struct {
 	now      time.Time
 	capacity float64
 	live     float64
-	sent     int
 	// answer tells how the attempt that begins now ends.
 	answer func() Ended
 }
