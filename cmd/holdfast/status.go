@@ -152,7 +152,7 @@ func (c *cli) switchTable(switches []api.Switch) {
 			force = c.t("cli.word.forced")
 		}
 		why := s.Reason
-		if s.Owner == "health" { // a reason of its own, not a person's words
+		if s.Owner == continuity.OwnerHealth { // a reason of its own, not a person's words
 			why = c.word("health.reason.", why)
 		}
 		t.add(s.Route, s.Owner, s.Intake, s.Replay, force, clock(s.Until), why)

@@ -154,13 +154,13 @@ func reply(w http.ResponseWriter, status int, body any, err error) {
 	if err != nil {
 		refused := &refusal{http.StatusInternalServerError, "internal"}
 		if !errors.As(err, &refused) {
-			slog.Error("request failed", "err", err)
+			slog.Error("request failed", "error", err)
 		}
 		status, body = refused.Status, map[string]string{"error": refused.Code}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(body); err != nil {
-		slog.Debug("client is gone", "err", err)
+		slog.Debug("client is gone", "error", err)
 	}
 }

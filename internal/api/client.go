@@ -42,9 +42,6 @@ func NewClient(address, token, person string, lang catalogue.Lang) *Client {
 	}
 }
 
-// Address returns the address that the client asks.
-func (c *Client) Address() string { return c.base }
-
 // Status asks for the relay at a glance.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return get[Status](ctx, c, "/status", nil)
@@ -91,11 +88,6 @@ func (c *Client) Body(ctx context.Context, receipt string) ([]byte, string, erro
 // Act does what a person decided.
 func (c *Client) Act(ctx context.Context, receipt string, a ActRequest) (ActResult, error) {
 	return post[ActResult](ctx, c, "/records/"+url.PathEscape(receipt)+"/acts", a)
-}
-
-// Switches asks for the standing settings.
-func (c *Client) Switches(ctx context.Context, route string) ([]Switch, error) {
-	return get[[]Switch](ctx, c, "/switches", url.Values{"route": {route}})
 }
 
 // Switch puts or lifts a standing setting and returns what stands then.

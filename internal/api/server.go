@@ -188,7 +188,7 @@ func (s *server) slow(pattern string, body int64, most time.Duration, a answer) 
 		enc := json.NewEncoder(w)
 		enc.SetEscapeHTML(false)
 		if err := enc.Encode(v); err != nil {
-			s.Logger.Warn("admin answer not written", "path", pattern, "err", err)
+			s.Logger.Warn("admin answer not written", "path", pattern, "error", err)
 		}
 	})
 }
@@ -201,7 +201,7 @@ type rawBody struct {
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	doc := problem.Of(err, catalogue.Accept(r.Header.Get("Accept-Language")))
 	if doc.Status >= 500 {
-		s.Logger.Error("admin request failed", "method", r.Method, "code", doc.Code, "err", err)
+		s.Logger.Error("admin request failed", "method", r.Method, "code", doc.Code, "error", err)
 	}
 	w.Header().Set("Content-Type", problem.ContentType)
 	w.WriteHeader(doc.Status)

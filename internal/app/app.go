@@ -257,7 +257,7 @@ func (a *App) background(name string, f func(context.Context) error) {
 	go func() {
 		defer close(done)
 		if err := f(ctx); err != nil && ctx.Err() == nil {
-			a.log.Error("background work ended", "what", name, "err", err)
+			a.log.Error("background work ended", "what", name, "error", err)
 		}
 	}()
 	a.stack.push(func(context.Context) error {

@@ -52,7 +52,7 @@ func (a *App) loadEstimates() {
 		err = json.Unmarshal(b, &a.estimates)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		a.log.Warn("measured capacities can't be read and are measured anew", "err", err)
+		a.log.Warn("measured capacities can't be read and are measured anew", "error", err)
 	}
 }
 
@@ -82,6 +82,6 @@ func (a *App) saveEstimates() {
 		err = writeDurably(a.estimatesFile(), append(b, '\n'))
 	}
 	if err != nil {
-		a.log.Warn("measured capacities can't be kept", "err", err)
+		a.log.Warn("measured capacities can't be kept", "error", err)
 	}
 }

@@ -167,7 +167,7 @@ func (a *App) watch(l *lane) {
 	defer l.health.mu.Unlock()
 	var standing *continuity.Switch
 	for _, s := range a.ledger.Switches(l.route.ID) {
-		if s.Owner == health.Owner {
+		if s.Owner == continuity.OwnerHealth {
 			standing = &s
 		}
 	}
@@ -187,7 +187,7 @@ func (a *App) startLane(l *lane) {
 	monitor := l.health.monitor
 	go func() {
 		defer close(done)
-		_ = monitor.Run(ctx) // it ends with ctx only
+		monitor.Run(ctx)
 	}()
 	l.stop = func() {
 		cancel()

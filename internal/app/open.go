@@ -127,7 +127,7 @@ func (a *App) runKeyless(why error) {
 	_, _ = rand.Read(secret) // never fails
 	a.hasher = identity.New(secret)
 	a.log.Error("NO USABLE MASTER KEY: everything passes and NOTHING is held; put the right key back and start again",
-		"file", a.home.MasterKeyFile, "err", why)
+		"file", a.home.MasterKeyFile, "error", why)
 }
 
 func (a *App) openLedger(context.Context) error {
@@ -163,7 +163,7 @@ func (a *App) openView(ctx context.Context) error {
 	}
 	v, err := view.Open(ctx, o)
 	if err != nil {
-		a.log.Error("the view can't be opened; lists and searches will not work", "file", a.home.ViewFile, "err", err)
+		a.log.Error("the view can't be opened; lists and searches will not work", "file", a.home.ViewFile, "error", err)
 		return nil
 	}
 	a.view = v

@@ -75,7 +75,7 @@ func (a *App) heedPending(l *loaded) error {
 	}
 	before, _, err := config.Parse(last, src, filepath.Dir(a.o.ConfigFile))
 	if err != nil {
-		a.log.Warn("the last good configuration can't be compared with the new one", "file", last, "err", err)
+		a.log.Warn("the last good configuration can't be compared with the new one", "file", last, "error", err)
 		return nil
 	}
 	problems := a.overtaking(before.Routes, a.home)

@@ -46,7 +46,7 @@ func (a *App) loadFirst() (loaded, error) {
 		return loaded{}, err
 	}
 	a.logProblems(problems)
-	a.log.Error("THE CONFIGURATION IS BAD; the last good one is used", "file", file, "used", last, "err", err)
+	a.log.Error("THE CONFIGURATION IS BAD; the last good one is used", "file", file, "used", last, "error", err)
 	c := a.describe(src, problems)
 	c.LastGood, c.Failures = true, 1
 	return loaded{relay: r, src: src, config: c, fallback: true}, nil
@@ -82,7 +82,7 @@ func told(problems []config.Problem) []api.Problem {
 // the file has become bad.
 func (a *App) keepLastGood(src []byte) {
 	if err := writeDurably(filepath.Join(a.home.DataDir, lastGoodName), src); err != nil {
-		a.log.Error("the configuration in use can't be put aside for a later start", "err", err)
+		a.log.Error("the configuration in use can't be put aside for a later start", "error", err)
 	}
 }
 

@@ -67,8 +67,8 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Event is one entry of the journal. Exactly the field that its kind names is
-// set; restart and clock have none.
+// Event is one entry of the journal. Only the field that its kind names is set,
+// for a restart Settle and First, for clock none.
 type Event struct {
 	Kind  Kind
 	Clock Clock

@@ -30,11 +30,15 @@ const (
 // String returns on, trial, off or the empty string.
 func (r Replay) String() string { return [...]string{"", "on", "trial", "off"}[r] }
 
+// OwnerHealth owns the switches that health sets; their reasons are its own
+// words, not a person's.
+const OwnerHealth = "health"
+
 // Switch puts or lifts one standing setting. There is at most one for each
 // route and owner; a later one takes its place.
 type Switch struct {
 	Route  string
-	Owner  string // "health", or the person or engine that set it
+	Owner  string // OwnerHealth, or the person or engine that set it
 	Reason string
 	Intake Intake
 	Replay Replay

@@ -10,9 +10,6 @@ import (
 	"holdfast/internal/upstream"
 )
 
-// Owner is the owner of the switches that health sets.
-const Owner = "health"
-
 // The reasons that health's switches give; their texts are in the catalogue
 // under "health.reason." and the reason.
 const (
@@ -200,7 +197,7 @@ func (m *Monitor) replaying(now time.Time) bool {
 // change makes a new state durable and then takes it; m.mu is held. On an error
 // the state stays as it was.
 func (m *Monitor) change(to State, reason string) error {
-	s := continuity.Switch{Route: m.o.Route.ID, Owner: Owner, Reason: reason}
+	s := continuity.Switch{Route: m.o.Route.ID, Owner: continuity.OwnerHealth, Reason: reason}
 	switch to {
 	case Up:
 		s.Lift = true
@@ -212,7 +209,7 @@ func (m *Monitor) change(to State, reason string) error {
 	from, now := m.State(), time.Now()
 	began := m.since
 	if err := m.o.Switches.Switch(s); err != nil {
-		m.o.Logger.Error("health switch not durable, state unchanged", "route", s.Route, "from", from.String(), "to", to.String(), "reason", reason, "err", err)
+		m.o.Logger.Error("health switch not durable, state unchanged", "route", s.Route, "from", from.String(), "to", to.String(), "reason", reason, "error", err)
 		return err
 	}
 	if to == Down {

@@ -61,7 +61,7 @@ func (w *world) history() string {
 		if s.Lift {
 			word = "lift"
 		}
-		if s.Owner != health.Owner || s.Route != "orders" || s.Reason == "" {
+		if s.Owner != continuity.OwnerHealth || s.Route != "orders" || s.Reason == "" {
 			word += "?"
 		}
 		words = append(words, word)
@@ -87,13 +87,14 @@ func start(t *testing.T, d continuity.Detect, standing *continuity.Switch) (*wor
 	w := &world{}
 	m := monitor(w, d, standing)
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error)
-	go func() { ended <- m.Run(ctx) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		m.Run(ctx)
+	}()
 	t.Cleanup(func() {
 		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
+		<-ended
 	})
 	synctest.Wait()
 	return w, m
@@ -311,7 +312,7 @@ func TestActiveChecksWithHysteresis(t *testing.T) {
 }
 
 func TestStandingSwitchSurvivesRestart(t *testing.T) {
-	hold := &continuity.Switch{Route: "orders", Owner: health.Owner, Reason: health.ReasonUnreachable, Intake: continuity.IntakeHold, Replay: continuity.ReplayOff}
+	hold := &continuity.Switch{Route: "orders", Owner: continuity.OwnerHealth, Reason: health.ReasonUnreachable, Intake: continuity.IntakeHold, Replay: continuity.ReplayOff}
 	w := &world{}
 	if m := monitor(w, active, hold); m.State() != health.Down || m.Info().Reason != health.ReasonUnreachable {
 		t.Errorf("state %s after a restart while down", m.State())

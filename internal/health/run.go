@@ -18,7 +18,7 @@ const leastCheck = time.Second
 const mostCheckBody = 64 << 10
 
 // Run checks actively, or waits for the next trial, until ctx is done.
-func (m *Monitor) Run(ctx context.Context) error {
+func (m *Monitor) Run(ctx context.Context) {
 	d := m.o.Route.Detect
 	active := d.Path != "" && d.Every > 0
 	timer := time.NewTimer(0)
@@ -26,13 +26,13 @@ func (m *Monitor) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-m.wake:
 		case <-timer.C:
 			if active {
 				ok := m.check(ctx)
 				if ctx.Err() != nil {
-					return nil
+					return
 				}
 				m.checked(ok)
 			}

@@ -120,7 +120,7 @@ func (s *Server) Serve(l net.Listener) error {
 			// Too many open files and the like pass; going on at once would spin.
 			if isTimeout(err) || temporary(err) {
 				pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-				s.log.Warn("accept failed", "err", err, "again_in", pause)
+				s.log.Warn("accept failed", "error", err, "again_in", pause)
 				select {
 				case <-time.After(pause):
 				case <-s.hard.Done():

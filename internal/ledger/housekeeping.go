@@ -115,7 +115,7 @@ func (l *Ledger) Checkpoint() error {
 	l.mu.Lock()
 	// A big state is written less often, so that checkpoints never cost more
 	// than the log itself.
-	l.since += -since - max(0, int64(written)-l.every)
+	l.since -= since + max(0, int64(written)-l.every)
 	unneeded := min(l.saved, l.bodies)
 	l.saved = snap.horizon
 	l.state.dropMarks(unneeded)

@@ -90,7 +90,7 @@ func (k *keys) swap(tag continuity.KeyTag, from, to uint32) {
 	s.refs[i] = 0
 }
 
-// len is how many keys are in the gate.
+// len is how many keys there are.
 func (k *keys) len() int {
 	n := 0
 	for i := range k.shards {

@@ -286,15 +286,12 @@ func (l *Ledger) gated(k continuity.KeyTag) bool {
 	return l.flight.keys[k] > 0 || l.state.keys.head(k) != 0
 }
 
-// GateKeys is how many keys have pending records.
+// GateKeys is how many keys are in the gate, apart from those on their way to
+// disk.
 func (l *Ledger) GateKeys() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := 0
-	for i := range l.state.keys.shards {
-		n += l.state.keys.shards[i].n
-	}
-	return n
+	return l.state.keys.len()
 }
 
 // GateEmpty reports whether a route has no pending records, and none on the way.

@@ -24,6 +24,7 @@
 // it is dropped: its client was promised nothing.
 //
 // A request that bears credentials is not kept, unless the route says that the
-// encrypted journal may store them. A route in observe passes everything; only behind pending records of
-// its own key, from a time when the route held, is a request kept.
+// encrypted journal may store them. A route in observe passes everything; a
+// request is kept there only behind pending records of its own key, from a time
+// when the route held.
 package relay

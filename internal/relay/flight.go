@@ -191,15 +191,12 @@ func (f *flight) readFacts() {
 // healthAlone reports whether intake is hold by nobody's will but health's.
 func (f *flight) healthAlone() bool {
 	for _, s := range f.engine.ledger.Switches(f.route.ID) {
-		if s.Intake == continuity.IntakeHold && s.Owner != healthOwner {
+		if s.Intake == continuity.IntakeHold && s.Owner != continuity.OwnerHealth {
 			return false
 		}
 	}
 	return true
 }
-
-// healthOwner owns the switches that health sets.
-const healthOwner = "health"
 
 // stream is the body as it goes upstream: what was read, then the rest.
 func (f *flight) stream() (io.Reader, int64) {

@@ -111,7 +111,7 @@ func (f *flight) lost(result upstream.Result, p passage) {
 		return
 	}
 	st, err := f.keepLost(p)
-	f.event(slog.LevelWarn, "attempt lost", "kept", err == nil, "not_kept", err, "timeout", result.Timeout, "took", result.Took.String(), "err", result.Err)
+	f.event(slog.LevelWarn, "attempt lost", "kept", err == nil, "not_kept", err, "timeout", result.Timeout, "took", result.Took.String(), "error", result.Err)
 	code := continuity.CodeOf(err)
 	switch {
 	case code == "":

@@ -40,7 +40,7 @@ func (e *Engine) serveOwn(x http1.Exchange, path string) {
 	}
 	response, err := e.response(st)
 	if err != nil {
-		e.log.Warn("final response not readable", "receipt", receipt.Short(), "err", err)
+		e.log.Warn("final response not readable", "receipt", receipt.Short(), "error", err)
 		e.problem(x, st.Route, continuity.E(continuity.CodeOutcomeUnknown, err), http.StatusServiceUnavailable, "")
 		return
 	}

@@ -13,7 +13,7 @@ import (
 func (f *flight) repeat(st ledger.Status) {
 	rec, err := f.engine.ledger.Record(st.Position)
 	if err != nil {
-		f.event(slog.LevelError, "record of a repeat not readable", "err", err)
+		f.event(slog.LevelError, "record of a repeat not readable", "error", err)
 		f.refuseWith(continuity.E(continuity.CodeOutcomeUnknown, err), http.StatusServiceUnavailable, "")
 		return
 	}
@@ -30,7 +30,7 @@ func (f *flight) repeat(st ledger.Status) {
 func (f *flight) final(st ledger.Status, what What) {
 	response, err := f.engine.response(st)
 	if err != nil {
-		f.event(slog.LevelError, "final response not readable", "err", err)
+		f.event(slog.LevelError, "final response not readable", "error", err)
 		f.refuseWith(continuity.E(continuity.CodeOutcomeUnknown, err), http.StatusServiceUnavailable, "")
 		return
 	}

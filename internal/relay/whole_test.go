@@ -84,7 +84,7 @@ func TestThroughAnOutageWithTheRealLedger(t *testing.T) {
 	if st, _ := books.Status(lost); st.State != continuity.InDoubt || st.Attempts != 1 {
 		t.Errorf("the lost one is %s after %d attempts", st.State, st.Attempts)
 	}
-	if err := books.Switch(continuity.Switch{Route: "orders", Owner: health.Owner, Lift: true}); err != nil {
+	if err := books.Switch(continuity.Switch{Route: "orders", Owner: continuity.OwnerHealth, Lift: true}); err != nil {
 		t.Fatal(err)
 	}
 	wantHeld(t, h.post(order("A"), "Idempotency-Key: a4")) // still behind its key
