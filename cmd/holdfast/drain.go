@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/api"
+	"holdfast/internal/continuity"
 )
 
 func (c *cli) drainCommand() *cobra.Command {
@@ -110,9 +111,23 @@ func (c *cli) drainLine(r api.Route, first int64) string {
 	}
 	bar := strings.Repeat("█", filled) + strings.Repeat("░", width-filled)
 	line := c.t("cli.drain.line", "route", r.ID, "mode", c.mode(r.Mode), "replay", r.Replay, "bar", bar, "pending", c.number(r.Counters.Pending),
-		"rate", fmt.Sprintf("%.0f", r.Drain.Rate), "live", fmt.Sprintf("%.0f", r.Drain.Live), "ends", c.ends(r))
+		"rate", fmt.Sprintf("%.0f", r.Drain.Rate), "live", fmt.Sprintf("%.0f", r.Drain.Live), "forecast", c.forecast(r))
 	if r.Drain.Paused != "" {
 		line += "  " + c.t("cli.drain.paused", "why", c.word("cli.pause.", r.Drain.Paused))
 	}
 	return line
+}
+
+// forecast says when the drain ends, or how long it would take.
+func (c *cli) forecast(r api.Route) string {
+	switch {
+	case r.Counters.Pending == 0:
+		return ""
+	case !r.Drain.Forecast:
+		return c.t("cli.drain.endless")
+	case r.Replay == continuity.ReplayOff.String():
+		return c.t("cli.drain.would", "span", c.span(r.Drain.Ends))
+	default:
+		return c.t("cli.drain.ends", "span", c.span(r.Drain.Ends))
+	}
 }

@@ -36,6 +36,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"holdfast": m
 //	ready                       until the relay in the current folder serves requests
 //	post PATH BODY STATUS       a client's request; sets $RECEIPT to a receipt's
 //	until STATE RECEIPT         until the record is in the state
+//	paused ROUTE REASON         until the route's replay pauses by itself
 //	exits N COMMAND...          runs a command that must end with that status
 //	sqlite FILE SQL             makes a database
 //	flip FILE                   changes a byte in the middle of what is not zero
@@ -55,7 +56,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
+			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "paused": cmdPaused, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
 		},
 	})
 }
@@ -216,6 +217,18 @@ func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	poll(ts, args[1]+" to be "+args[0], func() bool {
 		r, err := c.Record(context.Background(), args[1])
 		return err == nil && r.State == args[0]
+	})
+}
+
+func cmdPaused(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: paused ROUTE REASON")
+	}
+	c, err := client(ts)
+	ts.Check(err)
+	poll(ts, args[0]+" to pause", func() bool {
+		routes, err := c.Drain(context.Background(), args[0])
+		return err == nil && routes[0].Drain.Paused == args[1]
 	})
 }
 

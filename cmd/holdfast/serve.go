@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -37,7 +38,11 @@ func (c *cli) serve(ctx context.Context) error {
 	defer signal.Stop(signals)
 	file := c.where.configFile()
 	err = app.Run(ctx, app.Options{ConfigFile: file, Version: version, Logger: logger}, signals)
-	if continuity.CodeOf(err) == continuity.CodeConfig {
+	switch {
+	case errors.Is(err, app.ErrHurried):
+		c.warn("cli.serve.hurried")
+		c.reported = true
+	case continuity.CodeOf(err) == continuity.CodeConfig:
 		c.explainConfig(file)
 	}
 	return err

@@ -121,8 +121,8 @@ func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
 	}
 }
 
-// errHurried says that stopping was broken off; the journal restores the rest.
-var errHurried = errors.New("app: stopped at once, without finishing what was under way")
+// ErrHurried says that stopping was broken off; the journal restores the rest.
+var ErrHurried = errors.New("app: stopped at once, without finishing what was under way")
 
 // stopBounded stops gracefully. It does not wait longer than a further signal
 // or the bound allow: what is under way then is in doubt at the next start.
@@ -136,10 +136,10 @@ func (a *App) stopBounded(ctx context.Context, signals <-chan os.Signal) error {
 		case err := <-done:
 			return err
 		case <-ctx.Done():
-			return errHurried
+			return ErrHurried
 		case s := <-signals:
 			if !reloads(s) {
-				return errHurried
+				return ErrHurried
 			}
 		}
 	}

@@ -417,7 +417,7 @@ func TestSecondSignalStopsAtOnce(t *testing.T) {
 	signals <- os.Interrupt
 	logs.wait(t, "stopping")
 	signals <- os.Interrupt
-	if err := <-done; !errors.Is(err, errHurried) {
+	if err := <-done; !errors.Is(err, ErrHurried) {
 		t.Errorf("got %v", err)
 	}
 	close(s.hold)

@@ -85,6 +85,9 @@ func (d *desk) warnings(s api.Status) []api.Warning {
 				warn(w.id, "route", r.ID, "count", w.count)
 			}
 		}
+		if r.Drain.Paused == string(replay.PauseCredentials) {
+			warn("credentials", "route", r.ID)
+		}
 		if !n.Balanced {
 			warn("unbalanced", "route", r.ID)
 		}
