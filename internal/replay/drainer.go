@@ -321,7 +321,9 @@ func (d *Drainer) enter(mode continuity.Replay, now time.Time) {
 	d.mode, d.entered = mode, now
 	d.distrust = distrust{}
 	d.ramp.Reset()
-	d.flow.gain, d.flow.drained = 0, 0 // intake changes with replay
+	if mode == continuity.ReplayOn { // what was held until now passes beside
+		d.flow.returning, d.flow.gain, d.flow.drained = d.flow.gain, 0, 0
+	}
 	d.began = time.Time{}
 	if mode != continuity.ReplayOff {
 		d.began = now

@@ -59,6 +59,7 @@ type flow struct {
 	accepted, ended int64
 	drainable       int64
 	gain, drained   float64 // a second, smoothed
+	returning       float64 // what was gained while replay was off or in trial
 	bounded         int     // seconds in a row in which the ramp allowed more than went out
 	hit             bool    // in this second
 }
@@ -102,13 +103,17 @@ func drainable(c ledger.Counters) int64 { return c.Queued + c.Attempting + c.InD
 // the forecast believes in it.
 const boundedFor = 3
 
+// returnWithin this time the measured live rate has caught up with the clients
+// that were held until the drain began.
+const returnWithin = 5 * time.Second
+
 // believeHalved so long after a halving the forecast expects no more growth.
 const believeHalved = 10 * time.Second
 
 func (d *Drainer) outlook(backlog int64, mode continuity.Replay) outlook {
 	p := d.ramp.now()
 	d.mu.Lock()
-	f := d.flow
+	f, began := d.flow, d.began
 	d.mu.Unlock()
 	o := outlook{pace: p, backlog: float64(backlog), gain: f.gain}
 	if p.Capacity == 0 {
@@ -119,6 +124,9 @@ func (d *Drainer) outlook(backlog int64, mode continuity.Replay) outlook {
 		o.Healthy, o.Low = 0, p.Plan.Start
 		o.Live, o.gain = max(p.Live, f.gain), 0
 		return o
+	}
+	if f.at.Sub(began) < returnWithin {
+		o.Live = max(o.Live, f.returning)
 	}
 	switch {
 	case f.bounded >= boundedFor && f.drained > 0:

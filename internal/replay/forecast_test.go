@@ -234,3 +234,22 @@ func TestRule6_3_ForecastExpectsNoGrowthRightAfterAHalving(t *testing.T) {
 		}
 	})
 }
+
+func TestRule6_3_ForecastKnowsThatTheHeldClientsReturn(t *testing.T) {
+	inBubble(t, always(200), testRoute(func(r *continuity.Route) { r.Capacity = 100 }), func(r *rig) {
+		off := continuity.Switch{Route: "orders", Owner: "health", Replay: continuity.ReplayOff}
+		_ = r.ledger.Switch(off)
+		r.start()
+		for n := range 1200 { // forty a second
+			r.ledger.accept(continuity.KeyTag(n)) // #nosec G115 -- small
+			pass(25 * time.Millisecond)
+		}
+		held := time.Duration(r.d.Progress().ExpectedEnd)
+		off.Lift = true
+		_ = r.ledger.Switch(off)
+		pass(time.Second)
+		if now := time.Duration(r.d.Progress().ExpectedEnd); now < held-2*time.Second || now > held+time.Second {
+			r.Errorf("expects to end in %v when the drain has begun, %v before", now, held)
+		}
+	})
+}
