@@ -361,6 +361,37 @@ func TestRestartsDoNotFillTheDisk(t *testing.T) {
 	})
 }
 
+// A disk that is full up to the last segment is enough to start again and
+// again, and to write a little each time: what the process before has left over
+// makes the room.
+func TestRule1_2_RestartsOnAFullDiskFindRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const segment, restarts = 64 << 10, 6
+		dir := journaltest.NewCrashFS(1)
+		dir.SetCapacity(2*segment + (restarts+1)*2*4096)
+		for i := range restarts {
+			fs := dir.Process()
+			log, _, err := journal.Open(journal.Options{FS: fs, SegmentBytes: segment, Ring: ring(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := log.Append(journaltest.Batch(uint64(i), 1, 100)); err != nil {
+				t.Errorf("start %d: %v", i+1, err)
+			}
+			if i%2 == 0 {
+				time.Sleep(2 * time.Second) // in the bubble: time to give back
+			}
+			dir.Kill()
+			_ = log.Close()
+		}
+		report, err := journal.Verify(dir.Process())
+		if err != nil || report.Damaged() {
+			t.Fatalf("%+v, %v", report.Findings, err)
+		}
+	})
+}
+
 func TestFreeFilesAreRemovedAfterABacklog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -95,6 +95,11 @@ func (f *Files) begin() error {
 	defer s.making.Unlock()
 	t := f.table.Load()
 	s.next = t.first + uint32(len(t.segments)) // #nosec G115 -- numbers of segments have 32 bits
+	for i := range len(t.segments) - 1 {       // the process before may not have come to it
+		if err := s.cut(t.segments[i]); err != nil {
+			f.log.Warn("journal could not give back the rest of a segment", "error", err)
+		}
+	}
 	err := s.makeReady(1, false)
 	if errors.Is(err, ErrFull) && len(t.segments) > 0 {
 		f.log.Warn("journal has no room for a segment", "error", err)

@@ -103,18 +103,18 @@ func (s *supply) run() {
 	}
 }
 
-// work prepares the next segment first, then makes free files, or removes
-// what are too many.
+// work prepares the next segment first, for which it may need what a restart
+// has left over, then makes free files, or removes what are too many.
 func (s *supply) work() error {
 	s.making.Lock()
 	defer s.making.Unlock()
+	if err := s.giveBack(); err != nil {
+		return err
+	}
 	if err := s.makeReady(1, false); err != nil {
 		return err
 	}
 	if err := s.prepare(); err != nil {
-		return err
-	}
-	if err := s.giveBack(); err != nil {
 		return err
 	}
 	if err := s.trim(); err != nil {
@@ -360,6 +360,12 @@ func (s *supply) giveBack() error {
 	if seg == nil || seg.seq < s.f.table.Load().first {
 		return nil
 	}
+	return s.cut(seg)
+}
+
+// cut takes from a segment's file what its entries do not fill, if it is worth
+// it; making is held.
+func (s *supply) cut(seg *segment) error {
 	end := (seg.end.Load() + pageBytes - 1) &^ (pageBytes - 1)
 	rest := seg.length.Load() - end
 	if rest < seg.size/4 {
