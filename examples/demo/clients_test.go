@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"holdfast/internal/pgtest"
 )
 
 // programs builds what the demo starts, once for all tests.
@@ -34,7 +36,7 @@ var programs = sync.OnceValues(func() (dir string, err error) {
 var built string
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := pgtest.Main(m)
 	_ = os.RemoveAll(built)
 	os.Exit(code)
 }

@@ -8,6 +8,7 @@ import (
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/config"
+	"holdfast/internal/pgtest"
 )
 
 func TestRelayConfigIsGood(t *testing.T) {
@@ -26,27 +27,34 @@ func TestRelayConfigIsGood(t *testing.T) {
 
 // TestDemo plays the whole demo with the real programs, on a small scale.
 func TestDemo(t *testing.T) {
-	bin, err := programs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stdout, stderr bytes.Buffer
-	dir := t.TempDir()
-	err = run(t.Context(), []string{"--bin", bin, "--dir", dir, "--json", "--rate", "60", "--lookups", "10",
-		"--before", "2s", "--outage", "2s", "--after", "500ms"}, &stdout, &stderr)
-	t.Logf("%s\n%s", stderr.String(), stdout.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s score
-	if err := json.Unmarshal(stdout.Bytes(), &s); err != nil {
-		t.Fatal(err)
-	}
-	if s.Accepted == 0 || s.Delivered != s.Accepted || s.Books.Lost+s.Books.Doubled+s.Books.Reordered+s.Errors != 0 {
-		t.Errorf("score %+v", s)
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v %v", left, err)
+	for _, database := range []string{"sqlite", "postgresql"} {
+		t.Run(database, func(t *testing.T) {
+			bin, err := programs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			args := []string{"--bin", bin, "--dir", dir, "--json", "--rate", "60", "--lookups", "10",
+				"--before", "2s", "--outage", "2s", "--after", "500ms"}
+			if database == "postgresql" {
+				args = append(args, "--dsn", pgtest.Database(t))
+			}
+			var stdout, stderr bytes.Buffer
+			err = run(t.Context(), args, &stdout, &stderr)
+			if err != nil {
+				t.Fatalf("%v\n%s\n%s", err, stderr.String(), stdout.String())
+			}
+			var s score
+			if err := json.Unmarshal(stdout.Bytes(), &s); err != nil {
+				t.Fatal(err)
+			}
+			if !s.good() || s.Accepted == 0 || s.Outage < 2 || s.Books.Sum == 0 {
+				t.Errorf("score %+v", s)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+				t.Errorf("left behind: %v %v", left, err)
+			}
+		})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -189,23 +190,52 @@ func (d *drama) judge(ctx context.Context) error {
 		r.Drain = d.watch.DrainEnded.Sub(d.watch.DrainBegan).Seconds()
 	}
 
-	out, err := d.reconcile(ctx)
-	r.Reconciled = err == nil
 	c := r.Books
 	d.screen.event(d.ledger, "compared with the shop's own database: %s of %s requests, %s of %s in %s open orders",
 		thousands(int64(c.Found)), thousands(int64(c.Acknowledged)), money(c.ShopSum), money(c.Sum), thousands(int64(c.Orders)))
+	report, err := d.reconcile(ctx)
+	r.Reconciled = err == nil && report.Clean
 	if err != nil {
-		d.screen.printf("  ! holdfast reconcile: %v\n%s\n", err, out)
+		d.screen.printf("  ! holdfast reconcile: %v\n", err)
+		return nil
 	}
+	d.screen.event(d.ledger, "holdfast reconcile: %s of %s new orders that the relay kept are in the shop's list, %s",
+		thousands(report.Agree), thousands(report.Records), report.sums())
 	return nil
 }
 
+// reconciliation is what `holdfast reconcile` prints.
+type reconciliation struct {
+	Records int64 `json:"records"`
+	Agree   int64 `json:"agree"`
+	Clean   bool  `json:"clean"`
+	Sums    []struct {
+		Currency string `json:"currency"`
+		Ours     string `json:"ours"`
+		Upstream string `json:"upstream"`
+	} `json:"sums"`
+}
+
+func (r reconciliation) sums() string {
+	var all []string
+	for _, s := range r.Sums {
+		all = append(all, s.Upstream+" of "+s.Ours+" "+s.Currency)
+	}
+	return strings.Join(all, ", ")
+}
+
 // reconcile has the product compare its records with the shop's own list.
-func (d *drama) reconcile(ctx context.Context) (string, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(d.bin, "holdfast"), "reconcile", "orders", "--config",
+func (d *drama) reconcile(ctx context.Context) (reconciliation, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(d.bin, "holdfast"), "reconcile", "orders", "--json", "--config",
 		filepath.Join(d.world.dir, "relay.yaml"))
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var r reconciliation
+	if err != nil {
+		return r, fmt.Errorf("%w\n%s%s", err, stderr.String(), out)
+	}
+	return r, json.Unmarshal(out, &r)
 }
 
 // receipts asks the relay, as a customer would, what became of each request

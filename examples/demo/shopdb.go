@@ -78,8 +78,7 @@ func (d database) isolation() sql.IsolationLevel {
 	return sql.LevelDefault // SQLite reads one snapshot anyway
 }
 
-// reconcileDSN and reconcileQuery are what the relay's configuration says, for
-// its own reconciliation.
+// driver is what the relay's configuration says, for its own reconciliation.
 func (d database) driver() (driver, dsn string) {
 	if d.dsn != "" {
 		return "postgres", d.dsn

@@ -92,6 +92,11 @@ func probe(url string) error {
 
 func (w *world) startRelay(ctx context.Context) error {
 	config := filepath.Join(w.dir, "relay.yaml")
+	// It may hold a password, which the configuration itself must not.
+	_, dsn := w.db.driver()
+	if err := os.WriteFile(filepath.Join(w.dir, "shop.dsn"), []byte(dsn+"\n"), 0o600); err != nil {
+		return err
+	}
 	if err := os.WriteFile(config, []byte(w.relayConfig()), 0o600); err != nil {
 		return err
 	}
@@ -109,11 +114,11 @@ func (w *world) startRelay(ctx context.Context) error {
 
 // relayConfig is what a company would write to protect this shop.
 func (w *world) relayConfig() string {
-	driver, dsn := w.db.driver()
+	driver, _ := w.db.driver()
 	return strings.NewReplacer(
 		"RELAY", w.relayAddr, "ADMIN", w.adminAddr, "SHOP", w.shopAddr,
 		"CAPACITY", strconv.FormatFloat(w.options.ordersCapacity(), 'f', -1, 64),
-		"DRIVER", driver, "DSN", strconv.Quote(dsn),
+		"DRIVER", driver,
 	).Replace(`schema: holdfast/relay@1
 listen: RELAY
 admin:
@@ -136,7 +141,7 @@ routes:
     detect: {check: {path: /healthz, every: 500ms, up: 1}}
     reconcile:
       driver: DRIVER
-      dsn: {value: DSN}
+      dsn: {file: shop.dsn}
       query: select order_no, total, currency from events where kind = 'created'
       methods: [POST]
       amount: json:/total
