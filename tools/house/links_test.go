@@ -1,0 +1,23 @@
+package main
+
+import (
+	"slices"
+	"testing"
+	"testing/fstest"
+)
+
+func TestBrokenLinks(t *testing.T) {
+	tree := fstest.MapFS{
+		"README.md":   {Data: []byte("[a](docs/a.md) [b](docs/b.md)\n[c](https://example.org/c) [d](#d)")},
+		"docs/a.md":   {Data: []byte("[up](../README.md) [part](a.md#part) [e](e.md)")},
+		"docs/x/y.md": {Data: []byte("[folder](../x)")},
+	}
+	faults, err := broken(tree, []string{"README.md", "docs/a.md", "docs/x/y.md"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"README.md:1: docs/b.md is not there", "docs/a.md:1: e.md is not there"}
+	if !slices.Equal(faults, want) {
+		t.Errorf("faults %q, want %q", faults, want)
+	}
+}
