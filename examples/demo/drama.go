@@ -194,34 +194,47 @@ func (d *drama) judge(ctx context.Context) error {
 	d.screen.event(d.ledger, "compared with the shop's own database: %s of %s requests, %s of %s in %s open orders",
 		thousands(int64(c.Found)), thousands(int64(c.Acknowledged)), money(c.ShopSum), money(c.Sum), thousands(int64(c.Orders)))
 	report, err := d.reconcile(ctx)
-	r.Reconciled = err == nil && report.Clean
+	r.Reconciled = err == nil && report.Clean && report.Amounts && report.Found == report.Records
 	if err != nil {
 		d.screen.printf("  ! holdfast reconcile: %v\n", err)
 		return nil
 	}
-	d.screen.event(d.ledger, "holdfast reconcile: %s of %s new orders that the relay kept are in the shop's list, %s",
-		thousands(report.Agree), thousands(report.Records), report.sums())
+	d.screen.event(d.ledger, "holdfast reconcile: %s of %s new orders that the relay kept are in the shop's list, %s CNY",
+		thousands(report.Found), thousands(report.Records), report.sums())
 	return nil
 }
 
 // reconciliation is what `holdfast reconcile` prints.
 type reconciliation struct {
 	Records int64 `json:"records"`
-	Agree   int64 `json:"agree"`
+	Found   int64 `json:"found"`
+	Amounts bool  `json:"amounts"` // were compared
 	Clean   bool  `json:"clean"`
-	Sums    []struct {
-		Currency string `json:"currency"`
-		Ours     string `json:"ours"`
-		Upstream string `json:"upstream"`
-	} `json:"sums"`
+	Sums    []sum `json:"sums"` // in the shop's list
+	States  []struct {
+		State string `json:"state"`
+		Sums  []sum  `json:"sums"`
+	} `json:"states"`
 }
 
+type sum struct {
+	Amount string `json:"amount"` // all is in one currency here
+}
+
+// sums is the shop's sum of the relay's, of what was delivered.
 func (r reconciliation) sums() string {
-	var all []string
-	for _, s := range r.Sums {
-		all = append(all, s.Upstream+" of "+s.Ours+" "+s.Currency)
+	var ours, theirs []string
+	for _, s := range r.States {
+		if s.State == "delivered" {
+			for _, sum := range s.Sums {
+				ours = append(ours, sum.Amount)
+			}
+		}
 	}
-	return strings.Join(all, ", ")
+	for _, sum := range r.Sums {
+		theirs = append(theirs, sum.Amount)
+	}
+	return strings.Join(theirs, ", ") + " of " + strings.Join(ours, ", ")
 }
 
 // reconcile has the product compare its records with the shop's own list.

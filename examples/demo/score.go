@@ -98,7 +98,8 @@ func outage(steps []step) time.Duration {
 
 func (s score) print(out io.Writer, color bool) {
 	row := func(left string, lv any, middle string, mv any, right, rv string) {
-		fmt.Fprintf(out, "  %-24s %9v    %-17s %6v    %-26s %8s\n", left, lv, middle, mv, right, rv)
+		line := fmt.Sprintf("  %-24s %9v    %-17s %6v    %-26s %8s", left, lv, middle, mv, right, rv)
+		fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
 	count := func(n int) string { return thousands(int64(n)) }
 	fmt.Fprintln(out)
