@@ -266,7 +266,30 @@ func TestInspectShowsEveryFrame(t *testing.T) {
 	if notes["opened"] < 2 || notes["synced"] < 2 {
 		t.Fatalf("notes %v", notes)
 	}
+	damaged := fs.Clone()                                                                       // the third entry
+	damaged.Flip(fmt.Sprintf("%08x.segment", uint64(at[2]>>32)), int64(at[2]&0xffffffff)+20, 1) // #nosec G115 -- an offset
 	n := 0
+	for f, err := range journal.Inspect(damaged.Process(), at[0]) {
+		if err != nil {
+			break
+		}
+		if !f.Note {
+			n++
+		}
+	}
+	if n != 2 {
+		t.Fatalf("%d entries before the damage, want 2", n)
+	}
+	report, err := journal.Verify(damaged.Process())
+	if err != nil || len(report.Findings) != 1 || report.Findings[0].At+continuity.Position(report.Findings[0].Bytes) != at[3] { // #nosec G115 -- small
+		t.Fatalf("%+v, %v", report.Findings, err)
+	}
+	for f, err := range journal.Inspect(damaged.Process(), at[3]) {
+		if err != nil || f.Position < at[3] {
+			t.Fatalf("behind the damage: %+v, %v", f, err)
+		}
+	}
+	n = 0
 	for f := range journal.Inspect(fs.Process(), at[5]) {
 		if f.Position < at[5] {
 			t.Fatal("a frame before the position asked for")
@@ -276,7 +299,7 @@ func TestInspectShowsEveryFrame(t *testing.T) {
 	if n < len(at)-5 {
 		t.Fatalf("%d frames from the sixth entry on", n)
 	}
-	report, err := journal.Verify(fs.Process())
+	report, err = journal.Verify(fs.Process())
 	if err != nil || report.Damaged() || report.Entries != int64(len(at)) || report.InUse {
 		t.Fatalf("%+v, %v", report, err)
 	}

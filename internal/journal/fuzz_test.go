@@ -70,7 +70,7 @@ func FuzzFrames(f *testing.F) {
 		seg.epoch = format.epoch
 		seg.length.Store(minSegment)
 		at := int64(firstFrame)
-		err := seg.frames(-1, func(fr frame) bool {
+		err := seg.frames(firstFrame, -1, func(fr frame) bool {
 			if fr.off < at || fr.end() > minSegment || fr.synced > fr.off {
 				t.Fatalf("frame %+v behind %d", fr, at)
 			}

@@ -157,7 +157,7 @@ func (s *survey) findLast() error {
 		return nil
 	}
 	s.first = 0
-	err := s.last.frames(-1, func(f frame) bool {
+	err := s.last.frames(firstFrame, -1, func(f frame) bool {
 		if _, first, ok := f.opened(); ok {
 			s.first = first
 		}
@@ -191,15 +191,15 @@ type hole struct {
 	torn   bool  // it never was, and something whole stands behind it
 }
 
-// frames visits a segment's frames up to end; -1: up to where it ends by
-// itself. Behind damage it goes on with the next whole frame.
-func (s *segment) frames(end int64, visit func(frame) bool, found func(hole)) error {
+// frames visits a segment's frames from start up to end; -1: up to where it
+// ends by itself. Behind damage it goes on with the next whole frame.
+func (s *segment) frames(start, end int64, visit func(frame) bool, found func(hole)) error {
 	format, w := s.format(), s.window()
 	limit := end
 	if end < 0 {
 		limit = w.size
 	}
-	for off := int64(firstFrame); off < limit; {
+	for off := start; off < limit; {
 		f, ok, err := format.read(w, off)
 		if err != nil {
 			return s.damage(off, err)

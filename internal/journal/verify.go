@@ -41,7 +41,8 @@ func verifyOnce(dir FS) (Report, error) {
 }
 
 // Inspect yields the frames of a journal from a position on (0: all), notes
-// too, without a key. It ends at the first damage, with an error.
+// too, without a key. It ends at the first damage, with an error; behind it, at
+// the position of a whole frame or in a later segment, it can begin again.
 func Inspect(dir FS, from continuity.Position) iter.Seq2[FrameInfo, error] {
 	return func(yield func(FrameInfo, error) bool) {
 		s, err := newSurvey(dir)
@@ -59,7 +60,7 @@ func (s *survey) inspect(from continuity.Position, yield func(FrameInfo, error) 
 		return
 	}
 	s.link()
-	fromSeq, _ := split(from)
+	fromSeq, fromOff := split(from)
 	for seq := max(s.first, fromSeq); seq <= s.last.seq; seq++ {
 		seg := s.files[seq]
 		err := s.bad[seq]
@@ -71,10 +72,12 @@ func (s *survey) inspect(from continuity.Position, yield func(FrameInfo, error) 
 			return
 		}
 		more := true
-		err = seg.frames(s.end(seq), func(f frame) bool {
-			if position(seq, f.off) >= from {
-				more = yield(frameInfo(seg.name, seq, f), nil)
-			}
+		start := int64(firstFrame)
+		if seq == fromSeq {
+			start = max(start, fromOff)
+		}
+		err = seg.frames(start, s.end(seq), func(f frame) bool {
+			more = more && yield(frameInfo(seg.name, seq, f), nil)
 			return more
 		}, func(h hole) {
 			if h.damage && more {
@@ -168,7 +171,7 @@ func (s *survey) verifySegment(seq uint32) error {
 	info.Start, info.End = position(seq, firstFrame), position(seq, firstFrame)
 	var findings []Finding
 	end := s.report.End
-	err := seg.frames(s.end(seq), func(f frame) bool {
+	err := seg.frames(firstFrame, s.end(seq), func(f frame) bool {
 		info.End = position(seq, f.end())
 		if f.note() {
 			info.Notes++
