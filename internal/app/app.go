@@ -65,8 +65,11 @@ type App struct {
 	lanes     atomic.Pointer[lanes]
 	estimates estimates
 
-	mu     sync.Mutex // guards config
-	config api.Config
+	mu       sync.Mutex // guards what follows
+	config   api.Config
+	starting chan struct{} // closed when Start has opened everything, or failed; nil before
+	breakOff context.CancelFunc
+	stopping bool
 }
 
 // New returns a relay that has yet to be started.
@@ -167,17 +170,31 @@ func (a *App) Ready() error {
 }
 
 // Start opens everything and returns when requests are served. On an error it
-// has taken down what was open.
-func (a *App) Start(ctx context.Context) (err error) {
+// has taken down what was open. A Stop meanwhile breaks it off.
+func (a *App) Start(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a.mu.Lock()
+	if a.starting != nil || a.stopping {
+		a.mu.Unlock()
+		return errors.New("app: started twice, or stopped before")
+	}
+	starting := make(chan struct{})
+	a.starting, a.breakOff = starting, cancel
+	a.mu.Unlock()
+	err := a.open(ctx)
+	close(starting)
+	if err == nil {
+		return nil
+	}
+	stopping, done := context.WithTimeout(context.WithoutCancel(ctx), StopWithin)
+	defer done()
+	return errors.Join(err, a.Stop(stopping))
+}
+
+func (a *App) open(ctx context.Context) error {
 	a.began = time.Now()
 	a.metrics = newMetrics(a)
-	defer func() {
-		if err != nil {
-			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopWithin)
-			defer cancel()
-			err = errors.Join(err, a.Stop(stopping))
-		}
-	}()
 	loaded, err := a.loadFirst()
 	if err != nil {
 		return err
@@ -197,6 +214,9 @@ func (a *App) Start(ctx context.Context) (err error) {
 	if !loaded.fallback {
 		a.keepLastGood(loaded.src)
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	a.ready.Store(true)
 	close(a.started)
 	a.log.Info("relay ready", "listen", a.Addr(), "admin", a.AdminAddr(), "routes", len(a.lanes.Load().order), "version", a.o.Version,
@@ -205,8 +225,16 @@ func (a *App) Start(ctx context.Context) (err error) {
 }
 
 // Stop takes everything down: gracefully until ctx is done, at once then. It
-// may be called more than once and returns what went wrong.
+// may be called more than once, and at any time, and returns what went wrong.
 func (a *App) Stop(ctx context.Context) error {
+	a.mu.Lock()
+	a.stopping = true
+	starting, breakOff := a.starting, a.breakOff
+	a.mu.Unlock()
+	if starting != nil {
+		breakOff()
+		<-starting
+	}
 	a.stopOnce.Do(func() {
 		a.ready.Store(false)
 		began := time.Now()

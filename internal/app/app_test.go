@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -256,6 +258,36 @@ func TestStopIsIdempotentAndStartFailsCleanly(t *testing.T) {
 		all.Go(func() { stop(t, a) })
 	}
 	all.Wait()
+}
+
+func TestStopAtAnyMoment(t *testing.T) {
+	s := newShop(t)
+	file := write(t, t.TempDir(), orders(s.address))
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range 15 {
+		a := New(Options{ConfigFile: file, Logger: quiet()})
+		begun := make(chan error, 1)
+		go func() { begun <- a.Start(t.Context()) }()
+		for range random.IntN(2000) { // some time, the length of which does not matter
+			runtime.Gosched()
+		}
+		stop(t, a)
+		if err := <-begun; err != nil && !errors.Is(err, context.Canceled) && !strings.Contains(err.Error(), "stopped before") {
+			t.Fatal(err)
+		}
+		if err := a.Ready(); err == nil {
+			t.Fatal("it serves although it was stopped")
+		}
+	}
+	a := start(t, file) // nothing was left open
+	if status, _ := place(t, a, "1", `{"no":"A"}`); status != http.StatusCreated {
+		t.Errorf("%d", status)
+	}
+	if err := a.Start(t.Context()); err == nil {
+		t.Error("it started twice")
+	}
 }
 
 func TestStopFinishesExchanges(t *testing.T) {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"os"
+	"slices"
 	"time"
 
 	"holdfast/internal/api"
@@ -63,6 +64,8 @@ func (d *desk) warnings(s api.Status) []api.Warning {
 		warn("latched")
 	}
 	switch {
+	case s.Config.LastGood && misfit(s.Config.Problems):
+		warn("misfit", "file", s.Config.File)
 	case s.Config.LastGood:
 		warn("last-good", "file", s.Config.File)
 	case s.Config.Refused:
@@ -104,6 +107,12 @@ func (d *desk) warnings(s api.Status) []api.Warning {
 		}
 	}
 	return out
+}
+
+// misfit reports whether a configuration is good in itself, but not beside the
+// records that are pending.
+func misfit(problems []api.Problem) bool {
+	return slices.ContainsFunc(problems, func(p api.Problem) bool { return p.ID == idPending || p.ID == idOvertake })
 }
 
 // routes describes the configured routes, and those that are no longer

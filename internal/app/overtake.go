@@ -9,8 +9,17 @@ import (
 	"holdfast/internal/continuity"
 )
 
+// The problems that speak against a configuration only while records are
+// pending.
+const (
+	idPending  = "api.reload.pending"
+	idOvertake = "api.reload.overtake"
+)
+
 // overtaking are the settings that a configuration changes although records are
-// pending that were kept under the old ones. Under another key, requests would
+// pending that were kept under the old ones. Without their route they would
+// never be sent, while another route may take what comes behind them; under
+// another key, requests would
 // no longer queue behind them; under another identity, repeats of them would be
 // kept again.
 func (a *App) overtaking(before []continuity.Route, next *config.Relay) []config.Problem {
@@ -19,11 +28,15 @@ func (a *App) overtaking(before []continuity.Route, next *config.Relay) []config
 		old := &before[i]
 		n := slices.IndexFunc(next.Routes, func(r continuity.Route) bool { return r.ID == old.ID })
 		pending := a.ledger.Counters(old.ID).Pending()
-		if n < 0 || pending == 0 {
+		if pending == 0 {
+			continue
+		}
+		if n < 0 {
+			out = append(out, fileProblem(next.File, idPending, "route", old.ID, "count", pending))
 			continue
 		}
 		for _, setting := range recognition(old, &next.Routes[n]) {
-			out = append(out, fileProblem(next.File, "api.reload.overtake", "route", old.ID, "setting", setting, "count", pending))
+			out = append(out, fileProblem(next.File, idOvertake, "route", old.ID, "setting", setting, "count", pending))
 		}
 	}
 	return out

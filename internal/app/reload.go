@@ -154,16 +154,9 @@ func (a *App) obstacles(next *config.Relay) []config.Problem {
 	if a.ledger == nil {
 		return out
 	}
-	kept := map[string]bool{}
-	for i := range next.Routes {
-		kept[next.Routes[i].ID] = true
-	}
 	var before []continuity.Route
-	for id, l := range a.lanes.Load().byID {
+	for _, l := range a.lanes.Load().byID {
 		before = append(before, l.route)
-		if n := a.ledger.Counters(id).Pending(); n > 0 && !kept[id] {
-			out = append(out, fileProblem(next.File, "api.reload.pending", "route", id, "count", n))
-		}
 	}
 	return append(out, a.overtaking(before, next)...)
 }

@@ -95,6 +95,12 @@ func TestReloadKeepsRoutesWithPendingRecords(t *testing.T) {
 	if err != nil || result.Applied || result.Problems[0].ID != "api.reload.pending" {
 		t.Fatalf("%+v %v", result, err)
 	}
+	stop(t, a)
+	a = start(t, filepath.Join(dir, "relay.yaml")) // nor does a restart take it away
+	seen, err := client(t, a).Status(t.Context())
+	if err != nil || !seen.Config.LastGood || seen.Routes[0].ID != "orders" || seen.Warnings[0].ID != "misfit" {
+		t.Errorf("after a restart: %+v %v", seen, err)
+	}
 }
 
 // Under another key, a request of a customer whose orders are pending would no
