@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,7 +62,6 @@ type Options struct {
 	Control  Control
 	Metrics  http.Handler
 	Token    Token
-	Hosts    []string // names besides loopback ones that a Host field may bear, without port
 	Logger   *slog.Logger
 }
 
@@ -118,20 +116,21 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if !s.hostAllowed(r.Host) || r.Header.Get("Origin") != "" {
+	if !namesLoopback(r.Host) || r.Header.Get("Origin") != "" {
 		s.fail(w, r, continuity.E(continuity.CodeForbidden, errors.New("foreign Host or Origin")))
 		return
 	}
 	s.mux.ServeHTTP(w, r)
 }
 
-func (s *server) hostAllowed(host string) bool {
+// namesLoopback reports whether a Host field is this machine's own.
+func namesLoopback(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
 	name = strings.ToLower(strings.Trim(name, "[]"))
-	if name == "localhost" || slices.Contains(s.Hosts, name) {
+	if name == "localhost" {
 		return true
 	}
 	addr, err := netip.ParseAddr(name)

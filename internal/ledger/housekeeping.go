@@ -16,6 +16,8 @@ const (
 	ageEvery    = time.Minute
 	// afterEnd is how long a receipt outlives the route's longest age.
 	afterEnd = 24 * time.Hour
+	// checkpointBytes of log are written between checkpoints.
+	checkpointBytes = 64 << 20
 )
 
 // Run does what time asks for: it saves the running clock, lifts switches that
@@ -88,7 +90,7 @@ func (l *Ledger) liftSwitches(now time.Time) error {
 
 func (l *Ledger) checkpointIfDue() error {
 	l.mu.Lock()
-	due := l.since >= l.every
+	due := l.since >= checkpointBytes
 	l.mu.Unlock()
 	if !due {
 		return nil
@@ -115,7 +117,7 @@ func (l *Ledger) Checkpoint() error {
 	l.mu.Lock()
 	// A big state is written less often, so that checkpoints never cost more
 	// than the log itself.
-	l.since -= since + max(0, int64(written)-l.every)
+	l.since -= since + max(0, int64(written)-checkpointBytes)
 	unneeded := min(l.saved, l.bodies)
 	l.saved = snap.horizon
 	l.state.dropMarks(unneeded)

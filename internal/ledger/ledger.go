@@ -30,8 +30,6 @@ type Options struct {
 	Routes      []continuity.Route
 	Limits      continuity.Limits
 	Logger      *slog.Logger
-	// CheckpointBytes of log are written between checkpoints; 0: 64 MiB.
-	CheckpointBytes int64
 	// MaxRemembered bounds the repeat index; 0: 20 million.
 	MaxRemembered int
 }
@@ -50,7 +48,6 @@ type Ledger struct {
 	log         journal.Log
 	checkpoints Checkpoints
 	logger      *slog.Logger
-	every       int64
 	maxRepeats  int
 
 	mu       sync.Mutex
@@ -97,7 +94,7 @@ type flight struct {
 func Open(o Options) (*Ledger, Recovery, error) {
 	began := time.Now()
 	l := &Ledger{
-		log: o.Log, checkpoints: o.Checkpoints, logger: o.Logger, every: o.CheckpointBytes, maxRepeats: o.MaxRemembered,
+		log: o.Log, checkpoints: o.Checkpoints, logger: o.Logger, maxRepeats: o.MaxRemembered,
 		state: newState(), live: make(map[continuity.Receipt]struct{}), waiters: make(map[continuity.Receipt][]chan struct{}),
 		flight: flight{
 			keys: make(map[continuity.KeyTag]int), receipts: make(map[continuity.Receipt]struct{}),
@@ -108,9 +105,6 @@ func Open(o Options) (*Ledger, Recovery, error) {
 	}
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)
-	}
-	if l.every == 0 {
-		l.every = 64 << 20
 	}
 	if l.maxRepeats == 0 {
 		l.maxRepeats = 20_000_000

@@ -17,22 +17,12 @@ type Options struct {
 	URL      string // http://host[:port], no path
 	Timeouts continuity.Timeouts
 	MaxConns int
-	// Host is sent instead of the client's Host; empty: the client's goes through.
-	Host string
-	// Queue is how long an attempt waits for one of MaxConns; default as
-	// Timeouts.Connect.
-	Queue time.Duration
-	// Body is how long a response body may stand still; default a minute.
-	Body time.Duration
 	// Dial connects in place of TCP; for tests.
 	Dial func(ctx context.Context) (net.Conn, error)
 }
 
 // HTTP is a Sender over HTTP/1.1.
-type HTTP struct {
-	pool *http1.Pool
-	host string
-}
+type HTTP struct{ pool *http1.Pool }
 
 // New makes a Sender; it does not connect yet. An unusable URL is an error with
 // continuity.CodeConfig.
@@ -41,14 +31,12 @@ func New(o Options) (*HTTP, error) {
 	if err != nil {
 		return nil, continuity.E(continuity.CodeConfig, err)
 	}
-	return &HTTP{host: o.Host, pool: http1.NewPool(http1.PoolOptions{
+	return &HTTP{pool: http1.NewPool(http1.PoolOptions{
 		Address: address,
 		Conns:   o.MaxConns,
 		Connect: o.Timeouts.Connect,
-		Queue:   o.Queue,
 		Attempt: o.Timeouts.Attempt,
 		Retire:  o.Timeouts.Idle,
-		Body:    o.Body,
 		Dial:    o.Dial,
 	})}, nil
 }
@@ -74,12 +62,8 @@ func (h *HTTP) Close() { h.pool.Close() }
 // Send implements Sender.
 func (h *HTTP) Send(ctx context.Context, a Attempt) Result {
 	began := time.Now()
-	host := a.Host
-	if h.host != "" {
-		host = h.host
-	}
 	response, err := h.pool.RoundTrip(ctx, &http1.Request{
-		Method: a.Method, Target: a.Target, Host: host, Header: a.Header, Length: a.Length, Body: a.Body,
+		Method: a.Method, Target: a.Target, Host: a.Host, Header: a.Header, Length: a.Length, Body: a.Body,
 	})
 	took := time.Since(began)
 	if err == nil {

@@ -143,27 +143,6 @@ func TestHost(t *testing.T) {
 	if got := string(response.Body); got != "shop.test" {
 		t.Errorf("the client's host became %q", got)
 	}
-	l := httpHost(t, "inner.test")
-	if _, response = upstream.SendWhole(context.Background(), l, order(), 100); string(response.Body) != "inner.test" {
-		t.Errorf("the configured host became %q", response.Body)
-	}
-}
-
-func httpHost(t *testing.T, host string) *upstream.HTTP {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Host) })}
-	go s.Serve(l)
-	t.Cleanup(func() { s.Close() })
-	h, err := upstream.New(upstream.Options{URL: "http://" + l.Addr().String(), Timeouts: timeouts, Host: host})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
-	return h
 }
 
 func TestSendWhole(t *testing.T) {

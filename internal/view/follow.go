@@ -28,34 +28,32 @@ func (v *View) Run(ctx context.Context) error {
 	pause := v.opt.Poll
 	for {
 		err := v.CatchUp(ctx)
-		var wake <-chan struct{}
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil:
-			pause, wake = v.opt.Poll, v.opt.Wake
-			if !v.sleep(ctx, restBetween, nil) {
+			pause = v.opt.Poll
+			if !v.sleep(ctx, restBetween) {
 				return nil
 			}
 		default:
 			v.fail(err)
 			pause = min(2*pause, longestPause)
 		}
-		if !v.sleep(ctx, pause, wake) {
+		if !v.sleep(ctx, pause) {
 			return nil
 		}
 	}
 }
 
 // sleep ends when somebody waits for the view, too.
-func (v *View) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
+func (v *View) sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-t.C:
-	case <-wake:
 	case <-v.kick:
 	}
 	return true

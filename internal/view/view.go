@@ -42,11 +42,8 @@ type Options struct {
 	Between func(from, to continuity.Position) int64
 	// Base is asked for where the log's beginning has gone. Without it such a
 	// view stays partial.
-	Base func(context.Context) (Base, error)
-	// Wake tells that the log has grown. It may be nil, and it may miss: the
-	// view looks by itself every Poll.
-	Wake   <-chan struct{}
-	Poll   time.Duration // default 250 ms
+	Base   func(context.Context) (Base, error)
+	Poll   time.Duration // how often it looks whether the log has grown; default 250 ms
 	Batch  int           // entries in one transaction; default 5,000
 	Logger *slog.Logger  // default: slog.Default()
 }
@@ -82,7 +79,7 @@ func Open(ctx context.Context, opt Options) (*View, error) {
 		opt.Poll = 250 * time.Millisecond
 	}
 	if opt.Batch <= 0 {
-		opt.Batch = 5_000
+		opt.Batch = batchEvents
 	}
 	if opt.Between == nil {
 		opt.Between = func(from, to continuity.Position) int64 { return signed(to) - signed(from) }
