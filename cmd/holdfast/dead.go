@@ -16,7 +16,9 @@ import (
 func (c *cli) deadCommand() *cobra.Command {
 	dead := c.group("dead", "dead")
 	list := c.command("list", "dead-list", exactly(0), nil)
-	l := c.listFlags(list, "dead", "parked")
+	// A refused one is a promise to a customer that was broken: nothing brings it
+	// back, and somebody has to tell them.
+	l := c.listFlags(list, "dead", "parked", "refused")
 	list.RunE = func(cmd *cobra.Command, _ []string) error { return c.list(cmd, l) }
 	show := c.receiptCommand()
 	show.Use, show.Short, show.Example = "show RECEIPT", c.t("cli.dead-show.short"), indent(c.t("cli.dead-show.example"))
