@@ -3,6 +3,8 @@ package app
 import (
 	"encoding/base64"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -67,6 +69,34 @@ func TestRule9_3_RetryWarnsOfLaterDeliveredRecords(t *testing.T) {
 	}
 	if _, err := c.Act(t.Context(), rec.Receipt, retry); err == nil {
 		t.Error("it was done twice")
+	}
+}
+
+func TestRule9_3_RetryWarnsWhereNobodyKnowsOfLaterRecords(t *testing.T) {
+	s := newShop(t)
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "data", "view.db"), 0o700); err != nil { // no view opens there
+		t.Fatal(err)
+	}
+	a := start(t, write(t, dir, orders(s.address)))
+	r := deadRecord(t, a, s, `{"no":"A","n":1}`)
+	switchTo(t, a, "hold")
+	_, second := place(t, a, "1", `{"no":"A","n":2}`)
+	switchTo(t, a, "auto")
+	if s.next(); ended(t, a, second) != continuity.Delivered {
+		t.Fatal("the second one was not delivered")
+	}
+	st, _ := a.ledger.Status(r)
+	retry := api.ActRequest{Verb: continuity.VerbRetry, Version: st.Version, Person: "li.wei", Why: "shop is back"}
+	if _, err := client(t, a).Act(t.Context(), r.String(), retry); continuity.CodeOf(err) != continuity.CodeInvalid {
+		t.Errorf("without a view: %v", err)
+	}
+	retry.Later = true
+	if _, err := client(t, a).Act(t.Context(), r.String(), retry); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.next(); got != `{"no":"A","n":1}` {
+		t.Errorf("sent %s", got)
 	}
 }
 

@@ -242,7 +242,7 @@ func (d *desk) Act(ctx context.Context, r continuity.Receipt, req api.ActRequest
 	act := continuity.Act{Receipt: r, Version: req.Version, Verb: req.Verb, Person: req.Person, Why: req.Why}
 	switch req.Verb {
 	case continuity.VerbRetry:
-		if err := d.noneLater(ctx, r, req.Later); err != nil {
+		if err := d.noneLater(ctx, st, req.Later); err != nil {
 			return api.ActResult{}, err
 		}
 	case continuity.VerbEdit:
@@ -271,17 +271,30 @@ func (d *desk) Act(ctx context.Context, r continuity.Receipt, req api.ActRequest
 	return out, err
 }
 
-// noneLater refuses a retry that would come after later records of its key,
-// unless the person has seen that it would.
-func (d *desk) noneLater(ctx context.Context, r continuity.Receipt, seen bool) error {
-	if seen {
+// noneLater refuses a retry that would come after later records of its key, or
+// of which nobody can tell, unless the person has seen that it would. Only what
+// is dead has let others pass.
+func (d *desk) noneLater(ctx context.Context, st ledger.Status, seen bool) error {
+	if seen || st.State != continuity.Dead {
 		return nil
 	}
-	rec, err := d.Record(ctx, r)
-	if err != nil || len(rec.LaterOfKey) == 0 {
+	if d.view == nil {
+		return invalid("api.invalid.later-unknown")
+	}
+	waiting, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	if err := d.view.Wait(waiting, d.journal.End()); err != nil {
+		return invalid("api.invalid.later-unknown")
+	}
+	row, _, _, err := d.view.Show(ctx, st.Receipt)
+	if err != nil {
+		return invalid("api.invalid.later-unknown")
+	}
+	found, err := later(ctx, d.view, row)
+	if err != nil || len(found) == 0 {
 		return err
 	}
-	return invalid("api.invalid.later", "list", strings.Join(rec.LaterOfKey, " "))
+	return invalid("api.invalid.later", "list", strings.Join(found, " "))
 }
 
 // edited makes the record that takes another's place: a new identity, the same
