@@ -40,6 +40,10 @@ func post(buf *bytes.Buffer, host string) {
 	n := serial.Add(1)
 	buf.Reset()
 	fmt.Fprintf(buf, "POST /orders HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nIdempotency-Key: bench-%d\r\nContent-Length: %d\r\n\r\n", host, n, bodyBytes)
+	orderBody(buf, n)
+}
+
+func orderBody(buf *bytes.Buffer, n int64) {
 	start := buf.Len()
 	fmt.Fprintf(buf, `{"order_no":"N%d","note":"`, n%10000)
 	for buf.Len()-start < bodyBytes-2 {

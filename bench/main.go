@@ -17,6 +17,8 @@ type bench struct {
 	rounds  int
 	pending int
 	rows    []string
+
+	onlyPeers bool
 }
 
 func (b *bench) row(what, got, goal string) {
@@ -26,17 +28,20 @@ func (b *bench) row(what, got, goal string) {
 }
 
 func main() {
-	kind := flag.String("serve", "", "be a server under test: front, holdfast or sqlite")
+	kind := flag.String("serve", "", "be a server under test: front, holdfast, sqlite or jetstream")
 	dir := flag.String("dir", "", "where to keep data; empty: a temporary folder")
 	delay := flag.Duration("delay", 0, "added to each sync")
 	round := flag.Duration("round", 2*time.Second, "length of a round")
 	rounds := flag.Int("rounds", 5, "rounds of each kind; odd")
+	only := flag.Bool("peers", false, "only durable accept beside Redis, RabbitMQ, JetStream and PostgreSQL")
 	pending := flag.Int("pending", 1_000_000, "records pending in the rows about them")
 	fillShape := flag.Int("pending-fill", -1, "internal")
 	reopenShape := flag.Int("pending-reopen", -1, "internal")
 	flag.Parse()
 	var err error
 	switch {
+	case *kind == "jetstream":
+		err = serveJetStream(*dir)
 	case *kind != "":
 		err = serve(*kind, *dir, *delay)
 	case *fillShape >= 0:
@@ -44,7 +49,7 @@ func main() {
 	case *reopenShape >= 0:
 		err = reopenPending(*pending, *dir)
 	default:
-		b := &bench{round: *round, rounds: *rounds, pending: *pending}
+		b := &bench{round: *round, rounds: *rounds, pending: *pending, onlyPeers: *only}
 		err = b.run(*dir)
 	}
 	if err != nil {
@@ -61,9 +66,17 @@ func (b *bench) run(dir string) (err error) {
 	fmt.Printf("%s, %s, %d cores; rounds of %v, medians of %d; 1 KB POST\n\n", time.Now().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), b.round, b.rounds)
 	fmt.Println("| what | measured | goal |\n|---|---|---|")
 	for _, delay := range []time.Duration{0, time.Millisecond} {
-		if err := b.acceptRows(delay); err != nil {
+		if !b.onlyPeers {
+			if err := b.acceptRows(delay); err != nil {
+				return err
+			}
+		}
+		if err := b.peerRows(delay); err != nil {
 			return err
 		}
+	}
+	if b.onlyPeers {
+		return nil
 	}
 	if err := b.drainRows(); err != nil {
 		return err
