@@ -138,7 +138,7 @@ func (c *cli) root() *cobra.Command {
 }
 
 func (c *cli) defaultPerson() string {
-	for _, name := range []string{"HOLDFAST_PERSON", "USER", "LOGNAME"} {
+	for _, name := range []string{"HOLDFAST_PERSON", "SUDO_USER", "USER", "LOGNAME"} {
 		if v := c.env(name); v != "" {
 			return v
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 
 	"holdfast/internal/api"
@@ -11,20 +12,25 @@ import (
 // where says which relay is meant, as far as flags and environment tell.
 type where struct{ dir, config, admin, tokenFile string }
 
-// configFile is the configuration that is meant: --config, or relay.yaml in
-// --dir, or in the current folder.
+// packaged is where the Debian package keeps the configuration.
+const packaged = "/etc/holdfast/relay.yaml"
+
+// configFile is the configuration that is meant: --config; or relay.yaml in
+// --dir, or in the current folder; or the packaged one, if there is no other.
 func (w where) configFile() string {
 	if w.config != "" {
 		return w.config
 	}
-	return filepath.Join(w.folder(), "relay.yaml")
+	file := filepath.Join(w.dir, "relay.yaml")
+	if w.dir == "" && !exists(file) && exists(packaged) {
+		return packaged
+	}
+	return file
 }
 
-func (w where) folder() string {
-	if w.dir != "" {
-		return w.dir
-	}
-	return "."
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // client finds the relay's admin API. A running relay leaves its address in
