@@ -86,7 +86,6 @@ type flight struct {
 	count    map[string]int64
 	bytes    map[string]int64
 	total    int64
-	size     int64
 }
 
 // Open restores the state from the newest checkpoint and the log behind it and
