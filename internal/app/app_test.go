@@ -260,6 +260,41 @@ func TestStopIsIdempotentAndStartFailsCleanly(t *testing.T) {
 	all.Wait()
 }
 
+// Cut off without an answer, the client of a kept request would send it again.
+func TestRule8_1_StopAnswersWhoeverWaits(t *testing.T) {
+	s := newShop(t)
+	a := start(t, write(t, t.TempDir(), orders(s.address)))
+	switchTo(t, a, "hold")
+	answered := make(chan error, 1)
+	go func() {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+a.Addr()+"/orders/1", strings.NewReader(`{"no":"A"}`))
+		if err != nil {
+			answered <- err
+			return
+		}
+		req.Header.Set("Prefer", "wait=50")
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusAccepted {
+				err = fmt.Errorf("answered with %d", resp.StatusCode)
+			}
+		}
+		answered <- err
+	}()
+	for a.ledger.Counters("orders").Pending() == 0 && t.Context().Err() == nil {
+		runtime.Gosched()
+	}
+	began := time.Now()
+	stop(t, a)
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > StopWithin/3 {
+		t.Errorf("stopping took %s", took)
+	}
+}
+
 func TestStopAtAnyMoment(t *testing.T) {
 	s := newShop(t)
 	file := write(t, t.TempDir(), orders(s.address))

@@ -200,6 +200,7 @@ func (a *App) openClients(ctx context.Context) error {
 		}
 	}()
 	a.stack.push(func(ctx context.Context) error {
+		a.engine.EndWaits()
 		// What comes after the exchanges, above all the last checkpoint, needs time too.
 		bounded := ctx
 		if deadline, ok := ctx.Deadline(); ok {

@@ -64,6 +64,8 @@ type Engine struct {
 	live       budget
 	languages  languages
 	table      atomic.Pointer[table]
+	waiting    context.Context // done when nobody is to wait any longer
+	endWaits   context.CancelFunc
 }
 
 // table is one configuration of routes; requests under way keep theirs.
@@ -92,8 +94,14 @@ func New(o Options) *Engine {
 		e.retryAfter = func(string) time.Duration { return defaultRetryAfter }
 	}
 	e.table.Store(&table{})
+	e.waiting, e.endWaits = context.WithCancel(context.Background())
 	return e
 }
+
+// EndWaits answers at once whoever waits for the upstream's own response to a
+// kept request, now and from now on: cut off without an answer, a client would
+// send it again.
+func (e *Engine) EndWaits() { e.endWaits() }
 
 const defaultRetryAfter = 5 * time.Second
 
