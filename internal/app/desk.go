@@ -45,6 +45,10 @@ func (d *desk) status() (api.Status, error) {
 	return s, nil
 }
 
+// slowDrain is how long a drain may take at a capacity that nobody stated
+// before people are told that they could.
+const slowDrain = time.Minute
+
 // viewLags is how far the view may be behind before people are told.
 const viewLags = 5 * time.Second
 
@@ -90,6 +94,9 @@ func (d *desk) warnings(s api.Status) []api.Warning {
 		}
 		if r.Drain.Paused == string(replay.PauseCredentials) {
 			warn("credentials", "route", r.ID)
+		}
+		if r.Drain.Measured && float64(n.Pending) > r.Drain.Capacity*slowDrain.Seconds() {
+			warn("capacity", "route", r.ID, "rate", int(r.Drain.Capacity))
 		}
 		if !n.Balanced {
 			warn("unbalanced", "route", r.ID)
