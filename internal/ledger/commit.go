@@ -57,9 +57,9 @@ func (l *Ledger) propose(e continuity.Event) *proposal {
 func (l *Ledger) enqueue(p *proposal) {
 	switch {
 	case l.latched != nil:
-		l.settle(p, continuity.E(continuity.CodeLatched, l.latched))
+		l.answer(p, continuity.E(continuity.CodeLatched, l.latched))
 	case l.closed:
-		l.settle(p, continuity.E(continuity.CodeLatched, errClosed))
+		l.answer(p, continuity.E(continuity.CodeLatched, errClosed))
 	default:
 		p.event.Clock, p.event.At = l.now(), time.Now()
 		stamp(p.payload, p.event.Clock, p.event.At)
@@ -79,8 +79,9 @@ func (l *Ledger) nudge() {
 	}
 }
 
-// settle answers a proposal and gives back what it kept in flight; l.mu is held.
-func (l *Ledger) settle(p *proposal, err error) {
+// answer wakes who waits for a proposal and gives back what it kept in flight;
+// l.mu is held.
+func (l *Ledger) answer(p *proposal, err error) {
 	p.err = err
 	if r := p.joins(); r != nil {
 		l.land(r, len(p.payload))
@@ -205,7 +206,7 @@ func (l *Ledger) admit(batch []*proposal) []*proposal {
 	for _, p := range batch {
 		need := int64(len(p.payload) + frameRoom)
 		if (p.joins() != nil || p.event.Kind == continuity.KindCarried) && free-need < promised {
-			l.settle(p, continuity.E(continuity.CodeDiskFull, journal.ErrFull))
+			l.answer(p, continuity.E(continuity.CodeDiskFull, journal.ErrFull))
 			continue
 		}
 		free -= need
@@ -221,12 +222,12 @@ func (l *Ledger) refuse(batch []*proposal, err error) {
 	switch {
 	case errors.Is(err, journal.ErrFull):
 		for _, p := range batch {
-			l.settle(p, continuity.E(continuity.CodeDiskFull, err))
+			l.answer(p, continuity.E(continuity.CodeDiskFull, err))
 		}
 		return
 	case errors.Is(err, journal.ErrEntry):
 		for _, p := range batch {
-			l.settle(p, continuity.E(continuity.CodeLimitItem, err, "limit", len(p.payload)))
+			l.answer(p, continuity.E(continuity.CodeLimitItem, err, "limit", len(p.payload)))
 		}
 		return
 	}
@@ -235,10 +236,10 @@ func (l *Ledger) refuse(batch []*proposal, err error) {
 		l.logger.Error("journal latched: nothing is accepted or replayed until it has been verified and reopened", "error", err)
 	}
 	for _, p := range batch {
-		l.settle(p, continuity.E(continuity.CodeOutcomeUnknown, err))
+		l.answer(p, continuity.E(continuity.CodeOutcomeUnknown, err))
 	}
 	for _, p := range l.queue {
-		l.settle(p, continuity.E(continuity.CodeLatched, err))
+		l.answer(p, continuity.E(continuity.CodeLatched, err))
 	}
 	l.queue = l.queue[:0]
 }
@@ -264,13 +265,13 @@ func (l *Ledger) apply(batch []*proposal, positions []continuity.Position) {
 			// Cannot happen: it was checked against this very state.
 			l.latched = err
 			l.logger.Error("journal latched: an event does not fit the state", "error", err)
-			l.settle(p, continuity.E(continuity.CodeOutcomeUnknown, err))
+			l.answer(p, continuity.E(continuity.CodeOutcomeUnknown, err))
 			continue
 		}
 		l.since += int64(len(p.payload) + frameRoom)
 		p.position = positions[i]
 		p.status = l.result(&p.event)
-		l.settle(p, nil)
+		l.answer(p, nil)
 	}
 }
 
