@@ -90,6 +90,9 @@ func (m *metrics) Observe(route string, what relay.What, status int, took time.D
 	}
 	s.requests.Inc()
 	s.took.Observe(took.Seconds())
+	if l != nil && (what == relay.Passed || what == relay.Held || what == relay.Late || what == relay.Cut) {
+		l.meter.Asked()
+	}
 	if l != nil && (what == relay.Passed || what == relay.Late || what == relay.Cut) {
 		l.meter.Live(status >= 500 || what != relay.Passed)
 	}

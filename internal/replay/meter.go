@@ -15,7 +15,10 @@ const (
 	// upstream is taken to bear.
 	measuredMargin = 1.1
 	meterDays      = 7
-	meterMinute    = time.Minute
+	// demandLeast is how long requests are counted before their rate means
+	// anything.
+	demandLeast = 5 * time.Second
+	meterMinute = time.Minute
 	// healthyShare is how many of a minute's requests may fail at most.
 	healthyShare = 0.01
 )
@@ -25,7 +28,7 @@ const (
 // enough for every request; the rest happens in Sample, which the route's
 // Drainer calls.
 type Meter struct {
-	live, replayed, bad atomic.Int64
+	live, replayed, bad, asked atomic.Int64
 
 	mu      sync.Mutex
 	samples [16]sample
@@ -33,6 +36,7 @@ type Meter struct {
 	minute  minute
 	days    [meterDays]float64 // busiest minute of each day, requests a second
 	ran     time.Duration
+	demand  float64 // requests a second that clients made in their busiest minute
 }
 
 type sample struct {
@@ -41,8 +45,8 @@ type sample struct {
 }
 
 type minute struct {
-	began      time.Time
-	total, bad int64 // as they stood then
+	began             time.Time
+	total, bad, asked int64 // as they stood then
 }
 
 // Estimate is what a Meter has learned, to be kept over a restart.
@@ -59,6 +63,10 @@ func NewMeter(known Estimate) *Meter {
 // Live counts a client's request that reached the upstream or tried to. bad
 // says that the upstream failed: no answer, or a server error.
 func (m *Meter) Live(bad bool) { m.count(&m.live, bad) }
+
+// Asked counts a client's request that was to reach the upstream, now or later:
+// what it would bear if it were healthy.
+func (m *Meter) Asked() { m.asked.Add(1) }
 
 // Replayed counts an attempt of a record.
 func (m *Meter) Replayed(bad bool) { m.count(&m.replayed, bad) }
@@ -84,15 +92,18 @@ func (m *Meter) Sample(now time.Time) {
 
 func (m *Meter) closeMinute(now time.Time, total, bad int64) {
 	if m.minute.began.IsZero() {
-		m.minute = minute{now, total, bad}
+		m.minute = minute{now, total, bad, m.asked.Load()}
 		return
 	}
-	took := now.Sub(m.minute.began)
+	took, asked := now.Sub(m.minute.began), m.asked.Load()
+	if took >= demandLeast {
+		m.demand = max(m.demand, float64(asked-m.minute.asked)/took.Seconds())
+	}
 	if took < meterMinute {
 		return
 	}
 	sent, failed := float64(total-m.minute.total), float64(bad-m.minute.bad)
-	m.minute = minute{now, total, bad}
+	m.minute = minute{now, total, bad, asked}
 	today := int(m.ran/(24*time.Hour)) % meterDays
 	m.ran += took
 	if day := int(m.ran/(24*time.Hour)) % meterDays; day != today {
@@ -130,13 +141,18 @@ func (m *Meter) Rates() (live, replayed float64) {
 }
 
 // Capacity returns 110 % of the busiest healthy minute, but at least what every
-// upstream is taken to bear.
+// upstream is taken to bear. Before there was one, what clients ask for stands
+// in: a drain that is slower than that would never end, and the ramp halves
+// where it is too much.
 func (m *Meter) Capacity() float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	highest := 0.0
 	for _, rate := range m.days {
 		highest = max(highest, rate)
+	}
+	if highest == 0 {
+		highest = m.demand
 	}
 	return max(leastCapacity, measuredMargin*highest)
 }

@@ -33,6 +33,27 @@ func TestRule6_1_MeterSeesTheLastSecond(t *testing.T) {
 	}
 }
 
+// A relay that has only seen an outage takes what clients ask for as what the
+// upstream bears, or the drain of a busy route would never end.
+func TestRule6_1_DemandStandsInForAMinuteNobodyHasSeen(t *testing.T) {
+	m := NewMeter(Estimate{})
+	now := rampBegin
+	for range 20 {
+		m.Sample(now)
+		for range 700 {
+			m.Asked()
+		}
+		now = now.Add(time.Second)
+	}
+	if c := m.Capacity(); math.Abs(c-770) > 50 {
+		t.Errorf("capacity is %v, want 110 %% of the 700 requests a second that clients make", c)
+	}
+	feed(m, now, 3*time.Minute, 300, 100, 0)
+	if c := m.Capacity(); math.Abs(c-440) > 2 {
+		t.Errorf("capacity is %v, want a healthy minute to count more than demand", c)
+	}
+}
+
 func TestRule6_1_MeasuredCapacity(t *testing.T) {
 	m := NewMeter(Estimate{})
 	if c := m.Capacity(); c != leastCapacity {
