@@ -29,6 +29,8 @@ type Options struct {
 	ConfigFile string
 	Version    string
 	Logger     *slog.Logger // default: slog.Default()
+
+	files func(journal.FS) journal.FS // puts faults under the journal; for tests
 }
 
 // App is one relay. Start it once.

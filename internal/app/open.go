@@ -81,8 +81,12 @@ func (a *App) openKeyAndJournal(context.Context) error {
 		a.runKeyless(err)
 		return nil
 	}
+	var faulty journal.FS
+	if a.o.files != nil {
+		faulty = a.o.files(journal.Dir(a.home.JournalDir))
+	}
 	files, recovered, err := journal.Open(journal.Options{
-		Dir: a.home.JournalDir, SegmentBytes: a.home.SegmentBytes, MaxBytes: a.home.Limits.Bytes, Ring: ring, Logger: a.log,
+		Dir: a.home.JournalDir, FS: faulty, SegmentBytes: a.home.SegmentBytes, MaxBytes: a.home.Limits.Bytes, Ring: ring, Logger: a.log,
 	})
 	switch {
 	case errors.Is(err, journal.ErrNoKey):
