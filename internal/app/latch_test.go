@@ -99,4 +99,3 @@ func TestRule1_2_LatchedRelay(t *testing.T) {
 		t.Errorf("%+v %v", seen, err)
 	}
 }
-

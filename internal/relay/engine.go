@@ -27,6 +27,7 @@ type Ledger interface {
 	Wait(ctx context.Context, r continuity.Receipt) ledger.Status
 	Effective(route string) (continuity.Intake, continuity.Replay)
 	Switches(route string) []continuity.Switch
+	Latched() error
 }
 
 // Health learns how attempts end, and may let one through as a trial.

@@ -135,7 +135,7 @@ func (f *flight) holdable() {
 	if !l.GateEmpty(f.route.ID) && f.behind() {
 		return
 	}
-	if intake, _ := l.Effective(f.route.ID); intake == continuity.IntakeHold && !(f.healthAlone() && f.keepable() == nil && f.route.health.TryLive()) {
+	if intake, _ := l.Effective(f.route.ID); intake == continuity.IntakeHold && !f.mayPass() {
 		f.keep(false)
 		return
 	}
@@ -186,6 +186,14 @@ func (f *flight) readFacts() {
 		req.Body = f.body
 	}
 	f.facts, f.factsErr = f.route.reader.Read(req)
+}
+
+// mayPass reports whether a request may be sent although intake is hold: as
+// health's trial, or because nothing can be kept any more. A latched journal
+// can't take health's switch back either, so that only trying tells whether the
+// upstream is there (rule 1.2); what a person holds stays held.
+func (f *flight) mayPass() bool {
+	return f.healthAlone() && (f.engine.ledger.Latched() != nil || f.keepable() == nil && f.route.health.TryLive())
 }
 
 // healthAlone reports whether intake is hold by nobody's will but health's.

@@ -158,6 +158,15 @@ func (b *books) Switches(string) []continuity.Switch {
 }
 
 // hold sets intake as an owner's switch would.
+func (b *books) Latched() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if continuity.CodeOf(b.fail) == continuity.CodeLatched {
+		return b.fail
+	}
+	return nil
+}
+
 func (b *books) hold(owner string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -63,8 +63,12 @@ func TestRule1_2_FailedSyncAndLatch(t *testing.T) {
 	h.books.fail = continuity.E(continuity.CodeLatched, nil)
 	wantProblem(t, h.post(order("B")), 503, "latched")
 	h.books.pass()
+	h.books.hold("health")
 	wantProblem(t, h.post(order("A")), 503, "latched") // in the gate
-	wantStatus(t, h.post(order("B")), 201)             // outside it
+	wantStatus(t, h.post(order("B")), 201)             // outside it, whatever health's last word was
+	h.books.pass()
+	wantProblem(t, h.post(order("A")), 503, "latched")
+	wantStatus(t, h.post(order("B")), 201)
 	h.shop.next(nil)
 	wantProblem(t, h.post(order("B")), 502, "upstream") // lost, and can't be kept
 	h.shop.close()
