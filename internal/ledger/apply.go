@@ -69,6 +69,7 @@ func (s *State) accepted(r *continuity.Record, at continuity.Position, size int)
 		t.attempts = 1
 		t.first = max(1, floorTick(s.outside()))
 		t.notBefore = ceilTick(s.clock + millis(r.Settle))
+		s.delay(r.Key, t.notBefore)
 		t.flags |= flagDoubted
 	}
 	s.repeats.put(remembered{receipt: r.Receipt, accepted: inSlot(ref)})
@@ -76,6 +77,19 @@ func (s *State) accepted(r *continuity.Record, at continuity.Position, size int)
 	s.count(t, 1)
 	s.join(ref, t)
 	return nil
+}
+
+// delay keeps the first record of a key that is not being sent back until a
+// time, and with it all behind it: while a lost request may still be worked on,
+// nothing of its key is sent, not even what was kept before it.
+func (s *State) delay(key continuity.KeyTag, until tick) {
+	ref := s.keys.head(key)
+	if ref != 0 && s.slots.at(ref).state() == continuity.Attempting {
+		ref = s.slots.at(ref).next
+	}
+	if ref != 0 && s.slots.at(ref).notBefore < until {
+		s.slots.edit(ref).notBefore = until
+	}
 }
 
 // count adds a pending slot to its route's books, or takes it out.

@@ -242,6 +242,45 @@ func TestRule3_6_NothingScansTheBacklog(t *testing.T) {
 	}
 }
 
+// A live request can be lost while its key has been kept already: what was kept
+// before it waits, too, whether or not one of it is being sent.
+func TestRule4_4_ALostRequestDelaysWhatWasKeptBeforeIt(t *testing.T) {
+	for _, sending := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			log := newMemLog()
+			l := open(t, log, nil)
+			accept(t, l, record(1, 7))
+			accept(t, l, record(2, 7))
+			if sending {
+				if _, err := l.Attempt(claim(t, l).Receipt); err != nil {
+					t.Fatal(err)
+				}
+			}
+			lost := record(3, 7)
+			lost.Lost = true
+			accept(t, l, lost)
+			first := 1
+			if sending {
+				finish(t, l, continuity.Outcome{Receipt: receipt(1), To: continuity.Delivered})
+				first = 2
+			}
+			if st, ok := l.Claim("orders"); ok {
+				t.Fatalf("sending %v: %s was handed out within settle", sending, st.Receipt.Short())
+			}
+			due, ok := l.NextDue("orders")
+			if !ok || due < route.Settle {
+				t.Fatalf("sending %v: due in %v", sending, due)
+			}
+			time.Sleep(due)
+			if st := claim(t, l); st.Receipt != receipt(first) {
+				t.Fatal("out of order")
+			}
+			same(t, l, log, nil)
+			_ = l.Close()
+		})
+	}
+}
+
 func TestRule4_4_NothingOfTheKeyWithinSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, newMemLog(), nil)
