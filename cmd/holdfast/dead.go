@@ -3,13 +3,16 @@ package main
 import (
 	"bufio"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/api"
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/problem"
 )
 
 // deadCommand holds what people do with records that don't go on by themselves.
@@ -56,17 +59,37 @@ func (c *cli) retryCommand() *cobra.Command {
 	d := c.decisionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return c.each(cmd, args, d, func(client *api.Client, r api.Record) error {
-			later := len(r.LaterOfKey) > 0
-			if later { // rule 9.3
-				c.warn("cli.dead.later", "receipt", c.abbreviate(r.Receipt), "list", strings.Join(r.LaterOfKey, " "))
-				if err := c.confirm(d.yes, "cli.confirm.later"); err != nil {
-					return err
-				}
+			a := api.ActRequest{Verb: continuity.VerbRetry, Version: d.seen(r), Why: d.why}
+			err := c.act(cmd, client, r, a)
+			warning, late := tooLate(err)
+			if !late {
+				return err
 			}
-			return c.act(cmd, client, r, api.ActRequest{Verb: continuity.VerbRetry, Version: d.seen(r), Why: d.why, Later: later})
+			fmt.Fprintln(c.err, c.t("cli.label.warning")+c.abbreviate(r.Receipt)+": "+catalogue.Text(c.lang, warning.id, warning.args))
+			if err := c.confirm(d.yes, "cli.confirm.later"); err != nil {
+				return err
+			}
+			a.Later = true
+			return c.act(cmd, client, r, a)
 		})
 	}
 	return cmd
+}
+
+type message struct {
+	id   string
+	args map[string]any
+}
+
+// tooLate reports whether an act was refused because it would come after later
+// records of its key, or may (rule 9.3).
+func tooLate(err error) (message, bool) {
+	var e *continuity.Error
+	if !errors.As(err, &e) {
+		return message{}, false
+	}
+	id, _ := e.Args[problem.DetailID].(string)
+	return message{id, e.Args}, id == "api.invalid.later" || id == "api.invalid.later-unknown"
 }
 
 func (c *cli) discardCommand() *cobra.Command {

@@ -73,6 +73,8 @@ func (c *Client) Record(ctx context.Context, receipt string) (Record, error) {
 
 // Body asks for what the customer sent, and its content type.
 func (c *Client) Body(ctx context.Context, receipt string) ([]byte, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	resp, err := c.do(ctx, http.MethodGet, "/records/"+url.PathEscape(receipt)+"/body", nil, nil)
 	if err != nil {
 		return nil, "", err
@@ -100,9 +102,11 @@ func (c *Client) Reload(ctx context.Context) (ReloadResult, error) {
 	return post[ReloadResult](ctx, c, "/reload", nil)
 }
 
+const reconcilePath = "/reconcile"
+
 // Reconcile compares a route's records with the upstream's own list.
 func (c *Client) Reconcile(ctx context.Context, route string) (Reconciliation, error) {
-	return post[Reconciliation](ctx, c, "/reconcile", map[string]string{"route": route})
+	return post[Reconciliation](ctx, c, reconcilePath, map[string]string{"route": route})
 }
 
 // Report asks what would have been held.
@@ -123,8 +127,18 @@ func post[T any](ctx context.Context, c *Client, path string, body any) (T, erro
 	return call[T](ctx, c, http.MethodPost, path, nil, b)
 }
 
+// patience is how long a relay that hangs is waited for, a little longer than
+// it allows itself.
+const patience = requestTime + 5*time.Second
+
 func call[T any](ctx context.Context, c *Client, method, path string, query url.Values, body []byte) (T, error) {
 	var v T
+	most := patience
+	if path == reconcilePath {
+		most = reconcileTime + 5*time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
 	resp, err := c.do(ctx, method, path, query, body)
 	if err != nil {
 		return v, err

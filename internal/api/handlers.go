@@ -160,7 +160,7 @@ func (s *server) act(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Logger.Info("a person acted on a record", "person", req.Person, "verb", req.Verb, "receipt", receipt.Short(), "why", req.Why)
+	s.Logger.Info("a person acted on a record", "person", req.Person, "verb", req.Verb, "receipt", receipt.Short(), "route", result.Record.Route, "state", result.Record.State, "why", req.Why)
 	return result, nil
 }
 

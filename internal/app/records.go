@@ -169,6 +169,7 @@ func (d *desk) Record(ctx context.Context, r continuity.Receipt) (api.Record, er
 		return out, nil
 	}
 	out.AcceptedAt, out.Version, out.Attempts = row.AcceptedWall, max(out.Version, row.Version), max(out.Attempts, row.Attempts)
+	out.Doubted = out.Doubted || row.Doubted
 	if out.Reason == "" && row.State == st.State {
 		out.Reason = string(row.Reason)
 	}
@@ -262,7 +263,6 @@ func (d *desk) Act(ctx context.Context, r continuity.Receipt, req api.ActRequest
 	if drainer := d.drainer(rec.Route); drainer != nil {
 		drainer.Nudge()
 	}
-	d.log.Info("act", "verb", req.Verb, "receipt", r.Short(), "route", rec.Route, "before", st.State.String())
 	out := api.ActResult{}
 	if act.Replacement != nil {
 		out.Replacement = act.Replacement.Receipt.String()
