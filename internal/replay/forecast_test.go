@@ -110,6 +110,29 @@ func TestRule6_3_ProgressShowsTheEndBeforeAndDuringTheDrain(t *testing.T) {
 	})
 }
 
+// While more comes than goes no end is in sight; that alone is no reason to warn
+// as long as what waits is young.
+func TestRule6_3_NoEndInSightWarnsOnlyOfWhatHasWaitedLong(t *testing.T) {
+	const limit = 100 * time.Minute
+	for _, c := range []struct {
+		oldest, end time.Duration
+		ends, want  bool
+	}{
+		{2 * time.Second, 0, false, false},
+		{9 * time.Minute, 0, false, false},
+		{11 * time.Minute, 0, false, true},
+		{50 * time.Minute, 49 * time.Minute, true, false},
+		{50 * time.Minute, 51 * time.Minute, true, true},
+	} {
+		if got := expiresFirst(limit, c.oldest, c.end, c.ends); got != c.want {
+			t.Errorf("oldest %v, end in %v (%v): %v", c.oldest, c.end, c.ends, got)
+		}
+	}
+	if expiresFirst(0, time.Hour, 0, false) {
+		t.Error("expires on a route without an age limit")
+	}
+}
+
 func TestRule6_3_SaysWhenTheOldestWouldExpireFirst(t *testing.T) {
 	up := always(200)
 	route := testRoute(func(r *continuity.Route) { r.Capacity, r.Hold.Age = 10, 5*time.Minute })

@@ -86,8 +86,20 @@ func (d *Drainer) Progress() Progress {
 	p.Paused = d.explain(p, mode, c.Parked)
 	end, ends := o.end()
 	p.ExpectedEnd, p.Ends = Seconds(end), ends
-	p.ExpiresFirst = backlog > 0 && d.Route.Hold.Age > 0 && (!ends || c.OldestAge+end > d.Route.Hold.Age)
+	p.ExpiresFirst = backlog > 0 && expiresFirst(d.Route.Hold.Age, c.OldestAge, end, ends)
 	return p
+}
+
+// expiresFirst tells whether the oldest record would be too old before the
+// drain's end. One that has just begun may not see its end yet.
+func expiresFirst(limit, oldest, end time.Duration, ends bool) bool {
+	if limit <= 0 {
+		return false
+	}
+	if !ends {
+		return oldest > limit/10
+	}
+	return oldest+end > limit
 }
 
 // warn says once a drain that it would take longer than the oldest record may
