@@ -55,8 +55,13 @@ func (d *desk) Switch(s api.SwitchRequest) ([]api.Switch, error) {
 	if err := d.usable(); err != nil {
 		return nil, err
 	}
-	if d.lane(s.Route) == nil {
+	l := d.lane(s.Route)
+	switch {
+	case l == nil:
 		return nil, invalid("api.invalid.route", "name", s.Route)
+	case s.Intake == continuity.IntakeHold.String() && l.route.Hold.State != continuity.HoldOn:
+		// Whoever holds relies on nothing getting through: it must not only look so.
+		return nil, invalid("api.invalid.observe", "name", s.Route)
 	}
 	puts, err := switches(s, time.Now())
 	if err != nil {

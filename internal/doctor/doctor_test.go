@@ -87,11 +87,16 @@ func TestFindings(t *testing.T) {
 		}, "listen", doctor.OK, "ours"},
 		"upstream": {func(*testing.T, *doctor.Target) {}, "upstream", doctor.OK, "fine"},
 		"no upstream": {func(t *testing.T, d *doctor.Target) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			check(t, err)
-			d.Config.Routes[0].Upstream = "http://" + l.Addr().String()
-			check(t, l.Close())
+			noUpstream(t, d)
+			d.Config.Routes[0].Hold.State = continuity.HoldOn
 		}, "upstream", doctor.Warn, "unreachable"},
+		"no upstream in observe": {noUpstream, "upstream", doctor.Warn, "unreachable-observe"},
+		"no upstream and no key": {func(t *testing.T, d *doctor.Target) {
+			noUpstream(t, d)
+			d.Config.Routes[0].Hold.State = continuity.HoldOn
+			check(t, os.MkdirAll(d.Config.JournalDir, 0o700))
+			check(t, os.WriteFile(filepath.Join(d.Config.JournalDir, "x"), []byte("x"), 0o600))
+		}, "upstream", doctor.Warn, "unreachable-keyless"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := target(t)
@@ -136,6 +141,14 @@ func TestDoctorLeavesNothingBehind(t *testing.T) {
 func makeData(t *testing.T, d *doctor.Target) {
 	t.Helper()
 	check(t, os.MkdirAll(d.Config.DataDir, 0o700))
+}
+
+func noUpstream(t *testing.T, d *doctor.Target) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	d.Config.Routes[0].Upstream = "http://" + l.Addr().String()
+	check(t, l.Close())
 }
 
 func takePort(t *testing.T, d *doctor.Target) {

@@ -9,6 +9,7 @@ import (
 
 	"holdfast/internal/api"
 	"holdfast/internal/config"
+	"holdfast/internal/continuity"
 )
 
 const dialTime = 2 * time.Second
@@ -69,11 +70,23 @@ func upstreams(ctx context.Context, c *config.Relay) []Finding {
 		start := time.Now()
 		conn, err := d.DialContext(ctx, "tcp", address)
 		if err != nil {
-			out = append(out, finding("upstream", Warn, "unreachable", "route", r.ID, "address", address, "cause", err.Error()))
+			out = append(out, finding("upstream", Warn, unreachable(c, r), "route", r.ID, "address", address, "cause", err.Error()))
 			continue
 		}
 		_ = conn.Close()
 		out = append(out, finding("upstream", OK, "fine", "route", r.ID, "address", address, "took", short(time.Since(start))))
 	}
 	return out
+}
+
+// unreachable tells findings apart by what happens to requests meanwhile.
+func unreachable(c *config.Relay, r *continuity.Route) string {
+	switch {
+	case key(c).Level != OK:
+		return "unreachable-keyless"
+	case r.Hold.State != continuity.HoldOn:
+		return "unreachable-observe"
+	default:
+		return "unreachable"
+	}
 }
