@@ -85,6 +85,9 @@ func (s *survey) look(names []string) (err error) {
 			}
 		} else if _, ok := parseFreeName(name); ok {
 			size, err := fileSize(s.fs, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // whoever has the journal open has given it a segment's name meanwhile
+			}
 			if err != nil {
 				return err
 			}
