@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -89,8 +90,8 @@ func (c *cli) report(err error) {
 		return
 	}
 	fmt.Fprintln(c.err, c.t("cli.label.error")+doc.Title)
-	if doc.Code == continuity.CodeInternal || doc.Code == continuity.CodeNoKey || doc.Code == continuity.CodeDamaged {
-		fmt.Fprintln(c.err, "  "+err.Error()) // there is no log to look into
+	if cause := err.Error(); cause != string(doc.Code) && (doc.Code == continuity.CodeInternal || doc.Code == continuity.CodeNoKey || doc.Code == continuity.CodeDamaged) {
+		fmt.Fprintln(c.err, "  "+cause) // there is no log to look into
 	}
 }
 
@@ -113,6 +114,14 @@ func (c *cli) show(v any, human func()) error {
 
 func (c *cli) root() *cobra.Command {
 	root := c.group("holdfast", "root")
+	help := root.RunE
+	versionToo := root.Flags().Bool("version", false, c.t("cli.version.short"))
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if *versionToo && len(args) == 0 {
+			return c.showVersion()
+		}
+		return help(cmd, args)
+	}
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetIn(c.in)
 	root.SetOut(c.out)
@@ -121,7 +130,7 @@ func (c *cli) root() *cobra.Command {
 	c.localise(root)
 
 	f := root.PersistentFlags()
-	f.String("lang", string(c.lang), c.t("cli.flag.lang"))
+	f.Var((*speech)(&c.lang), "lang", c.t("cli.flag.lang"))
 	f.BoolVar(&c.json, "json", false, c.t("cli.flag.json"))
 	f.StringVar(&c.person, "person", c.defaultPerson(), c.t("cli.flag.person"))
 	f.StringVar(&c.where.dir, "dir", c.env("HOLDFAST_DIR"), c.t("cli.flag.dir"))
@@ -164,10 +173,16 @@ func (c *cli) command(use, id string, args cobra.PositionalArgs, do func(*cobra.
 func (c *cli) group(use, id string) *cobra.Command {
 	return c.command(use, id, cobra.ArbitraryArgs, func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return invalid("cli.invalid.command", "name", args[0], "parent", cmd.CommandPath())
+			return unknown(cmd, args[0])
 		}
 		return cmd.Help()
 	})
+}
+
+// unknown refuses a word that is no command, and names what may be meant.
+func unknown(cmd *cobra.Command, name string) error {
+	cmd.SuggestionsMinimumDistance = 2
+	return invalid("cli.invalid.command", "name", name, "parent", cmd.CommandPath(), "meant", strings.Join(cmd.SuggestionsFor(name), ", "))
 }
 
 func indent(text string) string {
@@ -199,11 +214,19 @@ func (c *cli) logger() (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(c.logLevel)); err != nil {
 		return nil, invalid("cli.invalid.log-level", "value", c.logLevel)
 	}
-	o := &slog.HandlerOptions{Level: level}
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: withUnits}
 	if terminal(c.err) {
 		return slog.New(slog.NewTextHandler(c.err, o)), nil
 	}
 	return slog.New(slog.NewJSONHandler(c.err, o)), nil
+}
+
+// withUnits writes durations with their units, in JSON too.
+func withUnits(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().Round(time.Microsecond).String())
+	}
+	return a
 }
 
 func terminal(w any) bool {

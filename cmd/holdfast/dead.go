@@ -136,15 +136,15 @@ func atLeastOne(cmd *cobra.Command, args []string) error {
 // each looks a record up and does something with it, for all that are named;
 // it stops at the first that fails and says how far it came.
 func (c *cli) each(cmd *cobra.Command, receipts []string, d *decision, do func(*api.Client, api.Record) error) error {
-	if err := c.needWhy(d.why); err != nil {
-		return err
-	}
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
 	for i, receipt := range receipts {
 		r, err := client.Record(cmd.Context(), receipt)
+		if err == nil {
+			err = c.needWhy(d.why)
+		}
 		if err == nil {
 			err = do(client, r)
 		}

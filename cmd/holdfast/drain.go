@@ -32,7 +32,7 @@ func (c *cli) drainCommand() *cobra.Command {
 			}
 		}
 		if given > 1 {
-			return invalid("cli.invalid.args", "usage", cmd.UseLine())
+			return invalid("cli.invalid.drain-one")
 		}
 		client, err := c.client()
 		if err != nil {
@@ -41,6 +41,9 @@ func (c *cli) drainCommand() *cobra.Command {
 		for name, given := range settings {
 			if !*given {
 				continue
+			}
+			if _, err := c.route(cmd.Context(), client, args[0]); err != nil {
+				return err
 			}
 			if err := c.needWhy(*why); err != nil {
 				return err

@@ -27,15 +27,13 @@ func (c *cli) localise(root *cobra.Command) {
 ` + label("global-flags") + `
 {{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
 `)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return invalid("cli.invalid.flag", "cause", err.Error(), "usage", cmd.CommandPath()+" --help")
-	})
+	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(&cobra.Command{
 		Use: "help", Short: c.t("cli.help.short"), DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, _, err := cmd.Root().Find(args)
 			if err != nil || target == nil {
-				return invalid("cli.invalid.command", "name", strings.Join(args, " "), "parent", cmd.Root().Name())
+				return unknown(cmd.Root(), strings.Join(args, " "))
 			}
 			target.InitDefaultHelpFlag()
 			return target.Help()

@@ -37,7 +37,7 @@ func (c *cli) inspectCommand() *cobra.Command {
 		}
 		report, err := journal.Verify(dir)
 		if err != nil {
-			return journalError(err)
+			return c.journalError(err)
 		}
 		return c.show(report, func() {
 			t := table{head: c.heads("segment", "state", "position", "entries", "bytes", "payload"), right: []int{2, 3, 4, 5}}
@@ -65,7 +65,7 @@ func (c *cli) inspectEntries(dir journal.FS, from continuity.Position, limit int
 	for frame, err := range journal.Inspect(dir, from) {
 		if err != nil {
 			flush()
-			return journalError(err)
+			return c.journalError(err)
 		}
 		if limit > 0 && n == limit {
 			break
@@ -92,7 +92,7 @@ func (c *cli) verifyCommand() *cobra.Command {
 	return c.command("verify", "journal-verify", exactly(0), func(*cobra.Command, []string) error {
 		report, err := journal.Verify(journal.Dir(c.journalDir()))
 		if err != nil {
-			return journalError(err)
+			return c.journalError(err)
 		}
 		if err := c.show(report, func() { c.showVerified(report) }); err != nil {
 			return err
@@ -128,10 +128,10 @@ func (c *cli) showVerified(r journal.Report) {
 }
 
 // journalError gives an error of the journal's files its code.
-func journalError(err error) error {
+func (c *cli) journalError(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return continuity.E(continuity.CodeNotFound, err)
+		return continuity.E(continuity.CodeNotFound, err, "journal", c.journalDir())
 	case errors.Is(err, journal.ErrDamaged):
 		return continuity.E(continuity.CodeDamaged, err)
 	default:

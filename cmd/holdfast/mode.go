@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,18 +35,24 @@ func (c *cli) modeCommand() *cobra.Command {
 			if req.Intake == "hold" { // whoever holds expects that nothing arrives meanwhile
 				req.Replay = replay
 			}
+			if !slices.Contains([]string{"hold", "pass", "auto"}, args[1]) {
+				return invalid("cli.invalid.args", "usage", cmd.UseLine())
+			}
+			before, err := c.route(cmd.Context(), client, args[0])
+			if err != nil {
+				return err
+			}
 			if err := c.needWhy(why); err != nil {
 				return err
+			}
+			if args[1] == "auto" && !c.stands(before, owner) {
+				c.warn("cli.mode.nothing", "route", args[0])
 			}
 			if _, err := client.Switch(cmd.Context(), req); err != nil {
 				return err
 			}
 		}
-		status, err := client.Status(cmd.Context())
-		if err != nil {
-			return err
-		}
-		r, err := find(status.Routes, args[0])
+		r, err := c.route(cmd.Context(), client, args[0])
 		if err != nil {
 			return err
 		}
@@ -67,11 +75,28 @@ func (c *cli) modeCommand() *cobra.Command {
 
 // needWhy asks for what the relay would ask for, before anything is sent.
 func (c *cli) needWhy(why string) error {
-	if c.person == "" {
-		return invalid("cli.invalid.person")
-	}
 	if why == "" {
 		return invalid("cli.invalid.why")
 	}
+	if c.person == "" {
+		return invalid("cli.invalid.person")
+	}
 	return nil
+}
+
+// route asks for one route, before anything is asked of it.
+func (c *cli) route(ctx context.Context, client *api.Client, id string) (api.Route, error) {
+	status, err := client.Status(ctx)
+	if err != nil {
+		return api.Route{}, err
+	}
+	return find(status.Routes, id)
+}
+
+// stands reports whether there is anything that auto would lift.
+func (c *cli) stands(r api.Route, owner string) bool {
+	if owner == "" {
+		owner = "operator:" + c.person
+	}
+	return slices.ContainsFunc(r.Switches, func(s api.Switch) bool { return s.Owner == owner })
 }

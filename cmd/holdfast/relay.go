@@ -12,9 +12,15 @@ import (
 )
 
 func (c *cli) relayCommand() *cobra.Command {
-	cmd := c.command("relay", "relay", exactly(0), func(cmd *cobra.Command, _ []string) error {
+	cmd := c.command("relay", "relay", nil, func(cmd *cobra.Command, _ []string) error {
 		return c.serve(cmd.Context())
 	})
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknown(cmd, args[0])
+		}
+		return nil
+	}
 	c.logFlag(cmd)
 	cmd.AddCommand(c.checkCommand(), c.schemaCommand(), c.reportCommand(), c.reloadCommand())
 	return cmd

@@ -85,12 +85,14 @@ func (c *cli) ends(r api.Route) string {
 }
 
 func find(routes []api.Route, id string) (api.Route, error) {
-	for _, r := range routes {
+	known := make([]string, len(routes))
+	for i, r := range routes {
 		if r.ID == id {
 			return r, nil
 		}
+		known[i] = r.ID
 	}
-	return api.Route{}, invalid("api.invalid.route", "name", id)
+	return api.Route{}, continuity.E(continuity.CodeNoRoute, nil, "name", id, "known", strings.Join(known, ", "))
 }
 
 // routeStatus shows one route with its ledger, its settings and its drain.

@@ -35,7 +35,11 @@ func buildInfo() build {
 
 func (c *cli) versionCommand() *cobra.Command {
 	return c.command("version", "version", exactly(0), func(*cobra.Command, []string) error {
-		b := buildInfo()
-		return c.show(b, func() { fmt.Fprintf(c.out, "holdfast %s (%s, %s)\n", b.Version, b.Go, b.Platform) })
+		return c.showVersion()
 	})
+}
+
+func (c *cli) showVersion() error {
+	b := buildInfo()
+	return c.show(b, func() { fmt.Fprintf(c.out, "holdfast %s (%s, %s)\n", b.Version, b.Go, b.Platform) })
 }

@@ -39,6 +39,11 @@ func (d *desk) Switches(route string) ([]api.Switch, error) {
 	return out, nil
 }
 
+// noRoute tells that a route is not there, and which ones are.
+func (d *desk) noRoute(name string) error {
+	return continuity.E(continuity.CodeNoRoute, nil, "name", name, "known", strings.Join(d.lanes.Load().order, ", "))
+}
+
 // usable refuses what needs a ledger where there is none.
 func (d *desk) usable() error {
 	if err := d.Ready(); err != nil {
@@ -58,7 +63,7 @@ func (d *desk) Switch(s api.SwitchRequest) ([]api.Switch, error) {
 	l := d.lane(s.Route)
 	switch {
 	case l == nil:
-		return nil, invalid("api.invalid.route", "name", s.Route)
+		return nil, d.noRoute(s.Route)
 	case s.Intake == continuity.IntakeHold.String() && l.route.Hold.State != continuity.HoldOn:
 		// Whoever holds relies on nothing getting through: it must not only look so.
 		return nil, invalid("api.invalid.observe", "name", s.Route)
@@ -115,7 +120,7 @@ func (d *desk) Report(_ context.Context, route string) (api.Report, error) {
 		return api.Report{}, err
 	}
 	if route != "" && d.lane(route) == nil {
-		return api.Report{}, invalid("api.invalid.route", "name", route)
+		return api.Report{}, d.noRoute(route)
 	}
 	out := api.Report{Routes: []api.RouteReport{}}
 	for _, r := range d.engine.Report() {

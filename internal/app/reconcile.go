@@ -22,7 +22,7 @@ func (d *desk) Reconcile(ctx context.Context, route string) (api.Reconciliation,
 	}
 	l := d.lane(route)
 	if l == nil {
-		return api.Reconciliation{}, invalid("api.invalid.route", "name", route)
+		return api.Reconciliation{}, d.noRoute(route)
 	}
 	if l.route.Reconcile == nil {
 		return api.Reconciliation{}, invalid("api.invalid.reconcile", "name", route)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -24,7 +26,9 @@ type loaded struct {
 	fallback bool // it is the last good one
 }
 
-// loadFirst reads the configuration, or the last good one where it is bad.
+// loadFirst reads the configuration, or the last good one where it is bad. A
+// file that is not there is no bad one: another may be meant, and the data
+// folder beside it is that one's or nobody's.
 func (a *App) loadFirst() (loaded, error) {
 	file := a.o.ConfigFile
 	src, err := config.Read(file)
@@ -35,6 +39,9 @@ func (a *App) loadFirst() (loaded, error) {
 			a.logProblems(problems)
 			return loaded{relay: r, src: src, config: a.describe(src, problems)}, nil
 		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return loaded{}, err
 	}
 	last := filepath.Join(config.DataDir(file), lastGoodName)
 	src, lastErr := config.Read(last)

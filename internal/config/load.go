@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -68,14 +69,24 @@ var errInvalid = errors.New("config: the file has errors")
 func Read(path string) ([]byte, error) {
 	file, err := os.Open(path) // #nosec G304 -- the operator names the file
 	if err != nil {
-		return nil, continuity.E(continuity.CodeConfig, err, "detail", err.Error())
+		return nil, unreadable(path, err)
 	}
 	defer file.Close()
 	src, err := io.ReadAll(io.LimitReader(file, maxSize+1))
 	if err != nil {
-		return nil, continuity.E(continuity.CodeConfig, err, "detail", err.Error())
+		return nil, unreadable(path, err)
 	}
 	return src, nil
+}
+
+// unreadable tells of a file that can't be read, which says nothing about what
+// stands in it.
+func unreadable(path string, err error) error {
+	name := "unreadable"
+	if errors.Is(err, fs.ErrNotExist) {
+		name = "missing"
+	}
+	return continuity.E(continuity.CodeConfig, err, name, path, "cause", err.Error())
 }
 
 var dataLine = regexp.MustCompile(`(?m)^data:[ \t]*["']?([^"'#\r\n]+?)["']?[ \t]*(#.*)?\r?$`)
