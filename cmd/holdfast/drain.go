@@ -104,7 +104,7 @@ func (c *cli) watchDrain(cmd *cobra.Command, client *api.Client, route string, w
 
 func (c *cli) drainLine(r api.Route, first int64) string {
 	if !terminal(c.out) {
-		return strings.Join([]string{r.ID, string(r.Mode), r.Replay, fmt.Sprint(r.Counters.Pending),
+		return strings.Join([]string{r.ID, string(r.Mode), r.Replay, c.count(r.Counters, r.Counters.Pending),
 			fmt.Sprintf("%.1f", r.Drain.Rate), fmt.Sprintf("%.1f", r.Drain.Live), c.ends(r), r.Drain.Paused}, "\t")
 	}
 	const width = 20
@@ -113,10 +113,10 @@ func (c *cli) drainLine(r api.Route, first int64) string {
 		filled = int(width * (first - r.Counters.Pending) / first)
 	}
 	bar := strings.Repeat("█", filled) + strings.Repeat("░", width-filled)
-	line := c.t("cli.drain.line", "route", r.ID, "mode", c.mode(r.Mode), "replay", r.Replay, "bar", bar, "pending", c.number(r.Counters.Pending),
+	line := c.t("cli.drain.line", "route", r.ID, "mode", c.mode(r.Mode), "replay", r.Replay, "bar", bar, "pending", c.count(r.Counters, r.Counters.Pending),
 		"rate", fmt.Sprintf("%.0f", r.Drain.Rate), "live", fmt.Sprintf("%.0f", r.Drain.Live), "forecast", c.forecast(r))
 	if r.Drain.Paused != "" {
-		line += "  " + c.t("cli.drain.paused", "why", c.word("cli.pause.", r.Drain.Paused))
+		line += "  " + c.t("cli.drain.paused", "why", c.pause(r))
 	}
 	return line
 }

@@ -43,8 +43,12 @@ func (c *cli) showStatus(s api.Status) {
 		right: []int{2, 3, 4, 5, 6, 7, 8, 11}}
 	for _, r := range s.Routes {
 		n := r.Counters
-		t.add(r.ID, c.mode(r.Mode), c.number(n.Pending), c.oldest(n), c.number(n.InDoubt), c.number(n.Parked), c.number(n.Dead),
-			c.number(n.Refused), c.number(n.DeliveredAtOnce+n.DeliveredAfterDoubt), c.word("cli.health.", r.Health), r.Upstream, c.ends(r))
+		health := "-"
+		if r.Health != api.HealthUnchecked {
+			health = c.word("cli.health.", r.Health)
+		}
+		t.add(r.ID, c.mode(r.Mode), c.count(n, n.Pending), c.oldest(n), c.count(n, n.InDoubt), c.count(n, n.Parked), c.count(n, n.Dead),
+			c.count(n, n.Refused), c.count(n, n.DeliveredAtOnce+n.DeliveredAfterDoubt), health, r.Upstream, c.ends(r))
 	}
 	c.table(t)
 }
@@ -65,17 +69,51 @@ func (c *cli) mode(m continuity.Mode) string {
 	return string(m)
 }
 
-func (c *cli) oldest(n api.Counters) string {
-	if n.Pending == 0 {
-		return "-"
+// count is a number out of a route's ledger, if that can be read.
+func (c *cli) count(n api.Counters, value int64) string {
+	if n.Unknown {
+		return "?"
 	}
-	return c.span(n.Oldest)
+	return c.number(value)
+}
+
+func (c *cli) oldest(n api.Counters) string {
+	switch {
+	case n.Unknown:
+		return "?"
+	case n.Pending == 0:
+		return "-"
+	default:
+		return c.span(n.Oldest)
+	}
+}
+
+// pause says why replay sends nothing. A bare "off" would read as if the pause
+// were, so even pipes get words for it.
+func (c *cli) pause(r api.Route) string {
+	if r.Drain.Paused != "off" {
+		return c.word("cli.pause.", r.Drain.Paused)
+	}
+	byHealth := false
+	for _, s := range r.Switches {
+		if s.Replay == continuity.ReplayOff.String() {
+			if byHealth = s.Owner == continuity.OwnerHealth; !byHealth {
+				break
+			}
+		}
+	}
+	if byHealth {
+		return c.t("cli.pause.health")
+	}
+	return c.t("cli.pause.off")
 }
 
 // ends is when a drain is expected to be over.
 func (c *cli) ends(r api.Route) string {
 	switch {
-	case r.Counters.Pending == 0:
+	case r.Counters.Unknown:
+		return "?"
+	case r.Counters.Pending == 0, r.Replay == continuity.ReplayOff.String():
 		return "-"
 	case !r.Drain.Forecast:
 		return "?"
@@ -116,29 +154,38 @@ func (c *cli) routeStatus(s api.Status, id string) error {
 		line("hold", c.word("cli.hold.", r.Hold))
 		line("upstream", r.Upstream)
 		line("health", c.word("cli.health.", r.Health))
-		line("accepted", c.number(n.Accepted))
-		line("delivered", c.number(n.DeliveredAtOnce+n.DeliveredAfterDoubt))
-		line("after-doubt", c.number(n.DeliveredAfterDoubt))
-		line("refused", c.number(n.Refused))
-		line("dead", c.number(n.Dead))
-		line("discarded", c.number(n.Discarded))
-		line("pending", c.number(n.Pending))
-		line("queued", c.number(n.Queued))
-		line("attempting", c.number(n.Attempting))
-		line("in-doubt", c.number(n.InDoubt))
-		line("parked", c.number(n.Parked))
-		line("pending-bytes", c.bytes(n.PendingBytes))
+		line("accepted", c.count(n, n.Accepted))
+		line("delivered", c.count(n, n.DeliveredAtOnce+n.DeliveredAfterDoubt))
+		line("after-doubt", c.count(n, n.DeliveredAfterDoubt))
+		line("refused", c.count(n, n.Refused))
+		line("dead", c.count(n, n.Dead))
+		line("discarded", c.count(n, n.Discarded))
+		line("pending", c.count(n, n.Pending))
+		line("queued", c.count(n, n.Queued))
+		line("attempting", c.count(n, n.Attempting))
+		line("in-doubt", c.count(n, n.InDoubt))
+		line("parked", c.count(n, n.Parked))
+		size := c.bytes(n.PendingBytes)
+		if n.Unknown {
+			size = "?"
+		}
+		line("pending-bytes", size)
 		line("oldest", c.oldest(n))
 		balanced := "yes"
 		if !n.Balanced {
 			balanced = "no"
 		}
-		line("balanced", c.word("cli.word.", balanced))
-		line("rate", fmt.Sprintf("%.1f", r.Drain.Rate))
-		line("capacity", fmt.Sprintf("%.1f", r.Drain.Capacity))
+		if balanced = c.word("cli.word.", balanced); n.Unknown {
+			balanced = "?"
+		}
+		line("balanced", balanced)
+		if !n.Unknown {
+			line("rate", fmt.Sprintf("%.1f/s", r.Drain.Rate))
+			line("capacity", fmt.Sprintf("%.1f/s", r.Drain.Capacity))
+		}
 		line("ends", c.ends(r))
 		if r.Drain.Paused != "" {
-			line("paused", c.word("cli.pause.", r.Drain.Paused))
+			line("paused", c.pause(r))
 		}
 	})
 }

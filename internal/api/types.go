@@ -82,6 +82,10 @@ type ViewState struct {
 	Error    string              `json:"error,omitempty"`
 }
 
+// HealthUnchecked is the health of a route of which nobody learns how its
+// upstream fares.
+const HealthUnchecked = "unchecked"
+
 // Route is one route at a glance.
 type Route struct {
 	ID       string          `json:"id"`
@@ -90,7 +94,7 @@ type Route struct {
 	Intake   string          `json:"intake"`
 	Replay   string          `json:"replay"`
 	Upstream string          `json:"upstream"`
-	Health   string          `json:"health"` // up, down or trial
+	Health   string          `json:"health"` // up, down, trial, or unchecked
 	Counters Counters        `json:"counters"`
 	Drain    Drain           `json:"drain"`
 	Switches []Switch        `json:"switches"`
@@ -113,6 +117,7 @@ type Counters struct {
 	PendingBytes        int64   `json:"pending_bytes"`
 	Oldest              float64 `json:"oldest_seconds"`
 	Balanced            bool    `json:"balanced"`
+	Unknown             bool    `json:"unknown,omitempty"` // the ledger can't be read: no number means anything
 }
 
 // Drain is how a route's replay goes and when it is expected to end.

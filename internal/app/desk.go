@@ -8,6 +8,7 @@ import (
 
 	"holdfast/internal/api"
 	"holdfast/internal/continuity"
+	"holdfast/internal/health"
 	"holdfast/internal/replay"
 )
 
@@ -87,7 +88,7 @@ func (d *desk) warnings(s api.Status) []api.Warning {
 		for _, w := range []struct {
 			id    string
 			count int64
-		}{{"parked", n.Parked}, {"in-doubt", n.InDoubt}, {"dead", n.Dead}} {
+		}{{"parked", n.Parked}, {"in-doubt", n.InDoubt}, {"dead", n.Dead}, {"refused", n.Refused}} {
 			if w.count > 0 {
 				warn(w.id, "route", r.ID, "count", w.count)
 			}
@@ -146,18 +147,23 @@ func (d *desk) routes() []api.Route {
 func (d *desk) route(l *lane) api.Route {
 	id := l.route.ID
 	r := api.Route{ID: id, Hold: "observe", Upstream: l.route.Upstream, Switches: []api.Switch{},
-		Intake: continuity.IntakePass.String(), Replay: continuity.ReplayOn.String(), Mode: continuity.ModeKeyless, Counters: api.Counters{Balanced: true}}
+		Intake: continuity.IntakePass.String(), Replay: continuity.ReplayOn.String(), Mode: continuity.ModeKeyless, Counters: api.Counters{Balanced: true},
+		Health: api.HealthUnchecked}
 	if l.route.Hold.State == continuity.HoldOn {
 		r.Hold = "on"
 	}
 	if d.ledger == nil {
+		r.Counters.Unknown = true
 		return r
 	}
 	intake, replaying := d.ledger.Effective(id)
 	r.Intake, r.Replay = intake.String(), replaying.String()
 	r.Counters = counters(d.ledger, id)
 	r.Switches = d.switches(id)
-	r.Health = l.health.info().State.String()
+	// Without checks of its own, health hears only of requests that may be kept.
+	if state := l.health.info().State; state != health.Up || l.route.Hold.State == continuity.HoldOn || l.route.Detect.Path != "" {
+		r.Health = state.String()
+	}
 	r.Mode = mode(l.route.Hold.State, intake, r.Counters.Pending, d.ledger.Latched() != nil)
 	r.Drain = drain(l.drainer.Progress())
 	return r

@@ -15,6 +15,7 @@ import (
 	"holdfast/internal/http1"
 	"holdfast/internal/identity"
 	"holdfast/internal/ledger"
+	"holdfast/internal/problem"
 	"holdfast/internal/view"
 )
 
@@ -239,6 +240,9 @@ func (d *desk) Act(ctx context.Context, r continuity.Receipt, req api.ActRequest
 	st, rec, err := d.found(r)
 	if err != nil {
 		return api.ActResult{}, err
+	}
+	if st.State == continuity.Refused {
+		return api.ActResult{}, continuity.E(continuity.CodeState, nil, problem.DetailID, "api.state.refused")
 	}
 	act := continuity.Act{Receipt: r, Version: req.Version, Verb: req.Verb, Person: req.Person, Why: req.Why}
 	switch req.Verb {
