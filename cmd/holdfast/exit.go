@@ -48,7 +48,8 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeNotHeld:        10,
 	continuity.CodeKeyUnknown:     10,
 
-	continuity.CodeLocked: 11,
+	continuity.CodeLocked:  11,
+	continuity.CodeAddress: 11,
 
 	continuity.CodeNoKey: 12,
 }

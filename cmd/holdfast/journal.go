@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/config"
@@ -121,7 +122,8 @@ func (c *cli) showVerified(r journal.Report) {
 		fmt.Fprintln(c.err, c.t("cli.journal.unsound"))
 		return
 	}
-	c.say("cli.journal.sound", "segments", len(r.Segments), "entries", c.number(r.Entries), "bytes", c.bytes(r.Bytes))
+	c.say("cli.journal.sound", "segments", r.Used(), "spare", len(r.Segments)-r.Used(), "entries", c.number(r.Entries),
+		"bytes", humanize.IBytes(uint64(max(r.Bytes, 0)))) // a sentence needs the unit in a pipe too
 	if r.InUse {
 		c.say("cli.journal.in-use")
 	}

@@ -79,7 +79,7 @@ func (c *cli) recordTable(records []api.Record) {
 		c.say("cli.list.none")
 		return
 	}
-	t := table{head: c.heads("receipt", "route", "state", "reason", "age", "attempts", "method", "bytes", "accepted-at"), right: []int{4, 5, 7}}
+	t := table{head: c.heads("receipt", "route", "state", "reason", "age", "attempts", "method", "entry-bytes", "accepted-at"), right: []int{4, 5, 7}}
 	for _, r := range records {
 		t.add(c.abbreviate(r.Receipt), r.Route, c.state(r.State), c.reason(r.Reason), c.span(r.Age), fmt.Sprint(r.Attempts), r.Method,
 			c.bytes(r.Size), clock(r.AcceptedAt))
@@ -142,7 +142,8 @@ func (c *cli) showRecord(r api.Record) {
 	line("reason", c.reason(r.Reason))
 	line("key", r.Key)
 	line("request", strings.TrimSpace(r.Method+" "+r.Target))
-	line("bytes", c.bytes(r.Size))
+	line("body-bytes", c.bytes(r.BodySize))
+	line("entry-bytes", c.bytes(r.Size))
 	line("accepted-at", clock(r.AcceptedAt))
 	line("attempts", fmt.Sprint(r.Attempts))
 	line("version", fmt.Sprint(r.Version))

@@ -173,7 +173,8 @@ type Record struct {
 	Key          string    `json:"key,omitempty"`
 	Method       string    `json:"method,omitempty"`
 	Target       string    `json:"target,omitempty"`
-	Size         int64     `json:"size_bytes"`
+	Size         int64     `json:"size_bytes"`           // of its entry in the journal, as the limits count it
+	BodySize     int64     `json:"body_bytes,omitempty"` // as the customer sent it; not in lists
 	Age          float64   `json:"age_seconds,omitempty"`
 	Doubted      bool      `json:"doubted,omitempty"`
 	NextAttempt  float64   `json:"next_attempt_seconds,omitempty"`

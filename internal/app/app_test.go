@@ -260,6 +260,20 @@ func TestStopIsIdempotentAndStartFailsCleanly(t *testing.T) {
 	all.Wait()
 }
 
+func TestTakenAddress(t *testing.T) {
+	s := newShop(t)
+	fresh, used := t.TempDir(), t.TempDir()
+	start(t, write(t, used, orders(s.address)))
+	other := newShop(t)
+	taken := strings.Replace(orders(s.address), `{listen: "127.0.0.1:0"}`, `{listen: "`+other.address+`"}`, 1)
+	for dir, want := range map[string]continuity.Code{fresh: continuity.CodeAddress, used: continuity.CodeLocked} {
+		b := New(Options{ConfigFile: write(t, dir, taken), Logger: quiet()})
+		if err := b.Start(t.Context()); continuity.CodeOf(err) != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 // Cut off without an answer, the client of a kept request would send it again.
 func TestRule8_1_StopAnswersWhoeverWaits(t *testing.T) {
 	s := newShop(t)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"holdfast/internal/api"
@@ -37,7 +38,7 @@ func (a *App) openFolder(context.Context) error {
 // the relay is ready.
 func (a *App) openAdmin(ctx context.Context) error {
 	var err error
-	if a.admin, err = listen(ctx, a.home.AdminListen); err != nil {
+	if a.admin, err = a.listen(ctx, a.home.AdminListen); err != nil {
 		return err
 	}
 	desk := &desk{a}
@@ -64,13 +65,19 @@ func (a *App) openAdmin(ctx context.Context) error {
 	return nil
 }
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+func (a *App) listen(ctx context.Context, address string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EADDRINUSE) && a.journal == nil && journal.InUse(journal.Dir(a.home.JournalDir)):
+		return nil, continuity.E(continuity.CodeLocked, err)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, continuity.E(continuity.CodeAddress, err, "address", address)
+	default:
 		return nil, fmt.Errorf("app: listen on %s: %w", address, err)
 	}
-	return l, nil
 }
 
 // openKeyAndJournal makes a master key only where there is no journal yet: a
@@ -194,7 +201,7 @@ func (a *App) openRoutes(context.Context) error {
 // exchanges end, and cuts them only when time is up.
 func (a *App) openClients(ctx context.Context) error {
 	var err error
-	if a.clients, err = listen(ctx, a.home.Listen); err != nil {
+	if a.clients, err = a.listen(ctx, a.home.Listen); err != nil {
 		return err
 	}
 	a.server = &http1.Server{Handler: a.engine.Handle, Logger: a.log}

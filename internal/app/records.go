@@ -145,7 +145,7 @@ func (d *desk) Record(ctx context.Context, r continuity.Receipt) (api.Record, er
 	}
 	out := api.Record{
 		Receipt: r.String(), Route: rec.Route, State: st.State.String(), Reason: string(st.Reason), Version: st.Version, Attempts: st.Attempts,
-		Key: rec.KeyText, Method: rec.Method, Target: rec.Target, Size: int64(len(rec.Body)), Doubted: st.Doubted,
+		Key: rec.KeyText, Method: rec.Method, Target: rec.Target, Size: st.Size, BodySize: int64(len(rec.Body)), Doubted: st.Doubted,
 		ContentType: http1.Get(rec.Header, "Content-Type"),
 	}
 	for _, f := range rec.Header {

@@ -33,6 +33,7 @@ const (
 	CodeDamaged        Code = "damaged"     // the journal fails its checks
 	CodeNoKey          Code = "no-key"      // the master key is missing or another one's
 	CodeLocked         Code = "locked"      // another process has the journal open
+	CodeAddress        Code = "address"     // another program listens where the relay is to
 	CodeStarting       Code = "starting"    // the relay does not serve requests yet, or no longer
 	CodeUnreachable    Code = "unreachable" // the relay's admin API does not answer
 	CodeReconcile      Code = "reconcile"   // the upstream's own list can't be read whole

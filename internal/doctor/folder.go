@@ -247,6 +247,7 @@ func journalFiles(ctx context.Context, c *config.Relay) Finding {
 		}
 		return finding("journal", Fail, "damaged", "dir", c.JournalDir, "count", n)
 	default:
-		return finding("journal", OK, "fine", "entries", r.report.Entries, "took", short(time.Since(start)))
+		return finding("journal", OK, "fine", "entries", r.report.Entries,
+			"segments", r.report.Used(), "spare", len(r.report.Segments)-r.report.Used(), "took", short(time.Since(start)))
 	}
 }

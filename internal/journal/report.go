@@ -20,6 +20,17 @@ type Report struct {
 	Findings    []Finding           `json:"findings"`
 }
 
+// Used counts the segments that hold entries.
+func (r Report) Used() int {
+	n := 0
+	for _, s := range r.Segments {
+		if s.Entries > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // Damaged reports whether a finding is damage.
 func (r Report) Damaged() bool {
 	for _, f := range r.Findings {

@@ -246,3 +246,18 @@ func (s *segment) frames(start, end int64, visit func(frame) bool, found func(ho
 	}
 	return nil
 }
+
+// InUse reports whether a process has the journal in a directory open. It
+// leaves nothing behind where there is none.
+func InUse(dir FS) bool {
+	names, err := dir.List()
+	if err != nil || !slices.Contains(names, lockName) {
+		return false
+	}
+	lock, err := dir.Lock(lockName)
+	if err != nil {
+		return errors.Is(err, ErrLocked)
+	}
+	_ = lock.Close()
+	return false
+}

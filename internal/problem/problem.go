@@ -41,6 +41,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeDamaged:        http.StatusInternalServerError,
 	continuity.CodeNoKey:          http.StatusServiceUnavailable,
 	continuity.CodeLocked:         http.StatusServiceUnavailable,
+	continuity.CodeAddress:        http.StatusServiceUnavailable,
 	continuity.CodeStarting:       http.StatusServiceUnavailable,
 	continuity.CodeUnreachable:    http.StatusBadGateway,
 	continuity.CodeReconcile:      http.StatusBadGateway,
