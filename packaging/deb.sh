@@ -6,7 +6,9 @@ cd "$(dirname "$0")/.."
 
 version=${1:?version} arch=${2:?architecture}
 version=${version#v}
-[[ $version =~ ^[0-9]+\. ]] || version=0~$version # a commit is below every release
+if ! [[ $version =~ ^[0-9]+\. ]]; then # a commit is below every release, and above those before it
+  version=0~git$(git log -1 --format=%cd --date=format:%Y%m%d 2>/dev/null || date +%Y%m%d).$(git rev-list --count HEAD 2>/dev/null || echo 0).g${version//-/.}
+fi
 for tool in dpkg-deb readelf; do
   command -v $tool >/dev/null || { echo "$tool is missing; install it with: apt-get install dpkg binutils" >&2; exit 1; }
 done
@@ -24,8 +26,9 @@ install -D -m 0644 packaging/relay.yaml "$root/etc/holdfast/relay.yaml"
 install -D -m 0644 packaging/holdfast.service "$root/lib/systemd/system/holdfast.service"
 doc=$root/usr/share/doc/holdfast
 install -D -m 0644 LICENSE "$doc/copyright"
-for file in README.md README.zh-CN.md CHANGELOG.md docs/*.md; do
-  [ ! -e "$file" ] || install -D -m 0644 "$file" "$doc/$(basename "$file")"
+# With the folders that they link to, so that the links lead somewhere.
+for file in README.md README.zh-CN.md CHANGELOG.md CONTRIBUTING.md LICENSE $(find docs -name '*.md' | sort); do
+  [ ! -e "$file" ] || install -D -m 0644 "$file" "$doc/$file"
 done
 size=$(du -sk "$root" | cut -f1)
 mkdir -p "$root/DEBIAN" dist

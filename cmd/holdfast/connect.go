@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -22,7 +24,7 @@ func (w where) configFile() string {
 		return w.config
 	}
 	file := filepath.Join(w.dir, "relay.yaml")
-	if w.dir == "" && !exists(file) && exists(packaged) {
+	if w.dir == "" && !exists(file) && (exists(packaged) || hidden(packaged)) {
 		return packaged
 	}
 	return file
@@ -33,11 +35,22 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// hidden reports whether a path is there as far as can be seen: one in a folder
+// that may not be looked into.
+func hidden(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrPermission)
+}
+
 // client finds the relay's admin API. A running relay leaves its address in
 // its data folder, beside the token, so that this works whatever the
 // configuration file has become meanwhile.
 func (c *cli) client() (*api.Client, error) {
 	w := c.where
+	file := w.configFile()
+	if _, err := config.Read(file); w.admin == "" && errors.Is(err, fs.ErrPermission) {
+		return nil, continuity.E(continuity.CodeForbidden, err, "file", file)
+	}
 	data := w.dataFolder()
 	address, tokenFile := w.admin, w.tokenFile
 	if address == "" {

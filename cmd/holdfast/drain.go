@@ -113,7 +113,7 @@ func (c *cli) drainLine(r api.Route, first int64) string {
 		filled = int(width * (first - r.Counters.Pending) / first)
 	}
 	bar := strings.Repeat("█", filled) + strings.Repeat("░", width-filled)
-	line := c.t("cli.drain.line", "route", r.ID, "mode", c.mode(r.Mode), "replay", r.Replay, "bar", bar, "pending", c.count(r.Counters, r.Counters.Pending),
+	line := c.t("cli.drain.line", "route", r.ID, "mode", c.mode(r.Mode), "replay", c.word("cli.replay.", r.Replay), "bar", bar, "pending", c.count(r.Counters, r.Counters.Pending),
 		"rate", fmt.Sprintf("%.0f", r.Drain.Rate), "live", fmt.Sprintf("%.0f", r.Drain.Live), "forecast", c.forecast(r))
 	if r.Drain.Paused != "" {
 		line += "  " + c.t("cli.drain.paused", "why", c.pause(r))

@@ -51,13 +51,13 @@ func (c *cli) exitHelp() *cobra.Command {
 		for code, status := range exitStatuses {
 			meanings[status] = append(meanings[status], string(code))
 		}
-		t := table{head: []string{c.t("cli.head.status"), c.t("cli.head.codes")}, right: []int{0}}
-		t.add("0", c.t("cli.exit.ok"))
+		t := table{head: c.heads("status", "meaning", "codes"), right: []int{0}}
+		t.add("0", c.t("cli.exit.ok"), "")
 		for _, status := range slices.Sorted(maps.Keys(meanings)) {
 			slices.Sort(meanings[status])
-			t.add(fmt.Sprint(status), strings.Join(meanings[status], ", "))
+			t.add(fmt.Sprint(status), c.t("cli.exit.meaning."+fmt.Sprint(status)), strings.Join(meanings[status], ", "))
 		}
-		t.add(fmt.Sprint(exitFindings), c.t("cli.exit.findings"))
+		t.add(fmt.Sprint(exitFindings), c.t("cli.exit.findings"), "")
 		c.table(t)
 	})
 	return cmd

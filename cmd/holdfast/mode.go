@@ -60,7 +60,7 @@ func (c *cli) modeCommand() *cobra.Command {
 			c.warn("cli.mode.overruled", "wanted", args[1], "intake", r.Intake)
 		}
 		return c.show(r, func() {
-			c.say("cli.mode.now", "route", r.ID, "mode", c.mode(r.Mode), "intake", r.Intake, "replay", r.Replay)
+			c.say("cli.mode.now", "route", r.ID, "mode", c.mode(r.Mode), "intake", c.word("cli.intake.", r.Intake), "replay", c.word("cli.replay.", r.Replay))
 			c.switchTable(r.Switches)
 		})
 	}

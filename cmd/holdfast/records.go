@@ -128,13 +128,13 @@ func (c *cli) receiptCommand() *cobra.Command {
 }
 
 func (c *cli) showRecord(r api.Record) {
-	t := table{head: []string{c.t("cli.head.receipt"), r.Receipt}}
+	t := table{head: []string{c.head("receipt"), r.Receipt}}
 	if !terminal(c.out) {
-		t.add(c.t("cli.head.receipt"), r.Receipt)
+		t.add(c.head("receipt"), r.Receipt)
 	}
 	line := func(id, value string) {
 		if value != "" {
-			t.add(c.t("cli.head."+id), value)
+			t.add(c.head(id), value)
 		}
 	}
 	line("route", r.Route)
@@ -162,7 +162,7 @@ func (c *cli) showRecord(r api.Record) {
 		return
 	}
 	fmt.Fprintln(c.out)
-	h := table{head: c.heads("at", "event", "state", "reason", "status", "person", "why"), right: []int{4}}
+	h := table{head: c.heads("at", "event", "state", "reason", "http", "person", "why"), right: []int{4}}
 	for _, e := range r.History {
 		what := c.word("cli.event.", e.Kind)
 		if e.Attempt > 0 && e.Kind == continuity.KindAttempt.String() {

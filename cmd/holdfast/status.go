@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/api"
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 )
 
@@ -53,10 +54,18 @@ func (c *cli) showStatus(s api.Status) {
 	c.table(t)
 }
 
+// head names a value for people; pipes get the stable name.
+func (c *cli) head(id string) string {
+	if !terminal(c.out) {
+		return catalogue.Text(catalogue.En, "cli.head."+id, nil)
+	}
+	return c.t("cli.head." + id)
+}
+
 func (c *cli) heads(ids ...string) []string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
-		out[i] = c.t("cli.head." + id)
+		out[i] = c.head(id)
 	}
 	return out
 }
@@ -141,10 +150,10 @@ func (c *cli) routeStatus(s api.Status, id string) error {
 	}
 	return c.show(r, func() {
 		n := r.Counters
-		line := func(id, value string) { fmt.Fprintf(c.out, "%s\t%s\n", c.t("cli.head."+id), clean(value)) }
+		line := func(id, value string) { fmt.Fprintf(c.out, "%s\t%s\n", c.head(id), clean(value)) }
 		if terminal(c.out) {
-			t := table{head: []string{c.t("cli.head.route"), r.ID}}
-			line = func(id, value string) { t.add(c.t("cli.head."+id), value) }
+			t := table{head: []string{c.head("route"), r.ID}}
+			line = func(id, value string) { t.add(c.head(id), value) }
 			defer func() { c.table(t); c.switchTable(r.Switches) }()
 		} else {
 			line("route", r.ID)
@@ -198,13 +207,13 @@ func (c *cli) switchTable(switches []api.Switch) {
 	for _, s := range switches {
 		force := ""
 		if s.Force {
-			force = c.t("cli.word.forced")
+			force = c.word("cli.word.", "forced")
 		}
 		why := s.Reason
 		if s.Owner == continuity.OwnerHealth { // a reason of its own, not a person's words
 			why = c.word("health.reason.", why)
 		}
-		t.add(s.Route, s.Owner, s.Intake, s.Replay, force, clock(s.Until), why)
+		t.add(s.Route, s.Owner, c.word("cli.intake.", s.Intake), c.word("cli.replay.", s.Replay), force, clock(s.Until), why)
 	}
 	c.table(t)
 }
