@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"holdfast/internal/continuity"
 )
@@ -79,4 +80,20 @@ func (l *Ledger) Forget(ctx context.Context, below continuity.Position) error {
 	l.bodies = max(l.bodies, below)
 	l.mu.Unlock()
 	return l.forget(below)
+}
+
+// PendingBytes is what the state keeps in memory for its pending records: their
+// slots, the keys' table and the queue of keys that are ready. The repeat index
+// counts apart.
+func (l *Ledger) PendingBytes() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.state.slots.chunks)*int(unsafe.Sizeof([slotsPerChunk]slot{})) + 4*cap(l.state.slots.free)
+	for i := range l.state.keys.shards {
+		n += 4 * len(l.state.keys.shards[i].refs)
+	}
+	for _, r := range l.schedule.routes {
+		n += 4*fifoChunk*len(r.ready.chunks) + 8*cap(r.delayed)
+	}
+	return n
 }
