@@ -22,6 +22,7 @@ import (
 
 	"holdfast/internal/api"
 	"holdfast/internal/catalogue"
+	"holdfast/internal/loopback"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"holdfast": main}) }
@@ -77,15 +78,17 @@ type upstream struct {
 func (u *upstream) up() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	address := u.address
-	if address == "" {
-		address = "127.0.0.1:0"
+	if u.address == "" {
+		address, err := loopback.Address()
+		if err != nil {
+			return err
+		}
+		u.address = address
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", u.address)
 	if err != nil {
 		return err
 	}
-	u.address = l.Addr().String()
 	u.srv = &http.Server{Handler: u, ReadHeaderTimeout: patience}
 	go func(srv *http.Server) { _ = srv.Serve(l) }(u.srv)
 	return nil

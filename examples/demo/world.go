@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"holdfast/internal/loopback"
 )
 
 // world is everything that runs: the shop and the relay before it.
@@ -37,26 +38,12 @@ func newWorld(o options) (*world, error) {
 	}
 	w := &world{options: o, dir: dir, spawner: newSpawner()}
 	w.db = database{file: filepath.Join(dir, "shop.db"), dsn: o.dsn}
-	addrs, err := freePorts(3)
+	addrs, err := loopback.Addresses(3)
 	if err != nil {
 		return nil, err
 	}
 	w.shopAddr, w.relayAddr, w.adminAddr = addrs[0], addrs[1], addrs[2]
 	return w, nil
-}
-
-// freePorts returns loopback addresses on which nothing listens.
-func freePorts(n int) ([]string, error) {
-	var addrs []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close() // all stay open until all are chosen, so that they differ
-		addrs = append(addrs, l.Addr().String())
-	}
-	return addrs, nil
 }
 
 func (w *world) startShop() error {

@@ -23,6 +23,7 @@ import (
 	"holdfast/internal/api"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/loopback"
 )
 
 const patience = 20 * time.Second
@@ -48,15 +49,17 @@ func newShop(t *testing.T) *shop {
 
 func (s *shop) open() {
 	s.t.Helper()
-	address := s.address
-	if address == "" {
-		address = "127.0.0.1:0"
+	if s.address == "" {
+		address, err := loopback.Address()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.address = address
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", s.address)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.address = l.Addr().String()
 	s.srv = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		s.requests <- string(body)

@@ -15,6 +15,7 @@ import (
 	"holdfast/internal/continuity"
 	"holdfast/internal/doctor"
 	"holdfast/internal/keyring"
+	"holdfast/internal/loopback"
 )
 
 func target(t *testing.T) doctor.Target {
@@ -145,10 +146,9 @@ func makeData(t *testing.T, d *doctor.Target) {
 
 func noUpstream(t *testing.T, d *doctor.Target) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := loopback.Address()
 	check(t, err)
-	d.Config.Routes[0].Upstream = "http://" + l.Addr().String()
-	check(t, l.Close())
+	d.Config.Routes[0].Upstream = "http://" + address
 }
 
 func takePort(t *testing.T, d *doctor.Target) {

@@ -15,6 +15,7 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/http1"
+	"holdfast/internal/loopback"
 )
 
 const okay = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -157,12 +158,10 @@ func TestRule4_6_ReplacedOnlyBeforeTheFirstByte(t *testing.T) {
 }
 
 func TestNothingSent(t *testing.T) {
-	refused, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := loopback.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := refused.Addr().String()
-	refused.Close()
 	var seen atomic.Int32
 	good := answering(t, &seen, func(_, _ int) string { return okay })
 	cancelled, cancel := context.WithCancel(context.Background())

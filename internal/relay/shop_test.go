@@ -15,6 +15,7 @@ import (
 	"holdfast/internal/continuity"
 	"holdfast/internal/http1"
 	"holdfast/internal/identity"
+	"holdfast/internal/loopback"
 	"holdfast/internal/relay"
 	"holdfast/internal/upstream"
 )
@@ -31,7 +32,11 @@ type shop struct {
 }
 
 func newShop(t *testing.T) *shop {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := loopback.Address() // it may go away and must not be lent meanwhile
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

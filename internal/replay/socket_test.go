@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +16,7 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/ledger"
+	"holdfast/internal/loopback"
 	"holdfast/internal/replay"
 	"holdfast/internal/upstream"
 )
@@ -171,13 +171,12 @@ func TestRule4_2_NobodyListensAndThenSomebodyDoes(t *testing.T) {
 		c.accept(continuity.KeyTag(1 + n)) // #nosec G115 -- small
 	}
 	up := listen(t, func(w http.ResponseWriter, _ order) { w.WriteHeader(http.StatusCreated) })
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	gone, err := loopback.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = gone.Close()
 	failures := make(chan struct{}, 1000)
-	move := &moving{to: sender(t, "http://"+gone.Addr().String())}
+	move := &moving{to: sender(t, "http://"+gone)}
 	d := replay.New(replay.Options{Route: fast(16), Ledger: s.ledger, Sender: move, Health: heard{failures}})
 	d.Start(t.Context())
 	for range 2 {

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"holdfast/internal/loopback"
 )
 
 const page = "../../docs/put-it-in-front.md"
@@ -278,14 +280,9 @@ func (s *shop) times(no string) int {
 
 func freeAddresses(t *testing.T, n int) []string {
 	t.Helper()
-	var addrs []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		addrs = append(addrs, l.Addr().String())
+	addrs, err := loopback.Addresses(n)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return addrs
 }
