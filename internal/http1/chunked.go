@@ -3,6 +3,8 @@ package http1
 import (
 	"bytes"
 	"io"
+
+	"holdfast/internal/continuity"
 )
 
 const (
@@ -17,6 +19,8 @@ type chunks struct {
 	waste int64
 	begun bool // a chunk was read, and the line end after its data is due
 	done  bool
+
+	trailer []continuity.Field
 }
 
 // read copies decoded bytes to p and returns io.EOF after the last chunk and
@@ -101,7 +105,7 @@ func (c *chunks) next(b *wire, src source) error {
 			c.done = true
 			return nil
 		}
-		if total += len(line); total > maxTrailer || !validTrailer(line) {
+		if total += len(line); total > maxTrailer || !c.takeTrailer(line) {
 			return errTrailer
 		}
 	}
@@ -136,24 +140,6 @@ func parseChunkLine(line []byte) (int64, bool) {
 		}
 	}
 	return size, true
-}
-
-func validTrailer(line []byte) bool {
-	name, value, ok := bytes.Cut(line, []byte(":"))
-	if !ok || len(name) == 0 {
-		return false
-	}
-	for _, ch := range name {
-		if !tokenChar[ch] {
-			return false
-		}
-	}
-	for _, ch := range value {
-		if !valueChar[ch] {
-			return false
-		}
-	}
-	return true
 }
 
 // readLine consumes a line and returns it without its CRLF; it is valid until

@@ -159,10 +159,11 @@ func (re *reply) trip(r *Request, out *[]byte, rest int64) *SentError {
 	var err error
 	switch {
 	case rest == 0 || werr != nil:
+		re.interim, re.upgrade = r.Interim, r.Upgrade
 		// Also after a broken write: the upstream may have answered before it
 		// stopped reading.
 		status, err = re.readHead()
-	default:
+	default: // interim responses could meet the client's body: they are dropped
 		status, whole, err = re.writeRest(r, *out, rest)
 	}
 	if err != nil {
@@ -260,7 +261,12 @@ func (re *reply) readHead() (int, error) {
 		case status >= 200:
 			return status, nil
 		case status == 101:
-			return 0, errUpgraded
+			if !re.switched() {
+				return 0, errUpgraded
+			}
+			return status, nil
+		case status == 103 && re.interim != nil:
+			re.interim(status, cc.head.fields)
 		case interim == maxInterim:
 			return 0, errInterim
 		}
@@ -293,7 +299,8 @@ func (p *Pool) appendHead(out *[]byte, r *Request) error {
 	if host == "" {
 		host = p.o.Address
 	}
-	if !ValidName(r.Method) || r.Method == "CONNECT" || r.Target == "" || !all(r.Target, &targetChar) || !validHost(host) {
+	if !ValidName(r.Method) || r.Method == "CONNECT" || r.Target == "" || !all(r.Target, &targetChar) || !validHost(host) ||
+		r.Upgrade != "" && !ValidName(r.Upgrade) {
 		return ErrHeader
 	}
 	buf := append((*out)[:0], r.Method...)
@@ -323,6 +330,14 @@ func (p *Pool) appendHead(out *[]byte, r *Request) error {
 		buf = append(buf, "Content-Length: "...)
 		buf = strconv.AppendInt(buf, r.Length, 10)
 		buf = append(buf, "\r\n"...)
+	}
+	switch {
+	case r.Upgrade != "":
+		buf = append(buf, "Connection: Upgrade\r\nUpgrade: "...)
+		buf = append(buf, r.Upgrade...)
+		buf = append(buf, "\r\n"...)
+	case r.TakesTrailers:
+		buf = append(buf, "TE: trailers\r\nConnection: TE\r\n"...)
 	}
 	*out = append(buf, "\r\n"...)
 	return nil
@@ -374,7 +389,7 @@ func nextPiece(buf []byte, r *Request, rest int64) ([]byte, int64, error) {
 		buf = append(buf, "\r\n"...)
 	}
 	if err == io.EOF {
-		return append(buf, "0\r\n\r\n"...), 0, nil
+		return appendTrailers(append(buf, "0\r\n"...), r.Body), 0, nil
 	}
 	return buf, -1, nil
 }

@@ -31,6 +31,7 @@ type conn struct {
 	body     requestBody
 
 	served  bool      // had a request already
+	handed  bool      // another server has the connection now
 	broken  bool      // a read or a write failed: nothing more is sent
 	readBy  time.Time // the deadlines that are set
 	writeBy time.Time
@@ -48,7 +49,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.exchange.c = c
 	c.body.c = c
 	c.request.Body = &c.body
-	c.request.Remote = c.remote
+	c.request.Scheme = "http"
 	return c
 }
 
@@ -56,12 +57,21 @@ var errIdle = errors.New("http1: idle connection closed")
 
 func (c *conn) serve() {
 	defer func() {
-		c.nc.Close()
+		if !c.handed {
+			c.nc.Close()
+		}
 		c.cancel()
 		c.srv.ended(c)
 	}()
+	if !c.open() {
+		return
+	}
 	for {
 		text, err := c.next()
+		if err == nil && text == prefaceHead && !c.served && c.srv.HTTP2 != nil {
+			c.handOver(&begunConn{c.nc, append([]byte(prefaceHead), c.buffered()...)})
+			return
+		}
 		if err == nil {
 			err = asError(parseRequest(text, &c.request, &c.head, &c.srv.limits))
 		}
@@ -71,6 +81,7 @@ func (c *conn) serve() {
 		}
 		c.body.start(&c.request, &c.head)
 		c.exchange.start()
+		c.request.Remote = c.remote // whoever handles a request may know better
 		c.handle()
 		if !c.exchange.keep || !c.body.finish() {
 			c.part()
@@ -252,11 +263,8 @@ func (c *conn) part() {
 
 // abort closes with a reset, where a plain close would look like a good end.
 func (c *conn) abort() {
-	if tcp, ok := c.nc.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
-	}
 	c.broken = true
-	c.nc.Close()
+	reset(c.nc)
 }
 
 // write sends a whole message or piece; it reports whether any byte of it was

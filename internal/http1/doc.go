@@ -25,14 +25,21 @@
 // trace fields; see protected) stays although Connection names it. Otherwise a
 // sender could have us strip the credentials or the identity that the next hop
 // decides by. Content-Length and Expect are taken out too: Request.Length and
-// the server itself speak for them. Upgrade is not supported: such a request is
-// answered as a plain one.
+// the server itself speak for them. The only Upgrade that a handler sees is a
+// WebSocket's, by [Request].Upgrade; any other request to leave HTTP is answered
+// as a plain one. TE becomes Request.TakesTrailers.
 //
 // # Bodies
 //
 // "Expect: 100-continue" is answered when the handler first reads the body. A
 // body that the handler left unread is discarded up to a small bound, above it
-// the connection closes. Trailers are checked and dropped.
+// the connection closes. Trailers are checked, and those that may
+// stand there pass on if the next recipient takes them; see [Trailered].
+//
+// # Other protocols
+//
+// A [Server] does the handshake of a *tls.Conn and hands connections that turn
+// out to be HTTP/2, by ALPN or by their preface, to Server.HTTP2.
 //
 // # Clients that go away
 //

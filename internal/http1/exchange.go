@@ -197,7 +197,11 @@ func (x *exchange) copyChunked(out *[]byte, body io.Reader) error {
 			buf = append(buf, "\r\n"...)
 		}
 		if err == io.EOF {
-			return x.send(append(buf, "0\r\n\r\n"...))
+			buf = append(buf, "0\r\n"...)
+			if x.c.head.trailers {
+				return x.send(appendTrailers(buf, body))
+			}
+			return x.send(append(buf, "\r\n"...))
 		}
 		if len(buf) > 0 {
 			if err := x.send(buf); err != nil {

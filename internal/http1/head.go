@@ -19,6 +19,9 @@ type head struct {
 	keeps     bool     // Connection: keep-alive
 	expects   string   // the value of Expect
 	keepAlive string   // the value of Keep-Alive
+	trailers  bool     // TE: trailers
+	upgrades  bool     // Connection: upgrade
+	upgrade   string   // the value of Upgrade
 	named     []string // what Connection names beside its own options
 }
 
@@ -76,6 +79,7 @@ func (h *head) field(name, value string) *ProtocolError {
 	switch len(name) {
 	case 2:
 		if fold(name, "te") {
+			h.trailers = h.trailers || takesTrailers(value)
 			return nil
 		}
 	case 4:
@@ -95,6 +99,7 @@ func (h *head) field(name, value string) *ProtocolError {
 	case 7:
 		switch {
 		case fold(name, "upgrade"):
+			h.upgrade = value
 			return nil
 		case fold(name, "trailer"):
 			return checkTrailer(value)
@@ -148,6 +153,8 @@ func (h *head) connection(value string) *ProtocolError {
 			h.closes = true
 		case fold(option, "keep-alive"):
 			h.keeps = true
+		case fold(option, "upgrade"):
+			h.upgrades = true
 		case !ValidName(option):
 			return errConnection
 		default:

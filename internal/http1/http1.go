@@ -2,7 +2,9 @@ package http1
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
+	"time"
 
 	"holdfast/internal/continuity"
 )
@@ -15,8 +17,24 @@ type Request struct {
 	Host   string
 	Header []continuity.Field // in wire order; hop-by-hop fields, Host, Content-Length and Expect removed
 	Length int64              // -1: chunked
-	Body   io.Reader          // never nil; reads decoded bytes, io.EOF at the end
+	Body   io.Reader          // never nil; reads decoded bytes, io.EOF at the end. It may be Trailered.
 	Remote string             // client address, host:port
+
+	Scheme string               // http or https, as the client connected
+	TLS    *tls.ConnectionState // nil: not encrypted
+
+	TakesTrailers bool   // the sender said that it takes trailers (TE: trailers)
+	Upgrade       string // "websocket" where the sender asks to leave HTTP for that; see Switcher
+
+	// Interim, if set, is told of each 103 (Early Hints) that comes before the
+	// response to a request that is sent. The header is valid during the call.
+	Interim func(status int, header []continuity.Field)
+}
+
+// Trailered is a body that fields may follow. They are known once it was read to
+// io.EOF; those that a trailer must not carry are left out.
+type Trailered interface {
+	Trailers() []continuity.Field
 }
 
 // Path returns Target without its query.
@@ -56,6 +74,26 @@ type Exchange interface {
 	Stream(status int, header []continuity.Field, length int64, body io.Reader) error
 	// Started reports whether any byte of the response was handed to the kernel.
 	Started() bool
+}
+
+// Informer is an Exchange that can send an interim response before the final
+// one. A client that can't take it is sent nothing.
+type Informer interface {
+	Inform(status int, header []continuity.Field) error
+}
+
+// Switcher is an Exchange that can leave HTTP: Switch answers 101 and returns
+// the connection, which ends with the handler. It stands in place of Respond.
+type Switcher interface {
+	Switch(header []continuity.Field) (Tunnel, error)
+}
+
+// Tunnel is a connection that has left HTTP. One goroutine may read while
+// another writes.
+type Tunnel interface {
+	io.ReadWriteCloser
+	CloseWrite() error // the other direction goes on
+	SetReadDeadline(t time.Time) error
 }
 
 // Handler answers one exchange.

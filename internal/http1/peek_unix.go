@@ -21,7 +21,8 @@ type peeker struct {
 
 // open must be called once, at the peeker's final address.
 func (p *peeker) open(nc net.Conn) {
-	sc, ok := nc.(syscall.Conn)
+	_, sealed := nc.(sealedConn)
+	sc, ok := socket(nc).(syscall.Conn)
 	if !ok {
 		return
 	}
@@ -31,6 +32,10 @@ func (p *peeker) open(nc net.Conn) {
 	}
 	p.raw = raw
 	p.look = func(fd uintptr) {
+		if sealed && hungUp(int(fd)) {
+			p.n, p.err = 0, nil
+			return
+		}
 		for {
 			p.n, _, p.err = syscall.Recvfrom(int(fd), p.byte[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 			if p.err != syscall.EINTR {

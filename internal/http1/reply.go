@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"holdfast/internal/continuity"
 )
 
 // reply is a response and, as its Body, what is still to come on its
@@ -15,6 +17,9 @@ type reply struct {
 	ctx    context.Context
 	stop   func() bool // ends the watch over ctx
 	fields fieldArray
+
+	interim func(status int, header []continuity.Field)
+	upgrade string // what was asked for
 
 	reuse   bool
 	chunked bool
@@ -35,6 +40,8 @@ func (re *reply) begin(method string, status int, whole bool) {
 	re.reuse = whole && h.persistent()
 	re.cc.patience = keepAliveTime(h.keepAlive)
 	switch {
+	case status == 101:
+		re.tunnel()
 	case bodyless(method, status):
 		if status == 204 {
 			re.Length = 0

@@ -52,7 +52,7 @@ func parseRequest(s string, r *Request, h *head, limits *Limits) *ProtocolError 
 	if h.expects != "" && minor > 0 && !fold(h.expects, "100-continue") {
 		return errExpect
 	}
-	r.Method, r.Target, r.Host, r.Header = method, target, host, h.fields
+	r.Method, r.Target, r.Host, r.Header, r.TakesTrailers, r.Upgrade = method, target, host, h.fields, h.trailers, ""
 	switch {
 	case h.chunked:
 		r.Length = -1
@@ -63,6 +63,9 @@ func parseRequest(s string, r *Request, h *head, limits *Limits) *ProtocolError 
 		}
 	default:
 		r.Length = 0
+		if h.upgrades && minor > 0 && method == "GET" && fold(h.upgrade, webSocket) {
+			r.Upgrade = webSocket
+		}
 	}
 	return nil
 }

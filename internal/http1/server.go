@@ -52,6 +52,9 @@ type Server struct {
 	Handler Handler
 	Logger  *slog.Logger
 	Limits  Limits
+	// HTTP2 takes a connection over that begins with the preface of HTTP/2, with
+	// what was read of it still to be read; nil: such a connection is refused.
+	HTTP2 func(net.Conn)
 
 	once     sync.Once
 	limits   Limits

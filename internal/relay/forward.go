@@ -56,7 +56,9 @@ func (f *flight) forward() {
 		f.header = append(f.header, field)
 	}
 	if proto == "" {
-		proto = "http"
+		if proto = f.req.Scheme; proto == "" {
+			proto = "http"
+		}
 	}
 	if host == "" {
 		host = f.req.Host

@@ -24,6 +24,11 @@ type Attempt struct {
 	Header               []continuity.Field // end-to-end, Idempotency-Key included
 	Length               int64              // -1: chunked
 	Body                 io.Reader
+
+	TakesTrailers bool   // who asked takes trailers
+	Upgrade       string // what to leave HTTP for; an answer 101 has an http1.Tunnel for its Body
+	// Interim, if set, is told of each 103 before the final response.
+	Interim func(status int, header []continuity.Field)
 }
 
 // Result is how an attempt ended. With Answered, Body streams the response and
