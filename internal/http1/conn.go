@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"holdfast/internal/continuity"
 )
 
 // conn is one client's connection. Everything in it is used again for each
@@ -50,6 +52,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.body.c = c
 	c.request.Body = &c.body
 	c.request.Scheme = "http"
+	c.request.Waiter = continuity.NewWaiter()
 	return c
 }
 

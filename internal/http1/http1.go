@@ -26,6 +26,10 @@ type Request struct {
 	TakesTrailers bool   // the sender said that it takes trailers (TE: trailers)
 	Upgrade       string // "websocket" where the sender asks to leave HTTP for that; see Switcher
 
+	// Waiter is how the handler waits for others. Every request of a Server has
+	// one; nil stands for an ordinary goroutine.
+	Waiter continuity.Waiter
+
 	// Interim, if set, is told of each 103 (Early Hints) that comes before the
 	// response to a request that is sent. The header is valid during the call.
 	Interim func(status int, header []continuity.Field)

@@ -55,6 +55,14 @@ func (f *flight) land() {
 	flights.Put(f)
 }
 
+// waiter is how this request waits for others.
+func (f *flight) waiter() continuity.Waiter {
+	if f.req.Waiter == nil {
+		f.req.Waiter = continuity.NewWaiter()
+	}
+	return f.req.Waiter
+}
+
 // holds reports whether the route keeps requests of a method at all.
 func (r *route) holds(method string) bool { return slices.Contains(r.Hold.Methods, method) }
 

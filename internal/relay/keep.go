@@ -19,6 +19,7 @@ func (f *flight) keep(onlyBehind bool) (done bool) {
 		f.refuse(continuity.E(continuity.CodeNotHeld, errUndeclared))
 		return true
 	}
+	f.waiter().Block()
 	st, kept, err := f.engine.ledger.Accept(f.record(false), onlyBehind)
 	switch {
 	case continuity.CodeOf(err) == continuity.CodeInFlight:

@@ -83,6 +83,7 @@ func (f *flight) answered(result upstream.Result, p passage) {
 // very request.
 func (f *flight) unprocessed(result upstream.Result, p passage) {
 	if p.watch && !upstream.Blameless(result.Err) {
+		f.waiter().Block()               // a switch is durable before it acts
 		_ = f.route.health.CleanFailed() // logged there; whether the request can be kept is the ledger's to say
 	}
 	if p.observe && f.keepable() == nil {
@@ -101,6 +102,7 @@ func (f *flight) unprocessed(result upstream.Result, p passage) {
 // lost deals with an attempt whose outcome is unknown.
 func (f *flight) lost(result upstream.Result, p passage) {
 	if p.watch && !upstream.Blameless(result.Err) {
+		f.waiter().Block()               // a switch is durable before it acts
 		_ = f.route.health.LostAttempt() // logged there; what matters here is the request
 	}
 	if p.observe && f.keepable() == nil {
@@ -147,6 +149,7 @@ func (f *flight) keepLost(p passage) (ledger.Status, error) {
 	if err := f.keepable(); err != nil {
 		return ledger.Status{}, err
 	}
+	f.waiter().Block()
 	st, _, err := f.engine.ledger.Accept(f.record(true), false)
 	return st, err
 }

@@ -145,6 +145,7 @@ func (f *flight) wait(st ledger.Status, prefer preference) (ledger.Status, bool)
 	ctx, cancel := context.WithTimeout(f.x.Context(), most)
 	defer cancel()
 	defer context.AfterFunc(f.engine.waiting, cancel)()
+	f.waiter().Block()
 	if now := f.engine.ledger.Wait(ctx, st.Receipt); now.State.Ended() {
 		return now, true
 	}
