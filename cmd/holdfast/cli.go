@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/problem"
+	"holdfast/internal/sensitive"
 )
 
 type streams struct {
@@ -216,9 +217,9 @@ func (c *cli) logger() (*slog.Logger, error) {
 	}
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: withUnits}
 	if terminal(c.err) {
-		return slog.New(slog.NewTextHandler(c.err, o)), nil
+		return slog.New(sensitive.NewHandler(slog.NewTextHandler(c.err, o))), nil
 	}
-	return slog.New(slog.NewJSONHandler(c.err, o)), nil
+	return slog.New(sensitive.NewHandler(slog.NewJSONHandler(c.err, o))), nil
 }
 
 // withUnits writes durations with their units, in JSON too.

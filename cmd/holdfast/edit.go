@@ -30,7 +30,7 @@ func (c *cli) editCommand() *cobra.Command {
 			return invalid("cli.invalid.edit-both")
 		}
 		return c.each(cmd, args, d, func(client *api.Client, r api.Record) error {
-			old, _, err := client.Body(cmd.Context(), r.Receipt)
+			old, _, err := client.Body(cmd.Context(), r.Receipt, true)
 			if err != nil {
 				return err
 			}

@@ -111,7 +111,7 @@ func (c *cli) receiptCommand() *cobra.Command {
 			if c.person == "" {
 				return invalid("cli.invalid.person")
 			}
-			bytes, _, err := client.Body(cmd.Context(), args[0])
+			bytes, _, err := client.Body(cmd.Context(), args[0], false)
 			if err != nil {
 				return err
 			}

@@ -55,7 +55,7 @@ func (f *relay) List(_ context.Context, q api.Query) (api.Page[api.Record], erro
 func (f *relay) Record(_ context.Context, r continuity.Receipt) (api.Record, error) {
 	return api.Record{Receipt: r.String(), State: "dead", Version: 3}, nil
 }
-func (f *relay) Body(context.Context, continuity.Receipt) ([]byte, string, error) {
+func (f *relay) Body(context.Context, continuity.Receipt, bool) ([]byte, string, error) {
 	return []byte(`{"name":"Wang"}`), "application/json", nil
 }
 func (f *relay) Act(_ context.Context, r continuity.Receipt, a api.ActRequest) (api.ActResult, error) {
@@ -198,7 +198,7 @@ func TestReceiptsMayBeShortened(t *testing.T) {
 
 func TestReadingABodyIsLogged(t *testing.T) {
 	_, srv, logs := start(t)
-	body, contentType, err := client(srv).Body(context.Background(), first.String())
+	body, contentType, err := client(srv).Body(context.Background(), first.String(), false)
 	if err != nil || string(body) != `{"name":"Wang"}` || contentType != "application/json" {
 		t.Fatal(string(body), contentType, err)
 	}
@@ -210,7 +210,7 @@ func TestReadingABodyIsLogged(t *testing.T) {
 		t.Errorf("the log shows too much: %s", line)
 	}
 	nobody := api.NewClient(srv.URL, secret, "", catalogue.En)
-	if _, _, err := nobody.Body(context.Background(), first.String()); continuity.CodeOf(err) != continuity.CodeInvalid {
+	if _, _, err := nobody.Body(context.Background(), first.String(), false); continuity.CodeOf(err) != continuity.CodeInvalid {
 		t.Errorf("an unnamed person read a body: %v", err)
 	}
 }

@@ -71,11 +71,12 @@ func (c *Client) Record(ctx context.Context, receipt string) (Record, error) {
 	return get[Record](ctx, c, "/records/"+url.PathEscape(receipt), nil)
 }
 
-// Body asks for what the customer sent, and its content type.
-func (c *Client) Body(ctx context.Context, receipt string) ([]byte, string, error) {
+// Body asks for what the customer sent, and its content type. Unless raw, card
+// numbers and the like are masked.
+func (c *Client) Body(ctx context.Context, receipt string, raw bool) ([]byte, string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	resp, err := c.do(ctx, http.MethodGet, "/records/"+url.PathEscape(receipt)+"/body", nil, nil)
+	resp, err := c.do(ctx, http.MethodGet, "/records/"+url.PathEscape(receipt)+"/body", url.Values{"raw": {fmt.Sprint(raw)}}, nil)
 	if err != nil {
 		return nil, "", err
 	}

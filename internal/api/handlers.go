@@ -136,11 +136,12 @@ func (s *server) body(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	bytes, contentType, err := s.Records.Body(r.Context(), receipt)
+	raw := r.URL.Query().Get("raw") == "true"
+	bytes, contentType, err := s.Records.Body(r.Context(), receipt, raw)
 	if err != nil {
 		return nil, err
 	}
-	s.Logger.Info("a record's body was read", "person", person, "receipt", receipt.Short(), "bytes", len(bytes))
+	s.Logger.Info("a record's body was read", "person", person, "receipt", receipt.Short(), "bytes", len(bytes), "raw", raw)
 	return rawBody{bytes, contentType}, nil
 }
 

@@ -32,8 +32,9 @@ type Records interface {
 	Find(ctx context.Context, prefix string, limit int) ([]continuity.Receipt, error)
 	List(ctx context.Context, q Query) (Page[Record], error)
 	Record(ctx context.Context, r continuity.Receipt) (Record, error)
-	// Body returns the request's body and content type.
-	Body(ctx context.Context, r continuity.Receipt) ([]byte, string, error)
+	// Body returns the request's body and content type. Unless raw, what is never
+	// shown is masked.
+	Body(ctx context.Context, r continuity.Receipt, raw bool) ([]byte, string, error)
 	Act(ctx context.Context, r continuity.Receipt, a ActRequest) (ActResult, error)
 }
 

@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/identity"
 	"holdfast/internal/ledger"
 	"holdfast/internal/problem"
+	"holdfast/internal/sensitive"
 	"holdfast/internal/view"
 )
 
@@ -145,7 +146,7 @@ func (d *desk) Record(ctx context.Context, r continuity.Receipt) (api.Record, er
 	}
 	out := api.Record{
 		Receipt: r.String(), Route: rec.Route, State: st.State.String(), Reason: string(st.Reason), Version: st.Version, Attempts: st.Attempts,
-		Key: rec.KeyText, Method: rec.Method, Target: rec.Target, Size: st.Size, BodySize: int64(len(rec.Body)), Doubted: st.Doubted,
+		Key: sensitive.Mask(rec.KeyText), Method: rec.Method, Target: d.masker(rec.Route).Target(rec.Target), Size: st.Size, BodySize: int64(len(rec.Body)), Doubted: st.Doubted,
 		ContentType: http1.Get(rec.Header, "Content-Type"),
 	}
 	for _, f := range rec.Header {
@@ -160,7 +161,7 @@ func (d *desk) Record(ctx context.Context, r continuity.Receipt) (api.Record, er
 			out.NextAttempt = float64(st.NotBefore-now) / 1000
 		}
 	}
-	out.Response = d.response(st)
+	out.Response = d.response(st, rec.Route)
 	v, err := d.viewed(ctx)
 	if err != nil {
 		return out, nil // what the ledger knows is worth having without a history
@@ -207,7 +208,15 @@ func later(ctx context.Context, v *view.View, row view.Row) ([]string, error) {
 // mostShown is how much of a response's body is shown with its record.
 const mostShown = 2 << 10
 
-func (d *desk) response(st ledger.Status) *api.Response {
+// masker hides what is never shown of a route's requests.
+func (d *desk) masker(route string) *sensitive.Finder {
+	if l := d.lane(route); l != nil {
+		return sensitive.New(&l.route)
+	}
+	return sensitive.New(&continuity.Route{})
+}
+
+func (d *desk) response(st ledger.Status, route string) *api.Response {
 	if st.Outcome == 0 {
 		return nil
 	}
@@ -217,7 +226,7 @@ func (d *desk) response(st ledger.Status) *api.Response {
 	}
 	out := &api.Response{Status: resp.Status, Bytes: len(resp.Body), Cut: resp.Cut}
 	if utf8.Valid(resp.Body) {
-		text := string(resp.Body)
+		text := d.masker(route).Body(string(resp.Body))
 		if len(text) > mostShown {
 			text = strings.ToValidUTF8(text[:mostShown], "")
 		}
@@ -227,10 +236,13 @@ func (d *desk) response(st ledger.Status) *api.Response {
 }
 
 // Body implements api.Records.
-func (d *desk) Body(_ context.Context, r continuity.Receipt) ([]byte, string, error) {
+func (d *desk) Body(_ context.Context, r continuity.Receipt, raw bool) ([]byte, string, error) {
 	_, rec, err := d.found(r)
 	if err != nil {
 		return nil, "", err
+	}
+	if !raw && utf8.Valid(rec.Body) {
+		return []byte(d.masker(rec.Route).Body(string(rec.Body))), http1.Get(rec.Header, "Content-Type"), nil
 	}
 	return rec.Body, http1.Get(rec.Header, "Content-Type"), nil
 }

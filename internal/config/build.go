@@ -72,6 +72,7 @@ func buildRoute(r *routeBlock) continuity.Route {
 		Detect:       continuity.Detect{Losses: int(r.Detect.Losses.V), Within: r.Detect.Within.V},
 		Poison:       continuity.Poison{Attempts: int(r.Poison.Attempts.V), Dead: r.Poison.Then.V == "dead"},
 		KeepResponse: r.Receipt.Response.V,
+		Sensitive:    r.Sensitive.build(),
 	}
 	if r.Hold.State.V == "on" {
 		out.Hold.State = continuity.HoldOn

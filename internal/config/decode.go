@@ -167,7 +167,7 @@ func (d *decoder) unknown(t reflect.Type, name, path string, at place) {
 
 // later lists what Holdfast has words for but this version does not do.
 var later = []string{
-	"standby", "sign", "sensitive", "reply", "record", "admission", "tls", "divert",
+	"standby", "sign", "reply", "record", "admission", "tls", "divert",
 	"hold.amount", "idempotency.lookup", "poison.notify", "answer.template",
 }
 

@@ -79,6 +79,7 @@ type routeBlock struct {
 	Poison      poisonBlock                `yaml:"poison"`
 	Receipt     receiptBlock               `yaml:"receipt"`
 	Reconcile   reconcileBlock             `yaml:"reconcile"`
+	Sensitive   sensitiveBlock             `yaml:"sensitive"`
 }
 
 type matchBlock struct {

@@ -54,6 +54,7 @@ func init() { // not a literal: kinds are built of each other
 		"selector": {parse: parseSelector, schema: pattern(`^(none|header:.+|path:[1-9][0-9]*|json:/.*)$`)},
 		"body":     {parse: parseBodyPointer, schema: pattern(`^json:/.*$`)},
 		"pointer":  {parse: parsePointer, schema: pattern(`^/.*$`)},
+		"header":   {parse: parseHeaderName, schema: pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
 		"media":    {parse: parseMedia, schema: pattern(`^[^/ ]+/[^/ ]+.*$`)},
 		"status":   {parse: parseStatus, schema: statusSchema},
 	}

@@ -191,3 +191,10 @@ func parseStatus(text string, _ reflect.StructTag) (any, *fault) {
 	}
 	return continuity.StatusRange{Low: a, High: b}, nil
 }
+
+func parseHeaderName(text string, _ reflect.StructTag) (any, *fault) {
+	if !headerName.MatchString(text) {
+		return nil, wrong("config.header-name")
+	}
+	return text, nil
+}

@@ -20,8 +20,9 @@ const (
 	CodeMismatch       Code = "mismatch"   // another request under the same Idempotency-Key
 	CodeNotHeld        Code = "not-held"   // upstream down, and the request may not be held
 	CodeKeyUnknown     Code = "key-unknown"
-	CodeBadBody        Code = "bad-body" // not strict JSON where a key must be read
-	CodeUpstream       Code = "upstream" // a live request failed and nothing was kept
+	CodeBadBody        Code = "bad-body"  // not strict JSON where a key must be read
+	CodeSensitive      Code = "sensitive" // upstream down, and the request bears what is never stored
+	CodeUpstream       Code = "upstream"  // a live request failed and nothing was kept
 	CodeTimeout        Code = "timeout"
 	CodeNoRoute        Code = "no-route"
 	CodeNotFound       Code = "not-found"

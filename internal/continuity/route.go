@@ -27,6 +27,7 @@ type Route struct {
 	// KeepResponse is how many bytes of a final response a receipt keeps.
 	KeepResponse int64
 	Reconcile    *Reconcile
+	Sensitive    Sensitive
 }
 
 // Match tells which requests belong to a route. Empty lists match everything.

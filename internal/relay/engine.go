@@ -11,6 +11,7 @@ import (
 	"holdfast/internal/http1"
 	"holdfast/internal/identity"
 	"holdfast/internal/ledger"
+	"holdfast/internal/sensitive"
 	"holdfast/internal/upstream"
 )
 
@@ -77,6 +78,7 @@ type route struct {
 	sender  upstream.Sender
 	health  Health
 	reader  *identity.Reader
+	guard   *sensitive.Finder
 	answer  answer
 	traffic *traffic   // outlives the table
 	seen    *collector // outlives the table
@@ -115,7 +117,7 @@ func (e *Engine) SetRoutes(bindings []Binding, limits continuity.Limits) error {
 		if err != nil {
 			return continuity.E(continuity.CodeConfig, err, "detail", err.Error())
 		}
-		r := &route{Route: b.Route, sender: b.Sender, health: b.Health, reader: reader}
+		r := &route{Route: b.Route, sender: b.Sender, health: b.Health, reader: reader, guard: sensitive.New(&b.Route)}
 		if r.health == nil {
 			r.health = unwatched{}
 		}

@@ -38,6 +38,8 @@ type flight struct {
 	factsErr error
 	read     bool
 
+	guard guarded // what speaks against storing it
+
 	header []continuity.Field // as sent upstream
 	reader bytes.Reader
 }

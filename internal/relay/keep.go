@@ -80,7 +80,7 @@ func (f *flight) keepable() error {
 	case !f.route.Hold.Credentials && credentials(f.req.Header):
 		return continuity.E(continuity.CodeNotHeld, errCredentials)
 	}
-	return nil
+	return f.storable()
 }
 
 // declared reports whether the route or the client said that it understands
@@ -103,10 +103,11 @@ func (f *flight) record(lost bool) *continuity.Record {
 		f.receipt = h.Receipt(f.route.ID, f.route.Caller, f.key)
 	}
 	f.forward()
+	stored := f.stored()
 	return &continuity.Record{
 		Receipt: f.receipt, Fingerprint: h.Fingerprint(f.req.Method, f.req.Target, f.body),
 		Route: f.route.ID, Key: f.tag(), KeyText: f.facts.Key, Caller: f.route.Caller, IdempotencyKey: f.key,
-		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
-		Header: f.header[:len(f.header)-1], Body: f.body, Lost: lost,
+		Method: f.req.Method, Target: stored.Target, Host: f.req.Host,
+		Header: stored.Header, Body: stored.Body, Lost: lost,
 	}
 }

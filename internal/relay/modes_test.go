@@ -42,7 +42,7 @@ func TestObservePassesEverythingAndReports(t *testing.T) {
 	}
 	r := reports[0]
 	got := []int64{r.Requests, r.Holdable, r.Keepable, r.WouldHold, r.LackKey, r.LackIdentity, r.BadBody, r.TooLarge, r.Excepted, r.Credentials, r.Understanding}
-	want := []int64{12, 10, 5, 2, 1, 4, 1, 1, 1, 1, 2}
+	want := []int64{12, 10, 4, 2, 1, 4, 1, 1, 1, 1, 2}
 	for n := range want {
 		if got[n] != want[n] {
 			t.Fatalf("counts %v, want %v: %+v", got, want, r)

@@ -1,8 +1,6 @@
 package relay
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +8,7 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/http1"
+	"holdfast/internal/sensitive"
 )
 
 // RouteReport is what a route in observe saw: what holding would mean for it.
@@ -114,13 +113,24 @@ func (c *collector) saw(f *flight) {
 	if now := time.Now(); f.whole && len(f.body) > 0 && len(f.body) <= scanBytes && now.Sub(c.scanned) >= scanEach {
 		c.scanned = now
 		n.Scanned++
-		for _, s := range sensitive(f.body) {
-			if _, there := c.sensitive[s]; !there && len(c.sensitive) >= manyNames {
-				s = Seen{Name: otherNames}
-			}
-			c.sensitive[s]++
-		}
+		c.search(f.body)
 	}
+}
+
+// search counts what looks sensitive in a body, each field once; c.mu is held.
+func (c *collector) search(body []byte) {
+	var here []Seen
+	sensitive.Report(body, func(x sensitive.Finding) {
+		s := Seen{Name: x.Where, Kind: x.Kind}
+		if len(s.Name) > longName || len(here) >= manyNames || slices.Contains(here, s) {
+			return
+		}
+		here = append(here, s)
+		if _, there := c.sensitive[s]; !there && len(c.sensitive) >= manyNames {
+			s = Seen{Name: otherNames}
+		}
+		c.sensitive[s]++
+	})
 }
 
 func add(names map[string]int64, name string) {
@@ -190,90 +200,4 @@ func product(agent string) string {
 		return "-"
 	}
 	return name[:min(len(name), longName)]
-}
-
-// The kinds of fields that look sensitive.
-const (
-	kindCard = "card-number"
-	kindName = "name"
-)
-
-var sensitiveNames = []string{
-	"password", "passwd", "pwd", "secret", "token", "cvv", "cvc", "cvv2", "pin", "otp", "code", "captcha",
-	"verification_code", "verify_code", "sms_code", "card", "card_no", "card_number", "id_card", "ssn", "passport",
-}
-
-// sensitive finds fields of a JSON body that look sensitive: by their name, or
-// by a value that could be a card number.
-func sensitive(body []byte) []Seen {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var document any
-	if d.Decode(&document) != nil {
-		return nil
-	}
-	var found []Seen
-	search(document, "", 0, func(s Seen) {
-		if len(s.Name) <= longName && len(found) < manyNames && !slices.Contains(found, s) {
-			found = append(found, s)
-		}
-	})
-	return found
-}
-
-const deep = 16
-
-func search(value any, at string, depth int, found func(Seen)) {
-	if depth > deep {
-		return
-	}
-	switch v := value.(type) {
-	case map[string]any:
-		for name, below := range v {
-			path := at + "/" + name
-			if slices.Contains(sensitiveNames, strings.ToLower(strings.ReplaceAll(name, "-", "_"))) {
-				found(Seen{Name: path, Kind: kindName})
-			}
-			search(below, path, depth+1, found)
-		}
-	case []any:
-		for _, below := range v {
-			search(below, at+"/*", depth+1, found)
-		}
-	case string:
-		if card(v) {
-			found(Seen{Name: at, Kind: kindCard})
-		}
-	case json.Number:
-		if card(v.String()) {
-			found(Seen{Name: at, Kind: kindCard})
-		}
-	}
-}
-
-// card reports whether a text could be a card number: 13 to 19 digits, blanks
-// and hyphens aside, an issuer's first digit, and a right check digit.
-func card(text string) bool {
-	if len(text) < 13 || len(text) > 24 || text[0] < '2' || text[0] > '6' {
-		return false
-	}
-	digits, sum := 0, 0
-	for i := len(text) - 1; i >= 0; i-- {
-		c := text[i]
-		if c == ' ' || c == '-' {
-			continue
-		}
-		if c < '0' || c > '9' {
-			return false
-		}
-		n := int(c - '0')
-		if digits%2 == 1 {
-			if n *= 2; n > 9 {
-				n -= 9
-			}
-		}
-		sum += n
-		digits++
-	}
-	return digits >= 13 && digits <= 19 && sum%10 == 0
 }

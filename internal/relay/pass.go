@@ -146,7 +146,7 @@ func (f *flight) keepLost(p passage) (ledger.Status, error) {
 	if !p.keep {
 		return ledger.Status{}, errPassing
 	}
-	if err := f.keepable(); err != nil {
+	if err := f.repeatable(); err != nil {
 		return ledger.Status{}, err
 	}
 	f.waiter().Block()

@@ -130,7 +130,7 @@ func TestEverySeededFaultIsCaught(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	for _, f := range slices.Concat(table, replayFaults) {
+	for _, f := range slices.Concat(table, replayFaults, trustFaults) {
 		if *only != "" && *only != f.name {
 			continue
 		}
