@@ -28,11 +28,15 @@ type child struct {
 
 // start runs a server of this program, with a delay added to each sync.
 func start(kind, dir string, delay time.Duration) (*child, error) {
-	dir, err := os.MkdirTemp(dir, kind+"-")
+	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
+	return startOf(self, kind, dir, delay)
+}
+
+func startOf(self, kind, dir string, delay time.Duration) (*child, error) {
+	dir, err := os.MkdirTemp(dir, kind+"-")
 	if err != nil {
 		return nil, err
 	}

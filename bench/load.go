@@ -1,18 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/textproto"
+	"runtime"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const bodyBytes = 1024
@@ -35,117 +34,204 @@ func (f figures) percentile(p float64) time.Duration {
 
 var serial atomic.Int64
 
-// post writes one order: 1 KB, one of 10,000 keys, an Idempotency-Key of its own.
-func post(buf *bytes.Buffer, host string) {
+var padding = bytes.Repeat([]byte("x"), bodyBytes)
+
+// appendPost writes one order: 1 KB, one of 10,000 keys, an Idempotency-Key of
+// its own.
+func appendPost(b []byte, host string) []byte {
 	n := serial.Add(1)
-	buf.Reset()
-	fmt.Fprintf(buf, "POST /orders HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nIdempotency-Key: bench-%d\r\nContent-Length: %d\r\n\r\n", host, n, bodyBytes)
-	orderBody(buf, n)
+	b = append(b, "POST /orders HTTP/1.1\r\nHost: "...)
+	b = append(b, host...)
+	b = append(b, "\r\nContent-Type: application/json\r\nIdempotency-Key: bench-"...)
+	b = strconv.AppendInt(b, n, 10)
+	b = append(b, "\r\nContent-Length: 1024\r\n\r\n"...)
+	return appendOrder(b, n)
 }
 
-func orderBody(buf *bytes.Buffer, n int64) {
-	start := buf.Len()
-	fmt.Fprintf(buf, `{"order_no":"N%d","note":"`, n%10000)
-	for buf.Len()-start < bodyBytes-2 {
-		buf.WriteByte('x')
-	}
-	buf.WriteString(`"}`)
+func appendOrder(b []byte, n int64) []byte {
+	start := len(b)
+	b = append(b, `{"order_no":"N`...)
+	b = strconv.AppendInt(b, n%10000, 10)
+	b = append(b, `","note":"`...)
+	b = append(b, padding[:bodyBytes-2-(len(b)-start)]...)
+	return append(b, `"}`...)
+}
+
+// connection is one client. The load comes from one thread with a poll of its
+// own, for goroutines would take more of the cores that the server needs too,
+// and their timers are no finer than a millisecond.
+type connection struct {
+	conn     *net.TCPConn
+	fd       int
+	intended time.Time
+	in, out  []byte
 }
 
 // closed has every connection ask again as soon as it has been answered.
 func closed(addr string, conns int, d time.Duration) (figures, error) {
-	return drive(addr, conns, func(k int, start time.Time) (time.Time, bool) {
-		now := time.Now()
-		return now, now.Sub(start) < d
-	}, false)
+	return drive(addr, conns, 0, d)
 }
 
-// open asks at a stated rate, whether or not answers come; latency counts from
-// the intended time.
+// openLoop asks at a stated rate, whether or not answers come; latency counts
+// from the intended time.
 func openLoop(addr string, conns int, rate float64, d time.Duration) (figures, error) {
-	var next atomic.Int64
-	return drive(addr, conns, func(_ int, start time.Time) (time.Time, bool) {
-		at := time.Duration(float64(next.Add(1)) / rate * float64(time.Second))
-		return start.Add(at), at < d
-	}, true)
+	return drive(addr, conns, rate, d)
 }
 
-func drive(addr string, conns int, when func(k int, start time.Time) (time.Time, bool), timed bool) (figures, error) {
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var all figures
-	var failed error
-	start := time.Now().Add(20 * time.Millisecond)
-	for range conns {
-		wg.Go(func() {
-			latency, n, err := one(addr, start, when, timed)
-			mu.Lock()
-			defer mu.Unlock()
-			all.requests += n
-			all.latency = append(all.latency, latency...)
-			if err != nil {
-				failed = err
-			}
-		})
-	}
-	wg.Wait()
-	all.took = time.Since(start)
-	slices.Sort(all.latency)
-	return all, failed
+type driver struct {
+	addr    string
+	poll    int
+	clients []*connection
+	idle    []*connection
+	rate    float64 // 0: as fast as it goes
+	start   time.Time
+	last    time.Duration
+	asked   int
+	figures figures
 }
 
-func one(addr string, start time.Time, when func(int, time.Time) (time.Time, bool), timed bool) (latency []time.Duration, n int, err error) {
-	c, err := net.Dial("tcp", addr)
+func drive(addr string, conns int, rate float64, d time.Duration) (figures, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	poll, err := unix.EpollCreate1(0)
 	if err != nil {
-		return nil, 0, err
+		return figures{}, err
 	}
-	defer c.Close()
-	r := bufio.NewReaderSize(c, 4096)
-	var buf bytes.Buffer
-	for ; ; n++ {
-		intended, more := when(n, start)
-		if !more {
-			return latency, n, nil
+	defer unix.Close(poll)
+	dr := &driver{addr: addr, poll: poll, rate: rate, last: d}
+	defer func() {
+		for _, c := range dr.clients {
+			c.conn.Close()
 		}
-		if wait := time.Until(intended); wait > 0 {
-			time.Sleep(wait)
-		}
-		post(&buf, addr)
-		if _, err := c.Write(buf.Bytes()); err != nil {
-			return latency, n, err
-		}
-		if err := accepted(r); err != nil {
-			return latency, n, err
-		}
-		if timed {
-			latency = append(latency, time.Since(intended))
-		}
-	}
-}
-
-func accepted(r *bufio.Reader) error {
-	line, err := r.ReadSlice('\n')
-	if err != nil {
-		return err
-	}
-	if !bytes.HasPrefix(line, []byte("HTTP/1.1 202 ")) {
-		text, _ := io.ReadAll(io.LimitReader(r, int64(r.Buffered())))
-		return fmt.Errorf("answered %s%s", line, text)
-	}
-	length := 0
-	for {
-		line, err := r.ReadSlice('\n')
+	}()
+	for n := range conns {
+		c, err := dial(addr)
 		if err != nil {
+			return figures{}, err
+		}
+		dr.clients, dr.idle = append(dr.clients, c), append(dr.idle, c)
+		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(n)}
+		if err := unix.EpollCtl(poll, unix.EPOLL_CTL_ADD, c.fd, &event); err != nil {
+			return figures{}, err
+		}
+	}
+	dr.start = time.Now()
+	if err := dr.run(); err != nil {
+		return figures{}, err
+	}
+	dr.figures.took = time.Since(dr.start)
+	slices.Sort(dr.figures.latency)
+	return dr.figures, nil
+}
+
+func dial(addr string) (*connection, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{conn: conn.(*net.TCPConn), in: make([]byte, 0, 4096)}
+	raw, err := c.conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return c, raw.Control(func(fd uintptr) { c.fd = int(fd) })
+}
+
+// due is when the next request is to be sent, and whether there is one.
+func (d *driver) due(now time.Time) (at time.Time, more bool) {
+	if d.rate == 0 {
+		return now, now.Sub(d.start) < d.last
+	}
+	after := time.Duration(float64(d.asked+1) / d.rate * float64(time.Second))
+	return d.start.Add(after), after < d.last
+}
+
+func (d *driver) run() error {
+	events := make([]unix.EpollEvent, len(d.clients))
+	for {
+		now := time.Now()
+		at, more := d.due(now)
+		for ; more && len(d.idle) > 0 && !at.After(now); at, more = d.due(now) {
+			if err := d.ask(at); err != nil {
+				return err
+			}
+		}
+		if !more && len(d.idle) == len(d.clients) {
+			return nil
+		}
+		var timeout *unix.Timespec // nil: until an answer comes
+		if more && len(d.idle) > 0 {
+			wait := unix.NsecToTimespec(int64(max(0, time.Until(at))))
+			timeout = &wait
+		}
+		n, err := pollWait(d.poll, events, timeout)
+		if err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}
-		if len(line) <= 2 {
-			_, err := r.Discard(length)
-			return err
-		}
-		if name, value, ok := strings.Cut(string(line), ":"); ok && textproto.CanonicalMIMEHeaderKey(name) == "Content-Length" {
-			if length, err = strconv.Atoi(strings.TrimSpace(value)); err != nil {
+		for _, e := range events[:max(n, 0)] {
+			if err := d.hear(d.clients[e.Fd]); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+func (d *driver) ask(at time.Time) error {
+	c := d.idle[len(d.idle)-1]
+	d.idle = d.idle[:len(d.idle)-1]
+	d.asked++
+	c.intended = at
+	c.out = appendPost(c.out[:0], d.addr)
+	n, err := unix.Write(c.fd, c.out)
+	if err == nil && n < len(c.out) {
+		err = errors.New("a request did not fit into the socket")
+	}
+	return err
+}
+
+func (d *driver) hear(c *connection) error {
+	n, err := unix.Read(c.fd, c.in[len(c.in):cap(c.in)])
+	switch {
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
+		return nil
+	case err != nil:
+		return err
+	case n == 0:
+		return errors.New("the server closed a connection")
+	}
+	c.in = c.in[:len(c.in)+n]
+	whole, err := accepted(c.in)
+	if err != nil || !whole {
+		return err
+	}
+	c.in = c.in[:0]
+	d.figures.requests++
+	if d.rate > 0 {
+		d.figures.latency = append(d.figures.latency, time.Since(c.intended))
+	}
+	d.idle = append(d.idle, c)
+	return nil
+}
+
+var (
+	headEnd       = []byte("\r\n\r\n")
+	contentLength = []byte("\r\nContent-Length: ")
+)
+
+// accepted reports whether a whole answer has come, which must be a 202.
+func accepted(b []byte) (whole bool, err error) {
+	head, body, ok := bytes.Cut(b, headEnd)
+	if !ok {
+		return false, nil
+	}
+	if !bytes.HasPrefix(head, []byte("HTTP/1.1 202 ")) {
+		return false, fmt.Errorf("answered %s", b)
+	}
+	_, rest, ok := bytes.Cut(head, contentLength)
+	if !ok {
+		return false, fmt.Errorf("no length: %s", head)
+	}
+	digits, _, _ := bytes.Cut(rest, headEnd[:2])
+	length, err := strconv.Atoi(string(digits))
+	return len(body) >= length, err
 }

@@ -34,9 +34,12 @@ func main() {
 	round := flag.Duration("round", 2*time.Second, "length of a round")
 	rounds := flag.Int("rounds", 5, "rounds of each kind; odd")
 	only := flag.Bool("peers", false, "only durable accept beside Redis, RabbitMQ, JetStream and PostgreSQL")
+	beside := flag.String("beside", "", "another build of this program: only durable accept and drain of both, in turns")
 	pending := flag.Int("pending", 1_000_000, "records pending in the rows about them")
 	fillShape := flag.Int("pending-fill", -1, "internal")
 	reopenShape := flag.Int("pending-reopen", -1, "internal")
+	load := flag.String("load", "", "only load the server at this address, for a round")
+	drainOnce := flag.Bool("drain-once", false, "internal")
 	flag.Parse()
 	var err error
 	switch {
@@ -48,6 +51,15 @@ func main() {
 		err = fillPending(*fillShape, *pending, *dir)
 	case *reopenShape >= 0:
 		err = reopenPending(*pending, *dir)
+	case *drainOnce:
+		err = drainOne(*dir)
+	case *load != "":
+		var f figures
+		f, err = closed(*load, 64, *round)
+		fmt.Printf("%.0f/s\n", f.rate())
+	case *beside != "":
+		b := &bench{round: *round, rounds: *rounds}
+		err = b.compare(*beside, *dir, *delay)
 	default:
 		b := &bench{round: *round, rounds: *rounds, pending: *pending, onlyPeers: *only}
 		err = b.run(*dir)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -147,12 +146,11 @@ func (all crowd) closed(d time.Duration) (figures, error) {
 	start := time.Now()
 	for i, c := range all {
 		wg.Go(func() {
-			var buf bytes.Buffer
+			var buf []byte
 			for time.Since(start) < d && errs[i] == nil {
 				n := serial.Add(1)
-				buf.Reset()
-				orderBody(&buf, n)
-				if errs[i] = c.keep(fmt.Sprint("bench-", n), buf.Bytes()); errs[i] == nil {
+				buf = appendOrder(buf[:0], n)
+				if errs[i] = c.keep(fmt.Sprint("bench-", n), buf); errs[i] == nil {
 					counts[i]++
 				}
 			}
