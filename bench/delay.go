@@ -36,6 +36,17 @@ func (f *slowFile) WriteAt(p []byte, off int64) (int, error) {
 	return f.File.WriteAt(p, off)
 }
 
+func (f *slowFile) Zero(size int64, each func(int64) error) error {
+	f.fs.bytes.Add(size)
+	return f.File.Zero(size, each)
+}
+
+func (f *slowFile) SyncAll() error {
+	f.fs.syncs.Add(1)
+	pause(f.fs.delay)
+	return f.File.SyncAll()
+}
+
 func (f *slowFile) Sync() error {
 	f.fs.syncs.Add(1)
 	pause(f.fs.delay)

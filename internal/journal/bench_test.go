@@ -113,6 +113,7 @@ func (nothing) ReadAt(p []byte, _ int64) (int, error)  { return len(p), nil }
 func (nothing) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
 func (nothing) Sync() error                            { return nil }
 func (nothing) SyncAll() error                         { return nil }
+func (nothing) Zero(int64, func(int64) error) error    { return nil }
 func (nothing) Truncate(int64) error                   { return nil }
 func (nothing) Size() (int64, error)                   { return 0, nil }
 func (nothing) Close() error                           { return nil }

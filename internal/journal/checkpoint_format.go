@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"time"
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/keyring"
@@ -143,13 +144,19 @@ func (w *checkpointWriter) flush(last uint32) error {
 	w.off += int64(len(w.sealed))
 	w.index++
 	w.plain = w.plain[:0]
-	// Small steps, so that the log's syncs don't wait for all of it.
-	if w.off-w.synced >= 2*fillChunk {
-		w.synced = w.off
-		return w.file.Sync()
+	// Small steps and as long a rest after each: a batch's sync waits for one of
+	// them at most, and then has the disk to itself.
+	if w.off-w.synced < syncStep {
+		return nil
 	}
-	return nil
+	w.synced = w.off
+	began := time.Now()
+	err := w.file.Sync()
+	time.Sleep(min(time.Since(began), restMost))
+	return err
 }
+
+const syncStep = 1 << 20
 
 // checkpointReader gives what was written to a checkpointWriter. Without a key
 // it gives nothing and checks only.

@@ -23,6 +23,11 @@ type File interface {
 	Sync() error    // the data, and the metadata without which it can't be read (fdatasync)
 	SyncAll() error // everything (fsync)
 	Truncate(size int64) error
+	// Zero fills a new file with size zeros, so that a later sync of what is
+	// written there needs no change of metadata. It calls each with the bytes
+	// done so far, between steps of its own choice, and ends at its first error.
+	// SyncAll must follow.
+	Zero(size int64, each func(done int64) error) error
 	Size() (int64, error)
 	Close() error
 }

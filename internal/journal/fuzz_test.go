@@ -24,12 +24,13 @@ type content struct{ *bytes.Reader }
 
 func newContent(b []byte) content { return content{bytes.NewReader(b)} }
 
-func (c content) WriteAt([]byte, int64) (int, error) { return 0, io.ErrShortWrite }
-func (c content) Sync() error                        { return nil }
-func (c content) SyncAll() error                     { return nil }
-func (c content) Truncate(int64) error               { return nil }
-func (c content) Size() (int64, error)               { return c.Reader.Size(), nil }
-func (c content) Close() error                       { return nil }
+func (c content) WriteAt([]byte, int64) (int, error)  { return 0, io.ErrShortWrite }
+func (c content) Sync() error                         { return nil }
+func (c content) SyncAll() error                      { return nil }
+func (c content) Zero(int64, func(int64) error) error { return nil }
+func (c content) Truncate(int64) error                { return nil }
+func (c content) Size() (int64, error)                { return c.Reader.Size(), nil }
+func (c content) Close() error                        { return nil }
 
 func FuzzHeader(f *testing.F) {
 	h, _, err := newHeader(fuzzRing(f), journalID{1}, 7, minSegment)

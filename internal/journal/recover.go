@@ -313,10 +313,12 @@ func (r *recovery) tail(seg *segment) (tail, error) {
 	return t, rewrite(seg, proven, t.end)
 }
 
+const rewriteChunk = 4 << 20
+
 // rewrite puts bytes on stable storage that were read from the file: a sync
 // alone would not, if the kernel lost them in an earlier failure.
 func rewrite(seg *segment, from, to int64) error {
-	buf := make([]byte, min(to-from, fillChunk))
+	buf := make([]byte, min(to-from, rewriteChunk))
 	for off := from; off < to; off += int64(len(buf)) {
 		buf = buf[:min(int64(len(buf)), to-off)]
 		if n, err := seg.file.ReadAt(buf, off); n < len(buf) {

@@ -9,7 +9,9 @@ import (
 )
 
 const (
-	fillChunk = 4 << 20
+	// Filling takes a fifth of the disk's time while nobody waits for it.
+	restFactor = 4
+	restMost   = 100 * time.Millisecond
 	// spareFiles is how many free files beyond the reserve are kept for the
 	// next backlog before disk is given back.
 	spareFiles = 8
@@ -36,6 +38,8 @@ type supply struct {
 	ended    *segment // by a restart: its rest is given back
 	full     time.Time
 
+	hurried  atomic.Int32  // how many wait for a file
+	hurry    chan struct{} // ends a pause
 	kick     chan struct{}
 	stopping atomic.Bool
 	done     chan struct{}
@@ -48,7 +52,7 @@ type freeFile struct {
 }
 
 func newSupply(f *Files, size, maxBytes int64) *supply {
-	s := &supply{f: f, size: size, max: maxBytes, kick: make(chan struct{}, 1), done: make(chan struct{})}
+	s := &supply{f: f, size: size, max: maxBytes, hurry: make(chan struct{}, 1), kick: make(chan struct{}, 1), done: make(chan struct{})}
 	close(s.done) // until start
 	return s
 }
@@ -70,6 +74,10 @@ func (s *supply) stop() {
 	s.mu.Lock()
 	if !s.stopping.Swap(true) {
 		close(s.kick)
+		select {
+		case s.hurry <- struct{}{}:
+		default:
+		}
 	}
 	s.mu.Unlock()
 	<-s.done
@@ -137,9 +145,22 @@ func (s *supply) ensure(n int, force bool) error {
 	if s.has(n) {
 		return nil
 	}
-	s.making.Lock()
-	defer s.making.Unlock()
+	defer s.lockNow()()
 	return s.makeReady(n, force)
+}
+
+// lockNow locks making, and lets whoever has it not pause meanwhile.
+func (s *supply) lockNow() (unlock func()) {
+	s.hurried.Add(1)
+	select {
+	case s.hurry <- struct{}{}:
+	default:
+	}
+	s.making.Lock()
+	return func() {
+		s.making.Unlock()
+		s.hurried.Add(-1)
+	}
 }
 
 func (s *supply) has(n int) bool {
@@ -220,20 +241,38 @@ func (s *supply) fill() (freeFile, error) {
 }
 
 func (s *supply) zero(file File) error {
-	zeros := make([]byte, min(fillChunk, s.size))
-	for off := int64(0); off < s.size; off += int64(len(zeros)) {
+	began := time.Now()
+	err := file.Zero(s.size, func(done int64) error {
 		if s.stopping.Load() {
 			return ErrClosed
 		}
-		if _, err := file.WriteAt(zeros[:min(int64(len(zeros)), s.size-off)], off); err != nil {
-			return err
-		}
-		// Small steps, so that a batch's sync does not wait for all of it.
-		if err := file.Sync(); err != nil {
-			return err
-		}
+		s.pause(time.Since(began), s.size-done)
+		began = time.Now()
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return file.SyncAll()
+}
+
+// pause leaves the disk to the batches after a step of filling, so that none of
+// them waits for more than one step. It does not where the file is waited for,
+// or would be if entries went on coming: nothing else is ready, and the segment
+// being written has less room than this one lacks.
+func (s *supply) pause(step time.Duration, lacks int64) {
+	s.mu.Lock()
+	soon := s.ready == 0 && lacks > s.f.rest.Load()
+	s.mu.Unlock()
+	if soon || s.hurried.Load() > 0 {
+		return
+	}
+	timer := time.NewTimer(min(restFactor*step, restMost))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.hurry:
+	}
 }
 
 func (s *supply) freeName() string {
@@ -316,8 +355,7 @@ func (s *supply) take(seq uint32) (*segment, error) {
 	if seg := s.pick(seq); seg != nil {
 		return seg, nil
 	}
-	s.making.Lock() // waits for what is under way
-	defer s.making.Unlock()
+	defer s.lockNow()() // waits for what is under way
 	if err := s.prepare(); err != nil {
 		return nil, err
 	}

@@ -250,6 +250,23 @@ func (h *handle) Sync() error {
 	return err
 }
 
+const zeroStep = 64 << 10
+
+// Zero implements journal.File.
+func (h *handle) Zero(size int64, each func(done int64) error) error {
+	zeros := make([]byte, min(zeroStep, size))
+	for off := int64(0); off < size; off += int64(len(zeros)) {
+		part := zeros[:min(int64(len(zeros)), size-off)]
+		if _, err := h.WriteAt(part, off); err != nil {
+			return err
+		}
+		if err := each(off + int64(len(part))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // SyncAll implements journal.File.
 func (h *handle) SyncAll() error { return h.Sync() }
 
