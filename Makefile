@@ -32,7 +32,7 @@ test: needs ## every test, with the real nginx and PostgreSQL where they belong
 	go test -timeout 25m ./...
 	go -C tools test ./...
 
-needs: ## install what the tests need from Debian (nginx, postgresql, gcc for the race detector)
+needs: ## install what the tests need from Debian (nginx, postgresql, mariadb-server, gcc for the race detector)
 	@tools/needs.sh
 
 lint: tools ## format, vet, import rules, staticcheck, gosec, house rules, known vulnerabilities

@@ -14,6 +14,7 @@ postgres() { present initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'; }
 
 need nginx present nginx
 need postgresql postgres
+need mariadb-server test -e /usr/sbin/mariadbd
 need gcc present gcc
 need libc6-dev test -e /usr/include/stdlib.h
 

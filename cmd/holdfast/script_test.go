@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("UPSTREAM", u.address)
 			e.Setenv("HOLDFAST_PERSON", "li.wei")
 			e.Setenv("LANG", "C")
+			e.Setenv("TODAY", time.Now().UTC().Format(time.DateOnly))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -73,7 +73,7 @@ func (f *relay) Switch(s api.SwitchRequest) ([]api.Switch, error) {
 func (f *relay) Reload(context.Context) (api.ReloadResult, error) {
 	return api.ReloadResult{Applied: false, Problems: []api.Problem{{File: "relay.yaml", Line: 3, Column: 7}}}, nil
 }
-func (f *relay) Reconcile(context.Context, string) (api.Reconciliation, error) {
+func (f *relay) Reconcile(context.Context, api.ReconcileQuery) (api.Reconciliation, error) {
 	return api.Reconciliation{}, errors.New("dsn with password=hunter2")
 }
 func (f *relay) Report(context.Context, string) (api.Report, error) { return api.Report{}, nil }
@@ -291,7 +291,7 @@ func TestBadInputIsRefused(t *testing.T) {
 
 func TestCausesStayInTheLog(t *testing.T) {
 	_, srv, logs := start(t)
-	_, err := client(srv).Reconcile(context.Background(), "orders")
+	_, err := client(srv).Reconcile(context.Background(), api.ReconcileQuery{Route: "orders"})
 	if continuity.CodeOf(err) != continuity.CodeInternal || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}

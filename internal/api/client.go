@@ -103,11 +103,26 @@ func (c *Client) Reload(ctx context.Context) (ReloadResult, error) {
 	return post[ReloadResult](ctx, c, "/reload", nil)
 }
 
-const reconcilePath = "/reconcile"
+const (
+	reconcilePath  = "/reconcile"
+	settlementPath = "/settlement"
+)
 
-// Reconcile compares a route's records with the upstream's own list.
-func (c *Client) Reconcile(ctx context.Context, route string) (Reconciliation, error) {
-	return post[Reconciliation](ctx, c, reconcilePath, map[string]string{"route": route})
+// Reconcile compares a route's records with the upstream's own list, or with a
+// settlement file, which it reads to its end.
+func (c *Client) Reconcile(ctx context.Context, q ReconcileQuery) (Reconciliation, error) {
+	if q.Statement == nil {
+		return post[Reconciliation](ctx, c, reconcilePath, q)
+	}
+	file, err := io.ReadAll(io.LimitReader(q.Statement, maxStatement+1))
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	query := url.Values{"route": {q.Route}, "day": {q.Day.Format(time.DateOnly)}}
+	if q.All {
+		query.Set("all", "true")
+	}
+	return call[Reconciliation](ctx, c, http.MethodPost, settlementPath, query, file)
 }
 
 // Report asks what would have been held.
@@ -135,7 +150,7 @@ const patience = requestTime + 5*time.Second
 func call[T any](ctx context.Context, c *Client, method, path string, query url.Values, body []byte) (T, error) {
 	var v T
 	most := patience
-	if path == reconcilePath {
+	if path == reconcilePath || path == settlementPath {
 		most = reconcileTime + 5*time.Second
 	}
 	ctx, cancel := context.WithTimeout(ctx, most)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -211,13 +212,24 @@ func (s *server) putSwitch(r *http.Request) (any, error) {
 func (s *server) reload(r *http.Request) (any, error) { return s.Control.Reload(r.Context()) }
 
 func (s *server) reconcile(r *http.Request) (any, error) {
-	var req struct {
-		Route string `json:"route"`
-	}
-	if err := decode(r, &req); err != nil {
+	var q ReconcileQuery
+	if err := decode(r, &q); err != nil {
 		return nil, err
 	}
-	return s.Control.Reconcile(r.Context(), req.Route)
+	return s.Control.Reconcile(r.Context(), q)
+}
+
+// settlement takes a settlement file as it is; what to do with it stands in the
+// query.
+func (s *server) settlement(r *http.Request) (any, error) {
+	query := r.URL.Query()
+	day, err := time.Parse(time.DateOnly, query.Get("day"))
+	if err != nil {
+		return nil, continuity.E(continuity.CodeInvalid, err, problem.DetailID, "api.invalid.day", "value", query.Get("day"))
+	}
+	return s.Control.Reconcile(r.Context(), ReconcileQuery{
+		Route: query.Get("route"), All: query.Get("all") == "true", Statement: r.Body, Day: day,
+	})
 }
 
 func (s *server) report(r *http.Request) (any, error) {

@@ -52,7 +52,7 @@ type Control interface {
 	Switches(route string) ([]Switch, error)
 	Switch(s SwitchRequest) ([]Switch, error)
 	Reload(ctx context.Context) (ReloadResult, error)
-	Reconcile(ctx context.Context, route string) (Reconciliation, error)
+	Reconcile(ctx context.Context, q ReconcileQuery) (Reconciliation, error)
 	Report(ctx context.Context, route string) (Report, error)
 }
 
@@ -71,8 +71,10 @@ const (
 	maxBody     = 64 << 10
 	maxEditBody = 24 << 20 // an edited body in base64
 	maxPage     = 1000
-	defaultPage = 100
-	requestTime = time.Minute
+
+	maxStatement = 256 << 20 // a settlement file
+	defaultPage  = 100
+	requestTime  = time.Minute
 
 	// Reconciling reads the journal and a database.
 	reconcileTime = 15 * time.Minute
@@ -107,6 +109,7 @@ func New(o Options) http.Handler {
 	s.route("POST /api/v1/switches", maxBody, s.putSwitch)
 	s.route("POST /api/v1/reload", maxBody, s.reload)
 	s.slow("POST /api/v1/reconcile", maxBody, reconcileTime, s.reconcile)
+	s.slow("POST /api/v1/settlement", maxStatement, reconcileTime, s.settlement)
 	s.read("GET /api/v1/report", s.report)
 	return s
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"io"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -240,6 +241,15 @@ type ReloadResult struct {
 	Applied  bool      `json:"applied"`
 	Config   Config    `json:"config"`
 	Problems []Problem `json:"problems,omitempty"`
+}
+
+// ReconcileQuery says what to compare: the system's own list, or a settlement
+// file of a day.
+type ReconcileQuery struct {
+	Route     string    `json:"route"`
+	All       bool      `json:"all,omitempty"` // name every finding, not only the first ones
+	Statement io.Reader `json:"-"`
+	Day       time.Time `json:"-"`
 }
 
 // Reconciliation compares the records with the upstream's own list.

@@ -92,12 +92,7 @@ func buildRoute(r *routeBlock) continuity.Route {
 		out.Detect.Path, out.Detect.Every = c.Path.V, c.Every.V
 		out.Detect.Down, out.Detect.Up = int(c.Down.V), int(c.Up.V)
 	}
-	if r.Reconcile.set {
-		out.Reconcile = &continuity.Reconcile{
-			Driver: r.Reconcile.Driver.V, Query: r.Reconcile.Query.V,
-			Methods: r.Reconcile.Methods.values(), Amount: r.Reconcile.Amount.V,
-		}
-	}
+	out.Reconcile, out.Settlement = buildReconcile(&r.Reconcile), buildSettlement(&r.Settlement)
 	return out
 }
 

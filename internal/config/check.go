@@ -89,6 +89,7 @@ func checkRoute(f *findings, doc *document, r *routeBlock) {
 	checkLimits(f, doc, r)
 	checkOutcome(f, r)
 	checkReconcile(f, r)
+	checkSettlement(f, r)
 	if settle := r.settle(); r.Settle.set && settle > 0 && settle < r.Timeouts.Attempt.V {
 		f.error(r.Settle.at, "config.settle-short", "settle", r.Settle.text, "attempt", r.Timeouts.Attempt.text)
 	}
@@ -219,6 +220,31 @@ func checkReconcile(f *findings, r *routeBlock) {
 	if !rec.set {
 		return
 	}
+	needed := []struct {
+		field string
+		set   bool
+		by    bool // this driver's
+	}{
+		{"dsn", rec.DSN.set, rec.Driver.V != "http"},
+		{"query", rec.Query.set, rec.Driver.V != "http"},
+		{"url", rec.URL.set, rec.Driver.V == "http"},
+		{"pages", rec.Pages.set, rec.Driver.V == "http"},
+	}
+	for _, n := range needed {
+		switch {
+		case !rec.Driver.set: // which is an error of its own
+		case n.by && !n.set:
+			f.error(rec.at, "config.reconcile-needs", "field", n.field, "driver", rec.Driver.V)
+		case !n.by && n.set:
+			f.error(rec.at, "config.reconcile-other", "field", n.field, "driver", rec.Driver.V)
+		}
+	}
+	if rec.Token.set && rec.Token.File.set == rec.Token.Env.set {
+		f.error(rec.Token.at, "config.token-form", "field", "reconcile.token")
+	}
+	if rec.Pages.Cursor.set && !rec.Pages.Next.set {
+		f.error(rec.Pages.Cursor.at, "config.pages-cursor")
+	}
 	if rec.DSN.set {
 		given := 0
 		for _, set := range []bool{rec.DSN.File.set, rec.DSN.Env.set, rec.DSN.Value.set} {
@@ -233,14 +259,33 @@ func checkReconcile(f *findings, r *routeBlock) {
 			f.error(rec.DSN.Value.at, "config.secret", "field", "reconcile.dsn.value")
 		}
 	}
+	r.checkCompared(f, rec.at, rec.Methods)
+}
+
+// checkCompared checks what every comparison of records with a list needs.
+func (r *routeBlock) checkCompared(f *findings, at place, methods list[string]) {
 	if r.Key.V.Source == continuity.SourceNone {
-		f.error(rec.at, "config.reconcile-keyless")
+		f.error(at, "config.reconcile-keyless")
 	}
-	for _, m := range rec.Methods.items {
+	for _, m := range methods.items {
 		if m.at.line > 0 && !slices.Contains(r.holdMethods(), m.V) {
 			f.error(m.at, "config.reconcile-method", "method", m.V, "methods", r.holdMethods())
 		}
 	}
+}
+
+func checkSettlement(f *findings, r *routeBlock) {
+	s := &r.Settlement
+	if !s.set {
+		return
+	}
+	if s.Currency.set && s.Code.set {
+		f.error(s.Code.at, "config.settlement-currency")
+	}
+	if s.Net.set && !s.Fee.set {
+		f.error(s.Net.at, "config.settlement-net")
+	}
+	r.checkCompared(f, s.at, s.Methods)
 }
 
 // reportedOn reports whether a line has an error already, of which another

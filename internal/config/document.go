@@ -80,6 +80,7 @@ type routeBlock struct {
 	Receipt     receiptBlock               `yaml:"receipt"`
 	Reconcile   reconcileBlock             `yaml:"reconcile"`
 	Sensitive   sensitiveBlock             `yaml:"sensitive"`
+	Settlement  settlementBlock            `yaml:"settlement"`
 }
 
 type matchBlock struct {
@@ -174,20 +175,4 @@ type poisonBlock struct {
 type receiptBlock struct {
 	block
 	Response value[int64] `yaml:"response" kind:"size" zero:"ok" default:"4KiB"`
-}
-
-type reconcileBlock struct {
-	block
-	Driver  value[string] `yaml:"driver" kind:"word" of:"sqlite,postgres" required:"true" example:"postgres"`
-	DSN     dsnBlock      `yaml:"dsn" required:"true"`
-	Query   value[string] `yaml:"query" kind:"text" required:"true" example:"select order_no, total from orders"`
-	Methods list[string]  `yaml:"methods" kind:"method" default:"POST"`
-	Amount  value[string] `yaml:"amount" kind:"body" example:"json:/total"`
-}
-
-type dsnBlock struct {
-	block
-	File  value[string] `yaml:"file" kind:"file" example:"shop.dsn"`
-	Env   value[string] `yaml:"env" kind:"env" example:"SHOP_DSN"`
-	Value value[string] `yaml:"value" kind:"text" example:"shop.db"`
 }

@@ -57,6 +57,11 @@ func init() { // not a literal: kinds are built of each other
 		"header":   {parse: parseHeaderName, schema: pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
 		"media":    {parse: parseMedia, schema: pattern(`^[^/ ]+/[^/ ]+.*$`)},
 		"status":   {parse: parseStatus, schema: statusSchema},
+		"url":      {parse: parseURL, schema: pattern(`^https?://[^/?#@]+(/.*)?$`)},
+		"currency": {parse: parseCurrency, schema: pattern(`^([A-Z]{3}|json:/.*)$`)},
+		"code":     {parse: parseCode, schema: pattern(`^[A-Z]{3}$`)},
+		"clock":    {parse: parseClock, schema: pattern(`^([01][0-9]|2[0-4]):[0-5][0-9]$`)},
+		"zone":     {parse: parseZone, schema: pattern(`^.+$`)},
 	}
 }
 

@@ -67,7 +67,7 @@ func TestSchemaRefusesWhatIsStructurallyBad(t *testing.T) {
 	for _, name := range []string{
 		"address", "answer", "bool-word", "check-path-relative", "dsn-form", "dsn-plain-pair", "duration",
 		"duration-calendar", "empty-list", "id", "integer", "match", "missing", "missing-nested",
-		"missing-routes", "no-value", "number", "percent", "pointer", "rate", "reconcile-incomplete", "schema",
+		"missing-routes", "no-value", "number", "percent", "pointer", "rate", "schema",
 		"selector", "shape", "shape-route", "shape-top", "size", "status", "unit-missing", "unknown",
 		"unknown-later", "upstream", "word",
 	} {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"holdfast/internal/continuity"
 )
 
 // secretScalar reports a secret written where a reference to one belongs.
@@ -76,39 +78,52 @@ func secrets(f *findings, doc *document, dir string, relay *Relay) {
 		if !r.Reconcile.set || i >= len(relay.Routes) || relay.Routes[i].Reconcile == nil {
 			continue
 		}
-		text, ok := dsn(f, &r.Reconcile.DSN, dir)
-		if !ok {
+		if !reconcileSecrets(f, &r.Reconcile, dir, relay.Routes[i].Reconcile) {
 			f.warning(r.Reconcile.at, "config.reconcile-off", "id", r.ID.V)
 			relay.Routes[i].Reconcile = nil
-			continue
 		}
-		relay.Routes[i].Reconcile.DSN = resolveDSN(dir, r.Reconcile.Driver.V, text)
 	}
 }
 
-// dsn finds the data source name. What is wrong with it is a warning: figures
-// can be compared later, but a relay that did not start would be missed at once.
-func dsn(f *findings, b *dsnBlock, dir string) (text string, ok bool) {
-	switch {
-	case b.File.set:
-		path := resolve(dir, b.File.V)
-		if !secretFile(f, Warning, b.File.at, "reconcile.dsn.file", path, false) {
+// reconcileSecrets finds the data source name or the token. What is wrong with
+// them is a warning: figures can be compared later, but a relay that did not
+// start would be missed at once.
+func reconcileSecrets(f *findings, b *reconcileBlock, dir string, out *continuity.Reconcile) bool {
+	if b.Driver.V == "http" {
+		if !b.Token.set {
+			return true
+		}
+		text, ok := secretText(f, "reconcile.token", b.Token.File, b.Token.Env, dir)
+		out.Pages.Token = text
+		return ok
+	}
+	text, ok := b.DSN.Value.V, true
+	if !b.DSN.Value.set {
+		text, ok = secretText(f, "reconcile.dsn", b.DSN.File, b.DSN.Env, dir)
+	}
+	out.DSN = resolveDSN(dir, b.Driver.V, text)
+	return ok
+}
+
+// secretText reads a secret from its file or its environment variable.
+func secretText(f *findings, field string, file, env value[string], dir string) (text string, ok bool) {
+	if file.set {
+		path := resolve(dir, file.V)
+		if !secretFile(f, Warning, file.at, field+".file", path, false) {
 			return "", false
 		}
 		content, err := os.ReadFile(path) // #nosec G304 -- the operator names the file
 		if err != nil {
-			f.warning(b.File.at, "config.file-unreadable", "field", "reconcile.dsn.file", "path", path)
+			f.warning(file.at, "config.file-unreadable", "field", field+".file", "path", path)
 			return "", false
 		}
 		if text = strings.TrimSpace(string(content)); text == "" {
-			f.warning(b.File.at, "config.file-empty", "field", "reconcile.dsn.file", "path", path)
+			f.warning(file.at, "config.file-empty", "field", field+".file", "path", path)
 		}
-	case b.Env.set:
-		if text = strings.TrimSpace(os.Getenv(b.Env.V)); text == "" {
-			f.warning(b.Env.at, "config.env-missing", "field", "reconcile.dsn.env", "name", b.Env.V)
-		}
-	default:
-		text = b.Value.V
+		return text, text != ""
+	}
+	if text = strings.TrimSpace(os.Getenv(env.V)); text == "" {
+		f.warning(env.at, "config.env-missing", "field", field+".env", "name", env.V)
 	}
 	return text, text != ""
 }

@@ -28,6 +28,7 @@ type Route struct {
 	KeepResponse int64
 	Reconcile    *Reconcile
 	Sensitive    Sensitive
+	Settlement   *Settlement
 }
 
 // Match tells which requests belong to a route. Empty lists match everything.
@@ -177,15 +178,6 @@ type Detect struct {
 type Poison struct {
 	Attempts int
 	Dead     bool // to the dead letters; default: its key parks
-}
-
-// Reconcile says how a route's records are compared with the upstream's own list.
-type Reconcile struct {
-	Driver  string // sqlite or postgres
-	DSN     string // resolved; never printed
-	Query   string // one row for each thing: key, and if wanted amount, currency
-	Methods []string
-	Amount  string // JSON pointer to the amount in the record's body; empty: not compared
 }
 
 // Limits bound all routes together.

@@ -35,6 +35,13 @@ func canonical(d *apd.Decimal) string {
 	return reduced.Text('f')
 }
 
+// equal reports whether amount less fee is net.
+func equal(amount, fee, net *apd.Decimal) bool {
+	var left apd.Decimal
+	_, err := apd.BaseContext.Sub(&left, amount, fee)
+	return err == nil && left.Cmp(net) == 0
+}
+
 // sums adds up by currency. The sum bears as many places as its longest part.
 type sums map[string]*apd.Decimal
 

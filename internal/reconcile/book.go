@@ -23,9 +23,10 @@ type book struct {
 	listed     int64
 	passed     int64
 	unreadable int64
-	amounts    bool // both sides have them
-	wanted     bool // the records' are to be read
-	there      sums // amounts of rows that have records
+	amounts    bool    // both sides have them
+	wanted     bool    // the records' are to be read
+	there      sums    // amounts of rows that have records
+	window     *Window // of a statement; nil: everything delivered must be there
 }
 
 type stateSums struct {
@@ -49,6 +50,7 @@ type item struct {
 	next     int32
 	currency uint16
 	state    continuity.State
+	when     when
 }
 
 type row struct {
@@ -94,6 +96,9 @@ func (b *book) record(r Record, amounts bool) {
 	it := item{
 		receipt: r.Receipt, accepted: r.AcceptedAt.UnixMilli(), currency: b.currency(r.Currency),
 		state: r.State, next: b.groups[i].item,
+	}
+	if b.window != nil {
+		it.when = b.window.of(r.Delivered)
 	}
 	s := &b.states[r.State]
 	s.n++

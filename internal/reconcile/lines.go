@@ -33,6 +33,9 @@ func (r *Report) Lines(lang catalogue.Lang) []string {
 	t.list("reconciliation.doubled", r.Doubled, "reconciliation.finding.doubled")
 	t.list("reconciliation.differing", r.Differing, "reconciliation.finding.amounts")
 	t.list("reconciliation.there", r.There, "reconciliation.finding")
+	if s := r.Settled; s != nil {
+		t.settled(s)
+	}
 	if r.Clean() {
 		t.say("", "reconciliation.clean", nil)
 	}
@@ -40,6 +43,25 @@ func (r *Report) Lines(lang catalogue.Lang) []string {
 		t.say("", "reconciliation.pending", catalogue.Args{"count": n})
 	}
 	return t.lines
+}
+
+// settled tells what only a settlement file has.
+func (t *teller) settled(s *Settled) {
+	const clock = "2006-01-02 15:04 -07:00"
+	t.say("", "reconciliation.settled", catalogue.Args{
+		"from": s.From.Format(clock), "to": s.To.Format(clock), "lines": s.Lines, "below": s.Below,
+	})
+	if s.Refunds > 0 {
+		t.say("  ", "reconciliation.refunds", catalogue.Args{"count": s.Refunds, "sums": money(s.RefundSums)})
+	}
+	if len(s.Fees) > 0 {
+		t.say("  ", "reconciliation.fees", catalogue.Args{"fees": money(s.Fees), "net": money(s.Net)})
+	}
+	if s.OtherDays > 0 {
+		t.say("  ", "reconciliation.other-days", catalogue.Args{"count": s.OtherDays})
+	}
+	t.list("reconciliation.nearby", s.Nearby, "reconciliation.finding")
+	t.list("reconciliation.miscounted", s.Miscounted, "reconciliation.finding.line")
 }
 
 type teller struct {
@@ -69,7 +91,7 @@ func (t *teller) list(id string, l List, each string) {
 	t.say("", id, catalogue.Args{"total": l.Total})
 	for _, f := range l.Findings {
 		t.say("  ", each, catalogue.Args{
-			"key": printable(f.Key), "receipt": f.Receipt[:min(8, len(f.Receipt))], "state": t.state(f.State),
+			"key": printable(f.Key), "receipt": f.Receipt[:min(8, len(f.Receipt))], "state": t.state(f.State), "line": f.Line,
 			"rows": f.Rows, "records": f.Records, "ours": t.amount(f.Ours), "theirs": t.amount(f.Theirs), "currency": f.Currency,
 		})
 	}

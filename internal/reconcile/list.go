@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,8 @@ type driver func(ctx context.Context, cfg continuity.Reconcile, limit time.Durat
 var drivers = map[string]driver{
 	"sqlite":   readSQLite,
 	"postgres": readPostgres,
+	"mysql":    readMySQL,
+	"http":     readHTTP,
 }
 
 // failure says in which step the list could not be read. Its text is for
@@ -42,9 +45,18 @@ const (
 	stepColumns = "columns" // not one to three
 	stepRows    = "rows"    // more than the limit
 	stepTime    = "time"    // longer than the limit
+
+	stepPages = "pages" // of a list over HTTP: one was not as configured
+
+	stepHeading  = "heading"  // of a statement: no line names all columns
+	stepEncoding = "encoding" // it is in another one
+	stepLine     = "line"     // one can't be read
 )
 
 func readList(ctx context.Context, o Options, give func(line)) error {
+	if o.Statement != nil {
+		return wrap(o, readStatement(ctx, o, give))
+	}
 	read, ok := drivers[o.Config.Driver]
 	if !ok {
 		return wrap(o, &failure{step: stepDriver, text: o.Config.Driver})
@@ -74,19 +86,29 @@ func readList(ctx context.Context, o Options, give func(line)) error {
 		give(l)
 		return nil
 	})
-	if err == nil {
-		return nil
-	}
-	if cause := context.Cause(ctx); cause != nil {
+	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // whatever the driver made of it
 	}
 	return wrap(o, err)
 }
 
+func readStatement(ctx context.Context, o Options, give func(line)) error {
+	var rows int64
+	var over error
+	err := o.Statement.read(ctx, o.settled, o.Listed, func(l line) {
+		if rows++; rows > o.Rows {
+			over = &failure{step: stepRows, text: fmt.Sprint(o.Rows)}
+			return
+		}
+		give(l)
+	})
+	return cmp.Or(err, over)
+}
+
 // wrap makes what people meet. Only failures get this far with a text: an error
 // of a driver may quote the DSN.
 func wrap(o Options, err error) error {
-	if errors.Is(err, context.Canceled) {
+	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
 	var f *failure

@@ -18,12 +18,16 @@ type Record struct {
 	Amount     string // as the request had it; empty: none
 	Currency   string // empty: not known
 	AcceptedAt time.Time
+	Delivered  time.Time // when it was; zero: not, or not known
 }
 
 // Options say what is compared.
 type Options struct {
 	Route  string
 	Config continuity.Reconcile
+	// Statement, if there is one, is compared with instead of the upstream's list;
+	// of Config only Methods and Amount count then.
+	Statement *Statement
 	// Records yields the route's records, in any order. It is read to its end
 	// before the upstream is asked, so that what is delivered meanwhile is not
 	// found missing.
@@ -35,6 +39,8 @@ type Options struct {
 	Time   time.Duration // for the upstream's query; default 5 min
 	Rows   int64         // most rows of the upstream's list; default 10,000,000
 	Listed int           // most findings listed of a kind; default 100
+
+	settled *Settled
 }
 
 func (o *Options) defaults() {
@@ -55,6 +61,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	o.defaults()
 	began := time.Now()
 	b := newBook()
+	if o.Statement != nil {
+		w := o.Statement.Window()
+		b.window, o.settled = &w, &Settled{}
+	}
 	for rec, err := range o.Records {
 		if err != nil {
 			return nil, err
@@ -70,6 +80,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := b.report(o)
+	r.Settled = o.settled
 	r.Route, r.Began, r.Took = o.Route, began.UTC().Truncate(time.Millisecond), time.Since(began)
 	return r, nil
 }

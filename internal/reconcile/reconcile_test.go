@@ -18,16 +18,20 @@ import (
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/mariatest"
 	"holdfast/internal/pgtest"
 	"holdfast/internal/reconcile"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	os.Exit(mariatest.Main(func() int { return pgtest.Main(m) }))
+}
 
 // upstream is a database with a table orders (no, amount, currency).
 type upstream struct {
 	driver string
 	dsn    string
+	slow   string // a query without an end
 	exec   func(t *testing.T, statements string)
 }
 
@@ -38,7 +42,7 @@ func sqliteUpstream(t *testing.T) upstream {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	u := upstream{driver: "sqlite", dsn: path, exec: func(t *testing.T, statements string) {
+	u := upstream{driver: "sqlite", dsn: path, slow: endless, exec: func(t *testing.T, statements string) {
 		t.Helper()
 		if _, err := db.Exec(statements); err != nil {
 			t.Fatal(err)
@@ -50,13 +54,26 @@ func sqliteUpstream(t *testing.T) upstream {
 
 func postgresUpstream(t *testing.T) upstream {
 	dsn := pgtest.Database(t)
-	u := upstream{driver: "postgres", dsn: dsn, exec: func(t *testing.T, statements string) {
+	u := upstream{driver: "postgres", dsn: dsn, slow: endless, exec: func(t *testing.T, statements string) {
 		t.Helper()
 		pgtest.Exec(t, dsn, statements)
 	}}
 	u.exec(t, `CREATE TABLE orders (no TEXT, amount NUMERIC(20,2), currency TEXT)`)
 	return u
 }
+
+func mysqlUpstream(t *testing.T) upstream {
+	dsn := mariatest.Database(t)
+	// The server's own bound on recursion would end an endless query.
+	u := upstream{driver: "mysql", dsn: dsn, slow: `SELECT count(*) FROM seq_1_to_10000000 a, seq_1_to_10000000 b`, exec: func(t *testing.T, statements string) {
+		t.Helper()
+		mariatest.Exec(t, dsn, statements)
+	}}
+	u.exec(t, `CREATE TABLE orders (no TEXT, amount NUMERIC(20,2), currency TEXT)`)
+	return u
+}
+
+const endless = `WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c`
 
 func (u upstream) config(query string) continuity.Reconcile {
 	return continuity.Reconcile{Driver: u.driver, DSN: u.dsn, Query: query, Amount: "/amount"}
@@ -80,10 +97,11 @@ func each(records ...reconcile.Record) iter.Seq2[reconcile.Record, error] {
 	}
 }
 
-// on runs a test against both databases.
+// on runs a test against every database.
 func on(t *testing.T, test func(t *testing.T, u upstream)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, sqliteUpstream(t)) })
 	t.Run("postgres", func(t *testing.T) { test(t, postgresUpstream(t)) })
+	t.Run("mysql", func(t *testing.T) { test(t, mysqlUpstream(t)) })
 }
 
 func run(t *testing.T, o reconcile.Options) *reconcile.Report {
@@ -333,8 +351,7 @@ func TestLimitsOfRowsAndTime(t *testing.T) {
 		if got := step(reconcile.Options{Config: u.config(query), Rows: 1}); got != "rows" {
 			t.Errorf("too many rows: %v", got)
 		}
-		endless := `WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c`
-		if got := step(reconcile.Options{Config: u.config(endless), Time: 100 * time.Millisecond}); got != "time" {
+		if got := step(reconcile.Options{Config: u.config(u.slow), Time: 100 * time.Millisecond}); got != "time" {
 			t.Errorf("too slow: %v", got)
 		}
 		if got := step(reconcile.Options{Config: u.config(`SELECT 1, 2, 3, 4`)}); got != "columns" {
@@ -353,7 +370,7 @@ func TestCancelledReadsEndAtOnce(t *testing.T) {
 }
 
 func TestNoPartOfTheDSNIsTold(t *testing.T) {
-	good := pgtest.Database(t)
+	good, maria := pgtest.Database(t), mariatest.Database(t)
 	wrong := strings.Replace(good, pgtest.Password, "s3cr3t-pass", 1)
 	for _, test := range []struct {
 		name, driver, dsn, query string
@@ -365,6 +382,11 @@ func TestNoPartOfTheDSNIsTold(t *testing.T) {
 		{"does not parse", "postgres", "postgres://someone:s3cr3t-pass@host:notaport/hiddendb", query, []string{"s3cr3t-pass", "someone", "hiddendb"}},
 		{"keywords", "postgres", "host=127.0.0.1 port=1 user=someone password='s3cr3t pass' dbname=hiddendb", query, []string{"s3cr3t", "someone", "hiddendb"}},
 		{"the query tells", "postgres", good, `SELECT CAST(current_user || ' ' || current_setting('unix_socket_directories') AS int)`, []string{pgtest.User, "/pgtest", pgtest.Password}},
+		{"mysql: wrong password", "mysql", "someone:s3cr3t-pass@tcp(127.0.0.1:1)/hiddendb", query, []string{"s3cr3t-pass", "someone", "hiddendb", "127.0.0.1"}},
+		{"mysql: refused", "mysql", strings.Replace(maria, mariatest.Password, "s3cr3t-pass", 1), query, []string{"s3cr3t-pass", mariatest.User, "mariatest"}},
+		{"mysql: does not parse", "mysql", "someone:s3cr3t-pass@hiddenhost", query, []string{"s3cr3t-pass", "someone", "hiddenhost"}},
+		{"mysql: the query tells", "mysql", maria, `SELECT x FROM nowhere`, []string{mariatest.User, "/mariatest", mariatest.Password}},
+		{"http: no server", "http", "http://127.0.0.1:1/hidden?key=s3cr3t", "", []string{"127.0.0.1", "hidden", "s3cr3t"}},
 		{"no file", "sqlite", "/hidden/place/shop.db", query, []string{"/hidden", "shop.db"}},
 		{"no database", "sqlite", t.TempDir() + "/../", query, []string{t.Name()}},
 		{"malformed", "sqlite", "file:%zz/hidden", query, []string{"hidden"}},
@@ -372,7 +394,7 @@ func TestNoPartOfTheDSNIsTold(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := reconcile.Run(t.Context(), reconcile.Options{
-				Route: "orders", Config: continuity.Reconcile{Driver: test.driver, DSN: test.dsn, Query: test.query}, Records: each(),
+				Route: "orders", Config: continuity.Reconcile{Driver: test.driver, DSN: test.dsn, Query: test.query, Pages: &continuity.Pages{Key: "/no"}}, Records: each(),
 			})
 			if continuity.CodeOf(err) != continuity.CodeReconcile {
 				t.Fatalf("error: %v", err)

@@ -26,6 +26,25 @@ type Report struct {
 	Doubled   List  `json:"doubled"`   // keys that are there more often than they have records
 	Differing List  `json:"differing"` // there, with another amount
 	There     List  `json:"there"`     // there, though not delivered as far as is known here
+
+	Settled *Settled `json:"settled,omitempty"` // of a settlement file
+}
+
+// Settled is what only a settlement file has.
+type Settled struct {
+	From time.Time `json:"from"` // what was delivered after it
+	To   time.Time `json:"to"`   // and up to it belongs into the file
+
+	Lines      int64 `json:"lines"`
+	Below      int64 `json:"below,omitempty"` // lines of totals below, which are not read
+	Refunds    int64 `json:"refunds"`         // negative amounts; they are not compared
+	RefundSums []Sum `json:"refund_sums,omitempty"`
+	Fees       []Sum `json:"fees,omitempty"`
+	Net        []Sum `json:"net,omitempty"`
+
+	OtherDays  int64 `json:"other_days"` // delivered on other days, and not in this file
+	Nearby     List  `json:"nearby"`     // delivered so near to the end or the beginning that another day's file may have them
+	Miscounted List  `json:"miscounted"` // lines whose amount less fee is not the net
 }
 
 // State sums up the records in one state.
@@ -53,6 +72,7 @@ type Finding struct {
 	Ours       string    `json:"ours,omitempty"`
 	Theirs     string    `json:"theirs,omitempty"`
 	Currency   string    `json:"currency,omitempty"`
+	Line       int       `json:"line,omitempty"` // of a settlement file
 }
 
 func (l *List) add(f Finding, most int) {
@@ -65,7 +85,8 @@ func (l *List) add(f Finding, most int) {
 // Clean reports whether nothing is missing, doubled or differing, and nothing
 // is there that should not be.
 func (r *Report) Clean() bool {
-	return r.Missing.Total == 0 && r.Doubled.Total == 0 && r.Differing.Total == 0 && r.There.Total == 0
+	return r.Missing.Total == 0 && r.Doubled.Total == 0 && r.Differing.Total == 0 && r.There.Total == 0 &&
+		(r.Settled == nil || r.Settled.Miscounted.Total == 0)
 }
 
 // Pending is how many of the records have not ended.
@@ -108,6 +129,18 @@ func (b *book) report(o Options) *Report {
 	return r
 }
 
+// absent accounts for what was delivered and is not in the list.
+func (b *book) absent(r *Report, it *item, f Finding, o Options) {
+	switch {
+	case b.window == nil || it.when == within:
+		r.Missing.add(f, o.Listed)
+	case it.when == near:
+		o.settled.Nearby.add(f, o.Listed)
+	default:
+		o.settled.OtherDays++
+	}
+}
+
 // compare accounts for one key. Rows go first to records of the same amount,
 // delivered ones before others; then, with another amount, to delivered ones
 // that are left; then to records that never were delivered as far as is known.
@@ -135,7 +168,7 @@ func (b *book) compare(r *Report, o Options, g *group, items []item, rows []row)
 	r.Found += int64(len(found))
 	for i := range loose {
 		if len(left) == 0 {
-			r.Missing.add(finding(&loose[i], nil), o.Listed)
+			b.absent(r, &loose[i], finding(&loose[i], nil), o)
 			continue
 		}
 		r.Found++
