@@ -53,6 +53,7 @@ func recognition(old, next *continuity.Route) []string {
 		{"key", old.Key != next.Key},
 		{"caller", old.Caller != next.Caller},
 		{"idempotency.fields", !slices.Equal(old.Identity.Fields, next.Identity.Fields)},
+		{"idempotency.compare", old.Identity.Loose != next.Identity.Loose},
 		{"hold.methods", lacks(next.Hold.Methods, old.Hold.Methods)},
 		{"match.host", narrower(next.Match.Hosts, old.Match.Hosts)},
 		{"match.path", narrower(next.Match.Paths, old.Match.Paths)},

@@ -48,7 +48,8 @@ func buildRoute(r *routeBlock) continuity.Route {
 		Identity: continuity.Identity{
 			By: idempotents[r.Idempotency.By.V], Remembers: r.Idempotency.Remembers.V,
 			SavesErrors: r.Idempotency.SavesErrors.V, Decides: r.Idempotency.Decides.V,
-			Fields: r.Idempotency.Fields.values(),
+			Fields: r.Idempotency.Fields.values(), Loose: r.Idempotency.Compare.V == "fields",
+			Lookup: r.Idempotency.Lookup.build(),
 		},
 		Caller: r.Caller.V,
 		Hold: continuity.Hold{
@@ -59,6 +60,7 @@ func buildRoute(r *routeBlock) continuity.Route {
 		Verdicts: continuity.Verdicts{
 			Delivered: r.Outcome.Delivered.values(), Retry: r.Outcome.Retry.values(),
 			Refused: r.Outcome.Refused.values(), Clean: r.Outcome.Clean.values(), Lost: r.Outcome.Lost.values(),
+			Body: r.Outcome.Body.build(),
 		},
 		Capacity: r.Capacity.V,
 		Ramp: continuity.Ramp{
@@ -85,6 +87,7 @@ func buildRoute(r *routeBlock) continuity.Route {
 		out.Answer = &continuity.Answer{
 			Status: int(r.Answer.Status.V), Header: r.Answer.Headers.items,
 			ContentType: r.Answer.Type.V, Body: r.Answer.Body.V, Wait: r.Answer.Wait.V,
+			Same: r.Answer.Repeat.V == "same",
 		}
 	}
 	if r.Detect.Check.set {

@@ -88,6 +88,9 @@ func checkRoute(f *findings, doc *document, r *routeBlock) {
 	checkIdentity(f, r)
 	checkLimits(f, doc, r)
 	checkOutcome(f, r)
+	checkOutcomeBody(f, &r.Outcome.Body)
+	checkLoose(f, r)
+	checkLookup(f, r)
 	checkReconcile(f, r)
 	checkSettlement(f, r)
 	if settle := r.settle(); r.Settle.set && settle > 0 && settle < r.Timeouts.Attempt.V {
@@ -125,7 +128,7 @@ func checkHold(f *findings, r *routeBlock) {
 	if len(r.holdMethods()) == 0 && !r.Hold.Methods.set {
 		f.error(at, "config.hold-nothing", "id", r.ID.V)
 	}
-	if r.Idempotency.By.V == "none" && !r.Idempotency.Decides.set {
+	if r.Idempotency.By.V == "none" && !r.Idempotency.Decides.set && !r.Idempotency.Lookup.set {
 		f.error(r.Idempotency.By.at, "config.doubt-undecided")
 	}
 	if r.Idempotency.By.V == "key" && r.Idempotency.Remembers.V > 0 && r.Idempotency.Remembers.V < r.Hold.Age.V {

@@ -36,6 +36,7 @@ func (d *decoder) defaults(v reflect.Value) {
 			}
 		case scalars:
 			if text, ok := field.Tag.Lookup("default"); ok {
+				v.Field(i).Set(reflect.Zero(field.Type)) // a block within a block comes here once for each
 				target.add(mustParse(field.Tag, text), text, place{})
 			}
 		case *fields:
@@ -168,7 +169,7 @@ func (d *decoder) unknown(t reflect.Type, name, path string, at place) {
 // later lists what Holdfast has words for but this version does not do.
 var later = []string{
 	"standby", "sign", "reply", "record", "admission", "tls", "divert",
-	"hold.amount", "idempotency.lookup", "poison.notify", "answer.template",
+	"hold.amount", "poison.notify", "answer.template",
 }
 
 func (d *decoder) field(v reflect.Value, tag reflect.StructTag, n *node, path string, at place) {

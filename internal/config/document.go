@@ -95,8 +95,10 @@ type idempotencyBlock struct {
 	By          value[string]        `yaml:"by" kind:"word" of:"key,natural,none" required:"true" example:"key"`
 	Remembers   value[time.Duration] `yaml:"remembers" kind:"duration" example:"72h"`
 	SavesErrors value[bool]          `yaml:"saves_errors" kind:"bool" default:"false"`
-	Fields      list[string]         `yaml:"fields" kind:"body" example:"[json:/order_no]"`
+	Fields      list[string]         `yaml:"fields" kind:"field" example:"[json:/order_no]"`
+	Compare     value[string]        `yaml:"compare" kind:"word" of:"request,fields" default:"request"`
 	Decides     value[string]        `yaml:"decides" kind:"text" example:"orders-desk"`
+	Lookup      lookupBlock          `yaml:"lookup"`
 }
 
 type holdBlock struct {
@@ -125,6 +127,7 @@ type answerBlock struct {
 	Body    value[string]        `yaml:"body" kind:"text" example:"'{\"receipt\": \"{receipt}\"}'"`
 	Headers fields               `yaml:"headers" kind:"text" example:"{Cache-Control: no-store}"`
 	Wait    value[time.Duration] `yaml:"wait" kind:"duration" zero:"ok" default:"0s"`
+	Repeat  value[string]        `yaml:"repeat" kind:"word" of:"final,same" default:"final"`
 }
 
 type outcomeBlock struct {
@@ -134,6 +137,7 @@ type outcomeBlock struct {
 	Refused   list[continuity.StatusRange] `yaml:"refused" kind:"status" example:"[410]"`
 	Clean     list[continuity.StatusRange] `yaml:"clean" kind:"status" example:"[503]"`
 	Lost      list[continuity.StatusRange] `yaml:"lost" kind:"status" example:"[502, 504]"`
+	Body      outcomeBodyBlock             `yaml:"body"`
 }
 
 type rampBlock struct {

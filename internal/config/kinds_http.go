@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,10 +134,33 @@ func parseSelector(text string, tag reflect.StructTag) (any, *fault) {
 		if strings.HasPrefix(arg, "$") || arg != "" && !strings.HasPrefix(arg, "/") {
 			return nil, wrong("config.selector-pointer", "near", "json:"+likelyPointer(arg))
 		}
+	case source == "form" && arg != "":
+		return continuity.Selector{Source: continuity.SourceForm, Name: arg}, nil
+	case source == "xml" && xmlPath.MatchString(arg):
+		return continuity.Selector{Source: continuity.SourceXML, Name: arg}, nil
 	case strings.HasPrefix(text, "/"):
 		return nil, wrong("config.selector-pointer", "near", "json:"+text)
 	}
 	return nil, wrong("config.selector")
+}
+
+var xmlPath = regexp.MustCompile(`^(/[^/ ]+){1,64}$`)
+
+// parseField reads a field of the body by which a repeat is recognised.
+func parseField(text string, tag reflect.StructTag) (any, *fault) {
+	s, bad := parseSelector(text, tag)
+	if bad != nil && bad.id == "config.selector-pointer" {
+		return nil, bad
+	}
+	if bad == nil {
+		switch selector := s.(continuity.Selector); selector.Source {
+		case continuity.SourceJSON:
+			return selector.Name, nil
+		case continuity.SourceForm, continuity.SourceXML:
+			return text, nil
+		}
+	}
+	return nil, wrong("config.field")
 }
 
 func parseBodyPointer(text string, tag reflect.StructTag) (any, *fault) {

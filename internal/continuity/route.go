@@ -29,6 +29,9 @@ type Route struct {
 	Reconcile    *Reconcile
 	Sensitive    Sensitive
 	Settlement   *Settlement
+	Rewrite      *Rewrite
+	Sign         *Sign
+	Webhook      *Webhook
 }
 
 // Match tells which requests belong to a route. Empty lists match everything.
@@ -63,6 +66,8 @@ const (
 	SourceHeader        // Name is the field name
 	SourcePath          // Index counts path segments from 1
 	SourceJSON          // Name is a JSON pointer (RFC 6901) into the body
+	SourceForm          // Name is that of a field of a form
+	SourceXML           // Name is a path of element names into the body
 )
 
 // Selector reads one value out of a request.
@@ -88,7 +93,12 @@ type Identity struct {
 	Remembers   time.Duration // how long the upstream recognises a key; from the first attempt
 	SavesErrors bool          // the upstream answers a repeat with the error it gave first
 	Decides     string        // the role that decides doubts, with IdempotentNone
-	Fields      []string      // JSON pointers that identify a repeat without the header
+	// Fields identify a repeat without the header: JSON pointers, form:name or
+	// xml:/path.
+	Fields []string
+	// Loose says that a repeat may differ in everything but Fields.
+	Loose  bool
+	Lookup *Lookup // nil: none
 }
 
 // HoldState says whether a route keeps requests.
@@ -129,6 +139,7 @@ type Answer struct {
 	ContentType string
 	Body        string        // empty: the catalogue's text, in the client's language
 	Wait        time.Duration // how long a client waits for the upstream's own response first
+	Same        bool          // a repeat gets this answer even once its record has ended
 }
 
 // Verdicts lists statuses (single, or ranges as {low, high}) that differ from
@@ -139,6 +150,7 @@ type Verdicts struct {
 	Refused   []StatusRange
 	Clean     []StatusRange // known as not processed
 	Lost      []StatusRange // outcome unknown, live too
+	Body      *BodyVerdicts // nil: the status says it all
 }
 
 // StatusRange is a range of HTTP statuses, both ends included.

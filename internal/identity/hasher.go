@@ -69,6 +69,20 @@ func (h *Hasher) Fingerprint(method, target string, body []byte) continuity.Fing
 	return f
 }
 
+// FieldsFingerprint is the fingerprint of a request of which only some fields
+// of the body tell it from another.
+func (h *Hasher) FieldsFingerprint(method string, values []string) continuity.Fingerprint {
+	s := h.begin("fields fingerprint")
+	s.text(method)
+	for _, v := range values {
+		s.text(v)
+	}
+	var f continuity.Fingerprint
+	copy(f[:], s.finish())
+	h.pool.Put(s)
+	return f
+}
+
 // DerivedKey returns the Idempotency-Key of a request that bears none but is
 // recognised by fields of its body: the same for the same values.
 func (h *Hasher) DerivedKey(route, caller string, values []string) string {

@@ -25,76 +25,170 @@ type Facts struct {
 	Fields   []string // values of the repeat identity's fields; nil: not all are there
 }
 
-// Reader reads what one route needs, with one pass over the body at most.
+// Reader reads what one route needs, with one pass over the body at most for
+// each form in which the route expects it.
 type Reader struct {
 	key      continuity.Selector
 	pointers []Pointer
+	forms    []string
+	paths    []path
 	except   []continuity.Except
-	fields   int // how many of pointers, after the key and the exceptions, are identity fields
+	keyAt    int      // the key's place among those of its source
+	exceptAt int      // the first exception's place among the pointers
+	fields   []wanted // that identify repeats
+}
+
+// wanted is a value that is read: the nth of its source.
+type wanted struct {
+	source continuity.Source
+	n      int
 }
 
 // NewReader prepares the reading of a route. It fails on pointers that are none.
 func NewReader(route *continuity.Route) (*Reader, error) {
-	r := &Reader{key: route.Key, except: route.Hold.Except, fields: len(route.Identity.Fields)}
-	var texts []string
-	if route.Key.Source == continuity.SourceJSON {
-		texts = append(texts, route.Key.Name)
-	}
-	for _, e := range route.Hold.Except {
-		texts = append(texts, e.Pointer)
-	}
-	texts = append(texts, route.Identity.Fields...)
-	if len(texts) > maxPointers {
-		return nil, fmt.Errorf("identity: route %s reads %d JSON pointers, at most %d", route.ID, len(texts), maxPointers)
-	}
-	for _, text := range texts {
-		p, err := ParsePointer(text)
+	r := &Reader{key: route.Key, except: route.Hold.Except}
+	var err error
+	if inBody(route.Key.Source) {
+		w, err := r.want(route.Key.Source, route.Key.Name)
 		if err != nil {
 			return nil, err
 		}
-		r.pointers = append(r.pointers, p)
+		r.keyAt = w.n
+	}
+	first := len(r.pointers)
+	for _, e := range route.Hold.Except {
+		if _, err = r.want(continuity.SourceJSON, e.Pointer); err != nil {
+			return nil, err
+		}
+	}
+	r.exceptAt = first
+	for _, text := range route.Identity.Fields {
+		w, err := r.want(ParseField(text))
+		if err != nil {
+			return nil, err
+		}
+		r.fields = append(r.fields, w)
+	}
+	if n := max(len(r.pointers), len(r.forms), len(r.paths)); n > maxPointers {
+		return nil, fmt.Errorf("identity: route %s reads %d values, at most %d", route.ID, n, maxPointers)
 	}
 	return r, nil
 }
 
+// ParseField tells where a field of the body is read: a JSON pointer, form:name
+// or xml:/path.
+func ParseField(text string) (continuity.Source, string) {
+	if name, ok := strings.CutPrefix(text, "form:"); ok {
+		return continuity.SourceForm, name
+	}
+	if name, ok := strings.CutPrefix(text, "xml:"); ok {
+		return continuity.SourceXML, name
+	}
+	return continuity.SourceJSON, text
+}
+
+func inBody(s continuity.Source) bool {
+	return s == continuity.SourceJSON || s == continuity.SourceForm || s == continuity.SourceXML
+}
+
+func (r *Reader) want(source continuity.Source, name string) (wanted, error) {
+	switch source {
+	case continuity.SourceForm:
+		r.forms = append(r.forms, name)
+		return wanted{source, len(r.forms) - 1}, nil
+	case continuity.SourceXML:
+		p, err := parsePath(name)
+		r.paths = append(r.paths, p)
+		return wanted{source, len(r.paths) - 1}, err
+	default:
+		p, err := ParsePointer(name)
+		r.pointers = append(r.pointers, p)
+		return wanted{continuity.SourceJSON, len(r.pointers) - 1}, err
+	}
+}
+
 // HasFields reports whether fields of the body identify repeats.
-func (r *Reader) HasFields() bool { return r.fields > 0 }
+func (r *Reader) HasFields() bool { return len(r.fields) > 0 }
 
 // Read reads a request. Its error has CodeBadBody: the body is needed and is
-// not strict JSON. A request without a body lacks every field of it.
+// not what it has to be. A request without a body lacks every field of it.
 func (r *Reader) Read(req Request) (Facts, error) {
 	f := Facts{Ordered: r.key.Source != continuity.SourceNone}
-	var values []Value
-	if len(r.pointers) > 0 && len(req.Body) > 0 {
-		if err := plain(req.Header); err != nil {
-			return f, err
-		}
-		var err error
-		if values, err = JSON(req.Body, r.pointers...); err != nil {
-			return f, err
-		}
+	read, err := r.body(req)
+	if err != nil {
+		return f, err
 	}
 	switch r.key.Source {
 	case continuity.SourceHeader:
 		f.Key, f.HasKey = header(req.Header, r.key.Name)
 	case continuity.SourcePath:
 		f.Key, f.HasKey = segment(req.Target, r.key.Index)
-	case continuity.SourceJSON:
-		if values != nil {
-			if f.HasKey = values[0].Scalar(); f.HasKey {
-				f.Key = values[0].Text
-			}
-			values = values[1:]
+	case continuity.SourceJSON, continuity.SourceForm, continuity.SourceXML:
+		if v := read.value(wanted{r.key.Source, r.keyAt}); v.Scalar() {
+			f.Key, f.HasKey = v.Text, true
 		}
 	}
-	if values == nil {
-		return f, nil
-	}
 	for n, e := range r.except {
-		f.Excepted = f.Excepted || excepted(e, values[n])
+		f.Excepted = f.Excepted || excepted(e, read.value(wanted{continuity.SourceJSON, r.exceptAt + n}))
 	}
-	f.Fields = fields(values[len(r.except):])
+	f.Fields = r.identityOf(read)
 	return f, nil
+}
+
+// values are what a body holds, by source.
+type values struct{ json, form, xml []Value }
+
+func (v *values) value(w wanted) Value {
+	list := v.json
+	switch w.source {
+	case continuity.SourceForm:
+		list = v.form
+	case continuity.SourceXML:
+		list = v.xml
+	}
+	if w.n < len(list) {
+		return list[w.n]
+	}
+	return Value{}
+}
+
+func (r *Reader) body(req Request) (v values, err error) {
+	if len(req.Body) == 0 || len(r.pointers)+len(r.forms)+len(r.paths) == 0 {
+		return v, nil
+	}
+	if err := plain(req.Header); err != nil {
+		return v, err
+	}
+	if len(r.pointers) > 0 {
+		if v.json, err = JSON(req.Body, r.pointers...); err != nil {
+			return v, err
+		}
+	}
+	if len(r.forms) > 0 {
+		if v.form, err = form(req.Body, r.forms); err != nil {
+			return v, err
+		}
+	}
+	if len(r.paths) > 0 {
+		v.xml, err = xmlValues(req.Body, r.paths)
+	}
+	return v, err
+}
+
+// identityOf returns the values that identify a repeat, if all are there.
+func (r *Reader) identityOf(read values) []string {
+	if len(r.fields) == 0 {
+		return nil
+	}
+	texts := make([]string, len(r.fields))
+	for n, w := range r.fields {
+		v := read.value(w)
+		if !v.Scalar() {
+			return nil
+		}
+		texts[n] = v.Text
+	}
+	return texts
 }
 
 // Read reads the one value that a selector names; it reports whether a value
@@ -155,18 +249,4 @@ func excepted(e continuity.Except, v Value) bool {
 		return false
 	}
 	return len(e.In) == 0 || (v.Text != "" && slices.Contains(e.In, v.Text))
-}
-
-func fields(values []Value) []string {
-	if len(values) == 0 {
-		return nil
-	}
-	texts := make([]string, len(values))
-	for n, v := range values {
-		if !v.Scalar() {
-			return nil
-		}
-		texts[n] = v.Text
-	}
-	return texts
 }

@@ -20,6 +20,7 @@ type answer struct {
 	}
 	body map[catalogue.Lang]template
 	wait time.Duration
+	same bool
 }
 
 // template is a text, cut where the receipt goes.
@@ -35,7 +36,7 @@ func newAnswer(a *continuity.Answer) answer {
 	if a == nil {
 		a = &continuity.Answer{}
 	}
-	n := answer{status: a.Status, contentType: a.ContentType, wait: a.Wait, body: make(map[catalogue.Lang]template)}
+	n := answer{status: a.Status, contentType: a.ContentType, wait: a.Wait, same: a.Same, body: make(map[catalogue.Lang]template)}
 	if n.status == 0 {
 		n.status = http.StatusAccepted
 	}

@@ -15,6 +15,7 @@ const (
 	forHeader         = "X-Forwarded-For"
 	protoHeader       = "X-Forwarded-Proto"
 	hostHeader        = "X-Forwarded-Host"
+	encodingHeader    = "Accept-Encoding"
 )
 
 // forward makes the header that goes upstream, once: the client's own, the
@@ -25,6 +26,7 @@ func (f *flight) forward() {
 	if len(f.header) > 0 {
 		return
 	}
+	plain := f.route.Verdicts.Body != nil // what is packed can't be read
 	var via, trail, proto, host string
 	for i := range f.req.Header {
 		field := f.req.Header[i]
@@ -34,12 +36,15 @@ func (f *flight) forward() {
 				via = joined(via, field.Value)
 				continue
 			}
-		case len(forHeader): // and the Idempotency-Key's
+		case len(forHeader): // and those of the Idempotency-Key and Accept-Encoding
 			if strings.EqualFold(field.Name, forHeader) {
 				trail = joined(trail, field.Value)
 				continue
 			}
 			if strings.EqualFold(field.Name, idempotencyHeader) {
+				continue
+			}
+			if plain && strings.EqualFold(field.Name, encodingHeader) {
 				continue
 			}
 		case len(hostHeader):
@@ -54,6 +59,9 @@ func (f *flight) forward() {
 			}
 		}
 		f.header = append(f.header, field)
+	}
+	if plain {
+		f.header = append(f.header, continuity.Field{Name: encodingHeader, Value: "identity"})
 	}
 	if proto == "" {
 		if proto = f.req.Scheme; proto == "" {

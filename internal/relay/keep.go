@@ -105,9 +105,21 @@ func (f *flight) record(lost bool) *continuity.Record {
 	f.forward()
 	stored := f.stored()
 	return &continuity.Record{
-		Receipt: f.receipt, Fingerprint: h.Fingerprint(f.req.Method, f.req.Target, f.body),
+		Receipt: f.receipt, Fingerprint: f.fingerprint(),
 		Route: f.route.ID, Key: f.tag(), KeyText: f.facts.Key, Caller: f.route.Caller, IdempotencyKey: f.key,
 		Method: f.req.Method, Target: stored.Target, Host: f.req.Host,
 		Header: stored.Header, Body: stored.Body, Lost: lost,
 	}
+}
+
+// fingerprint tells the request from another under the same identity. Where the
+// route says that a repeat may differ, as providers date and sign each call
+// anew, it is that of the fields by which it is recognised.
+func (f *flight) fingerprint() continuity.Fingerprint {
+	if f.route.Identity.Loose {
+		if f.readFacts(); f.facts.Fields != nil {
+			return f.engine.hasher.FieldsFingerprint(f.req.Method, f.facts.Fields)
+		}
+	}
+	return f.engine.hasher.Fingerprint(f.req.Method, f.req.Target, f.body)
 }

@@ -34,26 +34,20 @@ func (f *flight) pass(p passage) {
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
 		Header: f.header, Length: length, Body: body,
 	})
-	class := result.Class
+	class, again := result.Class, false
 	if class == upstream.Answered {
-		switch {
-		case continuity.Has(r.Verdicts.Clean, result.Status):
-			class = upstream.Clean
-		case continuity.Has(r.Verdicts.Lost, result.Status):
-			class = upstream.Lost
-		}
-		if class != upstream.Answered {
-			result.Body.Close()
-		}
+		class, again = f.classify(&result, p)
 	}
 	if unread := (*http1.BodyError)(nil); errors.As(result.Err, &unread) || errors.Is(result.Err, http1.ErrHeader) {
 		f.unreadable(result.Err)
 		return
 	}
-	switch class {
-	case upstream.Answered:
+	switch {
+	case again:
+		f.throttled(result, p)
+	case class == upstream.Answered:
 		f.answered(result, p)
-	case upstream.Clean:
+	case class == upstream.Clean:
 		f.unprocessed(result, p)
 	default:
 		f.lost(result, p)

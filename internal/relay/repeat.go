@@ -18,7 +18,7 @@ func (f *flight) repeat(st ledger.Status) {
 		return
 	}
 	// A body over the item limit can't be that of a record.
-	if !f.whole || rec.Fingerprint != f.engine.hasher.Fingerprint(f.req.Method, f.req.Target, f.body) {
+	if !f.whole || rec.Fingerprint != f.fingerprint() {
 		f.refuse(continuity.E(continuity.CodeMismatch, nil))
 		return
 	}

@@ -95,6 +95,10 @@ func own(state, contentType string, lang catalogue.Lang) []continuity.Field {
 // can understand, and only after a loss is its request kept.
 func (f *flight) answerKept(st ledger.Status, what What) {
 	prefer := f.preference()
+	if f.route.answer.same && st.State.Ended() { // whoever sends it again wants to hear the same again
+		f.answerHeld(st, what, prefer)
+		return
+	}
 	st, ended := f.wait(st, prefer)
 	switch {
 	case ended:
@@ -117,6 +121,10 @@ func (f *flight) answerHeld(st ledger.Status, what What, prefer preference) {
 		contentType = contentType || strings.EqualFold(field.name, "Content-Type")
 		header = append(header, continuity.Field{Name: field.name, Value: field.value.fill(receipt)})
 	}
+	body := []byte(a.body[lang].fill(receipt))
+	if a.status == http.StatusNoContent {
+		contentType, body = true, nil
+	}
 	for _, field := range own(stateHeld, a.contentType, lang) {
 		if !contentType || field.Name != "Content-Type" {
 			header = append(header, field)
@@ -127,7 +135,7 @@ func (f *flight) answerHeld(st ledger.Status, what What, prefer preference) {
 		header = append(header, continuity.Field{Name: "Preference-Applied", Value: "respond-async"})
 	}
 	f.done(what, a.status)
-	_ = f.x.Respond(a.status, header, []byte(a.body[lang].fill(receipt))) // kept all the same
+	_ = f.x.Respond(a.status, header, body) // kept all the same
 }
 
 // wait waits for the record's end as long as the route or the client says.

@@ -9,6 +9,7 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/ledger"
+	"holdfast/internal/outcome"
 	"holdfast/internal/upstream"
 )
 
@@ -30,15 +31,21 @@ const (
 // allows none, to its outcome.
 func (d *Drainer) deliver(st ledger.Status) {
 	failures := d.failed(st.Receipt)
+	why := continuity.ReasonNone
 	if st.State == continuity.InDoubt {
 		if o, send := Settle(&d.Route, st, d.since(st), failures); !send {
-			d.conclude(st, o, nil)
-			return
+			if why = o.Reason; !asks(&d.Route, why) {
+				d.conclude(st, o, nil)
+				return
+			}
 		}
 	}
 	rec, err := d.Ledger.Record(st.Position)
 	if err != nil {
 		d.giveBack(st, "a record cannot be read", err)
+		return
+	}
+	if why != continuity.ReasonNone && !d.lookUp(st, rec, why, failures) {
 		return
 	}
 	if _, err := d.Ledger.Attempt(st.Receipt); err != nil {
@@ -72,10 +79,14 @@ func (d *Drainer) attempt(rec *continuity.Record) (upstream.Result, *continuity.
 		ctx, cancel = context.WithTimeout(ctx, t.Connect+2*t.Attempt)
 		defer cancel()
 	}
+	header, read := headerOf(rec), max(d.Route.KeepResponse, judgeBytes)
+	if b := d.Route.Verdicts.Body; b != nil {
+		header, read = outcome.PlainEncoding(header), max(read, outcome.Limit(b))
+	}
 	return upstream.SendWhole(ctx, d.Sender, upstream.Attempt{
-		Method: rec.Method, Target: rec.Target, Host: rec.Host, Header: headerOf(rec),
+		Method: rec.Method, Target: rec.Target, Host: rec.Host, Header: header,
 		Length: int64(len(rec.Body)), Body: bytes.NewReader(rec.Body),
-	}, max(d.Route.KeepResponse, judgeBytes))
+	}, read)
 }
 
 // headerOf returns the record's fields with exactly its Idempotency-Key.

@@ -22,6 +22,7 @@ type arrival struct {
 	at   time.Time
 	key  string // Idempotency-Key
 	body string
+	what upstream.Attempt
 }
 
 // script is an upstream that records what arrives and answers as told.
@@ -50,7 +51,7 @@ func always(status int, pairs ...string) *script {
 
 func (s *script) Send(ctx context.Context, a upstream.Attempt) upstream.Result {
 	body, _ := io.ReadAll(a.Body)
-	arrived := arrival{at: time.Now(), key: http1.Get(a.Header, "Idempotency-Key"), body: string(body)}
+	arrived := arrival{at: time.Now(), key: http1.Get(a.Header, "Idempotency-Key"), body: string(body), what: a}
 	s.mu.Lock()
 	s.arrivals = append(s.arrivals, arrived)
 	n := 0

@@ -8,6 +8,7 @@ import (
 	"holdfast/internal/continuity"
 	"holdfast/internal/http1"
 	"holdfast/internal/ledger"
+	"holdfast/internal/outcome"
 	"holdfast/internal/upstream"
 )
 
@@ -54,7 +55,8 @@ type Verdict struct {
 // Judge decides what an attempt's end makes of its record (rules 2.3, 4.2, 4.4
 // and 4.5). resp is the response as far as it was kept, nil if none came.
 //
-// A status that the route's verdicts list is read as the list says; of several
+// Where the route reads an answer's body, what stands there comes first (see
+// said). A status that the route's verdicts list is read as the list says; of several
 // lists clean counts before lost, retry, delivered and refused, as the way to
 // make an exception from a wider range. Else:
 //
@@ -75,6 +77,9 @@ type Verdict struct {
 func Judge(c Case, res upstream.Result, resp *continuity.Response) Verdict {
 	switch res.Class {
 	case upstream.Clean:
+		if errors.Is(res.Err, upstream.ErrCredentials) {
+			return c.denied()
+		}
 		if upstream.Blameless(res.Err) {
 			return c.unsent(res.Err)
 		}
@@ -89,6 +94,9 @@ func Judge(c Case, res upstream.Result, resp *continuity.Response) Verdict {
 func (c Case) answered(res upstream.Result, resp *continuity.Response) Verdict {
 	asked := retryAfter(res.Header, c.Now)
 	own, status := c.Route.Verdicts, res.Status
+	if v, said := c.said(asked, status, resp); said {
+		return v
+	}
 	switch {
 	case continuity.Has(own.Clean, status):
 		v := c.unreached(res)
@@ -111,9 +119,7 @@ func (c Case) answered(res upstream.Result, resp *continuity.Response) Verdict {
 	case status >= 200 && status <= 299, status == 303:
 		return c.ended(continuity.Delivered, continuity.ReasonNone, resp)
 	case status == 401, status == 403, status == 407:
-		v := Verdict{Sign: Denied, Pause: continuity.ReasonCredentials}
-		v.Outcome = c.back(continuity.ReasonCredentials, backoff(1, c.Jitter))
-		return v
+		return c.denied()
 	case status == 429:
 		return c.again(asked, asked, resp)
 	case status == 408, status == 425:
@@ -127,6 +133,44 @@ func (c Case) answered(res upstream.Result, resp *continuity.Response) Verdict {
 	default:
 		return c.doubt(Failed, continuity.ReasonServerError, asked, resp)
 	}
+}
+
+// said is what the answer's body says, where the route reads it. Of a body that
+// can't be read nothing is known, if its status alone would say "delivered".
+func (c Case) said(asked time.Duration, status int, resp *continuity.Response) (v Verdict, said bool) {
+	b := c.Route.Verdicts.Body
+	if resp == nil || !outcome.Reads(b, status) {
+		return v, false
+	}
+	is, readable := outcome.Of(b, resp.Header, resp.Body, resp.Cut)
+	if !readable && (status <= 299 || status == 303) {
+		is = continuity.VerdictLost
+	}
+	switch is {
+	case continuity.VerdictDelivered:
+		return c.ended(continuity.Delivered, continuity.ReasonNone, resp), true
+	case continuity.VerdictRefused:
+		return c.ended(continuity.Refused, continuity.ReasonRefused, resp), true
+	case continuity.VerdictRetry:
+		return c.again(asked, asked, resp), true
+	case continuity.VerdictClean:
+		v := Verdict{Sign: Unreached, RetryAfter: asked}
+		v.Outcome = c.back(continuity.ReasonUnreachable, max(backoff(c.Claimed.Attempts+1, c.Jitter), asked))
+		return v, true
+	case continuity.VerdictLost:
+		return c.doubt(Lost, continuity.ReasonLost, asked, resp), true
+	case continuity.VerdictCredentials:
+		return c.denied(), true
+	}
+	return v, false
+}
+
+// denied puts the record back and pauses the route's replay: with the
+// credentials at hand no record would fare better.
+func (c Case) denied() Verdict {
+	v := Verdict{Sign: Denied, Pause: continuity.ReasonCredentials}
+	v.Outcome = c.back(continuity.ReasonCredentials, backoff(1, c.Jitter))
+	return v
 }
 
 // ended closes the record with the upstream's own response.

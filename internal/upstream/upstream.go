@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -44,6 +45,11 @@ type Result struct {
 	Timeout bool
 	Took    time.Duration // to the response head, or to the failure
 }
+
+// ErrCredentials is in the error of a clean failure where the request could not
+// be signed, as the upstream's issuer of tokens does not accept our secret, or
+// it is not there.
+var ErrCredentials = errors.New("upstream: credentials not accepted")
 
 // Sender makes attempts at one upstream. Implementations are safe for
 // concurrent use.
