@@ -20,7 +20,7 @@ func base(l *ledger.Ledger) func(context.Context) (view.Base, error) {
 					// The ledger counts it by outside time. Time away came at some
 					// unknown moment; the attempt was not before the acceptance.
 					FirstAttempt: max(min(st.AcceptedAt, st.FirstAttempt), st.FirstAttempt-min(b.Away, st.FirstAttempt)),
-					Size:         st.Size, Doubted: st.Doubted,
+					Size:         st.Size, Doubted: st.Doubted, Told: st.Told,
 				}, ctx.Err()) {
 					return
 				}

@@ -15,10 +15,13 @@ const (
 	CodeLimitCount     Code = "limit-count"
 	CodeLimitBytes     Code = "limit-bytes"
 	CodeLimitItem      Code = "limit-item"
-	CodeIndexFull      Code = "index-full" // no room to remember another repeat
-	CodeInFlight       Code = "in-flight"  // the same request is being answered
-	CodeMismatch       Code = "mismatch"   // another request under the same Idempotency-Key
-	CodeNotHeld        Code = "not-held"   // upstream down, and the request may not be held
+	CodeLimitAmount    Code = "limit-amount" // more money would be pending than may
+	CodeNoAmount       Code = "no-amount"    // the amount can't be read, and its route bounds amounts
+	CodeApproval       Code = "approval"     // a second person has to approve
+	CodeIndexFull      Code = "index-full"   // no room to remember another repeat
+	CodeInFlight       Code = "in-flight"    // the same request is being answered
+	CodeMismatch       Code = "mismatch"     // another request under the same Idempotency-Key
+	CodeNotHeld        Code = "not-held"     // upstream down, and the request may not be held
 	CodeKeyUnknown     Code = "key-unknown"
 	CodeBadBody        Code = "bad-body"  // not strict JSON where a key must be read
 	CodeSensitive      Code = "sensitive" // upstream down, and the request bears what is never stored

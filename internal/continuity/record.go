@@ -31,6 +31,14 @@ type Record struct {
 	Settle time.Duration
 	// Replaces names the record whose edited copy this is.
 	Replaces Receipt
+	// Again names the record, or the recorded request, that a restored upstream
+	// has lost and that this one brings back: it goes out before whatever else
+	// of its key waits.
+	Again Receipt
+	// Amount is what the request is worth, where its route says where that stands.
+	Amount Money
+	// Class is the priority that it gives its key.
+	Class Class
 }
 
 // Response is what an upstream answered, as far as it was kept.
@@ -55,9 +63,12 @@ const (
 	KindClock                    // running time, saved while nothing else happens
 	KindCarried                  // a record copied forward out of a segment that retires
 	KindHorizon                  // everything ended below a position is forgotten
+	KindRecorded                 // a request that passes, before it is sent
+	KindPassed                   // how recorded requests ended
+	KindProposed                 // an act that waits for a second person
 )
 
-var kindNames = [...]string{"", "accepted", "attempt", "outcome", "act", "switch", "restart", "clock", "carried", "horizon"}
+var kindNames = [...]string{"", "accepted", "attempt", "outcome", "act", "switch", "restart", "clock", "carried", "horizon", "recorded", "passed", "proposed"}
 
 // String returns the kind's name.
 func (k Kind) String() string {
@@ -80,6 +91,9 @@ type Event struct {
 	Act      *Act
 	Switch   *Switch
 	Carried  *Carried
+	Recorded *Record
+	Passed   []Passed
+	Proposed *Proposed
 	Horizon  Position      // what ended below it is forgotten
 	Settle   time.Duration // restart: how long interrupted attempts stay in doubt
 	First    bool          // restart: the journal begins here
@@ -98,6 +112,8 @@ type Outcome struct {
 	Reason   Reason
 	After    time.Duration // queued: not before this much running time has passed
 	Response *Response     // the final response, if one came
+	// Counts says that the attempt failed for a reason of the record's own.
+	Counts bool
 }
 
 // Verb is what a person does to a record.
@@ -111,6 +127,9 @@ const (
 	VerbPark        Verb = "park"        // queued: keep it and its key back
 	VerbDelivered   Verb = "delivered"   // in-doubt: it was processed
 	VerbUnprocessed Verb = "unprocessed" // in-doubt: it was not processed
+	VerbTold        Verb = "told"        // refused, dead, discarded: the customer knows
+	VerbReject      Verb = "reject"      // a proposed act will not happen
+	VerbRestore     Verb = "restore"     // what a restored upstream has lost is brought back
 )
 
 // Act is a person's decision on a stated version of a record.
@@ -122,6 +141,9 @@ type Act struct {
 	Why     string
 	// Replacement is the edited request; it joins the end of its key.
 	Replacement *Record
+	// Approver is the second person, where one had to approve.
+	Approver string
+	Route    string // of a record that has ended, for VerbTold; the ledger fills it in
 }
 
 // Carried is a record's request, copied forward; its state stays as it is.
@@ -136,4 +158,6 @@ type Totals struct {
 	Refused             int64
 	Dead                int64
 	Discarded           int64
+	Told                int64 // of the refused, dead and discarded: the customer knows
+	Recorded            int64 // requests that passed and were written down before
 }

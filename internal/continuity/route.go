@@ -32,6 +32,8 @@ type Route struct {
 	Rewrite      *Rewrite
 	Sign         *Sign
 	Webhook      *Webhook
+	Priority     *Priority // nil: all keys are alike
+	Record       Recording
 }
 
 // Match tells which requests belong to a route. Empty lists match everything.
@@ -123,6 +125,8 @@ type Hold struct {
 	// the encrypted journal, and sent again with it. Without it a request that
 	// bears them is not held.
 	Credentials bool
+	Amount      *Amount  // nil: amounts are not read
+	SignedOff   *SignOff // who answers for holding amounts
 }
 
 // Except keeps a request out of the hold: where the pointer's value is one of
@@ -190,6 +194,18 @@ type Detect struct {
 type Poison struct {
 	Attempts int
 	Dead     bool // to the dead letters; default: its key parks
+}
+
+// Reconcile says how a route's records are compared with the upstream's own list.
+type Reconcile struct {
+	Driver  string // sqlite or postgres
+	DSN     string // resolved; never printed
+	Query   string // one row for each thing: key, and if wanted amount, currency
+	Methods []string
+	Amount  string // JSON pointer to the amount in the record's body; empty: not compared
+	// Applied gives the Idempotency-Keys of all requests that the upstream has
+	// processed, for what is brought back after a restore; empty: keys alone tell.
+	Applied string
 }
 
 // Limits bound all routes together.

@@ -58,4 +58,5 @@ const (
 	ReasonBehindExpired Reason = "behind-expired" // the record before it in its key expired
 	ReasonReplaced      Reason = "replaced"       // an edit took its place
 	ReasonPerson        Reason = "person"         // a person did it
+	ReasonUnsendable    Reason = "unsendable"     // it can't be written as a request
 )

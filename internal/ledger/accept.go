@@ -82,6 +82,11 @@ func (l *Ledger) within(rec *continuity.Record, size int) error {
 		return continuity.E(continuity.CodeInFlight, errTaken)
 	}
 	hold := l.routes[rec.Route].Hold
+	if !rec.Again.IsZero() { // two persons decided; what was delivered once must not be refused for room
+		hold = continuity.Hold{}
+	} else if err := l.affords(rec, continuity.Money{}); err != nil {
+		return err
+	}
 	var count, bytes, all int64
 	for _, r := range l.state.routes {
 		n := r.pendingCount()

@@ -30,6 +30,16 @@ func permits(verb continuity.Verb, st Status) bool {
 }
 
 func (s *State) act(a *continuity.Act, at continuity.Position, size int) error {
+	switch a.Verb {
+	case continuity.VerbTold:
+		s.told(a)
+		return nil
+	case continuity.VerbRestore: // what it decided follows, record by record
+		return nil
+	case continuity.VerbReject:
+		delete(s.proposed, a.Receipt)
+		return nil
+	}
 	ref, err := s.find(a.Receipt)
 	if err != nil {
 		return err
@@ -37,6 +47,7 @@ func (s *State) act(a *continuity.Act, at continuity.Position, size int) error {
 	if !permits(a.Verb, s.statusOf(ref)) {
 		return errState
 	}
+	delete(s.proposed, a.Receipt)
 	t := s.slots.edit(ref)
 	switch a.Verb {
 	case continuity.VerbRetry:
@@ -79,7 +90,8 @@ func (s *State) requeue(ref uint32, t *slot) {
 // revive puts a dead record back, at the end of its key.
 func (s *State) revive(ref uint32, r continuity.Receipt) {
 	t := s.slots.edit(ref)
-	s.routes[t.route].totals.Dead--
+	s.book(t, continuity.Dead, -1)
+	s.untell(ref, r)
 	t.stand(continuity.Queued, continuity.ReasonPerson)
 	t.accepted = ceilTick(s.clock) // its age begins anew, or it would expire at once
 	s.repeats.put(remembered{receipt: r, accepted: inSlot(ref)})
@@ -87,28 +99,26 @@ func (s *State) revive(ref uint32, r continuity.Receipt) {
 	s.join(ref, t)
 }
 
+// untell takes the mark off a record that goes on after all.
+func (s *State) untell(ref uint32, r continuity.Receipt) {
+	if s.repeats.find(r).told() {
+		s.routes[s.slots.at(ref).route].totals.Told--
+	}
+}
+
 func (s *State) discard(ref uint32, r continuity.Receipt, at continuity.Position) {
 	if s.slots.at(ref).state() == continuity.Dead {
-		totals := &s.routes[s.slots.at(ref).route].totals
-		totals.Dead--
-		totals.Discarded++
+		t := s.slots.at(ref)
+		s.book(t, continuity.Dead, -1)
+		s.book(t, continuity.Discarded, 1)
+		told := s.repeats.find(r).told()
 		s.forgetSlot(ref, r, continuity.Discarded, at)
+		if told {
+			marked := *s.repeats.find(r)
+			marked.accepted |= toldMark
+			s.repeats.put(marked)
+		}
 		return
 	}
 	s.end(ref, r, continuity.Discarded, continuity.ReasonPerson, at)
-}
-
-// carried gives a record its new place in the journal.
-func (s *State) carried(r *continuity.Record, at continuity.Position, size int) error {
-	ref, err := s.find(r.Receipt)
-	if err != nil {
-		return err
-	}
-	t := s.slots.edit(ref)
-	t.position = at
-	if t.state().Pending() {
-		s.routes[t.route].bytes += int64(size) - int64(t.size)
-	}
-	t.size = clampUint32(size)
-	return nil
 }

@@ -35,9 +35,14 @@ func (s *State) Apply(e *continuity.Event, at, next continuity.Position, size in
 		s.standing(e.Switch)
 	case continuity.KindRestart:
 		s.restart(e)
-	case continuity.KindClock:
+	case continuity.KindClock, continuity.KindPassed:
 	case continuity.KindCarried:
 		err = s.carried(e.Carried.Record, at, size)
+	case continuity.KindRecorded:
+		_, route := s.route(e.Recorded.Route)
+		route.totals.Recorded++
+	case continuity.KindProposed:
+		s.propose(e.Proposed, at)
 	case continuity.KindHorizon:
 		s.repeats.horizon = max(s.repeats.horizon, e.Horizon)
 	default:
@@ -63,6 +68,8 @@ func (s *State) accepted(r *continuity.Record, at continuity.Position, size int)
 	ref := s.slots.add()
 	t := s.slots.edit(ref)
 	*t = slot{key: r.Key, position: at, accepted: ceilTick(s.clock), size: clampUint32(size), route: number}
+	t.money = s.purse.put(r.Amount)
+	t.rank(r.Class)
 	t.stand(continuity.Queued, continuity.ReasonNone)
 	if r.Lost {
 		t.stand(continuity.InDoubt, continuity.ReasonLost)
@@ -74,8 +81,16 @@ func (s *State) accepted(r *continuity.Record, at continuity.Position, size int)
 	}
 	s.repeats.put(remembered{receipt: r.Receipt, accepted: inSlot(ref)})
 	route.totals.Accepted++
+	if sums, units := s.money(t); sums != nil {
+		sums.Accepted += units
+	}
 	s.count(t, 1)
-	s.join(ref, t)
+	if r.Again.IsZero() {
+		s.join(ref, t)
+	} else {
+		t.flags |= flagAgain
+		s.joinAhead(ref, t)
+	}
 	return nil
 }
 
@@ -85,7 +100,7 @@ func (s *State) accepted(r *continuity.Record, at continuity.Position, size int)
 func (s *State) delay(key continuity.KeyTag, until tick) {
 	ref := s.keys.head(key)
 	if ref != 0 && s.slots.at(ref).state() == continuity.Attempting {
-		ref = s.slots.at(ref).next
+		ref = s.after(ref)
 	}
 	if ref != 0 && s.slots.at(ref).notBefore < until {
 		s.slots.edit(ref).notBefore = until
@@ -97,6 +112,9 @@ func (s *State) count(t *slot, n int64) {
 	route := s.routes[t.route]
 	route.pending[t.state()] += n
 	route.bytes += n * int64(t.size)
+	if sums, units := s.money(t); sums != nil {
+		*sums.in(t.state()) += n * units
+	}
 	if n > 0 {
 		route.ages.add(t.accepted)
 	} else {
@@ -108,51 +126,12 @@ func (s *State) count(t *slot, n int64) {
 func (s *State) move(t *slot, to continuity.State, reason continuity.Reason) {
 	route := s.routes[t.route]
 	route.pending[t.state()]--
-	t.stand(to, reason)
 	route.pending[to]++
-}
-
-// join puts a pending record at the end of its key.
-func (s *State) join(ref uint32, t *slot) {
-	t.next = 0
-	if head := s.keys.head(t.key); head != 0 {
-		h := s.slots.edit(head)
-		s.slots.edit(h.tail).next = ref
-		h.tail = ref
-		return
+	if sums, units := s.money(t); sums != nil {
+		*sums.in(t.state()) -= units
+		*sums.in(to) += units
 	}
-	s.keys.put(t.key, ref)
-	t.flags |= flagHead
-	t.tail = ref
-	s.schedule(ref)
-}
-
-// leave takes a record out of its key. The step that takes the last one out
-// takes the key out of the gate. It returns the record behind it.
-func (s *State) leave(ref uint32) (behind uint32) {
-	t := s.slots.edit(ref)
-	head := s.keys.head(t.key)
-	behind = t.next
-	if head != ref {
-		before := head
-		for s.slots.at(before).next != ref {
-			before = s.slots.at(before).next
-		}
-		s.slots.edit(before).next = t.next
-		if h := s.slots.edit(head); h.tail == ref {
-			h.tail = before
-		}
-		return behind
-	}
-	s.keys.swap(t.key, ref, behind)
-	if behind != 0 {
-		b := s.slots.edit(behind)
-		b.tail = t.tail
-		b.flags |= flagHead
-		s.schedule(behind)
-	}
-	t.flags &^= flagHead
-	return behind
+	t.stand(to, reason)
 }
 
 // find returns the slot of a pending or dead record.
@@ -194,6 +173,7 @@ func (s *State) outcome(o *continuity.Outcome, at continuity.Position) error {
 	if !t.state().Pending() {
 		return errState
 	}
+	s.fail(ref, o)
 	switch o.To {
 	case continuity.Queued, continuity.InDoubt, continuity.Parked:
 		if o.To == continuity.InDoubt {
@@ -226,24 +206,12 @@ func (s *State) end(ref uint32, r continuity.Receipt, to continuity.State, reaso
 	behind = s.leave(ref)
 	t := s.slots.edit(ref)
 	s.count(t, -1)
-	totals := &s.routes[t.route].totals
-	switch to {
-	case continuity.Delivered:
-		if t.is(flagDoubted) {
-			totals.DeliveredAfterDoubt++
-		} else {
-			totals.DeliveredAtOnce++
-		}
-	case continuity.Refused:
-		totals.Refused++
-	case continuity.Dead:
-		totals.Dead++
-	case continuity.Discarded:
-		totals.Discarded++
-	}
+	s.book(t, to, 1)
+	delete(s.failures, ref)
+	delete(s.proposed, r)
 	if to == continuity.Dead { // a person may still send it, so it keeps its slot
 		t.stand(continuity.Dead, reason)
-		t.flags &= flagDoubted
+		t.flags &= flagDoubted | classMask
 		s.repeats.put(remembered{receipt: r, accepted: inSlot(ref), ended: at})
 	} else {
 		s.forgetSlot(ref, r, to, at)
@@ -254,6 +222,7 @@ func (s *State) end(ref uint32, r continuity.Receipt, to continuity.State, reaso
 
 func (s *State) forgetSlot(ref uint32, r continuity.Receipt, to continuity.State, at continuity.Position) {
 	s.repeats.put(remembered{receipt: r, accepted: endedAs(to, s.slots.at(ref).position), ended: at})
+	s.purse.drop(s.slots.at(ref).money)
 	s.slots.remove(ref)
 }
 

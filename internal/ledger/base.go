@@ -20,7 +20,7 @@ func (l *Ledger) Base() *Base {
 	snap := l.state.snapshot()
 	b := &Base{Position: snap.head.Applied, Clock: snap.head.Clock, Away: snap.head.Away, snap: snap}
 	for _, r := range snap.head.Routes {
-		b.Totals = append(b.Totals, r.Totals)
+		b.Totals = append(b.Totals, r.totals())
 	}
 	return b
 }
@@ -45,10 +45,14 @@ func (b *Base) slot(ref uint32) *slot {
 func (b *Base) Standing(yield func(Status) bool) {
 	receipts := make([]continuity.Receipt, b.snap.head.Slots+1)
 	ended := make(map[uint32]continuity.Position)
+	told := make(map[uint32]bool)
 	for _, shard := range b.snap.repeats {
 		for i := range shard {
 			if ref, ok := shard[i].slot(); ok {
 				receipts[ref] = shard[i].receipt
+				if shard[i].told() {
+					told[ref] = true
+				}
 				if shard[i].ended != 0 {
 					ended[ref] = shard[i].ended
 				}
@@ -57,8 +61,9 @@ func (b *Base) Standing(yield func(Status) bool) {
 	}
 	tell := func(ref uint32) bool {
 		t := b.slot(ref)
-		st := t.status(b.snap.head.Routes[t.route].Totals.Route)
-		st.Receipt, st.Outcome = receipts[ref], ended[ref]
+		st := t.status(b.snap.head.Routes[t.route].Route)
+		st.Receipt, st.Outcome, st.Told = receipts[ref], ended[ref], told[ref]
+		st.Amount, st.Failures = b.snap.purse.get(t.money), int(b.snap.head.Failures[ref])
 		return yield(st)
 	}
 	for ref := uint32(1); int(ref) <= b.snap.head.Slots; ref++ {
@@ -69,9 +74,12 @@ func (b *Base) Standing(yield func(Status) bool) {
 		if !t.is(flagHead) {
 			continue
 		}
-		for at := ref; at != 0; at = b.slot(at).next {
+		for at := ref; ; {
 			if !tell(at) {
 				return
+			}
+			if at = b.slot(at).next; at == ref {
+				break
 			}
 		}
 	}

@@ -77,3 +77,18 @@ func (l *Ledger) proposeCarried(rec *continuity.Record) *proposal {
 	l.enqueue(p)
 	return p
 }
+
+// carried gives a record its new place in the journal.
+func (s *State) carried(r *continuity.Record, at continuity.Position, size int) error {
+	ref, err := s.find(r.Receipt)
+	if err != nil {
+		return err
+	}
+	t := s.slots.edit(ref)
+	t.position = at
+	if t.state().Pending() {
+		s.routes[t.route].bytes += int64(size) - int64(t.size)
+	}
+	t.size = clampUint32(size)
+	return nil
+}

@@ -44,7 +44,7 @@ func (l *Ledger) pick(route string) uint32 {
 	r := l.schedule.route(n)
 	l.due(r)
 	for {
-		ref, ok := r.ready.pop()
+		ref, ok := r.pop()
 		if !ok {
 			return 0
 		}
@@ -112,7 +112,9 @@ func (l *Ledger) Attempt(r continuity.Receipt) (Status, error) {
 		return Status{}, err
 	}
 	t := l.state.slots.at(ref)
-	if !t.is(flagHead) || !t.is(flagClaimed) || t.state() != continuity.Queued && t.state() != continuity.InDoubt {
+	// A record on its way that goes before the first of its key would make the
+	// attempt come too late: claimed again, it is known which is the first.
+	if l.flight.again > 0 || !t.is(flagHead) || !t.is(flagClaimed) || t.state() != continuity.Queued && t.state() != continuity.InDoubt {
 		l.drop(ref)
 		l.mu.Unlock()
 		return Status{}, continuity.E(continuity.CodeState, errState, "state", t.state().String())
@@ -190,77 +192,4 @@ func (l *Ledger) drop(ref uint32) {
 	l.state.slots.edit(ref).flags &^= flagBusy
 	l.idle.Broadcast()
 	l.consider(ref)
-}
-
-// Act puts a person's decision about one version of a record on stable storage
-// and returns the status it leads to: of the replacement, for an edit.
-func (l *Ledger) Act(a continuity.Act) (Status, error) {
-	l.mu.Lock()
-	ref, err := l.hold(a.Receipt, false)
-	if err != nil {
-		l.mu.Unlock()
-		return Status{}, err
-	}
-	if err := l.actable(ref, &a); err != nil {
-		l.drop(ref)
-		l.mu.Unlock()
-		return Status{}, err
-	}
-	p := l.newProposal(continuity.Event{Kind: continuity.KindAct, Act: &a})
-	p.ref = ref
-	if a.Replacement != nil {
-		l.launch(a.Replacement, len(p.payload))
-	}
-	l.enqueue(p)
-	l.mu.Unlock()
-	return p.wait()
-}
-
-func (l *Ledger) actable(ref uint32, a *continuity.Act) error {
-	st := l.state.statusOf(ref)
-	switch {
-	case st.Version != a.Version:
-		return continuity.E(continuity.CodeVersion, nil, "version", st.Version, "given", a.Version)
-	case l.state.slots.at(ref).is(flagClaimed) || !permits(a.Verb, st):
-		return continuity.E(continuity.CodeState, errState, "state", st.State.String())
-	case (a.Verb == continuity.VerbEdit) != (a.Replacement != nil):
-		return continuity.E(continuity.CodeInvalid, errors.New("an edit, and nothing else, has a replacement"))
-	case a.Replacement != nil:
-		_, flying := l.flight.receipts[a.Replacement.Receipt]
-		if flying || l.state.repeats.find(a.Replacement.Receipt) != nil {
-			return continuity.E(continuity.CodeInvalid, errTaken)
-		}
-		a.Replacement.Replaces = a.Receipt
-		a.Replacement.Lost = false
-	}
-	return nil
-}
-
-// Switch puts or lifts a standing setting; it is durable when Switch returns.
-func (l *Ledger) Switch(s continuity.Switch) error {
-	l.mu.Lock()
-	p := l.propose(continuity.Event{Kind: continuity.KindSwitch, Switch: &s})
-	l.mu.Unlock()
-	_, err := p.wait()
-	return err
-}
-
-// Switches lists a route's standing settings, oldest first.
-func (l *Ledger) Switches(route string) []continuity.Switch {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n, ok := l.state.numbers[route]; ok {
-		return append([]continuity.Switch(nil), l.state.routes[n].owners...)
-	}
-	return nil
-}
-
-// Effective is what a route's standing settings amount to.
-func (l *Ledger) Effective(route string) (continuity.Intake, continuity.Replay) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n, ok := l.state.numbers[route]; ok {
-		return l.state.routes[n].effective()
-	}
-	return continuity.IntakePass, continuity.ReplayOn
 }

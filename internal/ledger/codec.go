@@ -37,6 +37,13 @@ func encode(e *continuity.Event) []byte {
 		return appendBool(appendDuration(make([]byte, stampBytes, 24), 1, e.Settle), 2, e.First)
 	case continuity.KindCarried:
 		return appendRecord(make([]byte, stampBytes, stampBytes+recordSize(e.Carried.Record)), e.Carried.Record)
+	case continuity.KindRecorded:
+		return appendRecord(make([]byte, stampBytes, stampBytes+recordSize(e.Recorded)), e.Recorded)
+	case continuity.KindPassed:
+		return appendPassed(make([]byte, stampBytes, stampBytes+20*len(e.Passed)), e.Passed)
+	case continuity.KindProposed:
+		b := appendBytes(make([]byte, stampBytes, 160), 1, appendAct(nil, &e.Proposed.Act))
+		return appendMoney(b, 2, e.Proposed.Amount)
 	case continuity.KindHorizon:
 		return appendUint(make([]byte, stampBytes, 32), 1, uint64(e.Horizon))
 	default:
@@ -81,6 +88,12 @@ func Decode(s journal.Stored) (continuity.Event, error) {
 	case continuity.KindClock:
 	case continuity.KindCarried:
 		e.Carried = &continuity.Carried{Record: d.record()}
+	case continuity.KindRecorded:
+		e.Recorded = d.record()
+	case continuity.KindPassed:
+		e.Passed = d.passed()
+	case continuity.KindProposed:
+		e.Proposed = d.proposed()
 	case continuity.KindHorizon:
 		for d.next() {
 			if d.num == 1 {
@@ -162,7 +175,30 @@ func appendRecord(b []byte, r *continuity.Record) []byte {
 	if !r.Replaces.IsZero() {
 		b = appendBytes(b, 14, r.Replaces[:])
 	}
-	return appendDuration(b, 15, r.Settle)
+	b = appendDuration(b, 15, r.Settle)
+	b = appendMoney(b, 20, r.Amount)
+	b = appendUint(b, 22, uint64(r.Class))
+	if !r.Again.IsZero() {
+		b = appendBytes(b, 23, r.Again[:])
+	}
+	return b
+}
+
+// appendMoney takes two field numbers: of the ten-thousandths, and of the
+// currency, which is there whenever there is an amount.
+func appendMoney(b []byte, num protowire.Number, m continuity.Money) []byte {
+	return appendString(appendUint(b, num, uint64(m.Units)), num+1, m.Currency) // #nosec G115 -- not negative
+}
+
+func appendPassed(b []byte, ends []continuity.Passed) []byte {
+	var one []byte
+	for _, p := range ends {
+		one = appendUint(one[:0], 1, uint64(p.Position))
+		one = appendUint(one, 2, uint64(p.To))
+		one = appendUint(one, 3, uint64(p.Status)) // #nosec G115 -- an HTTP status
+		b = appendBytes(b, 1, one)
+	}
+	return b
 }
 
 func appendOutcome(b []byte, o *continuity.Outcome) []byte {
@@ -178,7 +214,7 @@ func appendOutcome(b []byte, o *continuity.Outcome) []byte {
 		}
 		b = appendBool(b, 8, r.Cut)
 	}
-	return b
+	return appendBool(b, 9, o.Counts)
 }
 
 func appendAct(b []byte, a *continuity.Act) []byte {
@@ -190,7 +226,7 @@ func appendAct(b []byte, a *continuity.Act) []byte {
 	if a.Replacement != nil {
 		b = appendBytes(b, 6, appendRecord(nil, a.Replacement))
 	}
-	return b
+	return appendString(appendString(b, 7, a.Approver), 8, a.Route)
 }
 
 func appendSwitch(b []byte, s *continuity.Switch) []byte {

@@ -34,6 +34,17 @@ func events() []continuity.Event {
 		{Kind: continuity.KindClock},
 		{Kind: continuity.KindCarried, Carried: &continuity.Carried{Record: full}},
 		{Kind: continuity.KindHorizon, Horizon: 77},
+		{Kind: continuity.KindAccepted, Accepted: worth(again(record(3, 7), 2), 12_345_600, "CNY")},
+		{Kind: continuity.KindOutcome, Outcome: &continuity.Outcome{Receipt: receipt(1), To: continuity.Queued, Counts: true}},
+		{Kind: continuity.KindAct, Act: &continuity.Act{
+			Receipt: receipt(1), Verb: continuity.VerbTold, Person: "li.wei", Why: "by phone", Approver: "wang.fang", Route: "orders",
+		}},
+		{Kind: continuity.KindRecorded, Recorded: record(4, 7)},
+		{Kind: continuity.KindPassed, Passed: []continuity.Passed{{Position: 10, To: continuity.Delivered, Status: 201}, {Position: 20, To: continuity.InDoubt}}},
+		{Kind: continuity.KindProposed, Proposed: &continuity.Proposed{
+			Act:    continuity.Act{Receipt: receipt(1), Version: 4, Verb: continuity.VerbEdit, Person: "li.wei", Why: "wrong", Replacement: record(2, 7)},
+			Amount: continuity.Money{Units: 10_000, Currency: "CNY"},
+		}},
 	}
 }
 

@@ -112,6 +112,12 @@ func (l *Ledger) launch(r *continuity.Record, size int) {
 	l.flight.count[r.Route]++
 	l.flight.bytes[r.Route] += int64(size)
 	l.flight.total++
+	if !r.Amount.IsZero() {
+		l.flight.money[moneyKey{r.Route, r.Amount.Currency}] += r.Amount.Units
+	}
+	if !r.Again.IsZero() {
+		l.flight.again++
+	}
 }
 
 func (l *Ledger) land(r *continuity.Record, size int) {
@@ -122,6 +128,12 @@ func (l *Ledger) land(r *continuity.Record, size int) {
 	l.flight.count[r.Route]--
 	l.flight.bytes[r.Route] -= int64(size)
 	l.flight.total--
+	if !r.Amount.IsZero() {
+		l.flight.money[moneyKey{r.Route, r.Amount.Currency}] -= r.Amount.Units
+	}
+	if !r.Again.IsZero() {
+		l.flight.again--
+	}
 }
 
 const maxBatchBytes = 4 << 20
@@ -209,6 +221,10 @@ func (l *Ledger) admit(batch []*proposal) []*proposal {
 			l.answer(p, continuity.E(continuity.CodeDiskFull, journal.ErrFull))
 			continue
 		}
+		if p.event.Kind == continuity.KindRecorded && free-need < promised+l.limits.Bytes/holdsFirst {
+			l.answer(p, continuity.E(continuity.CodeDiskFull, journal.ErrFull))
+			continue
+		}
 		free -= need
 		kept = append(kept, p)
 	}
@@ -270,13 +286,13 @@ func (l *Ledger) apply(batch []*proposal, positions []continuity.Position) {
 		}
 		l.since += int64(len(p.payload) + frameRoom)
 		p.position = positions[i]
-		p.status = l.result(&p.event)
+		p.status = l.result(&p.event, positions[i])
 		l.answer(p, nil)
 	}
 }
 
 // result is the status of the record that an event was about.
-func (l *Ledger) result(e *continuity.Event) Status {
+func (l *Ledger) result(e *continuity.Event, at continuity.Position) Status {
 	var r continuity.Receipt
 	switch {
 	case e.Accepted != nil:
@@ -289,6 +305,8 @@ func (l *Ledger) result(e *continuity.Event) Status {
 		r = e.Act.Replacement.Receipt
 	case e.Act != nil:
 		r = e.Act.Receipt
+	case e.Recorded != nil:
+		return Status{Position: at}
 	default:
 		return Status{}
 	}

@@ -122,6 +122,14 @@ func (d *fields) record() *continuity.Record {
 			r.Replaces = d.id()
 		case 15:
 			r.Settle = d.duration()
+		case 20:
+			r.Amount.Units = d.units()
+		case 21:
+			r.Amount.Currency = string(d.bytes)
+		case 22:
+			r.Class = continuity.Class(d.small(continuity.Classes - 1)) // #nosec G115 -- bounded
+		case 23:
+			r.Again = d.id()
 		}
 	}
 	return r
@@ -166,6 +174,8 @@ func (d *fields) outcome() *continuity.Outcome {
 			response().Body = bytes.Clone(d.bytes)
 		case 8:
 			response().Cut = d.value != 0
+		case 9:
+			o.Counts = d.value != 0
 		}
 	}
 	return o
@@ -187,9 +197,59 @@ func (d *fields) act() *continuity.Act {
 			a.Why = string(d.bytes)
 		case 6:
 			d.nested(func(in *fields) { a.Replacement = in.record() })
+		case 7:
+			a.Approver = string(d.bytes)
+		case 8:
+			a.Route = string(d.bytes)
 		}
 	}
 	return a
+}
+
+func (d *fields) units() int64 {
+	if d.value > uint64(continuity.MostUnits) {
+		d.err = errPayload
+		return 0
+	}
+	return int64(d.value) // #nosec G115 -- checked above
+}
+
+func (d *fields) passed() (ends []continuity.Passed) {
+	for d.next() {
+		if d.num != 1 {
+			continue
+		}
+		var p continuity.Passed
+		d.nested(func(in *fields) {
+			for in.next() {
+				switch in.num {
+				case 1:
+					p.Position = continuity.Position(in.value)
+				case 2:
+					p.To = continuity.State(in.small(255)) // #nosec G115 -- at most 255
+				case 3:
+					p.Status = in.small(999)
+				}
+			}
+		})
+		ends = append(ends, p)
+	}
+	return ends
+}
+
+func (d *fields) proposed() *continuity.Proposed {
+	p := &continuity.Proposed{}
+	for d.next() {
+		switch d.num {
+		case 1:
+			d.nested(func(in *fields) { p.Act = *in.act() })
+		case 2:
+			p.Amount.Units = d.units()
+		case 3:
+			p.Amount.Currency = string(d.bytes)
+		}
+	}
+	return p
 }
 
 // nested reads the message in the current field.

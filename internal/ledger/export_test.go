@@ -17,9 +17,13 @@ func (s *State) Describe() string {
 	fmt.Fprintf(&b, "clock %d away %d applied %d horizon %d\n", s.clock, s.away, s.applied, s.repeats.horizon)
 	for _, r := range s.routes {
 		fmt.Fprintf(&b, "route %s %+v pending %v bytes %d oldest %v switches %v\n", r.name, r.totals, r.pending, r.bytes, r.ages.oldest(s.clock), r.owners)
+		fmt.Fprintf(&b, "amounts %+v\n", r.sumList())
 	}
 	receipts := map[uint32]string{}
 	var lines []string
+	for _, p := range s.proposed {
+		lines = append(lines, fmt.Sprintf("proposed %+v", p))
+	}
 	for i := range s.repeats.shards {
 		for j := range s.repeats.shards[i].entries {
 			e := &s.repeats.shards[i].entries[j]
@@ -38,10 +42,10 @@ func (s *State) Describe() string {
 			continue
 		}
 		line := "key"
-		for at := ref; at != 0; at = s.slots.at(at).next {
+		for at := ref; at != 0; at = s.after(at) {
 			line += " " + receipts[at]
 		}
-		lines = append(lines, line+" tail "+receipts[s.slots.at(ref).tail])
+		lines = append(lines, line+" tail "+receipts[s.keys.tail(s.slots.at(ref).key)])
 	}
 	slices.Sort(lines)
 	b.WriteString(strings.Join(lines, "\n"))
@@ -57,7 +61,7 @@ func (l *Ledger) Describe() string {
 
 // Order lists a key's records in order.
 func (s *State) Order(key continuity.KeyTag) (positions []continuity.Position) {
-	for at := s.keys.head(key); at != 0; at = s.slots.at(at).next {
+	for at := s.keys.head(key); at != 0; at = s.after(at) {
 		positions = append(positions, s.slots.at(at).position)
 	}
 	return positions
@@ -93,7 +97,10 @@ func (l *Ledger) PendingBytes() int {
 		n += 4 * len(l.state.keys.shards[i].refs)
 	}
 	for _, r := range l.schedule.routes {
-		n += 4*fifoChunk*len(r.ready.chunks) + 8*cap(r.delayed)
+		n += 8 * cap(r.delayed)
+		for c := range r.ready {
+			n += 4 * fifoChunk * len(r.ready[c].chunks)
+		}
 	}
 	return n
 }

@@ -47,12 +47,19 @@ func history(t *testing.T, rng *rand.Rand) {
 	l := open(t, log, cps)
 	var claimed []ledger.Status
 	n := 0
-	for range 150 {
+	for range 170 {
 		switch rng.IntN(14) {
 		case 0, 1, 2, 3:
 			r := record(n, continuity.KeyTag(rng.IntN(6)+1))
 			n++
 			r.Lost = rng.IntN(5) == 0
+			r.Class = continuity.Class(rng.IntN(continuity.Classes))
+			if rng.IntN(2) == 0 {
+				worth(r, rng.Int64N(1<<rng.IntN(40)), []string{"CNY", "JPY", "AAA", "BBB", "CCC", "DDD", "EEE", "FFF", "GGG"}[rng.IntN(9)])
+			}
+			if !r.Lost && rng.IntN(4) == 0 {
+				again(r, 1000+n)
+			}
 			accept(t, l, r)
 		case 4, 5:
 			if st, ok := l.Claim("orders"); ok {
@@ -67,7 +74,7 @@ func history(t *testing.T, rng *rand.Rand) {
 			}
 			i := rng.IntN(len(claimed))
 			to := []continuity.State{continuity.Queued, continuity.InDoubt, continuity.Parked, continuity.Delivered, continuity.Delivered, continuity.Refused, continuity.Dead}[rng.IntN(7)]
-			finish(t, l, continuity.Outcome{Receipt: claimed[i].Receipt, To: to, After: time.Duration(rng.IntN(3000)) * time.Millisecond})
+			finish(t, l, continuity.Outcome{Receipt: claimed[i].Receipt, To: to, Counts: rng.IntN(2) == 0, After: time.Duration(rng.IntN(3000)) * time.Millisecond})
 			claimed = slices.Delete(claimed, i, i+1)
 		case 9, 10:
 			if n == 0 {
@@ -75,17 +82,27 @@ func history(t *testing.T, rng *rand.Rand) {
 			}
 			r := receipt(rng.IntN(n))
 			st, _ := l.Status(r)
-			verbs := []continuity.Verb{continuity.VerbRetry, continuity.VerbDiscard, continuity.VerbEdit, continuity.VerbPark, continuity.VerbDelivered, continuity.VerbUnprocessed}
+			verbs := []continuity.Verb{continuity.VerbRetry, continuity.VerbDiscard, continuity.VerbEdit, continuity.VerbPark, continuity.VerbDelivered, continuity.VerbUnprocessed, continuity.VerbTold, continuity.VerbReject}
 			a := continuity.Act{Receipt: r, Version: st.Version, Verb: verbs[rng.IntN(len(verbs))], Person: "p"}
 			if a.Verb == continuity.VerbEdit {
 				a.Replacement = record(n, continuity.KeyTag(rng.IntN(6)+1))
 				n++
 			}
-			_, err := l.Act(a)
+			var err error
+			if a.Route = "orders"; a.Verb != continuity.VerbTold && a.Verb != continuity.VerbReject && rng.IntN(4) == 0 {
+				err = l.Propose(continuity.Proposed{Act: a})
+			} else {
+				_, err = l.Act(a)
+			}
 			if c := continuity.CodeOf(err); c != "" && c != continuity.CodeState && c != continuity.CodeNotFound {
 				t.Fatal(err)
 			}
 		case 11:
+			at, err := l.Recording(record(10_000+n, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Recorded(continuity.Passed{Position: at, To: continuity.Delivered, Status: 200})
 			time.Sleep(time.Duration(rng.IntN(2000)) * time.Millisecond)
 		case 12:
 			if err := l.Checkpoint(); err != nil {

@@ -32,6 +32,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-ticker.C:
+			l.savePassed()
 			err := errors.Join(l.begin(), l.saveClock(), l.liftSwitches(now))
 			if now.Sub(expired) >= expireEvery {
 				expired = now
@@ -140,19 +141,21 @@ func (c *counter) Write(p []byte) (int, error) {
 //   - what is still pending, or dead, a after its entry was written is copied
 //     forward, so that a record that ends has an entry younger than a;
 //   - what ended more than a plus a day ago is forgotten: the horizon;
-//   - segments older than both together hold nothing that anybody remembers.
+//   - segments older than both together hold nothing that anybody remembers;
+//   - those that are younger than a and the longest keep of any route hold what
+//     a restored upstream may want again (rule 12).
 func (l *Ledger) age(ctx context.Context) error {
 	if l.checkpoints == nil {
 		return nil // the beginning is all there is to start from
 	}
-	longest := time.Duration(0)
+	longest, keep := time.Duration(0), time.Duration(0)
 	l.mu.Lock()
 	for _, r := range l.routes {
-		longest = max(longest, r.Hold.Age)
+		longest, keep = max(longest, r.Hold.Age), max(keep, r.Record.Keep)
 	}
 	now := l.now()
 	old, forgotten := l.state.before(now, longest), l.state.before(now, longest+afterEnd)
-	l.bodies = l.state.before(now, 2*longest+afterEnd)
+	l.bodies = l.state.before(now, longest+max(longest+afterEnd, keep))
 	carried, horizon, saved := l.carried, l.state.repeats.horizon, l.saved
 	l.mu.Unlock()
 	if old > carried {

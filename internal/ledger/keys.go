@@ -4,9 +4,9 @@ import "holdfast/internal/continuity"
 
 const keyShards = 64
 
-// keys finds the first pending record of a key: open addressing over slot
-// references, the tag itself stands in the slot. Sharded so that growing one
-// part stalls nobody and costs little room.
+// keys finds the last pending record of a key, whose next is the first: open
+// addressing over slot references, the tag itself stands in the slot. Sharded
+// so that growing one part stalls nobody and costs little room.
 type keys struct {
 	shards [keyShards]keyShard
 	slots  *slots
@@ -25,6 +25,14 @@ func (s *keyShard) home(tag continuity.KeyTag) int {
 
 // head returns the key's first record, or 0.
 func (k *keys) head(tag continuity.KeyTag) uint32 {
+	if tail := k.tail(tag); tail != 0 {
+		return k.slots.at(tail).next
+	}
+	return 0
+}
+
+// tail returns the key's last record, or 0.
+func (k *keys) tail(tag continuity.KeyTag) uint32 {
 	s := k.shard(tag)
 	if s.n == 0 {
 		return 0
@@ -37,7 +45,7 @@ func (k *keys) head(tag continuity.KeyTag) uint32 {
 	return 0
 }
 
-// put makes ref the head of its key, which has none yet.
+// put makes ref the last of its key, which has none yet.
 func (k *keys) put(tag continuity.KeyTag, ref uint32) {
 	s := k.shard(tag)
 	if s.n*8 >= len(s.refs)*7 {
@@ -66,7 +74,7 @@ func (k *keys) grow(s *keyShard) {
 	}
 }
 
-// swap makes another record the head; to is 0 when the key leaves the gate.
+// swap makes another record the last; to is 0 when the key leaves the gate.
 func (k *keys) swap(tag continuity.KeyTag, from, to uint32) {
 	s := k.shard(tag)
 	i := s.home(tag)

@@ -62,6 +62,7 @@ type Ledger struct {
 	begun    bool // the restart is in the journal
 
 	flight  flight
+	passed  []continuity.Passed // ends of recorded requests that are not in the journal yet
 	live    map[continuity.Receipt]struct{}
 	waiters map[continuity.Receipt][]chan struct{}
 	claims  map[continuity.Position]*continuity.Record // requests of claimed records
@@ -85,7 +86,9 @@ type flight struct {
 	receipts map[continuity.Receipt]struct{}
 	count    map[string]int64
 	bytes    map[string]int64
+	money    map[moneyKey]int64
 	total    int64
+	again    int64 // of them records that may go before the first of their key
 }
 
 // Open restores the state from the newest checkpoint and the log behind it and
@@ -98,6 +101,7 @@ func Open(o Options) (*Ledger, Recovery, error) {
 		flight: flight{
 			keys: make(map[continuity.KeyTag]int), receipts: make(map[continuity.Receipt]struct{}),
 			count: make(map[string]int64), bytes: make(map[string]int64),
+			money: make(map[moneyKey]int64),
 		},
 		claims: make(map[continuity.Position]*continuity.Record),
 		kick:   make(chan struct{}, 1), done: make(chan struct{}),
@@ -185,6 +189,7 @@ func (l *Ledger) Close() error {
 		l.mu.Unlock()
 		return nil
 	}
+	l.tellPassed()
 	l.closed = true
 	l.mu.Unlock()
 	l.nudge()

@@ -13,13 +13,14 @@ const repeatShards = 1024
 // accepted bears its final state and the position of its accepted entry.
 type remembered struct {
 	receipt  continuity.Receipt
-	accepted uint64 // state<<stateShift | position; or slotMark | slot reference
+	accepted uint64 // state<<stateShift | position; or slotMark | slot reference; and toldMark
 	ended    continuity.Position
 }
 
 const (
 	stateShift = 58
 	slotMark   = uint64(1) << 63
+	toldMark   = uint64(1) << 62 // it ended undelivered, and the customer knows
 )
 
 func inSlot(ref uint32) uint64 { return slotMark | uint64(ref) }
@@ -33,8 +34,10 @@ func (r *remembered) slot() (uint32, bool) {
 }
 
 func (r *remembered) state() continuity.State {
-	return continuity.State(r.accepted >> stateShift) // #nosec G115 -- five bits
+	return continuity.State(r.accepted &^ toldMark >> stateShift) // #nosec G115 -- four bits
 }
+
+func (r *remembered) told() bool { return r.accepted&toldMark != 0 }
 
 func (r *remembered) position() continuity.Position {
 	return continuity.Position(r.accepted & (1<<stateShift - 1))

@@ -14,7 +14,8 @@ type schedule struct {
 }
 
 type routeSchedule struct {
-	ready   fifo
+	ready   [continuity.Classes]fifo
+	turns   [continuity.Classes]uint8 // of a class in a row, while lower ones wait
 	delayed delays
 	signal  chan struct{}
 }
@@ -31,6 +32,33 @@ func (r *routeSchedule) wake() {
 	case r.signal <- struct{}{}:
 	default:
 	}
+}
+
+// lowerTurn is how often what stands below a class has its turn: one time in
+// ten (rule 6.4).
+const lowerTurn = 10
+
+// pop takes the next key: of the highest class that waits, but for each tenth
+// time, when the same is done with those below it.
+func (r *routeSchedule) pop() (uint32, bool) {
+	last := -1
+	for c := range r.ready {
+		if r.ready[c].n == 0 {
+			continue
+		}
+		if last >= 0 {
+			r.turns[last] = 0
+		}
+		last = c
+		if r.turns[c]++; r.turns[c] < lowerTurn {
+			break
+		}
+	}
+	if last < 0 {
+		return 0, false
+	}
+	r.turns[last] = min(r.turns[last], lowerTurn-1) // nobody waits below: the next who comes has its turn
+	return r.ready[last].pop()
 }
 
 // fifo is a queue of slot references in chunks that are let go as they empty:
@@ -100,7 +128,7 @@ func (l *Ledger) consider(ref uint32) {
 	if now := floorTick(l.now()); t.notBefore > now {
 		heap.Push(&r.delayed, delay{until: t.notBefore, ref: ref})
 	} else {
-		r.ready.push(ref)
+		r.ready[t.class()].push(ref)
 	}
 	r.wake()
 }
@@ -109,6 +137,7 @@ func (l *Ledger) consider(ref uint32) {
 func (l *Ledger) due(r *routeSchedule) {
 	now := floorTick(l.now())
 	for len(r.delayed) > 0 && r.delayed[0].until <= now {
-		r.ready.push(heap.Pop(&r.delayed).(delay).ref)
+		ref := heap.Pop(&r.delayed).(delay).ref
+		r.ready[l.state.slots.at(ref).class()].push(ref)
 	}
 }

@@ -12,8 +12,8 @@ type slot struct {
 	first     tick                // first attempt by outside time, rounded down: the upstream's memory is never overstated
 	notBefore tick                // rounded up
 	size      uint32
-	next      uint32 // the key's next record, 0: none
-	tail      uint32 // in the head: the key's last record
+	next      uint32 // the key's next record; in its last, the key's first
+	money     uint32 // its amount, as purse writes it
 	attempts  uint16
 	version   uint16
 	route     uint16
@@ -46,7 +46,17 @@ const (
 	flagClaimed                   // volatile: a replay worker has it
 	flagBusy                      // volatile: an event about it is in flight
 	flagReady                     // volatile: stands in a ready queue or a delay heap
+	flagAgain                     // brings back what a restored upstream lost
+	classBit                      // the class, in this bit and the one above
 )
+
+const classMask = 3 * classBit
+
+func (s *slot) class() continuity.Class { return continuity.Class(s.flags / classBit) }
+
+func (s *slot) rank(c continuity.Class) {
+	s.flags = s.flags&^classMask | uint8(min(c, continuity.Classes-1))*classBit
+}
 
 const volatileFlags = flagClaimed | flagBusy | flagReady
 
@@ -56,6 +66,7 @@ var reasons = []continuity.Reason{
 	continuity.ReasonServerError, continuity.ReasonRestart, continuity.ReasonCredentials, continuity.ReasonRefused,
 	continuity.ReasonExpired, continuity.ReasonPoison, continuity.ReasonDoubt, continuity.ReasonRemembersOver,
 	continuity.ReasonSavedError, continuity.ReasonBehindExpired, continuity.ReasonReplaced, continuity.ReasonPerson,
+	continuity.ReasonUnsendable,
 }
 
 func reasonIndex(r continuity.Reason) uint8 {

@@ -16,9 +16,10 @@ import (
 
 // A snapshot is a length-prefixed JSON head (small things: routes, totals,
 // settings), then the slots, then the repeat index, each entry of fixed size.
-// Its integrity is the checkpoint file's affair.
+// Its integrity is the checkpoint file's affair. Version 1 had other names in
+// the head, and in a slot the key's last record where the amount is now.
 const (
-	snapshotVersion = 1
+	snapshotVersion = 2
 	slotBytes       = 48
 	repeatBytes     = 32
 )
@@ -34,11 +35,11 @@ type snapshotHead struct {
 	Repeats int                 `json:"repeats"`
 	Routes  []snapshotRoute     `json:"routes"`
 	Marks   []mark              `json:"marks,omitempty"`
-}
 
-type snapshotRoute struct {
-	Totals   continuity.Totals   `json:"totals"`
-	Switches []continuity.Switch `json:"switches,omitempty"`
+	Currencies []string           `json:"currencies,omitempty"` // of plain amounts, from 1
+	Large      []snapshotMoney    `json:"large_amounts,omitempty"`
+	Failures   map[uint32]uint16  `json:"failures,omitempty"` // by slot
+	Proposed   []snapshotProposal `json:"proposed,omitempty"`
 }
 
 // snapshot is the state at one moment, sharing its bulk with the live state.
@@ -47,6 +48,7 @@ type snapshot struct {
 	chunks  []*[slotsPerChunk]slot
 	repeats [][]remembered
 	horizon continuity.Position
+	purse   purse
 }
 
 func (s *State) snapshot() *snapshot {
@@ -56,10 +58,12 @@ func (s *State) snapshot() *snapshot {
 			Slots: s.slots.used, Marks: slices.Clone(s.marks),
 		},
 		chunks: s.slots.share(), repeats: s.repeats.share(), horizon: s.repeats.horizon,
+		purse: s.purse.clone(),
 	}
 	for _, r := range s.routes {
-		snap.head.Routes = append(snap.head.Routes, snapshotRoute{Totals: r.totals, Switches: slices.Clone(r.owners)})
+		snap.head.Routes = append(snap.head.Routes, headOf(r))
 	}
+	snap.head.take(s)
 	return snap
 }
 
@@ -107,7 +111,7 @@ func putSlot(b *[slotBytes]byte, t *slot) {
 	le.PutUint32(b[24:], uint32(t.notBefore))
 	le.PutUint32(b[28:], t.size)
 	le.PutUint32(b[32:], t.next)
-	le.PutUint32(b[36:], t.tail)
+	le.PutUint32(b[36:], t.money)
 	le.PutUint16(b[40:], t.attempts)
 	le.PutUint16(b[42:], t.version)
 	le.PutUint16(b[44:], t.route)
@@ -120,7 +124,7 @@ func getSlot(b *[slotBytes]byte, t *slot) {
 	*t = slot{
 		key: continuity.KeyTag(le.Uint64(b[0:])), position: continuity.Position(le.Uint64(b[8:])),
 		accepted: tick(le.Uint32(b[16:])), first: tick(le.Uint32(b[20:])), notBefore: tick(le.Uint32(b[24:])),
-		size: le.Uint32(b[28:]), next: le.Uint32(b[32:]), tail: le.Uint32(b[36:]),
+		size: le.Uint32(b[28:]), next: le.Uint32(b[32:]), money: le.Uint32(b[36:]),
 		attempts: le.Uint16(b[40:]), version: le.Uint16(b[42:]), route: le.Uint16(b[44:]),
 		flags: b[46] &^ volatileFlags, standing: b[47],
 	}
@@ -138,21 +142,22 @@ func readSnapshot(from io.Reader) (*State, error) {
 	if _, err := io.ReadFull(r, text); err != nil {
 		return nil, err
 	}
-	var head snapshotHead
-	if err := json.Unmarshal(text, &head); err != nil {
-		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
-	}
-	if head.Version != snapshotVersion {
-		return nil, fmt.Errorf("%w: version %d", errSnapshot, head.Version)
+	head, err := readHead(text)
+	if err != nil {
+		return nil, err
 	}
 	s := newState()
 	s.clock, s.applied, s.repeats.horizon, s.started = head.Clock, head.Applied, head.Horizon, true
 	s.wall, s.away, s.marks = head.Wall, head.Away, head.Marks
 	for _, route := range head.Routes {
-		_, rs := s.route(route.Totals.Route)
-		rs.totals, rs.owners = route.Totals, route.Switches
+		if err := route.give(s); err != nil {
+			return nil, err
+		}
 	}
-	if err := s.readSlots(r, head.Slots); err != nil {
+	if err := head.give(s); err != nil {
+		return nil, err
+	}
+	if err := s.readSlots(r, head.Slots, head.Version); err != nil {
 		return nil, err
 	}
 	for range head.Repeats {
@@ -169,7 +174,7 @@ func readSnapshot(from io.Reader) (*State, error) {
 	return s, nil
 }
 
-func (s *State) readSlots(r io.Reader, n int) error {
+func (s *State) readSlots(r io.Reader, n, version int) error {
 	var buf [slotBytes]byte
 	for range n {
 		if _, err := io.ReadFull(r, buf[:]); err != nil {
@@ -178,17 +183,49 @@ func (s *State) readSlots(r io.Reader, n int) error {
 		ref := s.slots.append()
 		t := s.slots.at(ref)
 		getSlot(&buf, t)
-		if t.state() != 0 && int(t.route) >= len(s.routes) || int(t.next) > n || int(t.tail) > n {
+		if t.state() != 0 && int(t.route) >= len(s.routes) || int(t.next) > n {
 			return errSnapshot
 		}
-		switch {
-		case t.state() == 0:
+		if t.state() == 0 {
 			s.slots.free = append(s.slots.free, ref)
-		case t.state().Pending():
-			s.count(t, 1)
-			if t.is(flagHead) {
-				s.keys.put(t.key, ref)
+		}
+	}
+	if version == 1 {
+		if err := s.closeRings(); err != nil {
+			return err
+		}
+	}
+	for ref := uint32(1); int(ref) <= n; ref++ {
+		t := s.slots.at(ref)
+		if !s.purse.holds(t.money) {
+			return errSnapshot
+		}
+		if !t.state().Pending() {
+			continue
+		}
+		s.count(t, 1)
+		if t.next == 0 {
+			return errSnapshot
+		}
+		if s.slots.at(t.next).is(flagHead) {
+			s.keys.put(t.key, ref)
+		}
+	}
+	return nil
+}
+
+// closeRings links the last record of each key to its first, as version 1 did
+// not: there the first named the last, in the place of the amount.
+func (s *State) closeRings() error {
+	for ref := uint32(1); int(ref) <= s.slots.used; ref++ {
+		t := s.slots.at(ref)
+		tail := t.money
+		t.money = 0
+		if t.state().Pending() && t.is(flagHead) {
+			if tail == 0 || int(tail) > s.slots.used {
+				return errSnapshot
 			}
+			s.slots.at(tail).next = ref
 		}
 	}
 	return nil

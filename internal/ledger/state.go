@@ -12,6 +12,9 @@ import (
 type State struct {
 	slots    slots
 	keys     keys
+	purse    purse
+	failures map[uint32]uint16 // by slot: attempts that failed for a reason of the record's own
+	proposed map[continuity.Receipt]Proposal
 	repeats  repeats
 	routes   []*routeState // by number
 	numbers  map[string]uint16
@@ -34,13 +37,14 @@ type routeState struct {
 	totals  continuity.Totals
 	pending [continuity.Parked + 1]int64 // by state
 	bytes   int64
+	sums    []*Sums
 	ages    ages
 	owners  []continuity.Switch // standing settings, one an owner, oldest first
 }
 
 // newState returns the state of an empty journal.
 func newState() *State {
-	s := &State{numbers: make(map[string]uint16), schedule: func(uint32) {}, ended: func(continuity.Receipt) {}}
+	s := &State{numbers: make(map[string]uint16), failures: make(map[uint32]uint16), proposed: make(map[continuity.Receipt]Proposal), schedule: func(uint32) {}, ended: func(continuity.Receipt) {}}
 	s.keys.slots = &s.slots
 	return s
 }
@@ -77,14 +81,23 @@ type Counters struct {
 	InDoubt             int64         `json:"in_doubt"`
 	Parked              int64         `json:"parked"`
 	PendingBytes        int64         `json:"pending_bytes"`
-	OldestAge           time.Duration `json:"oldest_age_ns"` // of running time; 0 with nothing pending
+	Told                int64         `json:"told"`              // of the refused, dead and discarded: the customer knows
+	Recorded            int64         `json:"recorded"`          // passed, and written down before
+	Sums                []Sums        `json:"amounts,omitempty"` // by currency
+	OldestAge           time.Duration `json:"oldest_age_ns"`     // of running time; 0 with nothing pending
 }
 
 // Pending is how many records still have to end.
 func (c Counters) Pending() int64 { return c.Queued + c.Attempting + c.InDoubt + c.Parked }
 
-// Balanced reports rule 2.1: what was accepted has ended or is pending.
+// Balanced reports rules 2.1 and 2.2: what was accepted, in records and in
+// money, has ended or is pending.
 func (c Counters) Balanced() bool {
+	for _, s := range c.Sums {
+		if !s.balanced() {
+			return false
+		}
+	}
 	return c.Accepted == c.DeliveredAtOnce+c.DeliveredAfterDoubt+c.Refused+c.Dead+c.Discarded+c.Pending()
 }
 
@@ -102,6 +115,9 @@ func (r *routeState) counters(now continuity.Clock) Counters {
 		Parked:              r.pending[continuity.Parked],
 		PendingBytes:        r.bytes,
 		OldestAge:           r.ages.oldest(now),
+		Told:                r.totals.Told,
+		Recorded:            r.totals.Recorded,
+		Sums:                r.sumList(),
 	}
 }
 
@@ -121,6 +137,11 @@ type Status struct {
 	NotBefore    continuity.Clock // the earliest next attempt
 	Size         int64            // bytes of its entry
 	Doubted      bool             // it may have been processed by an earlier attempt
+	Again        bool             // it brings back what a restored upstream lost
+	Told         bool             // it ended undelivered, and the customer knows
+	Failures     int              // attempts that failed for a reason of its own
+	Amount       continuity.Money
+	Class        continuity.Class // of its key, for the key's first record
 }
 
 // status tells where the record of a receipt stands. Of records that have
@@ -132,17 +153,19 @@ func (s *State) status(r continuity.Receipt) (Status, bool) {
 	}
 	ref, ok := e.slot()
 	if !ok {
-		return Status{Receipt: r, State: e.state(), Position: e.position(), Outcome: e.ended}, true
+		return Status{Receipt: r, State: e.state(), Position: e.position(), Outcome: e.ended, Told: e.told()}, true
 	}
 	st := s.statusOf(ref)
-	st.Receipt, st.Outcome = r, e.ended
+	st.Receipt, st.Outcome, st.Told = r, e.ended, e.told()
 	return st, true
 }
 
 // statusOf leaves out the receipt, which a slot does not hold.
 func (s *State) statusOf(ref uint32) Status {
 	t := s.slots.at(ref)
-	return t.status(s.routes[t.route].name)
+	st := t.status(s.routes[t.route].name)
+	st.Amount, st.Failures = s.purse.get(t.money), int(s.failures[ref])
+	return st
 }
 
 func (s *slot) status(route string) Status {
@@ -150,7 +173,7 @@ func (s *slot) status(route string) Status {
 		Route: route, Key: s.key, State: s.state(), Reason: s.reason(), Version: s.version,
 		Attempts: int(s.attempts), Position: s.position, AcceptedAt: s.accepted.clock(),
 		FirstAttempt: s.first.clock(), NotBefore: s.notBefore.clock(), Size: int64(s.size),
-		Doubted: s.is(flagDoubted),
+		Doubted: s.is(flagDoubted), Again: s.is(flagAgain), Class: s.class(),
 	}
 }
 

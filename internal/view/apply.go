@@ -33,7 +33,9 @@ func (w *writer) apply(ctx context.Context, s journal.Stored, ev continuity.Even
 		return w.restart(ctx, s, ev)
 	case continuity.KindCarried:
 		return w.carry(ctx, s, ev)
-	case continuity.KindSwitch, continuity.KindClock, continuity.KindHorizon: // the follower forgets, in steps
+	case continuity.KindProposed:
+		return w.with(ctx, ev.Proposed.Act.Receipt, func(e *entry) error { return w.note(ctx, e, s, ev, &ev.Proposed.Act) })
+	case continuity.KindSwitch, continuity.KindClock, continuity.KindRecorded, continuity.KindPassed, continuity.KindHorizon: // the follower forgets, in steps
 		return nil
 	default:
 		return fmt.Errorf("view: unknown kind %d at %d", ev.Kind, s.Position)
@@ -72,12 +74,16 @@ func (w *writer) accept(ctx context.Context, s journal.Stored, ev continuity.Eve
 
 func (w *writer) fresh(ctx context.Context, s journal.Stored, rec *continuity.Record) (*entry, error) {
 	route, err := w.route(ctx, rec.Route)
+	turn := signed(s.Position)
+	if !rec.Again.IsZero() {
+		turn -= ahead
+	}
 	return &entry{
 		Row: Row{
 			Receipt: rec.Receipt, Route: rec.Route, Key: rec.Key, Position: s.Position,
 			Size: int64(len(s.Payload)), Method: rec.Method, Replaces: rec.Replaces,
 		},
-		id: signed(s.Position), turn: signed(s.Position), route: route,
+		id: signed(s.Position), turn: turn, route: route,
 	}, err
 }
 
@@ -135,6 +141,17 @@ func (w *writer) acted(ctx context.Context, s journal.Stored, ev continuity.Even
 	if a.Verb == continuity.VerbEdit && a.Replacement == nil {
 		return fmt.Errorf("view: edit without a replacement at %d", s.Position)
 	}
+	switch a.Verb {
+	case continuity.VerbRestore: // the records that it brings back follow
+		return nil
+	case continuity.VerbReject:
+		return w.with(ctx, a.Receipt, func(e *entry) error { return w.note(ctx, e, s, ev, a) })
+	case continuity.VerbTold:
+		return w.with(ctx, a.Receipt, func(e *entry) error {
+			e.Told = true
+			return w.note(ctx, e, s, ev, a)
+		})
+	}
 	err := w.with(ctx, a.Receipt, func(e *entry) error { return w.act(ctx, e, s, ev) })
 	if err != nil || a.Verb != continuity.VerbEdit {
 		return err
@@ -142,13 +159,30 @@ func (w *writer) acted(ctx context.Context, s journal.Stored, ev continuity.Even
 	return w.accept(ctx, s, ev, a.Replacement)
 }
 
+// note adds an act that leaves the record where it stands to its history.
+func (w *writer) note(ctx context.Context, e *entry, s journal.Stored, ev continuity.Event, a *continuity.Act) error {
+	w.touch(e)
+	return w.record(ctx, e, Event{
+		Position: s.Position, Kind: ev.Kind, Clock: ev.Clock, At: ev.At, State: e.State, Reason: e.Reason,
+		Verb: a.Verb, Person: by(a), Why: a.Why,
+	})
+}
+
+// by names who did it, and who approved.
+func by(a *continuity.Act) string {
+	if a.Approver == "" {
+		return a.Person
+	}
+	return a.Person + " + " + a.Approver
+}
+
 func (w *writer) act(ctx context.Context, e *entry, s journal.Stored, ev continuity.Event) error {
 	a := ev.Act
-	note := Event{Verb: a.Verb, Person: a.Person, Why: a.Why}
+	note := Event{Verb: a.Verb, Person: by(a), Why: a.Why}
 	switch a.Verb {
 	case continuity.VerbRetry:
 		if e.State == continuity.Dead { // to the end of its key, and its age begins anew
-			e.turn, e.AcceptedAt = signed(s.Position), ev.Clock
+			e.turn, e.AcceptedAt, e.Told = signed(s.Position), ev.Clock, false
 		}
 		return w.move(ctx, e, continuity.Queued, continuity.ReasonPerson, s, ev, note)
 	case continuity.VerbUnprocessed:

@@ -37,6 +37,7 @@ type Standing struct {
 	FirstAttempt continuity.Clock
 	Size         int64
 	Doubted      bool
+	Told         bool
 }
 
 // errLostTrack says that a record stands in the ledger of which the journal
@@ -65,6 +66,7 @@ func (w *writer) settle(ctx context.Context, b Base, wall time.Time) error {
 			return errLostTrack
 		}
 		e.State, e.Reason, e.Version, e.Attempts, e.Doubted = s.State, s.Reason, s.Version, s.Attempts, s.Doubted
+		e.Told = e.Told || s.Told
 		e.Position, e.Outcome, e.Size = s.Position, s.Outcome, s.Size
 		if e.AcceptedWall.IsZero() { // carried: its beginning was not seen
 			e.AcceptedAt, e.AcceptedWall, e.FirstAttempt = s.AcceptedAt, began(s.AcceptedAt), s.FirstAttempt

@@ -38,6 +38,8 @@ type Row struct {
 
 	Replaces   continuity.Receipt // the record whose edited copy this is
 	ReplacedBy continuity.Receipt // the edited copy that took its place
+
+	Told bool // it ended undelivered, and the customer knows
 }
 
 // Event is one entry in the history of a record: what happened, and where it

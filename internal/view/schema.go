@@ -4,7 +4,7 @@ import "holdfast/internal/continuity"
 
 // schemaVersion changes with the tables and with the meaning of any column; a
 // file of another version is built anew.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // applicationID tells our files from other SQLite databases.
 const applicationID = 0x486f6c64 // "Hold"
@@ -12,7 +12,8 @@ const applicationID = 0x486f6c64 // "Hold"
 // The numbers in the partial indexes are states and kinds, which are part of
 // the journal's format and never change. A record's id is the position of the
 // entry that brought it. Its turn is its place in the order of its key: the
-// position at which it joined.
+// position at which it joined, or, where it brings back what a restored upstream
+// lost and goes before the others, that less ahead.
 const schema = `
 CREATE TABLE progress (
 	one      INTEGER PRIMARY KEY CHECK (one = 1),
@@ -56,7 +57,8 @@ CREATE TABLE record (
 	replaces    BLOB,
 	replaced_by BLOB,
 	events      INTEGER NOT NULL,
-	turn        INTEGER NOT NULL
+	turn        INTEGER NOT NULL,
+	told        INTEGER NOT NULL -- it ended undelivered, and the customer knows
 );
 CREATE UNIQUE INDEX record_receipt ON record (receipt);
 CREATE INDEX record_key ON record (key, turn);
@@ -91,6 +93,9 @@ CREATE TABLE tally (
 	PRIMARY KEY (route, state, doubted)
 ) WITHOUT ROWID;
 `
+
+// ahead parts the turns of records that go before the rest of their key.
+const ahead = int64(1) << 62
 
 // A record's history keeps its first and its latest events, so that a record
 // that is tried for days stays small.

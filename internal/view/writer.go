@@ -49,16 +49,16 @@ type progress struct {
 }
 
 const columns = `id, receipt, route, key, state, reason, version, attempts, doubted, position, outcome,
-	accepted, first, last, ended, accepted_at, ended_at, status, size, method, replaces, replaced_by, events, turn`
+	accepted, first, last, ended, accepted_at, ended_at, status, size, method, replaces, replaced_by, events, turn, told`
 
 var writerStatements = []struct {
 	to   func(*writer) **sql.Stmt
 	text string
 }{
 	{func(w *writer) **sql.Stmt { return &w.get }, `SELECT ` + columns + ` FROM record WHERE receipt = ?`},
-	{func(w *writer) **sql.Stmt { return &w.insert }, `INSERT INTO record (` + columns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+	{func(w *writer) **sql.Stmt { return &w.insert }, `INSERT INTO record (` + columns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 	{func(w *writer) **sql.Stmt { return &w.update }, `UPDATE record SET state=?, reason=?, version=?, attempts=?, doubted=?, position=?, outcome=?,
-		accepted=?, first=?, last=?, ended=?, ended_at=?, status=?, size=?, replaced_by=?, events=?, turn=? WHERE id=?`},
+		accepted=?, first=?, last=?, ended=?, ended_at=?, status=?, size=?, replaced_by=?, events=?, turn=?, told=? WHERE id=?`},
 	{func(w *writer) **sql.Stmt { return &w.event }, `INSERT OR REPLACE INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 	{func(w *writer) **sql.Stmt { return &w.remove }, `DELETE FROM record WHERE id = ?`},
 	{func(w *writer) **sql.Stmt { return &w.history }, `DELETE FROM event WHERE record = ?`},
@@ -266,7 +266,7 @@ func (w *writer) write(ctx context.Context, e *entry) error {
 	if e.stored {
 		_, err = w.update.ExecContext(ctx, int64(e.State), string(e.Reason), int64(e.Version), e.Attempts, e.Doubted,
 			signed(e.Position), signed(e.Outcome), signed(e.AcceptedAt), signed(e.FirstAttempt), signed(e.LastAttempt), signed(e.EndedAt),
-			millis(e.EndedWall), e.Status, e.Size, receiptOrNull(e.ReplacedBy), e.events, e.turn, e.id)
+			millis(e.EndedWall), e.Status, e.Size, receiptOrNull(e.ReplacedBy), e.events, e.turn, e.Told, e.id)
 	} else {
 		err = w.add(ctx, e)
 	}
@@ -291,7 +291,7 @@ func (w *writer) add(ctx context.Context, e *entry) error {
 		_, err := w.insert.ExecContext(ctx, e.id, e.Receipt[:], e.route, signed(e.Key), int64(e.State), string(e.Reason),
 			int64(e.Version), e.Attempts, e.Doubted, signed(e.Position), signed(e.Outcome), signed(e.AcceptedAt),
 			signed(e.FirstAttempt), signed(e.LastAttempt), signed(e.EndedAt), millis(e.AcceptedWall), millis(e.EndedWall),
-			e.Status, e.Size, e.Method, receiptOrNull(e.Replaces), receiptOrNull(e.ReplacedBy), e.events, e.turn)
+			e.Status, e.Size, e.Method, receiptOrNull(e.Replaces), receiptOrNull(e.ReplacedBy), e.events, e.turn, e.Told)
 		return err
 	}
 	err := insert()
@@ -344,7 +344,7 @@ func scanEntry(row interface{ Scan(...any) error }, routes map[int64]string) (*e
 	var key, position, outcome, accepted, first, last, ended, acceptedAt, endedAt int64
 	var reason string
 	err := row.Scan(&e.id, &receipt, &e.route, &key, &e.State, &reason, &e.Version, &e.Attempts, &e.Doubted, &position, &outcome,
-		&accepted, &first, &last, &ended, &acceptedAt, &endedAt, &e.Status, &e.Size, &e.Method, &replaces, &replacedBy, &e.events, &e.turn)
+		&accepted, &first, &last, &ended, &acceptedAt, &endedAt, &e.Status, &e.Size, &e.Method, &replaces, &replacedBy, &e.events, &e.turn, &e.Told)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ var table = []fault{
 	{
 		name: "gate opened at the attempt", file: "internal/ledger/ledger.go",
 		from:  "return l.flight.keys[k] > 0 || l.state.keys.head(k) != 0",
-		to:    "h := l.state.keys.head(k)\n\treturn l.flight.keys[k] > 0 || h != 0 && (l.state.slots.at(h).next != 0 || l.state.slots.at(h).state() != continuity.Attempting)",
+		to:    "h := l.state.keys.head(k)\n\treturn l.flight.keys[k] > 0 || h != 0 && (l.state.after(h) != 0 || l.state.slots.at(h).state() != continuity.Attempting)",
 		suite: "./internal/ledger", run: "TestRule3",
 	},
 	{
@@ -115,6 +115,21 @@ var table = []fault{
 		name: "client sends again by itself", file: "internal/http1/client.go",
 		from: "if reused && errors.As(err, &sent) && !sent.Sent &&", to: "if (reused || !fresh) && errors.As(err, &sent) &&",
 		suite: "./internal/http1", run: "TestRule4_6",
+	},
+	{
+		name: "cap not reserved for what is on its way", file: "internal/ledger/commit.go",
+		from: "l.flight.money[moneyKey{r.Route, r.Amount.Currency}] += r.Amount.Units", to: "_ = r.Amount.Units",
+		suite: "./internal/ledger", run: "TestRule2_2",
+	},
+	{
+		name: "one person approves their own act", file: "internal/ledger/decide.go",
+		from: "a.Approver != \"\" && a.Approver == a.Person", to: "a.Approver != \"\" && a.Approver == \"nobody\"",
+		suite: "./internal/ledger", run: "TestRule9_2",
+	},
+	{
+		name: "what is brought back joins the end of its key", file: "internal/ledger/apply.go",
+		from: "s.joinAhead(ref, t)", to: "s.join(ref, t)",
+		suite: "./internal/ledger", run: "TestRule12",
 	},
 	{
 		name: "another request under the same key taken for a repeat", file: "internal/relay/repeat.go",
