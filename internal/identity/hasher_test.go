@@ -1,6 +1,10 @@
 package identity_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
 	"sync"
 	"testing"
 
@@ -54,5 +58,32 @@ func TestHashesAreKeyedAndStable(t *testing.T) {
 	key, tag := identity.RandomKey(), identity.RandomTag()
 	if key == identity.RandomKey() || tag == identity.RandomTag() {
 		t.Error("random identities repeat")
+	}
+}
+
+// What receipts are made of is HMAC-SHA256 by the book, for secrets of any
+// length.
+func TestHashesAreHMAC(t *testing.T) {
+	for _, secret := range []string{"", "secret", strings.Repeat("s", 64), strings.Repeat("s", 65)} {
+		mac := hmac.New(sha256.New, []byte(secret))
+		for _, part := range []string{"fingerprint", "POST", "/orders?a=b", strings.Repeat("body", 5000)} {
+			_ = binary.Write(mac, binary.BigEndian, uint64(len(part)))
+			mac.Write([]byte(part))
+		}
+		want := mac.Sum(nil)
+		h := identity.New([]byte(secret))
+		for range 2 {
+			if got := h.Fingerprint("POST", "/orders?a=b", []byte(strings.Repeat("body", 5000))); string(got[:]) != string(want[:len(got)]) {
+				t.Errorf("secret of %d bytes: %x, want %x", len(secret), got, want)
+			}
+		}
+		mac.Reset()
+		for _, part := range []string{"key", "route", "k"} {
+			_ = binary.Write(mac, binary.BigEndian, uint64(len(part)))
+			mac.Write([]byte(part))
+		}
+		if got, want := h.KeyTag("route", "k"), binary.BigEndian.Uint64(mac.Sum(nil)); uint64(got) != want {
+			t.Errorf("secret of %d bytes: tag %x, want %x", len(secret), got, want)
+		}
 	}
 }
