@@ -242,3 +242,21 @@ func TestParsePointer(t *testing.T) {
 		}
 	}
 }
+
+// Strings are looked through by eights: a byte that ends one, or may not stand
+// in it, is found wherever it stands.
+func TestJSONFindsEveryByteOfAString(t *testing.T) {
+	for length := range 20 {
+		for at := range length {
+			for c := range 128 {
+				text := bytes.Repeat([]byte("x"), length)
+				text[at] = byte(c)
+				body := append(append([]byte(`{"a":"`), text...), `"}`...)
+				_, err := identity.JSON(body, pointer(t, "/a"))
+				if want := json.Valid(body); (err == nil) != want {
+					t.Fatalf("%q: %v, want valid %v", body, err, want)
+				}
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"encoding/binary"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -11,6 +12,12 @@ func (s *scanner) string() ([]byte, error) {
 	s.i++ // the quote
 	start := s.i
 	for s.i < len(s.b) {
+		for s.i+8 <= len(s.b) && plainText(binary.LittleEndian.Uint64(s.b[s.i:])) {
+			s.i += 8
+		}
+		if s.i == len(s.b) {
+			break
+		}
 		switch c := s.b[s.i]; {
 		case c == '"':
 			s.i++
@@ -24,6 +31,14 @@ func (s *scanner) string() ([]byte, error) {
 		}
 	}
 	return nil, badBody("a string has no end")
+}
+
+// plainText reports whether eight bytes are all within a string: no quote, no
+// backslash, no control character.
+func plainText(v uint64) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	quote, slash := v^ones*'"', v^ones*'\\'
+	return ((quote-ones)&^quote|(slash-ones)&^slash|(v-ones*' ')&^v)&tops == 0
 }
 
 // escaped goes on with a string in which an escape was met.
