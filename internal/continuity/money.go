@@ -96,8 +96,8 @@ func ParseUnits(text string) (int64, bool) {
 	return n, n <= MostUnits
 }
 
-// Currency reports whether a text names a currency: three capital letters.
-func Currency(text string) bool {
+// IsCurrency reports whether a text names a currency: three capital letters.
+func IsCurrency(text string) bool {
 	if len(text) != 3 {
 		return false
 	}

@@ -11,6 +11,9 @@ type Reconcile struct {
 	Amount   string // JSON pointer to the amount in the record's body; empty: not compared
 	Currency Currency
 	Pages    *Pages // with http
+	// Applied gives the Idempotency-Keys of all requests that the upstream has
+	// processed, for what is brought back after a restore; empty: keys alone tell.
+	Applied string
 }
 
 // Currency says where a record's currency stands: in its body, or in the

@@ -196,18 +196,6 @@ type Poison struct {
 	Dead     bool // to the dead letters; default: its key parks
 }
 
-// Reconcile says how a route's records are compared with the upstream's own list.
-type Reconcile struct {
-	Driver  string // sqlite or postgres
-	DSN     string // resolved; never printed
-	Query   string // one row for each thing: key, and if wanted amount, currency
-	Methods []string
-	Amount  string // JSON pointer to the amount in the record's body; empty: not compared
-	// Applied gives the Idempotency-Keys of all requests that the upstream has
-	// processed, for what is brought back after a restore; empty: keys alone tell.
-	Applied string
-}
-
 // Limits bound all routes together.
 type Limits struct {
 	Count     int64
