@@ -91,13 +91,13 @@ func (h *Hasher) Fingerprint(method, target string, body []byte) continuity.Fing
 // of the body tell it from another.
 func (h *Hasher) FieldsFingerprint(method string, values []string) continuity.Fingerprint {
 	s := h.begin("fields fingerprint")
-	s.text(method)
+	s.add(method)
 	for _, v := range values {
-		s.text(v)
+		s.add(v)
 	}
 	var f continuity.Fingerprint
 	copy(f[:], s.finish())
-	h.pool.Put(s)
+	h.put(s)
 	return f
 }
 
