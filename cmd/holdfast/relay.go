@@ -22,7 +22,7 @@ func (c *cli) relayCommand() *cobra.Command {
 		return nil
 	}
 	c.logFlag(cmd)
-	cmd.AddCommand(c.checkCommand(), c.schemaCommand(), c.reportCommand(), c.reloadCommand())
+	cmd.AddCommand(c.checkCommand(), c.schemaCommand(), c.openapiCommand(), c.reportCommand(), c.reloadCommand())
 	return cmd
 }
 
@@ -58,6 +58,13 @@ func (c *cli) checkCommand() *cobra.Command {
 func (c *cli) schemaCommand() *cobra.Command {
 	return c.command("schema", "relay-schema", exactly(0), func(*cobra.Command, []string) error {
 		_, err := c.out.Write(config.Schema(c.lang))
+		return err
+	})
+}
+
+func (c *cli) openapiCommand() *cobra.Command {
+	return c.command("openapi", "relay-openapi", exactly(0), func(*cobra.Command, []string) error {
+		_, err := c.out.Write(api.OpenAPI(version, c.lang))
 		return err
 	})
 }

@@ -64,6 +64,7 @@ type Options struct {
 	Metrics  http.Handler
 	Token    Token
 	Logger   *slog.Logger
+	Version  string // of the program, for the OpenAPI document
 }
 
 // The bounds of what a request may carry.
@@ -96,6 +97,7 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, continuity.E(continuity.CodeNotFound, nil))
 	})
+	s.open("GET /api/v1/openapi.json", s.openapi)
 	s.read("GET /api/v1/status", s.status)
 	s.read("GET /api/v1/routes", s.routes)
 	s.read("GET /api/v1/counters", s.counters)
