@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"holdfast/internal/api"
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
-	"holdfast/internal/http1"
 	"holdfast/internal/identity"
 	"holdfast/internal/journal"
 	"holdfast/internal/ledger"
@@ -59,8 +59,8 @@ type App struct {
 	hasher  *identity.Hasher
 	view    *view.View // nil: it can't be opened
 	engine  *relay.Engine
-	server  *http1.Server
-	clients net.Listener
+	front   *front
+	clients []net.Listener
 	admin   net.Listener
 
 	reloading sync.Mutex // one configuration is put into use at a time
@@ -156,9 +156,9 @@ func (a *App) Started() <-chan struct{} { return a.started }
 // Failed delivers what ends the relay by itself.
 func (a *App) Failed() <-chan error { return a.failed }
 
-// Addr is where clients are served, AdminAddr where the admin API is. Both are
-// known when Started is closed.
-func (a *App) Addr() string { return a.clients.Addr().String() }
+// Addr is where clients are served first, AdminAddr where the admin API is. Both
+// are known when Started is closed.
+func (a *App) Addr() string { return a.clients[0].Addr().String() }
 
 // AdminAddr is where the admin API is.
 func (a *App) AdminAddr() string { return a.admin.Addr().String() }
@@ -221,7 +221,7 @@ func (a *App) open(ctx context.Context) error {
 	}
 	a.ready.Store(true)
 	close(a.started)
-	a.log.Info("relay ready", "listen", a.Addr(), "admin", a.AdminAddr(), "routes", len(a.lanes.Load().order), "version", a.o.Version,
+	a.log.Info("relay ready", "listen", strings.Join(a.Addresses(), " "), "admin", a.AdminAddr(), "routes", len(a.lanes.Load().order), "version", a.o.Version,
 		"took", time.Since(a.began))
 	return nil
 }

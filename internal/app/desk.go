@@ -27,7 +27,7 @@ func (d *desk) status() (api.Status, error) {
 	d.mu.Unlock()
 	s := api.Status{
 		Version: d.o.Version, PID: os.Getpid(), State: api.StateReady, Started: d.began, Uptime: time.Since(d.began).Seconds(),
-		Listen: []string{d.Addr()}, Config: config, View: d.viewState(), Routes: d.routes(), Warnings: []api.Warning{},
+		Listen: d.Addresses(), Config: config, View: d.viewState(), Routes: d.routes(), Warnings: []api.Warning{},
 	}
 	switch {
 	case d.keyless != nil:

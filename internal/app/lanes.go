@@ -88,7 +88,7 @@ func (a *App) apply(next *config.Relay) error {
 			senders[r.ID] = old.sender
 			continue
 		}
-		s, err := upstream.New(upstream.Options{URL: r.Upstream, Timeouts: r.Timeouts})
+		s, err := upstream.New(upstream.Options{URL: r.Upstream, Timeouts: r.Timeouts, TLS: r.UpstreamTLS})
 		if err != nil {
 			return err
 		}
@@ -114,6 +114,7 @@ func (a *App) apply(next *config.Relay) error {
 	if err := a.engine.SetRoutes(bindings, next.Limits); err != nil {
 		return err
 	}
+	a.engine.SetTransport(next.Transport)
 	if a.ledger != nil {
 		a.ledger.SetRoutes(next.Routes, next.Limits)
 	}
@@ -134,7 +135,7 @@ func (a *App) apply(next *config.Relay) error {
 }
 
 func sameUpstream(a, b *continuity.Route) bool {
-	return a.Upstream == b.Upstream && a.Timeouts == b.Timeouts
+	return a.Upstream == b.Upstream && a.Timeouts == b.Timeouts && reflect.DeepEqual(a.UpstreamTLS, b.UpstreamTLS)
 }
 
 // newLane makes a lane that has yet to be started; it takes over what an older

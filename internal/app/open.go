@@ -15,7 +15,6 @@ import (
 
 	"holdfast/internal/api"
 	"holdfast/internal/continuity"
-	"holdfast/internal/http1"
 	"holdfast/internal/identity"
 	"holdfast/internal/journal"
 	"holdfast/internal/keyring"
@@ -194,37 +193,6 @@ func (a *App) openRoutes(context.Context) error {
 		return err
 	}
 	a.background("capacity estimates", a.keepEstimates)
-	return nil
-}
-
-// openClients serves clients. When it is taken down it stops accepting, lets
-// exchanges end, and cuts them only when time is up.
-func (a *App) openClients(ctx context.Context) error {
-	var err error
-	if a.clients, err = a.listen(ctx, a.home.Listen); err != nil {
-		return err
-	}
-	a.server = &http1.Server{Handler: a.engine.Handle, Logger: a.log}
-	go func() {
-		if err := a.server.Serve(a.clients); !errors.Is(err, http1.ErrServerClosed) {
-			a.fail(fmt.Errorf("app: listener: %w", err))
-		}
-	}()
-	a.stack.push(func(ctx context.Context) error {
-		a.engine.EndWaits()
-		// What comes after the exchanges, above all the last checkpoint, needs time too.
-		bounded := ctx
-		if deadline, ok := ctx.Deadline(); ok {
-			var cancel context.CancelFunc
-			bounded, cancel = context.WithDeadline(ctx, deadline.Add(-StopWithin/3))
-			defer cancel()
-		}
-		if err := a.server.Shutdown(bounded); err != nil {
-			a.log.Warn("exchanges were cut, as stopping took too long")
-			return a.server.Close()
-		}
-		return nil
-	})
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"holdfast/internal/api"
@@ -146,7 +147,7 @@ func (a *App) obstacles(next *config.Relay) []config.Problem {
 		setting   string
 		unchanged bool
 	}{
-		{"listen", next.Listen == a.home.Listen},
+		{"listen", reflect.DeepEqual(next.Listeners, a.home.Listeners)},
 		{"admin.listen", next.AdminListen == a.home.AdminListen},
 		{"admin.token.file", next.TokenFile == a.home.TokenFile},
 		{"data", next.DataDir == a.home.DataDir},

@@ -13,7 +13,8 @@ import (
 func build(doc *document, dir string) *Relay {
 	data := resolve(dir, doc.Data.V)
 	relay := &Relay{
-		Listen:        doc.Listen.V,
+		Listeners:     buildListeners(doc, dir),
+		Transport:     continuity.Transport{Trusted: doc.trusted(), MakeTrace: doc.Trace.V == "make"},
 		AdminListen:   doc.Admin.Listen.V,
 		TokenFile:     filepath.Join(data, "admin.token"),
 		DataDir:       data,
@@ -32,7 +33,9 @@ func build(doc *document, dir string) *Relay {
 		relay.MasterKeyFile = resolve(dir, doc.Master.File.V)
 	}
 	for i := range doc.Routes {
-		relay.Routes = append(relay.Routes, buildRoute(&doc.Routes[i]))
+		r := buildRoute(&doc.Routes[i])
+		r.UpstreamTLS = buildUpstreamTLS(&doc.Routes[i].UpstreamTLS, dir)
+		relay.Routes = append(relay.Routes, r)
 	}
 	return relay
 }

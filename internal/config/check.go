@@ -16,6 +16,7 @@ const maxRoutes = 1000
 // is the zero value here, and has been reported already.
 func check(f *findings, doc *document) {
 	checkAddresses(f, doc)
+	checkListeners(f, doc)
 	if doc.Journal.Segment.V > 0 && doc.Journal.Size.V > 0 && doc.Journal.Size.V < 4*doc.Journal.Segment.V {
 		f.error(fallback(doc.Journal.Size.at, doc.Journal.Segment.at), "config.journal-small",
 			"size", doc.Journal.Size.text, "segment", doc.Journal.Segment.text)
@@ -39,17 +40,19 @@ func check(f *findings, doc *document) {
 }
 
 func checkAddresses(f *findings, doc *document) {
-	listen, admin := doc.Listen.V, doc.Admin.Listen.V
+	admin := doc.Admin.Listen.V
 	if admin != "" && !loopback(admin) {
 		f.error(doc.Admin.Listen.at, "config.admin-open", "value", admin)
 	}
-	if same(listen, admin) {
-		f.error(fallback(doc.Admin.Listen.at, doc.Listen.at), "config.same-address", "value", listen)
+	for i := range doc.Listen {
+		if l := &doc.Listen[i].Address; same(l.V, admin) {
+			f.error(fallback(doc.Admin.Listen.at, l.at), "config.same-address", "value", l.V)
+		}
 	}
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
-		host := strings.TrimPrefix(r.Upstream.V, "http://")
-		if same(listen, host) {
+		host := upstreamHost(r.Upstream.V)
+		if slices.ContainsFunc(doc.Listen, func(l listenBlock) bool { return same(l.Address.V, host) }) {
 			f.error(r.Upstream.at, "config.upstream-self", "value", host, "field", "listen")
 		} else if same(admin, host) {
 			f.error(r.Upstream.at, "config.upstream-self", "value", host, "field", "admin.listen")
@@ -93,6 +96,7 @@ func checkRoute(f *findings, doc *document, r *routeBlock) {
 	checkLookup(f, r)
 	checkReconcile(f, r)
 	checkSettlement(f, r)
+	checkUpstreamTLS(f, r)
 	if settle := r.settle(); r.Settle.set && settle > 0 && settle < r.Timeouts.Attempt.V {
 		f.error(r.Settle.at, "config.settle-short", "settle", r.Settle.text, "attempt", r.Timeouts.Attempt.text)
 	}

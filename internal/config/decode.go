@@ -168,7 +168,7 @@ func (d *decoder) unknown(t reflect.Type, name, path string, at place) {
 
 // later lists what Holdfast has words for but this version does not do.
 var later = []string{
-	"standby", "sign", "reply", "record", "admission", "tls", "divert",
+	"standby", "sign", "reply", "record", "admission", "divert",
 	"hold.amount", "poison.notify", "answer.template",
 }
 
@@ -217,6 +217,10 @@ func (d *decoder) valueAt(n *node, at place) place {
 
 // blocks decodes a list of mappings.
 func (d *decoder) blocks(v reflect.Value, n *node, path string, at place) {
+	short, hasShort := shortField(v.Type().Elem())
+	if n.kind == scalarNode && hasShort {
+		n = &node{kind: sequenceNode, items: []*node{n}, at: n.at}
+	}
 	if n.kind != sequenceNode || len(n.items) == 0 {
 		if n.kind == emptyNode || n.kind == sequenceNode {
 			d.error(at, "config.empty-list", "field", path)
@@ -227,8 +231,25 @@ func (d *decoder) blocks(v reflect.Value, n *node, path string, at place) {
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
 	for i, item := range n.items {
-		d.block(v.Index(i), item, path, item.at)
+		if item.kind != scalarNode || !hasShort {
+			d.block(v.Index(i), item, path, item.at)
+			continue
+		}
+		one := v.Index(i)
+		d.defaults(one)
+		one.Addr().Interface().(interface{ mark(place) }).mark(item.at)
+		d.field(one.Field(short), one.Type().Field(short).Tag, item, path, item.at)
 	}
+}
+
+// shortField is the field of a block whose value may stand for the block.
+func shortField(t reflect.Type) (index int, ok bool) {
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("short") == "true" {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // notA reports a node of the wrong kind, or the full-width bracket that made it

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -14,6 +15,7 @@ import (
 //	required  the field must be there, with its block
 //	of        the words of kind "word"
 //	min, max  bounds of kind "int"
+//	short     an entry of a list may be this field's value alone
 //	zero      "ok" where a duration or number may be zero
 //	example   for the reference, where the default does not serve
 //
@@ -22,14 +24,16 @@ import (
 // document is the whole file.
 type document struct {
 	block
-	Schema  value[string] `yaml:"schema" kind:"word" of:"holdfast/relay@1" default:"holdfast/relay@1"`
-	Listen  value[string] `yaml:"listen" kind:"address" required:"true" example:"127.0.0.1:9000"`
-	Admin   adminBlock    `yaml:"admin"`
-	Data    value[string] `yaml:"data" kind:"file" default:"data"`
-	Master  masterBlock   `yaml:"master_key"`
-	Journal journalBlock  `yaml:"journal"`
-	Limits  limitsBlock   `yaml:"limits"`
-	Routes  []routeBlock  `yaml:"routes" required:"true"`
+	Schema  value[string]      `yaml:"schema" kind:"word" of:"holdfast/relay@1" default:"holdfast/relay@1"`
+	Listen  []listenBlock      `yaml:"listen" required:"true" example:"127.0.0.1:9000"`
+	Trusted list[netip.Prefix] `yaml:"trusted_proxies" kind:"cidr" example:"[127.0.0.0/8, \"::1/128\"]"`
+	Trace   value[string]      `yaml:"trace" kind:"word" of:"pass,make" default:"pass"`
+	Admin   adminBlock         `yaml:"admin"`
+	Data    value[string]      `yaml:"data" kind:"file" default:"data"`
+	Master  masterBlock        `yaml:"master_key"`
+	Journal journalBlock       `yaml:"journal"`
+	Limits  limitsBlock        `yaml:"limits"`
+	Routes  []routeBlock       `yaml:"routes" required:"true"`
 }
 
 type adminBlock struct {
@@ -81,6 +85,7 @@ type routeBlock struct {
 	Reconcile   reconcileBlock             `yaml:"reconcile"`
 	Sensitive   sensitiveBlock             `yaml:"sensitive"`
 	Settlement  settlementBlock            `yaml:"settlement"`
+	UpstreamTLS upstreamTLSBlock           `yaml:"upstream_tls"`
 }
 
 type matchBlock struct {

@@ -43,24 +43,59 @@ func validAddress(text string, every bool) bool {
 
 func parseUpstream(text string, _ reflect.StructTag) (any, *fault) {
 	u, err := url.Parse(text)
-	switch {
-	case err == nil && u.Scheme == "https":
-		return nil, &fault{id: "config.upstream-tls", length: len("https")}
-	case err == nil && u.User != nil:
-		return nil, &fault{id: "config.upstream-user", from: len("http://")}
-	case err != nil || u.Scheme != "http" || u.Host == "":
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, wrong("config.upstream")
+	}
+	base := u.Scheme + "://"
+	switch {
+	case u.User != nil:
+		return nil, &fault{id: "config.upstream-user", from: len(base)}
 	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "?#"):
-		return nil, &fault{id: "config.upstream-path", from: utf8.RuneCountInString("http://" + u.Host), args: []any{"base", "http://" + u.Host}}
+		return nil, &fault{id: "config.upstream-path", from: utf8.RuneCountInString(base + u.Host), args: []any{"base", base + u.Host}}
 	}
 	host := u.Host
 	if u.Port() == "" {
-		host += ":80"
+		host += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
 	}
 	if !validAddress(host, false) || strings.HasSuffix(host, ":0") {
 		return nil, wrong("config.upstream")
 	}
-	return "http://" + host, nil
+	return base + host, nil
+}
+
+func isHTTPS(upstream string) bool { return strings.HasPrefix(upstream, "https://") }
+
+// upstreamHost is an upstream's host:port.
+func upstreamHost(upstream string) string {
+	_, host, _ := strings.Cut(upstream, "://")
+	return host
+}
+
+// parseCIDR reads a range of addresses, or one address.
+func parseCIDR(text string, _ reflect.StructTag) (any, *fault) {
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil || p.Addr().Is4In6() {
+		return nil, wrong("config.cidr")
+	}
+	return p.Masked(), nil
+}
+
+// parseName reads what a certificate can be for.
+func parseName(text string, tag reflect.StructTag) (any, *fault) {
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		return a.String(), nil
+	}
+	return parseHost(text, tag)
+}
+
+func parseHTTPS(text string, _ reflect.StructTag) (any, *fault) {
+	if u, err := url.Parse(text); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return nil, wrong("config.https")
+	}
+	return text, nil
 }
 
 func parseHost(text string, _ reflect.StructTag) (any, *fault) {

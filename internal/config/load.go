@@ -15,7 +15,8 @@ import (
 // every path absolute.
 type Relay struct {
 	File        string // the file it was read from
-	Listen      string
+	Listeners   []continuity.Listener
+	Transport   continuity.Transport
 	AdminListen string
 	TokenFile   string // the admin token; may not exist yet
 

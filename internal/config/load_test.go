@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -31,11 +32,27 @@ func load(t *testing.T, name string) *Relay {
 	return relay
 }
 
+var prefixes = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+
 func TestLoadMapsEveryField(t *testing.T) {
 	relay := load(t, "full.yaml")
 	dir := filepath.Dir(relay.File)
 	want := &Relay{
-		File: relay.File, Listen: "127.0.0.1:9000", AdminListen: "127.0.0.1:9092",
+		File: relay.File, AdminListen: "127.0.0.1:9092",
+		Listeners: []continuity.Listener{
+			{Address: "127.0.0.1:9000"},
+			{Address: "0.0.0.0:9443", Proxy: true, TLS: &continuity.TLS{
+				Pairs: []continuity.Pair{{Certificate: filepath.Join(dir, "shop.pem"), Key: filepath.Join(dir, "shop.key")}}, Modern: true,
+				Clients: continuity.ClientsAsked, ClientCA: filepath.Join(dir, "clients.pem"),
+			}},
+			{Address: ":9444", TLS: &continuity.TLS{ACME: &continuity.ACME{
+				Directory: "https://acme.internal/directory", CA: filepath.Join(dir, "acme.pem"), Email: "ops@shop.example", Names: []string{"shop.example"},
+			}}},
+			{Address: ":9445", TLS: &continuity.TLS{Internal: []string{"orders.internal", "10.0.0.5"}}},
+		},
+		Transport: continuity.Transport{
+			Trusted: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.0.2.7/32")}, MakeTrace: true,
+		},
 		TokenFile:  filepath.Join(dir, "admin.token"),
 		DataDir:    filepath.Join(dir, "data"),
 		JournalDir: filepath.Join(dir, "data", "journal"), MasterKeyFile: filepath.Join(dir, "keys", "master.key"),
@@ -87,9 +104,15 @@ func TestLoadMapsEveryField(t *testing.T) {
 			Methods: []string{"POST"}, Amount: "/total",
 		},
 	}}
+	callbacks := &continuity.UpstreamTLS{
+		CA: filepath.Join(dir, "ca.pem"), Certificate: filepath.Join(dir, "relay.pem"), Key: filepath.Join(dir, "relay.key"), Name: "orders.internal",
+	}
+	if r := &relay.Routes[1]; r.Upstream != "https://shop.internal:443" || *r.UpstreamTLS != *callbacks {
+		t.Errorf("%s, %+v", r.Upstream, r.UpstreamTLS)
+	}
 	got := *relay
 	got.Routes = got.Routes[:1]
-	if diff := cmp.Diff(want, &got); diff != "" {
+	if diff := cmp.Diff(want, &got, prefixes); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -98,7 +121,9 @@ func TestLoadFillsDefaults(t *testing.T) {
 	relay := load(t, "small.yaml")
 	dir := filepath.Dir(relay.File)
 	want := &Relay{
-		File: relay.File, Listen: ":9000", AdminListen: "127.0.0.1:9091",
+		File: relay.File, AdminListen: "127.0.0.1:9091",
+		Listeners: []continuity.Listener{{Address: ":9000"}},
+		Transport: continuity.Transport{Trusted: defaultTrusted},
 		TokenFile: filepath.Join(dir, "data", "admin.token"), DataDir: filepath.Join(dir, "data"),
 		JournalDir: filepath.Join(dir, "data", "journal"), MasterKeyFile: filepath.Join(dir, "data", "master.key"),
 		ViewFile: filepath.Join(dir, "data", "view.db"), SegmentBytes: 64 << 20,
@@ -116,7 +141,7 @@ func TestLoadFillsDefaults(t *testing.T) {
 			Poison:   continuity.Poison{Attempts: 10}, KeepResponse: 4 << 10,
 		}},
 	}
-	if diff := cmp.Diff(want, relay); diff != "" {
+	if diff := cmp.Diff(want, relay, prefixes); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -82,7 +82,14 @@ func fieldSchema(field reflect.StructField, path string, lang catalogue.Lang) ma
 		out = map[string]any{"type": "object", "additionalProperties": kinds[tag.Get("kind")].schema(tag)}
 	default:
 		if field.Type.Kind() == reflect.Slice {
-			out = map[string]any{"type": "array", "minItems": 1, "items": objectSchema(field.Type.Elem(), path, lang)}
+			one := objectSchema(field.Type.Elem(), path, lang)
+			out = map[string]any{"type": "array", "minItems": 1, "items": one}
+			if i, ok := shortField(field.Type.Elem()); ok {
+				tag := field.Type.Elem().Field(i).Tag
+				short := kinds[tag.Get("kind")].schema(tag)
+				out["items"] = map[string]any{"anyOf": []any{short, one}}
+				out = map[string]any{"anyOf": []any{short, out}}
+			}
 		} else {
 			out = objectSchema(field.Type, path, lang)
 		}

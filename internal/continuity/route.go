@@ -11,7 +11,7 @@ import (
 type Route struct {
 	ID       string
 	Match    Match
-	Upstream string // http://host:port, no path
+	Upstream string // http://host:port or https://host:port, no path
 	Key      Selector
 	Identity Identity
 	Caller   string // "public"
@@ -34,6 +34,7 @@ type Route struct {
 	Webhook      *Webhook
 	Priority     *Priority // nil: all keys are alike
 	Record       Recording
+	UpstreamTLS  *UpstreamTLS // nil: http, or https checked by the system's authorities
 }
 
 // Match tells which requests belong to a route. Empty lists match everything.

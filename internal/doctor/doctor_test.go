@@ -26,7 +26,7 @@ func target(t *testing.T) doctor.Target {
 	return doctor.Target{
 		Version: "1", Go: "go1", File: "relay.yaml",
 		Config: &config.Relay{
-			Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", DataDir: data, JournalDir: filepath.Join(data, "journal"),
+			Listeners: []continuity.Listener{{Address: "127.0.0.1:0"}}, AdminListen: "127.0.0.1:0", DataDir: data, JournalDir: filepath.Join(data, "journal"),
 			MasterKeyFile: filepath.Join(data, "master.key"), TokenFile: filepath.Join(data, "admin.token"),
 			Limits: continuity.Limits{Bytes: 1 << 20},
 			Routes: []continuity.Route{{ID: "orders", Upstream: up.URL}},
@@ -156,7 +156,7 @@ func takePort(t *testing.T, d *doctor.Target) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)
 	t.Cleanup(func() { l.Close() })
-	d.Config.Listen = l.Addr().String()
+	d.Config.Listeners[0].Address = l.Addr().String()
 }
 
 func check(t *testing.T, err error) {

@@ -30,7 +30,11 @@ func ports(ctx context.Context, c *config.Relay) []Finding {
 			return finding(id, Fail, "taken", "address", address, "cause", err.Error())
 		}
 	}
-	return []Finding{check("listen", c.Listen), check("admin", c.AdminListen)}
+	var out []Finding
+	for _, l := range c.Listeners {
+		out = append(out, check("listen", l.Address))
+	}
+	return append(out, check("admin", c.AdminListen))
 }
 
 // ours reports whether a relay of this data folder answers.
@@ -64,7 +68,7 @@ func upstreams(ctx context.Context, c *config.Relay) []Finding {
 		}
 		address := u.Host
 		if u.Port() == "" {
-			address = net.JoinHostPort(u.Hostname(), "80")
+			address = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 		}
 		d := net.Dialer{Timeout: dialTime}
 		start := time.Now()

@@ -19,6 +19,7 @@ type Request struct {
 	Length int64              // -1: chunked
 	Body   io.Reader          // never nil; reads decoded bytes, io.EOF at the end. It may be Trailered.
 	Remote string             // client address, host:port
+	Peer   string             // the address that connected, where Remote is who it speaks for; set by whoever knows
 
 	Scheme string               // http or https, as the client connected
 	TLS    *tls.ConnectionState // nil: not encrypted

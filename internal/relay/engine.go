@@ -66,6 +66,7 @@ type Engine struct {
 	live       budget
 	languages  languages
 	table      atomic.Pointer[table]
+	transport  atomic.Pointer[continuity.Transport]
 	waiting    context.Context // done when nobody is to wait any longer
 	endWaits   context.CancelFunc
 }
@@ -97,6 +98,7 @@ func New(o Options) *Engine {
 		e.retryAfter = func(string) time.Duration { return defaultRetryAfter }
 	}
 	e.table.Store(&table{})
+	e.transport.Store(&continuity.Transport{})
 	e.waiting, e.endWaits = context.WithCancel(context.Background())
 	return e
 }
@@ -155,6 +157,7 @@ func (t *table) match(method, host, path string) *route {
 // Handle answers one exchange.
 func (e *Engine) Handle(x http1.Exchange) {
 	req := x.Request()
+	e.whoAsks(req)
 	path := req.Path()
 	if strings.HasPrefix(path, ownPrefix) {
 		e.serveOwn(x, path)

@@ -42,9 +42,14 @@ type flight struct {
 
 	header []continuity.Field // as sent upstream
 	reader bytes.Reader
+	hints  func(status int, header []continuity.Field) // hint, made once
 }
 
-var flights = sync.Pool{New: func() any { return &flight{} }}
+var flights = sync.Pool{New: func() any {
+	f := &flight{}
+	f.hints = f.hint
+	return f
+}}
 
 // land ends the flight; nothing of it is used afterwards.
 func (f *flight) land() {
@@ -53,7 +58,7 @@ func (f *flight) land() {
 	}
 	f.free()
 	clear(f.header)
-	*f = flight{header: f.header[:0]}
+	*f = flight{header: f.header[:0], hints: f.hints}
 	flights.Put(f)
 }
 
@@ -70,6 +75,8 @@ func (r *route) holds(method string) bool { return slices.Contains(r.Hold.Method
 
 func (f *flight) run() {
 	switch r := f.route; {
+	case f.req.Upgrade != "":
+		f.tunnel()
 	case f.engine.ledger == nil || !r.holds(f.req.Method):
 		f.unheld()
 	case r.Hold.State == continuity.HoldOn:
@@ -220,12 +227,14 @@ func (f *flight) healthAlone() bool {
 func (f *flight) stream() (io.Reader, int64) {
 	f.reader.Reset(f.body)
 	switch {
+	case f.whole && len(f.trailers()) > 0:
+		return &trailed{&f.reader, f.trailers()}, -1 // only a chunked body can have them
 	case f.whole:
 		return &f.reader, int64(len(f.body))
 	case len(f.body) == 0:
 		return f.req.Body, f.req.Length
 	}
-	return io.MultiReader(&f.reader, f.req.Body), f.req.Length
+	return &rest{Reader: io.MultiReader(&f.reader, f.req.Body), f: f}, f.req.Length
 }
 
 // unreadable answers a request whose body can't be read to its end.

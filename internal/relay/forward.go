@@ -20,20 +20,25 @@ const (
 
 // forward makes the header that goes upstream, once: the client's own, the
 // trail of who forwarded it, and as the last field the Idempotency-Key, which
-// every attempt carries alike. A trail that is there goes on; proto and host
-// are as the first relay saw them.
+// every attempt carries alike. A trail that is still there is a trusted proxy's
+// and goes on (see whoAsks); proto and host are as the first relay saw them.
 func (f *flight) forward() {
 	if len(f.header) > 0 {
 		return
 	}
 	plain := f.route.Verdicts.Body != nil // what is packed can't be read
-	var via, trail, proto, host string
+	var via, trail, proto, host, forwarded string
 	for i := range f.req.Header {
 		field := f.req.Header[i]
 		switch len(field.Name) {
 		case len(viaHeader):
 			if strings.EqualFold(field.Name, viaHeader) {
 				via = joined(via, field.Value)
+				continue
+			}
+		case len(forwardedHeader):
+			if strings.EqualFold(field.Name, forwardedHeader) {
+				forwarded = joined(forwarded, field.Value)
 				continue
 			}
 		case len(forHeader): // and those of the Idempotency-Key and Accept-Encoding
@@ -73,10 +78,14 @@ func (f *flight) forward() {
 	}
 	f.header = append(f.header,
 		continuity.Field{Name: viaHeader, Value: joined(via, viaValue)},
-		continuity.Field{Name: forHeader, Value: joined(trail, address(f.req.Remote))},
+		continuity.Field{Name: forHeader, Value: joined(trail, address(f.req.Peer))},
 		continuity.Field{Name: hostHeader, Value: host},
 		continuity.Field{Name: protoHeader, Value: proto},
 	)
+	if forwarded != "" {
+		element := forwardedElement(f.req.Peer, f.req.Host, f.req.Scheme)
+		f.header = append(f.header, continuity.Field{Name: forwardedHeader, Value: joined(forwarded, element)})
+	}
 	if f.key != "" {
 		f.header = append(f.header, continuity.Field{Name: idempotencyHeader, Value: f.key})
 	}

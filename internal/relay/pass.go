@@ -33,6 +33,7 @@ func (f *flight) pass(p passage) {
 	result := r.sender.Send(ctx, upstream.Attempt{
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
 		Header: f.header, Length: length, Body: body,
+		TakesTrailers: f.req.TakesTrailers, Interim: f.hints,
 	})
 	class, again := result.Class, false
 	if class == upstream.Answered {
@@ -159,6 +160,9 @@ func (f *flight) event(level slog.Level, message string, args ...any) {
 		return
 	}
 	args = append(args, "route", f.route.ID, "method", f.req.Method)
+	if id := requestID(f.req); id != "" {
+		args = append(args, "request", id)
+	}
 	if !f.receipt.IsZero() {
 		args = append(args, "receipt", f.receipt.Short())
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -185,6 +186,7 @@ func open(t *testing.T, change ...func(h *house, o *relay.Options)) *house {
 		c(h, &o)
 	}
 	h.engine = relay.New(o)
+	h.engine.SetTransport(continuity.Transport{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	h.use(continuity.Limits{})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

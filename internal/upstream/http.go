@@ -14,9 +14,10 @@ import (
 
 // Options describe an upstream. Zero fields but URL take defaults.
 type Options struct {
-	URL      string // http://host[:port], no path
+	URL      string // http://host[:port] or https://host[:port], no path
 	Timeouts continuity.Timeouts
 	MaxConns int
+	TLS      *continuity.UpstreamTLS // nil: https is checked by the system's authorities
 	// Dial connects in place of TCP; for tests.
 	Dial func(ctx context.Context) (net.Conn, error)
 }
@@ -27,9 +28,24 @@ type HTTP struct{ pool *http1.Pool }
 // New makes a Sender; it does not connect yet. An unusable URL is an error with
 // continuity.CodeConfig.
 func New(o Options) (*HTTP, error) {
-	address, err := address(o.URL)
+	address, host, https, err := address(o.URL)
+	if err == nil && !https && o.TLS != nil {
+		err = errPlain
+	}
 	if err != nil {
 		return nil, continuity.E(continuity.CodeConfig, err)
+	}
+	dial := o.Dial
+	if https {
+		config, err := clientConfig(host, o.TLS)
+		if err != nil {
+			return nil, err
+		}
+		if dial == nil {
+			dialer := new(net.Dialer)
+			dial = func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", address) }
+		}
+		dial = secured(dial, config)
 	}
 	return &HTTP{pool: http1.NewPool(http1.PoolOptions{
 		Address: address,
@@ -37,23 +53,28 @@ func New(o Options) (*HTTP, error) {
 		Connect: o.Timeouts.Connect,
 		Attempt: o.Timeouts.Attempt,
 		Retire:  o.Timeouts.Idle,
-		Dial:    o.Dial,
+		Dial:    dial,
 	})}, nil
 }
 
-func address(text string) (string, error) {
+func address(text string) (address, host string, https bool, err error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return "", fmt.Errorf("upstream: %w", err)
+		return "", "", false, fmt.Errorf("upstream: %w", err)
 	}
-	if u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("upstream: want http://host:port, not %q", u.Redacted())
+	https = u.Scheme == "https"
+	if !https && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return "", "", false, fmt.Errorf("upstream: want http://host:port, not %q", u.Redacted())
 	}
 	port := u.Port()
-	if port == "" {
+	switch {
+	case port != "":
+	case https:
+		port = "443"
+	default:
 		port = "80"
 	}
-	return net.JoinHostPort(u.Hostname(), port), nil
+	return net.JoinHostPort(u.Hostname(), port), u.Hostname(), https, nil
 }
 
 // Close closes idle connections; attempts under way end by themselves.

@@ -190,12 +190,12 @@ func TestSendWhole(t *testing.T) {
 }
 
 func TestNewRefusesURLs(t *testing.T) {
-	for _, u := range []string{"", "shop:80", "https://shop", "http://", "http://shop/path", "http://u:p@shop", "http://shop?x", "http://shop:x"} {
+	for _, u := range []string{"", "shop:80", "ftp://shop", "http://", "http://shop/path", "http://u:p@shop", "http://shop?x", "http://shop:x"} {
 		if _, err := upstream.New(upstream.Options{URL: u}); continuity.CodeOf(err) != continuity.CodeConfig {
 			t.Errorf("%q: %v", u, err)
 		}
 	}
-	for _, u := range []string{"http://shop", "http://shop:8080/", "http://[::1]:80"} {
+	for _, u := range []string{"http://shop", "https://shop", "http://shop:8080/", "http://[::1]:80"} {
 		if _, err := upstream.New(upstream.Options{URL: u}); err != nil {
 			t.Errorf("%q: %v", u, err)
 		}

@@ -1,0 +1,75 @@
+package nethttp
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
+)
+
+// body is a request's body, read within the time and up to the size that the
+// lean path allows. Its first error stays.
+type body struct {
+	x      *exchange
+	in     io.Reader
+	limit  int64 // 0: none
+	left   int64 // of what was stated; -1: nothing was
+	read   int64
+	waited time.Duration // for the client
+	err    error
+}
+
+var (
+	errSlow  = &http1.ProtocolError{Status: http.StatusRequestTimeout, Reason: "body too slow"}
+	errLarge = &http1.ProtocolError{Status: http.StatusRequestEntityTooLarge, Reason: "body too large"}
+)
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil || len(p) == 0 {
+		return 0, b.err
+	}
+	limits := &b.x.s.limits
+	began := time.Now()
+	allowed := limits.Wait - b.waited + time.Duration(b.read)*time.Second/time.Duration(limits.Rate)
+	if err := b.x.control.SetReadDeadline(began.Add(allowed)); err != nil {
+		b.err = err
+		return 0, err
+	}
+	n, err := b.in.Read(p)
+	b.waited += time.Since(began)
+	b.read += int64(n)
+	if b.left > 0 {
+		b.left -= int64(n)
+	}
+	switch {
+	case b.limit > 0 && b.read > b.limit:
+		n, err = 0, errLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = errSlow
+	case err == io.EOF && b.left > 0:
+		err = io.ErrUnexpectedEOF
+	}
+	b.err = err
+	return n, err
+}
+
+// Trailers implements http1.Trailered.
+func (b *body) Trailers() []continuity.Field {
+	var out []continuity.Field
+	for name, values := range b.x.r.Trailer {
+		for _, value := range values {
+			if http1.MayTrail(name) && http1.ValidValue(value) {
+				out = append(out, continuity.Field{Name: name, Value: value})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b continuity.Field) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}

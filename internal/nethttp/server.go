@@ -1,0 +1,131 @@
+package nethttp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"holdfast/internal/http1"
+)
+
+// Options say how a Server works. Handler must be set.
+type Options struct {
+	Handler http1.Handler
+	Logger  *slog.Logger
+	Limits  http1.Limits // zero fields take http1's defaults
+}
+
+// Bounds of what one connection may cost.
+const (
+	maxStreams    = 128
+	streamBuffer  = 256 << 10
+	connBuffer    = 1 << 20
+	silence       = 30 * time.Second // until a connection is asked whether it lives
+	maxFrame      = 64 << 10
+	headerTable   = 4 << 10
+	longestWriter = 30 * time.Second
+)
+
+// Server answers the requests of connections that are handed to it.
+type Server struct {
+	handler http1.Handler
+	log     *slog.Logger
+	limits  http1.Limits
+	http    http.Server
+	conns   *handed
+	ended   chan struct{}
+}
+
+type connKey struct{}
+
+// New makes a Server and starts it.
+func New(o Options) *Server {
+	s := &Server{handler: o.Handler, log: o.Logger, limits: o.Limits.WithDefaults(), conns: newHanded(), ended: make(chan struct{})}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.http = http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		MaxHeaderBytes:    s.limits.Header,
+		ReadHeaderTimeout: s.limits.Head,
+		IdleTimeout:       s.limits.Idle,
+		Protocols:         new(http.Protocols),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: connBuffer,
+			MaxReadFrameSize: maxFrame, MaxDecoderHeaderTableSize: headerTable, SendPingTimeout: silence, WriteByteTimeout: longestWriter,
+		},
+		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
+			if sealed, ok := nc.(*tls.Conn); ok {
+				state := sealed.ConnectionState()
+				return context.WithValue(ctx, connKey{}, &state)
+			}
+			return ctx
+		},
+	}
+	s.http.Protocols.SetHTTP2(true)
+	s.http.Protocols.SetUnencryptedHTTP2(true)
+	go func() {
+		defer close(s.ended)
+		if err := s.http.Serve(s.conns); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("server of HTTP/2 ended", "error", err)
+		}
+	}()
+	return s
+}
+
+// Take serves a connection from now on. Its handshake, if it has one, is done.
+func (s *Server) Take(nc net.Conn) {
+	select {
+	case s.conns.ch <- nc:
+	case <-s.conns.done:
+		nc.Close()
+	}
+}
+
+// Shutdown takes no further connections, tells clients to send nothing more and
+// lets running exchanges end. When ctx is done first it returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err == nil {
+		<-s.ended
+	}
+	return err
+}
+
+// Close stops at once.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	<-s.ended
+	return err
+}
+
+// handed is a listener of connections that others accepted.
+type handed struct {
+	ch   chan net.Conn
+	done chan struct{}
+	once sync.Once
+}
+
+func newHanded() *handed { return &handed{ch: make(chan net.Conn), done: make(chan struct{})} }
+
+func (h *handed) Accept() (net.Conn, error) {
+	select {
+	case nc := <-h.ch:
+		return nc, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handed) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+func (h *handed) Addr() net.Addr { return &net.TCPAddr{} }
