@@ -258,6 +258,22 @@ func (l *liveLedger) Accept(rec *continuity.Record, onlyBehind bool) (ledger.Sta
 	return st, kept, err
 }
 
+// AcceptAsync is Accept for who does not wait.
+func (l *liveLedger) AcceptAsync(rec *continuity.Record, onlyBehind bool, done func(ledger.Status, error)) (bool, error) {
+	if !onlyBehind && !l.Gated(rec.Key) {
+		return l.Ledger.AcceptAsync(rec, onlyBehind, done)
+	}
+	route, key := rec.Route, rec.Key
+	return l.Ledger.AcceptAsync(rec, onlyBehind, func(st ledger.Status, err error) {
+		if err == nil {
+			if d := l.app.drainer(route); d != nil {
+				d.Gained(key)
+			}
+		}
+		done(st, err)
+	})
+}
+
 // The bounds of what clients are told to wait.
 const (
 	leastRetry = 2 * time.Second

@@ -53,6 +53,9 @@ type Log interface {
 	// appended, with the file system as it is, and how many bytes the log takes
 	// on disk.
 	Room() (free, used int64)
+	// Spare tells how many bytes of entries are in hand already, whatever becomes
+	// of the file system: a part of Room that costs no question.
+	Spare() int64
 	// Reserve asks that room for n bytes of entries (Size of each payload) be
 	// kept in hand, so that what is promised can be recorded even if the disk
 	// fills up. It returns ErrFull if it can't. Append itself takes from this

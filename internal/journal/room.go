@@ -15,6 +15,14 @@ func (f *Files) Room() (free, used int64) {
 	return f.rest.Load() + (int64(s.ready)+disk/s.size)*s.sure(), s.used
 }
 
+// Spare implements Log.
+func (f *Files) Spare() int64 {
+	s := f.supply
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return f.rest.Load() + int64(s.ready)*s.sure()
+}
+
 // Reserve implements Log. The rest of the segment being written does not
 // count, as a restart gives it up.
 func (f *Files) Reserve(n int64) error {

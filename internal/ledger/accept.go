@@ -45,29 +45,56 @@ var errTaken = errors.New("ledger: a record with this receipt is kept already")
 // the same step. An error other than CodeOutcomeUnknown means that nothing was
 // kept.
 func (l *Ledger) Accept(rec *continuity.Record, onlyBehind bool) (st Status, kept bool, err error) {
-	l.mu.Lock()
-	if rec.Lost {
-		rec.Settle = l.routes[rec.Route].Settle
-	}
-	l.mu.Unlock()
-	p := l.newProposal(continuity.Event{Kind: continuity.KindAccepted, Accepted: rec})
-	if err := l.reserve(); err != nil {
+	p, err := l.accept(rec, onlyBehind, nil)
+	if p == nil {
 		return Status{}, false, err
 	}
-	l.mu.Lock()
-	if onlyBehind && !l.gated(rec.Key) {
-		l.mu.Unlock()
-		return Status{}, false, nil
-	}
-	if err := l.within(rec, len(p.payload)); err != nil {
-		l.mu.Unlock()
-		return Status{}, false, err
-	}
-	l.launch(rec, len(p.payload))
-	l.enqueue(p)
-	l.mu.Unlock()
 	st, err = p.wait()
 	return st, err == nil, err
+}
+
+// AcceptAsync is Accept for who has no goroutine to spend on waiting. Where it
+// returns queued, done is called exactly once, by the sequencer, without a
+// lock: it must not wait for anything, as all who come later wait for it, and
+// the record is the ledger's until then. Otherwise nothing was kept, by err or
+// because the key is not in the gate, and done is not called.
+func (l *Ledger) AcceptAsync(rec *continuity.Record, onlyBehind bool, done func(Status, error)) (queued bool, err error) {
+	p, err := l.accept(rec, onlyBehind, done)
+	return p != nil, err
+}
+
+// accept queues a request, if it may be kept.
+func (l *Ledger) accept(rec *continuity.Record, onlyBehind bool, then func(Status, error)) (*proposal, error) {
+	if rec.Lost {
+		l.mu.Lock()
+		rec.Settle = l.routes[rec.Route].Settle
+		l.mu.Unlock()
+	}
+	if err := l.reserve(); err != nil {
+		return nil, err
+	}
+	p := l.newProposal(continuity.Event{Kind: continuity.KindAccepted, Accepted: rec})
+	p.then = then
+	l.mu.Lock()
+	gated := !onlyBehind || l.gated(rec.Key)
+	err := l.within(rec, len(p.payload))
+	if !gated || err != nil {
+		l.mu.Unlock()
+		p.free()
+		if !gated {
+			err = nil
+		}
+		return nil, err
+	}
+	l.launch(rec, len(p.payload))
+	queued := l.offer(p)
+	l.mu.Unlock()
+	if !queued {
+		err = p.err
+		p.free()
+		return nil, err
+	}
+	return p, nil
 }
 
 // within checks the bounds of one more record; l.mu is held.

@@ -119,7 +119,10 @@ func (l *Ledger) Attempt(r continuity.Receipt) (Status, error) {
 		l.mu.Unlock()
 		return Status{}, continuity.E(continuity.CodeState, errState, "state", t.state().String())
 	}
-	p := l.newProposal(continuity.Event{Kind: continuity.KindAttempt, Attempt: &continuity.Attempt{Receipt: r, Number: int(t.attempts) + 1}})
+	p := l.blank()
+	p.attempt = continuity.Attempt{Receipt: r, Number: int(t.attempts) + 1}
+	p.event = continuity.Event{Kind: continuity.KindAttempt, Attempt: &p.attempt}
+	p.payload = encode(p.payload, &p.event)
 	p.ref = ref
 	l.enqueue(p)
 	l.mu.Unlock()
@@ -131,39 +134,76 @@ func (l *Ledger) Attempt(r continuity.Receipt) (Status, error) {
 // the response, it is left out and marked as cut.
 func (l *Ledger) Finish(o continuity.Outcome) (Status, error) {
 	st, err := l.finish(o)
-	code := continuity.CodeOf(err)
-	if o.Response != nil && (len(o.Response.Body) > 0 || len(o.Response.Header) > 0) && (code == continuity.CodeDiskFull || code == continuity.CodeLimitItem) {
-		o.Response = &continuity.Response{Status: o.Response.Status, Cut: true}
-		return l.finish(o)
+	if tooLarge(&o, err) {
+		return l.finish(cut(o))
 	}
 	return st, err
 }
 
+// FinishAsync is Finish for who goes on meanwhile: done is called exactly once,
+// usually by the sequencer, without a lock, and must not wait for anything. It
+// may be called before FinishAsync returns.
+func (l *Ledger) FinishAsync(o continuity.Outcome, done func(Status, error)) {
+	p, queued, err := l.conclude(o, func(st Status, err error) {
+		if tooLarge(&o, err) {
+			go func() { done(l.finish(cut(o))) }() // rare; and it may have to wait
+			return
+		}
+		done(st, err)
+	})
+	switch {
+	case err != nil:
+		done(Status{}, err)
+	case !queued:
+		p.tell()
+	}
+}
+
+// tooLarge reports whether an outcome may be taken without its response.
+func tooLarge(o *continuity.Outcome, err error) bool {
+	if err == nil || o.Response == nil || len(o.Response.Body) == 0 && len(o.Response.Header) == 0 {
+		return false
+	}
+	code := continuity.CodeOf(err)
+	return code == continuity.CodeDiskFull || code == continuity.CodeLimitItem
+}
+
+func cut(o continuity.Outcome) continuity.Outcome {
+	o.Response = &continuity.Response{Status: o.Response.Status, Cut: true}
+	return o
+}
+
 func (l *Ledger) finish(o continuity.Outcome) (Status, error) {
+	p, queued, err := l.conclude(o, nil)
+	if err != nil {
+		return Status{}, err
+	}
+	if !queued {
+		p.tell()
+	}
+	return p.wait()
+}
+
+// conclude proposes an outcome; a proposal that is not queued has been answered
+// and is yet to be told.
+func (l *Ledger) conclude(o continuity.Outcome, then func(Status, error)) (p *proposal, queued bool, err error) {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	ref, err := l.hold(o.Receipt, false)
 	if err != nil {
-		l.mu.Unlock()
-		return Status{}, err
+		return nil, false, err
 	}
 	t := l.state.slots.at(ref)
 	if !t.state().Pending() || o.To == continuity.Attempting || o.To == continuity.Discarded || o.To == 0 {
 		l.drop(ref)
-		l.mu.Unlock()
-		return Status{}, continuity.E(continuity.CodeState, errState, "state", t.state().String())
+		return nil, false, continuity.E(continuity.CodeState, errState, "state", t.state().String())
 	}
-	position := t.position
-	p := l.newProposal(continuity.Event{Kind: continuity.KindOutcome, Outcome: &o})
-	p.ref = ref
-	l.enqueue(p)
-	l.mu.Unlock()
-	st, err := p.wait()
-	if err == nil {
-		l.mu.Lock()
-		delete(l.claims, position)
-		l.mu.Unlock()
-	}
-	return st, err
+	p = l.blank()
+	p.outcome, p.then = o, then
+	p.event = continuity.Event{Kind: continuity.KindOutcome, Outcome: &p.outcome}
+	p.payload = encode(p.payload, &p.event)
+	p.ref, p.claim = ref, t.position
+	return p, l.offer(p), nil
 }
 
 // hold finds a record in memory and waits until no event about it is in

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -19,37 +20,45 @@ const stampBytes = 16
 
 var errPayload = errors.New("ledger: payload does not parse")
 
-// encode returns the payload of an event. The stamp is left for the sequencer.
-func encode(e *continuity.Event) []byte {
+// encode returns the payload of an event, in b where it has the room. The stamp
+// is left for the sequencer.
+func encode(b []byte, e *continuity.Event) []byte {
 	switch e.Kind {
 	case continuity.KindAccepted:
-		return appendRecord(make([]byte, stampBytes, stampBytes+recordSize(e.Accepted)), e.Accepted)
+		return appendRecord(begin(b, recordSize(e.Accepted)), e.Accepted)
 	case continuity.KindAttempt:
-		b := appendBytes(make([]byte, stampBytes, 48), 1, e.Attempt.Receipt[:])
+		b := appendBytes(begin(b, 32), 1, e.Attempt.Receipt[:])
 		return appendUint(b, 2, uint64(e.Attempt.Number)) // #nosec G115 -- counts from 1
 	case continuity.KindOutcome:
-		return appendOutcome(make([]byte, stampBytes, 96), e.Outcome)
+		return appendOutcome(begin(b, 80), e.Outcome)
 	case continuity.KindAct:
-		return appendAct(make([]byte, stampBytes, 128), e.Act)
+		return appendAct(begin(b, 112), e.Act)
 	case continuity.KindSwitch:
-		return appendSwitch(make([]byte, stampBytes, 96), e.Switch)
+		return appendSwitch(begin(b, 80), e.Switch)
 	case continuity.KindRestart:
-		return appendBool(appendDuration(make([]byte, stampBytes, 24), 1, e.Settle), 2, e.First)
+		return appendBool(appendDuration(begin(b, 8), 1, e.Settle), 2, e.First)
 	case continuity.KindCarried:
-		return appendRecord(make([]byte, stampBytes, stampBytes+recordSize(e.Carried.Record)), e.Carried.Record)
+		return appendRecord(begin(b, recordSize(e.Carried.Record)), e.Carried.Record)
 	case continuity.KindRecorded:
-		return appendRecord(make([]byte, stampBytes, stampBytes+recordSize(e.Recorded)), e.Recorded)
+		return appendRecord(begin(b, recordSize(e.Recorded)), e.Recorded)
 	case continuity.KindPassed:
-		return appendPassed(make([]byte, stampBytes, stampBytes+20*len(e.Passed)), e.Passed)
+		return appendPassed(begin(b, 20*len(e.Passed)), e.Passed)
 	case continuity.KindProposed:
-		b := appendBytes(make([]byte, stampBytes, 160), 1, appendAct(nil, &e.Proposed.Act))
+		b := appendBytes(begin(b, 144), 1, appendAct(nil, &e.Proposed.Act))
 		return appendMoney(b, 2, e.Proposed.Amount)
 	case continuity.KindHorizon:
-		return appendUint(make([]byte, stampBytes, 32), 1, uint64(e.Horizon))
+		return appendUint(begin(b, 16), 1, uint64(e.Horizon))
 	default:
-		return make([]byte, stampBytes)
+		return begin(b, 0)
 	}
 }
+
+// begin makes room for the stamp and n bytes more.
+func begin(b []byte, n int) []byte {
+	return append(slices.Grow(b[:0], stampBytes+n), noStamp[:]...)
+}
+
+var noStamp [stampBytes]byte
 
 func stamp(payload []byte, clock continuity.Clock, at time.Time) {
 	binary.LittleEndian.PutUint64(payload, uint64(clock))

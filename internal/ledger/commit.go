@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,29 +11,52 @@ import (
 	"holdfast/internal/journal"
 )
 
-// proposal is one event on its way into the journal.
+// proposal is one event on its way into the journal. Whoever proposed it waits
+// for done, or has the sequencer call then.
 type proposal struct {
 	event    continuity.Event
 	payload  []byte
-	ref      uint32 // the slot it keeps busy; 0: none
-	route    string // for who asks afterwards
+	ref      uint32              // the slot it keeps busy; 0: none
+	claim    continuity.Position // the claim that ends with it; 0: none
+	route    string              // for who asks afterwards
 	position continuity.Position
 	status   Status // of the record, once applied
 	err      error
 	done     chan struct{} // one signal a use
+	then     func(Status, error)
 	pool     *sync.Pool
+
+	attempt continuity.Attempt // what event points to
+	outcome continuity.Outcome
 }
 
 // newProposal takes one from the ledger's own pool: signals are not shared
 // between ledgers.
 func (l *Ledger) newProposal(e continuity.Event) *proposal {
-	p, ok := l.pool.Get().(*proposal)
-	if !ok {
-		p = &proposal{done: make(chan struct{}, 1), pool: &l.pool}
-	}
+	p := l.blank()
 	p.event = e
-	p.payload = encode(&e)
+	p.payload = encode(p.payload, &p.event)
 	return p
+}
+
+func (l *Ledger) blank() *proposal {
+	if p, ok := l.pool.Get().(*proposal); ok {
+		return p
+	}
+	return &proposal{done: make(chan struct{}, 1), pool: &l.pool}
+}
+
+// keepPayload is the largest payload whose room is used again.
+const keepPayload = 16 << 10
+
+// free gives a proposal back for its next use.
+func (p *proposal) free() {
+	payload := p.payload[:0]
+	if cap(payload) > keepPayload {
+		payload = nil
+	}
+	*p = proposal{done: p.done, pool: p.pool, payload: payload}
+	p.pool.Put(p)
 }
 
 // wait returns once the event is on stable storage and applied, or is known not
@@ -40,9 +64,26 @@ func (l *Ledger) newProposal(e continuity.Event) *proposal {
 func (p *proposal) wait() (Status, error) {
 	<-p.done
 	status, err := p.status, p.err
-	*p = proposal{done: p.done, pool: p.pool}
-	p.pool.Put(p)
+	p.free()
 	return status, err
+}
+
+// tell wakes whoever proposed; the proposal is theirs then. l.mu is not held,
+// unless nobody gave it a then.
+func (p *proposal) tell() {
+	if p.then == nil {
+		p.done <- struct{}{}
+		return
+	}
+	then, status, err := p.then, p.status, p.err
+	p.free()
+	then(status, err)
+}
+
+func tell(answered []*proposal) {
+	for _, p := range answered {
+		p.tell()
+	}
 }
 
 // propose queues a small event; l.mu is held.
@@ -52,22 +93,31 @@ func (l *Ledger) propose(e continuity.Event) *proposal {
 	return p
 }
 
-// enqueue queues an event; l.mu is held. Its place in the queue is its place in
-// the journal.
+// enqueue queues an event that somebody waits for; l.mu is held.
 func (l *Ledger) enqueue(p *proposal) {
+	if !l.offer(p) {
+		p.tell()
+	}
+}
+
+// offer queues an event, or answers it; l.mu is held. Its place in the queue is
+// its place in the journal.
+func (l *Ledger) offer(p *proposal) (queued bool) {
 	switch {
 	case l.latched != nil:
 		l.answer(p, continuity.E(continuity.CodeLatched, l.latched))
+		return false
 	case l.closed:
 		l.answer(p, continuity.E(continuity.CodeLatched, errClosed))
-	default:
-		p.event.Clock, p.event.At = l.now(), time.Now()
-		stamp(p.payload, p.event.Clock, p.event.At)
-		l.queue = append(l.queue, p)
-		if len(l.queue) == 1 {
-			l.nudge()
-		}
+		return false
 	}
+	p.event.Clock, p.event.At = l.now(), time.Now()
+	stamp(p.payload, p.event.Clock, p.event.At)
+	l.queue = append(l.queue, p)
+	if len(l.queue) == 1 {
+		l.nudge()
+	}
+	return true
 }
 
 var errClosed = errors.New("ledger: closed")
@@ -79,8 +129,8 @@ func (l *Ledger) nudge() {
 	}
 }
 
-// answer wakes who waits for a proposal and gives back what it kept in flight;
-// l.mu is held.
+// answer says how a proposal ended and gives back what it kept in flight; l.mu
+// is held. It is told afterwards.
 func (l *Ledger) answer(p *proposal, err error) {
 	p.err = err
 	if r := p.joins(); r != nil {
@@ -91,7 +141,6 @@ func (l *Ledger) answer(p *proposal, err error) {
 		l.consider(p.ref)
 		l.idle.Broadcast()
 	}
-	p.done <- struct{}{}
 }
 
 // joins returns the record that the event adds to its key, or nil.
@@ -140,11 +189,15 @@ const maxBatchBytes = 4 << 20
 
 // take returns the next batch, or nil once closed and empty.
 func (l *Ledger) take(batch []*proposal) []*proposal {
+	usual := len(batch)
 	for {
 		<-l.kick
-		// Whoever is about to propose gets its chance now: one yield more than
-		// halves the syncs a request costs, and no timer is as short.
-		runtime.Gosched()
+		// Whoever is about to propose gets its chance now, unless as many are here
+		// as last time: one yield more than halves the syncs a request costs, and
+		// no timer is as short.
+		if l.queued() < usual {
+			runtime.Gosched()
+		}
 		l.mu.Lock()
 		size := 0
 		n := 0
@@ -167,6 +220,12 @@ func (l *Ledger) take(batch []*proposal) []*proposal {
 	}
 }
 
+func (l *Ledger) queued() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
 // commit is the sequencer's loop: it alone appends to the log and applies.
 func (l *Ledger) commit() {
 	defer close(l.done)
@@ -177,8 +236,9 @@ func (l *Ledger) commit() {
 		if len(batch) == 0 {
 			return
 		}
-		if batch = l.admit(batch); len(batch) > 0 {
-			entries = l.write(batch, entries[:0])
+		if kept := l.admit(batch); len(kept) > 0 {
+			entries = l.write(kept, entries[:0])
+			clear(entries) // payloads are used again
 		}
 	}
 }
@@ -210,85 +270,118 @@ const frameRoom = 64
 // admit turns away what would take the room promised to the records already
 // kept: new ones, edited ones, and copies.
 func (l *Ledger) admit(batch []*proposal) []*proposal {
-	free, _ := l.log.Room()
+	free := l.log.Spare()
+	if !l.roomy(batch, free) {
+		free, _ = l.log.Room()
+	}
+	kept, away := batch[:0], []*proposal(nil)
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	promised := l.promised()
-	kept := batch[:0]
 	for _, p := range batch {
 		need := int64(len(p.payload) + frameRoom)
 		if (p.joins() != nil || p.event.Kind == continuity.KindCarried) && free-need < promised {
 			l.answer(p, continuity.E(continuity.CodeDiskFull, journal.ErrFull))
+			away = append(away, p)
 			continue
 		}
 		if p.event.Kind == continuity.KindRecorded && free-need < promised+l.limits.Bytes/holdsFirst {
 			l.answer(p, continuity.E(continuity.CodeDiskFull, journal.ErrFull))
+			away = append(away, p)
 			continue
 		}
 		free -= need
 		kept = append(kept, p)
 	}
+	l.mu.Unlock()
+	tell(away)
 	return kept
+}
+
+// roomy reports whether a batch fits beside what is promised, with something to
+// spare for what is kept back for others.
+func (l *Ledger) roomy(batch []*proposal, free int64) bool {
+	for _, p := range batch {
+		free -= int64(len(p.payload) + frameRoom)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return free > l.promised()+l.limits.Bytes/holdsFirst
 }
 
 // refuse answers a batch that the log did not take.
 func (l *Ledger) refuse(batch []*proposal, err error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	switch {
 	case errors.Is(err, journal.ErrFull):
 		for _, p := range batch {
 			l.answer(p, continuity.E(continuity.CodeDiskFull, err))
 		}
-		return
 	case errors.Is(err, journal.ErrEntry):
 		for _, p := range batch {
 			l.answer(p, continuity.E(continuity.CodeLimitItem, err, "limit", len(p.payload)))
 		}
-		return
+	default:
+		if l.latched == nil {
+			l.latched = err
+			l.logger.Error("journal latched: nothing is accepted or replayed until it has been verified and reopened", "error", err)
+		}
+		for _, p := range batch {
+			l.answer(p, continuity.E(continuity.CodeOutcomeUnknown, err))
+		}
+		for _, p := range l.queue {
+			l.answer(p, continuity.E(continuity.CodeLatched, err))
+		}
+		batch = slices.Concat(batch, l.queue)
+		l.queue = l.queue[:0]
 	}
-	if l.latched == nil {
-		l.latched = err
-		l.logger.Error("journal latched: nothing is accepted or replayed until it has been verified and reopened", "error", err)
-	}
-	for _, p := range batch {
-		l.answer(p, continuity.E(continuity.CodeOutcomeUnknown, err))
-	}
-	for _, p := range l.queue {
-		l.answer(p, continuity.E(continuity.CodeLatched, err))
-	}
-	l.queue = l.queue[:0]
+	l.mu.Unlock()
+	tell(batch)
 }
+
+// applyStep is how many events are applied under one lock, so that the live
+// path does not wait for a whole batch.
+const applyStep = 16
 
 // apply turns a synced batch into state and answers its proposers.
 func (l *Ledger) apply(batch []*proposal, positions []continuity.Position) {
 	end := l.log.End()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i, p := range batch {
-		next := end
-		if i+1 < len(positions) {
-			next = positions[i+1]
-		}
-		if p.ref != 0 {
-			t := l.state.slots.edit(p.ref)
-			t.flags &^= flagBusy
-			if p.event.Kind == continuity.KindOutcome {
-				t.flags &^= flagClaimed
+	for len(batch) > 0 {
+		n := min(applyStep, len(batch))
+		l.mu.Lock()
+		for i, p := range batch[:n] {
+			next := end
+			if i+1 < len(positions) {
+				next = positions[i+1]
 			}
+			l.applyOne(p, positions[i], next)
 		}
-		if err := l.state.Apply(&p.event, positions[i], next, len(p.payload)); err != nil {
-			// Cannot happen: it was checked against this very state.
-			l.latched = err
-			l.logger.Error("journal latched: an event does not fit the state", "error", err)
-			l.answer(p, continuity.E(continuity.CodeOutcomeUnknown, err))
-			continue
-		}
-		l.since += int64(len(p.payload) + frameRoom)
-		p.position = positions[i]
-		p.status = l.result(&p.event, positions[i])
-		l.answer(p, nil)
+		l.mu.Unlock()
+		tell(batch[:n])
+		batch, positions = batch[n:], positions[n:]
 	}
+}
+
+// applyOne applies a synced event and answers it; l.mu is held.
+func (l *Ledger) applyOne(p *proposal, at, next continuity.Position) {
+	if p.ref != 0 {
+		t := l.state.slots.edit(p.ref)
+		t.flags &^= flagBusy
+		if p.event.Kind == continuity.KindOutcome {
+			t.flags &^= flagClaimed
+			delete(l.claims, p.claim)
+		}
+	}
+	if err := l.state.Apply(&p.event, at, next, len(p.payload)); err != nil {
+		// Cannot happen: it was checked against this very state.
+		l.latched = err
+		l.logger.Error("journal latched: an event does not fit the state", "error", err)
+		l.answer(p, continuity.E(continuity.CodeOutcomeUnknown, err))
+		return
+	}
+	l.since += int64(len(p.payload) + frameRoom)
+	p.position = at
+	p.status = l.result(&p.event, at)
+	l.answer(p, nil)
 }
 
 // result is the status of the record that an event was about.

@@ -69,7 +69,7 @@ func (s *State) Order(key continuity.KeyTag) (positions []continuity.Position) {
 
 // Encode writes a stamped event as the sequencer does.
 func Encode(e continuity.Event) []byte {
-	b := encode(&e)
+	b := encode(nil, &e)
 	stamp(b, e.Clock, e.At)
 	return b
 }

@@ -118,6 +118,8 @@ func (m *memLog) Room() (free, used int64) {
 	return m.free, 0
 }
 
+func (m *memLog) Spare() int64 { return 0 }
+
 func (m *memLog) Reserve(n int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -38,6 +38,10 @@ type flight struct {
 	factsErr error
 	read     bool
 
+	order  continuity.KeyTag
+	tagged bool
+	kept   continuity.Record
+
 	guard guarded // what speaks against storing it
 
 	header []continuity.Field // as sent upstream

@@ -89,14 +89,21 @@ func (f *flight) declared() bool {
 	return f.route.Answer != nil || f.preference().async
 }
 
+// tag is the request's place in the order, made once.
 func (f *flight) tag() continuity.KeyTag {
-	if !f.facts.Ordered {
-		return identity.RandomTag()
+	switch {
+	case f.tagged:
+	case f.facts.Ordered:
+		f.order = f.engine.hasher.KeyTag(f.route.ID, f.facts.Key)
+	default:
+		f.order = identity.RandomTag()
 	}
-	return f.engine.hasher.KeyTag(f.route.ID, f.facts.Key)
+	f.tagged = true
+	return f.order
 }
 
-// record is the request as it is kept. The keepable check has read its facts.
+// record is the request as it is kept, until the flight ends. The keepable check
+// has read its facts.
 func (f *flight) record(lost bool) *continuity.Record {
 	h := f.engine.hasher
 	if !f.known {
@@ -104,12 +111,13 @@ func (f *flight) record(lost bool) *continuity.Record {
 	}
 	f.forward()
 	stored := f.stored()
-	return &continuity.Record{
+	f.kept = continuity.Record{
 		Receipt: f.receipt, Fingerprint: f.fingerprint(),
 		Route: f.route.ID, Key: f.tag(), KeyText: f.facts.Key, Caller: f.route.Caller, IdempotencyKey: f.key,
 		Method: f.req.Method, Target: stored.Target, Host: f.req.Host,
 		Header: stored.Header, Body: stored.Body, Lost: lost,
 	}
+	return &f.kept
 }
 
 // fingerprint tells the request from another under the same identity. Where the
