@@ -215,33 +215,53 @@ func (d *Drainer) journalWorks() {
 	d.journal = time.Time{}
 }
 
-// conclude makes the outcome durable.
+// conclude has the outcome made durable and does not wait for it: the next
+// record of the key can't be claimed before it is, and those of others have
+// nothing to do with it. Stop does wait.
 func (d *Drainer) conclude(st ledger.Status, o continuity.Outcome, res *upstream.Result) {
 	d.log(st, o, res)
-	for try := 1; ; try++ {
-		_, err := d.Ledger.Finish(o)
-		switch code := continuity.CodeOf(err); {
-		case err == nil:
-			if o.To.Ended() {
-				d.gains.out(st.Key)
-			}
-			if o.To.Ended() || o.To == continuity.Parked { // whoever retries it grants new attempts
-				d.mu.Lock()
-				delete(d.failures, o.Receipt)
-				d.mu.Unlock()
-			}
-			return
-		case code != continuity.CodeDiskFull, d.send.Err() != nil && try >= finishTries:
-			// After a restart the record is in doubt, as it is in truth.
-			d.Logger.Error("an outcome could not be recorded", "route", d.route, "receipt", o.Receipt.Short(), "error", err)
-			d.Ledger.Release(o.Receipt)
+	d.work.Add(1)
+	d.Ledger.FinishAsync(o, func(_ ledger.Status, err error) {
+		if continuity.CodeOf(err) == continuity.CodeDiskFull {
+			go d.insist(st, o)
 			return
 		}
+		d.concluded(st, o, err)
+		d.work.Done()
+	})
+}
+
+// concluded settles what remembers the record.
+func (d *Drainer) concluded(st ledger.Status, o continuity.Outcome, err error) {
+	if err != nil { // after a restart the record is in doubt, as it is in truth
+		d.Logger.Error("an outcome could not be recorded", "route", d.route, "receipt", o.Receipt.Short(), "error", err)
+		d.Ledger.Release(o.Receipt)
+		return
+	}
+	if o.To.Ended() {
+		d.gains.out(st.Key)
+	}
+	if o.To.Ended() || o.To == continuity.Parked { // whoever retries it grants new attempts
+		d.mu.Lock()
+		delete(d.failures, o.Receipt)
+		d.mu.Unlock()
+	}
+}
+
+// insist offers an outcome again that a full disk did not take.
+func (d *Drainer) insist(st ledger.Status, o continuity.Outcome) {
+	defer d.work.Done()
+	for try := 2; ; try++ {
 		pause := time.NewTimer(tickIdle)
 		select {
 		case <-pause.C:
 		case <-d.send.Done():
 			pause.Stop()
+		}
+		_, err := d.Ledger.Finish(o)
+		if continuity.CodeOf(err) != continuity.CodeDiskFull || d.send.Err() != nil && try >= finishTries {
+			d.concluded(st, o, err)
+			return
 		}
 	}
 }

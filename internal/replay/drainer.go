@@ -19,6 +19,7 @@ type Ledger interface {
 	Record(at continuity.Position) (*continuity.Record, error)
 	Attempt(r continuity.Receipt) (ledger.Status, error)
 	Finish(o continuity.Outcome) (ledger.Status, error)
+	FinishAsync(o continuity.Outcome, done func(ledger.Status, error))
 	Ready(route string) <-chan struct{}
 	NextDue(route string) (time.Duration, bool)
 	Effective(route string) (continuity.Intake, continuity.Replay)

@@ -159,6 +159,10 @@ func (l *fakeLedger) Finish(o continuity.Outcome) (ledger.Status, error) {
 	return r.st, nil
 }
 
+func (l *fakeLedger) FinishAsync(o continuity.Outcome, done func(ledger.Status, error)) {
+	done(l.Finish(o))
+}
+
 func (l *fakeLedger) Ready(string) <-chan struct{} { return l.ready }
 
 func (l *fakeLedger) NextDue(string) (time.Duration, bool) {

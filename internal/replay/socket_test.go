@@ -40,11 +40,11 @@ func (c *counted) Claim(route string) (ledger.Status, bool) {
 	return st, ok
 }
 
-func (c *counted) Finish(o continuity.Outcome) (ledger.Status, error) {
+func (c *counted) FinishAsync(o continuity.Outcome, done func(ledger.Status, error)) {
 	if o.To == continuity.Delivered {
 		c.finished.Add(1)
 	}
-	return c.Ledger.Finish(o)
+	c.Ledger.FinishAsync(o, done)
 }
 
 // listener is a real server that writes down what arrives.
