@@ -47,6 +47,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeOutcomeUnknown: 10,
 	continuity.CodeNotHeld:        10,
 	continuity.CodeKeyUnknown:     10,
+	continuity.CodeCaller:         10,
 	continuity.CodeSensitive:      10,
 
 	continuity.CodeLocked:  11,

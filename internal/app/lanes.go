@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"holdfast/internal/caller"
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
 	"holdfast/internal/health"
@@ -21,7 +22,8 @@ import (
 type lane struct {
 	route   continuity.Route
 	sender  *upstream.HTTP
-	health  *healthRef // nil: keyless
+	callers *caller.Verifier // nil: callers prove nothing
+	health  *healthRef       // nil: keyless
 	meter   *replay.Meter
 	drainer *replay.Drainer // nil: keyless
 	seen    seriesTable
@@ -82,6 +84,10 @@ const oldSenders = 2 * time.Minute
 func (a *App) apply(next *config.Relay) error {
 	before := a.lanes.Load().byID
 	senders := make(map[string]*upstream.HTTP, len(next.Routes))
+	callers, err := a.callers(before, next.Routes)
+	if err != nil {
+		return err
+	}
 	for i := range next.Routes { // what can fail comes first
 		r := &next.Routes[i]
 		if old := before[r.ID]; old != nil && sameUpstream(&old.route, r) {
@@ -105,8 +111,12 @@ func (a *App) apply(next *config.Relay) error {
 			after[r.ID] = old
 		default:
 			after[r.ID] = a.newLane(r, senders[r.ID], old)
+			after[r.ID].callers = callers[r.ID]
 		}
 		bindings[i] = relay.Binding{Route: r, Sender: senders[r.ID]}
+		if c := callers[r.ID]; c != nil {
+			bindings[i].Caller = c
+		}
 		if a.ledger != nil {
 			bindings[i].Health = after[r.ID].health
 		}
@@ -206,6 +216,9 @@ func (a *App) retire(l, successor *lane) {
 	if successor == nil || successor.sender != l.sender {
 		time.AfterFunc(oldSenders, l.sender.Close)
 	}
+	if l.callers != nil && (successor == nil || successor.callers != l.callers) {
+		l.callers.Close()
+	}
 }
 
 // closeLanes ends all replay, at the same time, and then all watching.
@@ -226,6 +239,9 @@ func (a *App) closeLanes(context.Context) {
 	a.saveEstimates()
 	for _, l := range lanes {
 		l.sender.Close()
+		if l.callers != nil {
+			l.callers.Close()
+		}
 	}
 }
 

@@ -33,14 +33,14 @@ func build(doc *document, dir string) *Relay {
 		relay.MasterKeyFile = resolve(dir, doc.Master.File.V)
 	}
 	for i := range doc.Routes {
-		r := buildRoute(&doc.Routes[i])
+		r := buildRoute(&doc.Routes[i], dir)
 		r.UpstreamTLS = buildUpstreamTLS(&doc.Routes[i].UpstreamTLS, dir)
 		relay.Routes = append(relay.Routes, r)
 	}
 	return relay
 }
 
-func buildRoute(r *routeBlock) continuity.Route {
+func buildRoute(r *routeBlock, dir string) continuity.Route {
 	out := continuity.Route{
 		ID: r.ID.V,
 		Match: continuity.Match{
@@ -54,7 +54,7 @@ func buildRoute(r *routeBlock) continuity.Route {
 			Fields: r.Idempotency.Fields.values(), Loose: r.Idempotency.Compare.V == "fields",
 			Lookup: r.Idempotency.Lookup.build(),
 		},
-		Caller: r.Caller.V,
+		Caller: r.Caller.name(), Verify: r.Caller.build(dir),
 		Hold: continuity.Hold{
 			Methods: r.holdMethods(), ItemBytes: r.Hold.Item.V,
 			Count: r.Hold.Count.V, Bytes: r.Hold.Bytes.V, Age: r.Hold.Age.V,

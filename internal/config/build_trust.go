@@ -1,10 +1,71 @@
 package config
 
-import "holdfast/internal/continuity"
+import (
+	"net/netip"
+
+	"holdfast/internal/continuity"
+)
 
 func (s *sensitiveBlock) build() continuity.Sensitive {
 	return continuity.Sensitive{
 		Fields: s.Fields.values(), Headers: s.Headers.values(), Query: s.Query.values(),
 		Drop: s.Then.V == "drop", Numbers: s.Numbers.values(), Allow: !s.Detect.V,
 	}
+}
+
+// name is what a route's Caller says.
+func (c *callerBlock) name() string {
+	switch {
+	case c.public:
+		return "public"
+	case c.set:
+		return "verified"
+	}
+	return ""
+}
+
+func (c *callerBlock) build(dir string) *continuity.Verify {
+	if c.name() != "verified" {
+		return nil
+	}
+	file := func(v value[string]) string {
+		if !v.set {
+			return ""
+		}
+		return resolve(dir, v.V)
+	}
+	out := &continuity.Verify{}
+	if j := &c.JWT; j.set {
+		out.JWT = &continuity.VerifyJWT{
+			JWKS: j.JWKS.V, KeysFile: file(j.Keys), SecretFile: file(j.Secret), MaxAge: j.MaxAge.V, Refresh: j.Refresh.V,
+			Issuer: j.Issuer.V, Audience: j.Audience.values(), Leeway: j.Leeway.V, Algorithms: j.algorithms(),
+			Require: j.Require.values(), Name: j.Name.V, Scope: j.Scope.V, Header: j.Header.V,
+		}
+	}
+	if m := &c.MTLS; m.set {
+		out.MTLS = &continuity.VerifyMTLS{CAFile: file(m.CA), Name: m.Name.V, Header: m.Header.V}
+		for _, text := range m.Proxies.values() {
+			if p, err := netip.ParsePrefix(text); err == nil {
+				out.MTLS.From = append(out.MTLS.From, p.Masked())
+			}
+		}
+	}
+	if h := &c.HMAC; h.set {
+		out.HMAC = &continuity.VerifyHMAC{KeysFile: file(h.Keys), Header: h.Header.V, Window: h.Window.V}
+	}
+	if a := &c.APIKey; a.set {
+		out.APIKey = &continuity.VerifyAPIKey{File: file(a.File), Header: a.Header.V}
+	}
+	return out
+}
+
+// algorithms are those stated, or else the usual ones for the kind of key.
+func (j *jwtBlock) algorithms() []string {
+	switch {
+	case j.Algorithms.set:
+		return j.Algorithms.values()
+	case j.Secret.set:
+		return []string{"HS256"}
+	}
+	return []string{"RS256", "ES256", "PS256", "EdDSA"}
 }

@@ -66,6 +66,9 @@ func within(path, name string) string {
 	return path + "." + name
 }
 
+// shorthand is a block in whose place one word may stand.
+type shorthand interface{ short(d *decoder, n *node) }
+
 // block decodes one mapping. at is where its name stands.
 func (d *decoder) block(v reflect.Value, n *node, path string, at place) {
 	d.defaults(v)
@@ -82,6 +85,10 @@ func (d *decoder) block(v reflect.Value, n *node, path string, at place) {
 			return
 		}
 	default:
+		if short, ok := v.Addr().Interface().(shorthand); ok && n.kind == scalarNode {
+			short.short(d, n)
+			return
+		}
 		if n.kind == scalarNode && d.secretScalar(path, n) {
 			return
 		}

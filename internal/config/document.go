@@ -71,7 +71,7 @@ type routeBlock struct {
 	Upstream    value[string]              `yaml:"upstream" kind:"upstream" required:"true" example:"http://127.0.0.1:9001"`
 	Key         value[continuity.Selector] `yaml:"key" kind:"selector" default:"none" example:"json:/order_no"`
 	Idempotency idempotencyBlock           `yaml:"idempotency"`
-	Caller      value[string]              `yaml:"caller" kind:"word" of:"public" example:"public"`
+	Caller      callerBlock                `yaml:"caller" example:"public"`
 	Hold        holdBlock                  `yaml:"hold"`
 	Answer      answerBlock                `yaml:"answer"`
 	Outcome     outcomeBlock               `yaml:"outcome"`

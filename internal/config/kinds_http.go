@@ -2,6 +2,7 @@ package config
 
 import (
 	"mime"
+	"net"
 	"net/netip"
 	"net/url"
 	"path"
@@ -254,6 +255,25 @@ func parseStatus(text string, _ reflect.StructTag) (any, *fault) {
 func parseHeaderName(text string, _ reflect.StructTag) (any, *fault) {
 	if !headerName.MatchString(text) {
 		return nil, wrong("config.header-name")
+	}
+	return text, nil
+}
+
+// parseSecure reads the address of something that keys or credentials come from:
+// in plain text only on this machine.
+func parseSecure(text string, tag reflect.StructTag) (any, *fault) {
+	if _, bad := parseURL(text, tag); bad != nil {
+		return nil, bad
+	}
+	if u, err := url.Parse(text); err == nil && u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "80")) {
+		return nil, wrong("config.url-plain")
+	}
+	return text, nil
+}
+
+func parseNetwork(text string, _ reflect.StructTag) (any, *fault) {
+	if _, err := netip.ParsePrefix(text); err != nil {
+		return nil, wrong("config.network")
 	}
 	return text, nil
 }

@@ -92,6 +92,9 @@ func fieldSchema(field reflect.StructField, path string, lang catalogue.Lang) ma
 			}
 		} else {
 			out = objectSchema(field.Type, path, lang)
+			if field.Type == reflect.TypeFor[callerBlock]() {
+				out = map[string]any{"anyOf": []any{map[string]any{"const": "public"}, out}}
+			}
 		}
 	}
 	out["description"] = catalogue.Text(lang, settingID(path), nil)

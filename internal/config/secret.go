@@ -64,6 +64,19 @@ func secretFile(f *findings, severity Severity, at place, field, path string, ab
 	return true
 }
 
+// readableFile reports what keeps a file from being read.
+func readableFile(f *findings, at place, field, path string) {
+	info, err := os.Stat(path)
+	switch {
+	case os.IsNotExist(err):
+		f.warning(at, "config.file-missing", "field", field, "path", path)
+	case err != nil:
+		f.warning(at, "config.file-unreadable", "field", field, "path", path)
+	case info.IsDir():
+		f.warning(at, "config.file-folder", "field", field, "path", path)
+	}
+}
+
 // secrets checks the files and variables that the document refers to, and
 // resolves the data source names. It is the only step that looks outside the
 // configuration file.
@@ -75,6 +88,7 @@ func secrets(f *findings, doc *document, dir string, relay *Relay) {
 	secretFile(f, Warning, fallback(doc.Master.File.at, doc.at), "master_key.file", relay.MasterKeyFile, true)
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
+		checkTrustFiles(f, r, dir)
 		if !r.Reconcile.set || i >= len(relay.Routes) || relay.Routes[i].Reconcile == nil {
 			continue
 		}

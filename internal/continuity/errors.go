@@ -24,6 +24,7 @@ const (
 	CodeNotHeld        Code = "not-held"     // upstream down, and the request may not be held
 	CodeKeyUnknown     Code = "key-unknown"
 	CodeBadBody        Code = "bad-body"  // not strict JSON where a key must be read
+	CodeCaller         Code = "caller"    // the caller is not verified, so nothing is held for them
 	CodeSensitive      Code = "sensitive" // upstream down, and the request bears what is never stored
 	CodeUpstream       Code = "upstream"  // a live request failed and nothing was kept
 	CodeTimeout        Code = "timeout"

@@ -14,7 +14,7 @@ type Route struct {
 	Upstream string // http://host:port or https://host:port, no path
 	Key      Selector
 	Identity Identity
-	Caller   string // "public"
+	Caller   string // "public", "verified" where Verify says how, or empty: nobody decided
 	Hold     Hold
 	Answer   *Answer // nil: the route's clients do not understand being held
 	Verdicts Verdicts
@@ -35,6 +35,7 @@ type Route struct {
 	Priority     *Priority // nil: all keys are alike
 	Record       Recording
 	UpstreamTLS  *UpstreamTLS // nil: http, or https checked by the system's authorities
+	Verify       *Verify      // nil: callers prove nothing
 }
 
 // Match tells which requests belong to a route. Empty lists match everything.

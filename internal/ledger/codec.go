@@ -164,6 +164,9 @@ func recordSize(r *continuity.Record) int {
 	for _, f := range r.Header {
 		n += len(f.Name) + len(f.Value) + 8
 	}
+	for _, s := range r.Scopes {
+		n += len(s) + 4
+	}
 	return n
 }
 
@@ -189,6 +192,9 @@ func appendRecord(b []byte, r *continuity.Record) []byte {
 	b = appendUint(b, 22, uint64(r.Class))
 	if !r.Again.IsZero() {
 		b = appendBytes(b, 23, r.Again[:])
+	}
+	for _, scope := range r.Scopes {
+		b = appendString(b, 30, scope)
 	}
 	return b
 }

@@ -130,6 +130,8 @@ func (d *fields) record() *continuity.Record {
 			r.Class = continuity.Class(d.small(continuity.Classes - 1)) // #nosec G115 -- bounded
 		case 23:
 			r.Again = d.id()
+		case 30:
+			r.Scopes = append(r.Scopes, string(d.bytes))
 		}
 	}
 	return r

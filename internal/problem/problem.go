@@ -32,6 +32,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeNotHeld:        http.StatusServiceUnavailable,
 	continuity.CodeKeyUnknown:     http.StatusServiceUnavailable,
 	continuity.CodeBadBody:        http.StatusBadRequest,
+	continuity.CodeCaller:         http.StatusUnauthorized,
 	continuity.CodeSensitive:      http.StatusServiceUnavailable, // it would pass if the upstream were there
 	continuity.CodeUpstream:       http.StatusBadGateway,
 	continuity.CodeTimeout:        http.StatusGatewayTimeout,

@@ -44,6 +44,7 @@ type Binding struct {
 	Route  continuity.Route
 	Sender upstream.Sender
 	Health Health // nil: nobody watches
+	Caller Caller // for a route that verifies its callers
 }
 
 // Options say what an Engine works with.
@@ -80,6 +81,7 @@ type route struct {
 	health  Health
 	reader  *identity.Reader
 	guard   *sensitive.Finder
+	caller  Caller // nil: callers prove nothing
 	answer  answer
 	traffic *traffic   // outlives the table
 	seen    *collector // outlives the table
@@ -119,7 +121,10 @@ func (e *Engine) SetRoutes(bindings []Binding, limits continuity.Limits) error {
 		if err != nil {
 			return continuity.E(continuity.CodeConfig, err, "detail", err.Error())
 		}
-		r := &route{Route: b.Route, sender: b.Sender, health: b.Health, reader: reader, guard: sensitive.New(&b.Route)}
+		r := &route{Route: b.Route, sender: b.Sender, health: b.Health, reader: reader, guard: sensitive.New(&b.Route), caller: b.Caller}
+		if r.Verify != nil && r.caller == nil {
+			return continuity.E(continuity.CodeConfig, errNoVerifier, "detail", errNoVerifier.Error())
+		}
 		if r.health == nil {
 			r.health = unwatched{}
 		}

@@ -43,6 +43,7 @@ type flight struct {
 	kept   continuity.Record
 
 	guard guarded // what speaks against storing it
+	proof proof   // who sends it
 
 	header []continuity.Field // as sent upstream
 	reader bytes.Reader
@@ -178,21 +179,28 @@ func (f *flight) idempotencyKey() (key string, twice bool) {
 	return key, false
 }
 
-// identify finds by what the request would be recognised if it came again.
+// identify finds by what the request would be recognised if it came again. Of a
+// caller who is not verified nothing is recognised: it could be another's.
 func (f *flight) identify() {
 	r, h := f.route, f.engine.hasher
-	if f.key, _ = f.idempotencyKey(); f.key != "" {
-		f.known = true
-	} else if r.reader.HasFields() && f.whole {
-		if f.readFacts(); f.facts.Fields != nil {
-			f.key, f.known = h.DerivedKey(r.ID, r.Caller, f.facts.Fields), true
+	f.key, _ = f.idempotencyKey()
+	switch {
+	case f.key != "":
+		if who, err := f.who(); err == nil {
+			f.known, f.receipt = true, h.Receipt(r.ID, who, f.key)
+		}
+		return
+	case r.reader.HasFields() && f.whole:
+		if f.readFacts(); f.facts.Fields == nil {
+			break
+		}
+		if who, err := f.who(); err == nil {
+			f.key, f.known = h.DerivedKey(r.ID, who, f.facts.Fields), true
+			f.receipt = h.Receipt(r.ID, who, f.key)
+			return
 		}
 	}
-	if f.known {
-		f.receipt = h.Receipt(r.ID, r.Caller, f.key)
-	} else {
-		f.key = identity.RandomKey()
-	}
+	f.key = identity.RandomKey()
 }
 
 // readFacts reads what the route needs from the request, once. Of a body that

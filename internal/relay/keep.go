@@ -80,6 +80,9 @@ func (f *flight) keepable() error {
 	case !f.route.Hold.Credentials && credentials(f.req.Header):
 		return continuity.E(continuity.CodeNotHeld, errCredentials)
 	}
+	if _, err := f.who(); err != nil {
+		return err
+	}
 	return f.storable()
 }
 
@@ -106,14 +109,15 @@ func (f *flight) tag() continuity.KeyTag {
 // has read its facts.
 func (f *flight) record(lost bool) *continuity.Record {
 	h := f.engine.hasher
+	who, _ := f.who()
 	if !f.known {
-		f.receipt = h.Receipt(f.route.ID, f.route.Caller, f.key)
+		f.receipt = h.Receipt(f.route.ID, who, f.key)
 	}
 	f.forward()
 	stored := f.stored()
 	f.kept = continuity.Record{
 		Receipt: f.receipt, Fingerprint: f.fingerprint(),
-		Route: f.route.ID, Key: f.tag(), KeyText: f.facts.Key, Caller: f.route.Caller, IdempotencyKey: f.key,
+		Route: f.route.ID, Key: f.tag(), KeyText: f.facts.Key, Caller: who, Scopes: f.proof.Scopes, IdempotencyKey: f.key,
 		Method: f.req.Method, Target: stored.Target, Host: f.req.Host,
 		Header: stored.Header, Body: stored.Body, Lost: lost,
 	}

@@ -38,6 +38,16 @@ func (e *Engine) serveOwn(x http1.Exchange, path string) {
 		e.refuse(x, "", continuity.E(continuity.CodeNotFound, nil))
 		return
 	}
+	rec, err := e.ledger.Record(st.Position)
+	switch {
+	case continuity.CodeOf(err) == continuity.CodeNotFound, err == nil && !e.mayRead(rec, req):
+		e.refuse(x, "", continuity.E(continuity.CodeNotFound, nil))
+		return
+	case err != nil:
+		e.log.Warn("record of a receipt not readable", "receipt", receipt.Short(), "error", err)
+		e.problem(x, st.Route, continuity.E(continuity.CodeOutcomeUnknown, err), http.StatusServiceUnavailable, "")
+		return
+	}
 	response, err := e.response(st)
 	if err != nil {
 		e.log.Warn("final response not readable", "receipt", receipt.Short(), "error", err)

@@ -56,6 +56,11 @@ func (e *Engine) problem(x http1.Exchange, route string, err error, status int, 
 		header = append(header, continuity.Field{Name: "Location", Value: receiptPrefix + receipt})
 	}
 	header = append(header, own(state, problem.ContentType, lang)...)
+	if continuity.CodeOf(err) == continuity.CodeCaller {
+		if r := e.table.Load().find(route); r != nil && r.caller != nil {
+			header = append(header, continuity.Field{Name: "WWW-Authenticate", Value: r.caller.Challenge()})
+		}
+	}
 	if after := e.again(route, continuity.CodeOf(err), status); after > 0 {
 		header = append(header, retryAfter(after))
 	}

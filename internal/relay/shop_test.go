@@ -166,6 +166,7 @@ type house struct {
 	monitor relay.Health // a real one, where the test has it
 	engine  *relay.Engine
 	route   continuity.Route
+	caller  relay.Caller
 	address string
 }
 
@@ -215,7 +216,7 @@ func (h *house) bind(health relay.Health, limits continuity.Limits) {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(sender.Close)
-	if err := h.engine.SetRoutes([]relay.Binding{{Route: h.route, Sender: sender, Health: health}}, limits); err != nil {
+	if err := h.engine.SetRoutes([]relay.Binding{{Route: h.route, Sender: sender, Health: health, Caller: h.caller}}, limits); err != nil {
 		h.t.Fatal(err)
 	}
 }

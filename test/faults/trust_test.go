@@ -11,4 +11,19 @@ var trustFaults = []fault{
 		from: "return sum%10 == 0", to: "return true",
 		suite: "./internal/sensitive", run: "TestRule10_3",
 	},
+	{
+		name: "another caller's repeat", file: "internal/relay/flight.go",
+		from: "f.known, f.receipt = true, h.Receipt(r.ID, who, f.key)", to: "f.known, f.receipt = who != \"\" || true, h.Receipt(r.ID, \"\", f.key)",
+		suite: "./internal/relay", run: "TestRule5_1",
+	},
+	{
+		name: "receipt for anybody", file: "internal/relay/caller.go",
+		from: "return err == nil && id.Name == rec.Caller", to: "return err == nil",
+		suite: "./internal/relay", run: "TestRule8_3",
+	},
+	{
+		name: "unverified callers held", file: "internal/relay/keep.go",
+		from: "if _, err := f.who(); err != nil {", to: "if _, err := f.who(); err != nil && false {",
+		suite: "./internal/relay", run: "TestUnverified",
+	},
 }

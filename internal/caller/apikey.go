@@ -1,0 +1,186 @@
+package caller
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"holdfast/internal/continuity"
+)
+
+// apiKey verifies API keys by SHA-256, which suffices for keys of high entropy,
+// and passwords by argon2id.
+type apiKey struct {
+	header string
+	file   *file[*keyTable]
+	slow   chan struct{} // bounds the memory that argon2id takes
+
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]time.Time // passwords that were right, until when
+	salt  [32]byte
+	now   func() time.Time
+}
+
+type keyTable struct {
+	hashes    map[[sha256.Size]byte]hashed
+	passwords map[string]string
+}
+
+type hashed struct {
+	name string
+	sum  [sha256.Size]byte
+}
+
+const (
+	manyKnown  = 10_000
+	knownFor   = 5 * time.Minute
+	mostArgon  = 256 << 10 // KiB of memory that a hash may ask for
+	mostPasses = 20
+)
+
+func newAPIKey(c *continuity.VerifyAPIKey, o Options) *apiKey {
+	a := &apiKey{
+		header: c.Header, file: newFile(c.File, o, parseKeys), slow: make(chan struct{}, 2),
+		known: make(map[[sha256.Size]byte]time.Time), now: o.Now,
+	}
+	_, _ = rand.Read(a.salt[:]) // never fails
+	return a
+}
+
+// parseKeys reads lines of name:sha256:hex, or name:$argon2id$...
+func parseKeys(text []byte) (*keyTable, error) {
+	t := &keyTable{hashes: make(map[[sha256.Size]byte]hashed), passwords: make(map[string]string)}
+	err := lines(text, func(name, value string, n int) error {
+		if name == "" {
+			return fmt.Errorf("line %d: no name", n)
+		}
+		if strings.HasPrefix(value, "$argon2id$") {
+			p, _, _, err := argon2id.DecodeHash(value)
+			if err != nil || p.Memory > mostArgon || p.Iterations > mostPasses {
+				return fmt.Errorf("line %d: not an argon2id hash, or one that asks for too much", n)
+			}
+			t.passwords[name] = value
+			return nil
+		}
+		digits := strings.TrimPrefix(value, "sha256:")
+		sum, err := hex.DecodeString(digits)
+		if err != nil || len(sum) != sha256.Size {
+			return fmt.Errorf("line %d: want sha256: and 64 hexadecimal digits, or an argon2id hash", n)
+		}
+		h := hashed{name: name}
+		copy(h.sum[:], sum)
+		t.hashes[h.sum] = h
+		return nil
+	})
+	return t, err
+}
+
+func (a *apiKey) challenge() string { return `Basic realm="holdfast"` }
+func (a *apiKey) close()            {}
+
+func (a *apiKey) verify(req *Request) (Identity, error) {
+	if value, ok, twice := field(req.Header, a.header); ok {
+		if twice || value == "" {
+			return Identity{}, refuse(WhyMalformed, nil)
+		}
+		if name, password, is := basic(value); is {
+			return a.password(name, password)
+		}
+		if token, is := scheme(value, "Bearer"); is {
+			value = token
+		}
+		return a.key(value)
+	}
+	if value, ok, twice := field(req.Header, "Authorization"); ok && !twice {
+		if name, password, is := basic(value); is {
+			return a.password(name, password)
+		}
+	}
+	return Identity{}, errAbsent
+}
+
+func basic(value string) (name, password string, ok bool) {
+	text, ok := scheme(value, "Basic")
+	if !ok {
+		return "", "", false
+	}
+	plain, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(plain), ":")
+}
+
+func (a *apiKey) key(key string) (Identity, error) {
+	t, ok := a.file.get()
+	if !ok {
+		return Identity{}, unavailable(nil)
+	}
+	sum := sha256.Sum256([]byte(key))
+	// What the look-up tells by its time is about a hash, which says nothing
+	// about the key.
+	h := t.hashes[sum]
+	if subtle.ConstantTimeCompare(h.sum[:], sum[:]) != 1 || h.name == "" {
+		return Identity{}, refuse(WhyUnknown, nil)
+	}
+	return Identity{Name: "key:" + h.name}, nil
+}
+
+// nobody is the hash that an unknown name's password is compared with, so that
+// time does not tell which names there are.
+var nobody = sync.OnceValue(func() string {
+	h, err := argon2id.CreateHash(rand.Text(), argon2id.DefaultParams)
+	if err != nil {
+		return ""
+	}
+	return h
+})
+
+func (a *apiKey) password(name, password string) (Identity, error) {
+	t, ok := a.file.get()
+	if !ok {
+		return Identity{}, unavailable(nil)
+	}
+	hash, exists := t.passwords[name]
+	if !exists {
+		hash = nobody()
+	}
+	mac := hmac.New(sha256.New, a.salt[:])
+	_, _ = fmt.Fprintf(mac, "%d %s %d %s %s", len(name), name, len(password), password, hash)
+	tag := [sha256.Size]byte(mac.Sum(nil))
+	if exists && a.right(tag) {
+		return Identity{Name: "key:" + name}, nil
+	}
+	select {
+	case a.slow <- struct{}{}:
+	default:
+		return Identity{}, unavailable(nil) // who tries many must not take the memory of all
+	}
+	same, err := argon2id.ComparePasswordAndHash(password, hash)
+	<-a.slow
+	if err != nil || !same || !exists {
+		return Identity{}, refuse(WhyUnknown, err)
+	}
+	a.mu.Lock()
+	if len(a.known) >= manyKnown {
+		clear(a.known)
+	}
+	a.known[tag] = a.now().Add(knownFor)
+	a.mu.Unlock()
+	return Identity{Name: "key:" + name}, nil
+}
+
+func (a *apiKey) right(tag [sha256.Size]byte) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.now().Before(a.known[tag])
+}

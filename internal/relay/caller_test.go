@@ -1,0 +1,114 @@
+package relay_test
+
+import (
+	"strings"
+	"testing"
+
+	"holdfast/internal/caller"
+	"holdfast/internal/continuity"
+)
+
+// badges verifies whoever wears one: X-Badge names the caller.
+type badges struct {
+	asked  int
+	broken bool
+}
+
+func (b *badges) Verify(req *caller.Request) (caller.Identity, error) {
+	b.asked++
+	if b.broken {
+		return caller.Identity{}, &caller.Refusal{Why: caller.WhyUnavailable, Ours: true}
+	}
+	for _, f := range req.Header {
+		if f.Name == "X-Badge" {
+			return caller.Identity{Name: f.Value, Scopes: []string{"order:write"}}, nil
+		}
+	}
+	return caller.Identity{}, &caller.Refusal{Why: caller.WhyAbsent}
+}
+
+func (b *badges) Challenge() string { return `Badge realm="holdfast"` }
+
+func guarded(t *testing.T) (*house, *badges) {
+	t.Helper()
+	b := &badges{}
+	h := open(t)
+	h.caller = b
+	h.route.Caller, h.route.Verify = "verified", &continuity.Verify{}
+	h.use(continuity.Limits{})
+	return h, b
+}
+
+func TestRule5_1_NobodyGetsAnothersRepeat(t *testing.T) {
+	h, _ := guarded(t)
+	h.books.hold("operator")
+	alice := h.post(order("A"), "X-Badge: alice", "Idempotency-Key: k")
+	wantHeld(t, alice)
+	bob := h.post(order("B"), "X-Badge: bob", "Idempotency-Key: k")
+	wantHeld(t, bob)
+	if bob.header.Get("Location") == alice.header.Get("Location") {
+		t.Error("two callers share a receipt")
+	}
+	kept := h.wantKept(2)
+	if kept[0].Caller != "alice" || kept[1].Caller != "bob" || strings.Join(kept[0].Scopes, " ") != "order:write" {
+		t.Errorf("kept for %q and %q, with %q", kept[0].Caller, kept[1].Caller, kept[0].Scopes)
+	}
+	if again := h.post(order("A"), "X-Badge: alice", "Idempotency-Key: k"); again.header.Get("Location") != alice.header.Get("Location") {
+		t.Errorf("her own repeat: %s", again)
+	}
+	h.books.pass()
+	// Whoever proves nothing meets neither: the upstream judges.
+	wantStatus(t, h.post(order("C"), "Idempotency-Key: k"), 201)
+	h.wantKept(2)
+}
+
+func TestUnverifiedCallersAreNotHeld(t *testing.T) {
+	h, b := guarded(t)
+	wantStatus(t, h.post(order("A")), 201)
+	wantStatus(t, h.do("GET", "/orders/A", ""), 201)
+	if b.asked != 0 {
+		t.Errorf("asked %d times for proof that decides nothing", b.asked)
+	}
+	h.books.hold("operator")
+	r := h.post(order("A"))
+	wantProblem(t, r, 401, "caller")
+	if r.header.Get("WWW-Authenticate") == "" || r.header.Get("Retry-After") != "" {
+		t.Error(r)
+	}
+	wantHeld(t, h.post(order("A"), "X-Badge: alice"))
+	h.books.pass()
+	wantProblem(t, h.post(order("A")), 401, "caller") // its key is in the gate: passing would overtake
+	wantStatus(t, h.post(order("B")), 201)
+	h.shop.next(nil)
+	wantProblem(t, h.post(order("C")), 502, "upstream") // lost, and kept for nobody
+	h.wantKept(1)
+	b.broken = true
+	h.books.hold("operator")
+	r = h.post(order("D"), "X-Badge: alice")
+	wantProblem(t, r, 503, "not-held") // that nobody can judge the proof is not the caller's fault
+	if r.header.Get("Retry-After") == "" {
+		t.Error(r)
+	}
+}
+
+func TestRule8_3_AReceiptIsForItsCallerOnly(t *testing.T) {
+	h, b := guarded(t)
+	h.books.hold("operator")
+	r := h.post(order("A"), "X-Badge: alice")
+	wantHeld(t, r)
+	at := r.header.Get("Location")
+	wantStatus(t, h.do("GET", at, "", "X-Badge: alice"), 200)
+	wantProblem(t, h.do("GET", at, "", "X-Badge: bob"), 404, "not-found")
+	wantProblem(t, h.do("GET", at, ""), 404, "not-found")
+	h.books.end(h.wantKept(1)[0].Receipt, continuity.Delivered, &continuity.Response{Status: 201, Body: []byte("secret")})
+	if r := h.do("GET", at, "", "X-Badge: alice"); r.status != 200 || !strings.Contains(r.body, "secret") {
+		t.Error(r)
+	}
+	wantProblem(t, h.do("GET", at, "", "X-Badge: bob"), 404, "not-found")
+	b.broken = true
+	wantProblem(t, h.do("GET", at, "", "X-Badge: alice"), 404, "not-found")
+	// The route became public meanwhile: the record is hers all the same.
+	h.caller, h.route.Caller, h.route.Verify = nil, "public", nil
+	h.use(continuity.Limits{})
+	wantProblem(t, h.do("GET", at, "", "X-Badge: alice"), 404, "not-found")
+}
