@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/loop"
 )
 
 const (
@@ -53,6 +54,8 @@ func (e *BodyError) Unwrap() error { return e.Err }
 type clientConn struct {
 	wire
 	pool     *Pool
+	onLoop   *loop.Conn // what nc is if it belongs to a loop
+	task     *loop.Task // that uses it; nil: an ordinary goroutine
 	peeker   peeker
 	head     head
 	retires  time.Time     // when it may idle no longer
@@ -62,6 +65,9 @@ type clientConn struct {
 // alive looks whether an idle connection can carry another request: its time is
 // not over, it is open, and nothing came that nobody asked for.
 func (cc *clientConn) alive() bool {
+	if cc.onLoop != nil {
+		return cc.aliveOnLoop()
+	}
 	if !time.Now().Before(cc.retires) {
 		return false
 	}
@@ -87,8 +93,9 @@ func (p *Pool) RoundTrip(ctx context.Context, r *Request) (*Response, error) {
 	if err != nil {
 		return nil, &SentError{Err: &BodyError{err}}
 	}
+	task, _ := r.Waiter.(*loop.Task)
 	for fresh := false; ; fresh = true {
-		cc, reused, err := p.acquire(ctx, fresh)
+		cc, reused, err := p.acquire(ctx, task, fresh)
 		if err != nil {
 			return nil, &SentError{Err: err}
 		}
@@ -109,17 +116,15 @@ func (p *Pool) RoundTrip(ctx context.Context, r *Request) (*Response, error) {
 // discards the connection.
 func (cc *clientConn) attempt(ctx context.Context, r *Request, out *[]byte, rest int64) (*Response, error) {
 	re := &reply{cc: cc}
-	if ctx.Done() != nil {
-		nc := cc.nc
-		re.stop = context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
-		re.ctx = ctx
-	}
+	re.watch(ctx)
 	err := re.trip(r, out, rest)
 	if err == nil {
 		return &re.Response, nil
 	}
 	if re.stop != nil {
 		re.stop()
+	}
+	if re.ctx != nil {
 		if cause := ctx.Err(); cause != nil {
 			// The error met is only the deadline that the cancelling had set.
 			err.Err = fmt.Errorf("%w (%v)", cause, err.Err)
@@ -128,15 +133,42 @@ func (cc *clientConn) attempt(ctx context.Context, r *Request, out *[]byte, rest
 	return nil, err
 }
 
+// watch has the end of the context end the attempt.
+func (re *reply) watch(ctx context.Context) {
+	if ctx.Done() == nil {
+		return
+	}
+	re.ctx = ctx
+	cc := re.cc
+	if cc.onLoop == nil {
+		nc := cc.nc
+		re.stop = context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
+		return
+	}
+	cc.onLoop.Watch(ctx)
+	if !cc.task.Owns(ctx) {
+		re.stop = context.AfterFunc(ctx, cc.onLoop.Nudge)
+	}
+}
+
 // allow gives the connection d from now; it reports the end of the context,
 // whose own deadline the new one may have replaced.
 func (re *reply) allow(d time.Duration) error {
-	var until time.Time
-	if d > 0 {
-		until = time.Now().Add(d)
-	}
-	if err := re.cc.nc.SetDeadline(until); err != nil {
-		return err
+	cc := re.cc
+	if cc.onLoop != nil {
+		cc.onLoop.ReadWithin(d)
+		cc.onLoop.WriteWithin(d)
+	} else {
+		if cc.task != nil {
+			cc.task.Block()
+		}
+		var until time.Time
+		if d > 0 {
+			until = time.Now().Add(d)
+		}
+		if err := cc.nc.SetDeadline(until); err != nil {
+			return err
+		}
 	}
 	if re.ctx != nil {
 		return re.ctx.Err()
@@ -163,6 +195,8 @@ func (re *reply) trip(r *Request, out *[]byte, rest int64) *SentError {
 		// Also after a broken write: the upstream may have answered before it
 		// stopped reading.
 		status, err = re.readHead()
+	case cc.onLoop != nil:
+		status, whole, err = re.writeRestOnLoop(r, *out, rest)
 	default: // interim responses could meet the client's body: they are dropped
 		status, whole, err = re.writeRest(r, *out, rest)
 	}
@@ -247,35 +281,46 @@ func (re *reply) writePieces(r *Request, buf []byte, rest int64, early *atomic.B
 
 // readHead reads the final response head into re and cc.head.
 func (re *reply) readHead() (int, error) {
-	cc := re.cc
 	for interim := 0; ; interim++ {
-		text, err := cc.readHeadText()
+		text, err := re.cc.readHeadText(true)
 		if err != nil {
 			return 0, err
 		}
-		cc.head.fields = re.fields[:0]
-		status, wrong := parseResponse(text, &cc.head, maxResponseFields)
-		switch {
-		case wrong != nil:
-			return 0, wrong
-		case status >= 200:
-			return status, nil
-		case status == 101:
-			if !re.switched() {
-				return 0, errUpgraded
-			}
-			return status, nil
-		case status == 103 && re.interim != nil:
-			re.interim(status, cc.head.fields)
-		case interim == maxInterim:
-			return 0, errInterim
+		status, err := re.takeHead(text, interim)
+		if status != 0 || err != nil {
+			return status, err
 		}
 	}
 }
 
+// takeHead takes one response head; its status is 0 if another one follows.
+func (re *reply) takeHead(text string, interim int) (int, error) {
+	cc := re.cc
+	cc.head.fields = re.fields[:0]
+	status, wrong := parseResponse(text, &cc.head, maxResponseFields)
+	switch {
+	case wrong != nil:
+		return 0, wrong
+	case status >= 200:
+		return status, nil
+	case status == 101:
+		if !re.switched() {
+			return 0, errUpgraded
+		}
+		return status, nil
+	case status == 103 && re.interim != nil:
+		re.interim(status, cc.head.fields)
+	case interim == maxInterim:
+		return 0, errInterim
+	}
+	return 0, nil
+}
+
 const maxResponseFields = 256
 
-func (cc *clientConn) readHeadText() (string, error) {
+// readHeadText reads a head, or what there is of it: without wait, "" says that
+// more has yet to come.
+func (cc *clientConn) readHeadText(wait bool) (string, error) {
 	for from := 0; ; {
 		n, wrong := cc.findHead(from, cc.pool.o.Head)
 		if wrong != nil {
@@ -287,6 +332,11 @@ func (cc *clientConn) readHeadText() (string, error) {
 			return text, nil
 		}
 		from = max(0, cc.w-cc.r-3)
+		if !wait {
+			if readable, _ := cc.onLoop.Ready(); !readable {
+				return "", nil
+			}
+		}
 		if err := cc.wire.fill(); err != nil {
 			return "", noEOF(err)
 		}

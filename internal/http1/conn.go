@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"holdfast/internal/continuity"
+	"holdfast/internal/loop"
 )
 
 // conn is one client's connection. Everything in it is used again for each
@@ -18,6 +18,7 @@ type conn struct {
 	wire
 	srv    *Server
 	peeker peeker
+	onLoop *loop.Conn // what nc is if a loop serves it; guarded by srv.mu
 	remote string
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -47,12 +48,12 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.nc = nc
 	c.remote = nc.RemoteAddr().String()
 	c.ctx, c.cancel = context.WithCancel(s.hard)
+	c.onLoop, _ = nc.(*loop.Conn)
 	c.peeker.open(nc)
 	c.exchange.c = c
 	c.body.c = c
 	c.request.Body = &c.body
 	c.request.Scheme = "http"
-	c.request.Waiter = continuity.NewWaiter()
 	return c
 }
 
@@ -72,7 +73,10 @@ func (c *conn) serve() {
 	for {
 		text, err := c.next()
 		if err == nil && text == prefaceHead && !c.served && c.srv.HTTP2 != nil {
-			c.handOver(&begunConn{c.nc, append([]byte(prefaceHead), c.buffered()...)})
+			begun := append([]byte(prefaceHead), c.buffered()...)
+			if c.leaveLoop() == nil {
+				c.handOver(&begunConn{c.nc, begun})
+			}
 			return
 		}
 		if err == nil {
@@ -173,6 +177,10 @@ func (c *conn) lastChance() bool {
 // is still far enough away stays, as moving it costs more than reading the
 // clock.
 func (c *conn) allowRead(d time.Duration) {
+	if c.onLoop != nil {
+		c.onLoop.ReadWithin(d)
+		return
+	}
 	now := time.Now()
 	if left := c.readBy.Sub(now); left < d || left > d+d/8 {
 		c.readBy = now.Add(d + d/8)
@@ -181,6 +189,10 @@ func (c *conn) allowRead(d time.Duration) {
 }
 
 func (c *conn) allowWrite(d time.Duration) {
+	if c.onLoop != nil {
+		c.onLoop.WriteWithin(d)
+		return
+	}
 	now := time.Now()
 	if left := c.writeBy.Sub(now); left < d || left > d+d/8 {
 		c.writeBy = now.Add(d + d/8)
@@ -194,9 +206,9 @@ func (c *conn) nudge() {
 	switch serial := c.serial.Load(); {
 	case serial&1 == 1:
 	case serial == 0:
-		c.nc.SetReadDeadline(time.Now().Add(time.Second))
+		c.expire(time.Now().Add(time.Second))
 	default:
-		c.nc.SetReadDeadline(time.Unix(1, 0))
+		c.expire(time.Unix(1, 0))
 	}
 }
 
@@ -206,6 +218,9 @@ func (c *conn) lookAt() {
 	if serial&1 == 1 && serial == c.seen {
 		if _, gone := c.peeker.peek(); gone {
 			c.cancel()
+			if c.onLoop != nil {
+				c.onLoop.Nudge()
+			}
 		}
 	}
 	c.seen = serial

@@ -6,12 +6,15 @@ import (
 	"net"
 	"sync"
 	"syscall"
+
+	"holdfast/internal/loop"
 )
 
 // peeker looks at a socket without blocking and without consuming anything. The
 // zero value looks at nothing.
 type peeker struct {
 	mu   sync.Mutex
+	loop *loop.Conn // instead of raw
 	raw  syscall.RawConn
 	look func(fd uintptr) // kept, so that a look does not allocate
 	byte [1]byte
@@ -19,8 +22,11 @@ type peeker struct {
 	err  error
 }
 
-// open must be called once, at the peeker's final address.
+// open must be called at the peeker's final address.
 func (p *peeker) open(nc net.Conn) {
+	if p.loop, _ = nc.(*loop.Conn); p.loop != nil {
+		return
+	}
 	_, sealed := nc.(sealedConn)
 	sc, ok := socket(nc).(syscall.Conn)
 	if !ok {
@@ -48,6 +54,9 @@ func (p *peeker) open(nc net.Conn) {
 // peek reports whether bytes wait to be read, and whether the peer has closed
 // or broken the connection. Of a connection that is no socket it knows neither.
 func (p *peeker) peek() (readable, gone bool) {
+	if p.loop != nil {
+		return p.loop.Peek()
+	}
 	if p.raw == nil {
 		return false, false
 	}

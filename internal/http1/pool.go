@@ -8,7 +8,10 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"holdfast/internal/loop"
 )
 
 // PoolOptions describe a Pool. Zero fields take the defaults.
@@ -34,19 +37,34 @@ type PoolOptions struct {
 
 // Pool keeps connections to one upstream. It is safe for concurrent use.
 type Pool struct {
-	o PoolOptions
+	o       PoolOptions
+	onLoops bool // tasks get connections of their own loop
 
 	mu      sync.Mutex
 	idle    []*clientConn // the last one was used last
 	total   int           // connections, and dials under way
 	waiters []*waiter     // the first one waits longest
-	pruning bool          // a timer is set
-	closed  bool
+	closed  atomic.Bool
+
+	pruning atomic.Bool              // a timer is set
+	waiting atomic.Int32             // how many waiters there are
+	shelves atomic.Pointer[[]*shelf] // each loop's; exchanged under mu
 }
 
 // waiter is a call that waits for a connection. It gets one, or nil: leave to
 // dial.
-type waiter struct{ ch chan *clientConn }
+type waiter struct {
+	ch   chan *clientConn
+	task *loop.Task // nil: an ordinary goroutine
+}
+
+// give ends the wait.
+func (w *waiter) give(cc *clientConn) {
+	w.ch <- cc
+	if w.task != nil {
+		w.task.Wake()
+	}
+}
 
 // Errors of a Pool before anything was sent.
 var (
@@ -64,20 +82,24 @@ func NewPool(o PoolOptions) *Pool {
 	o.Body = cmp.Or(o.Body, time.Minute)
 	o.Retire = cmp.Or(o.Retire, 4*time.Second)
 	o.Head = cmp.Or(o.Head, 64<<10)
-	if o.Dial == nil {
+	onLoops := o.Dial == nil
+	if onLoops {
 		address := o.Address
 		dialer := new(net.Dialer)
 		o.Dial = func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", address) }
 	}
-	return &Pool{o: o}
+	return &Pool{o: o, onLoops: onLoops}
 }
 
 // acquire returns a pooled connection that looks alive or, with fresh or
-// without one, a new one.
-func (p *Pool) acquire(ctx context.Context, fresh bool) (cc *clientConn, reused bool, err error) {
+// without one, a new one. A task gets one of its own loop.
+func (p *Pool) acquire(ctx context.Context, t *loop.Task, fresh bool) (cc *clientConn, reused bool, err error) {
+	if t != nil && p.onLoops {
+		return p.acquireOnLoop(ctx, t, fresh)
+	}
 	for {
 		p.mu.Lock()
-		if p.closed {
+		if p.closed.Load() {
 			p.mu.Unlock()
 			return nil, false, ErrPoolClosed
 		}
@@ -87,25 +109,20 @@ func (p *Pool) acquire(ctx context.Context, fresh bool) (cc *clientConn, reused 
 			p.idle = p.idle[:n-1]
 			p.mu.Unlock()
 			if cc.alive() {
+				cc.task = t
 				return cc, true, nil
 			}
 			p.discard(cc)
 			continue
 		}
-		if p.total >= p.o.Conns && len(p.idle) > 0 { // fresh wanted: one idle makes room
-			cc := p.idle[0]
-			p.idle = slices.Delete(p.idle, 0, 1)
-			p.total--
-			cc.nc.Close()
-		}
-		if p.total < p.o.Conns {
-			p.total++
-			p.mu.Unlock()
+		w := p.makeRoom(nil)
+		p.mu.Unlock()
+		if w == nil {
 			break
 		}
-		w := &waiter{make(chan *clientConn, 1)}
-		p.waiters = append(p.waiters, w)
-		p.mu.Unlock()
+		if t != nil {
+			t.Block()
+		}
 		cc, err := p.wait(ctx, w)
 		if err != nil {
 			return nil, false, err
@@ -114,12 +131,71 @@ func (p *Pool) acquire(ctx context.Context, fresh bool) (cc *clientConn, reused 
 			break
 		}
 		if !fresh && cc.alive() {
+			cc.task = t
 			return cc, true, nil
 		}
 		p.discard(cc)
 	}
+	if t != nil {
+		t.Block()
+	}
 	cc, err = p.dial(ctx)
+	if err == nil {
+		cc.task = t
+	}
 	return cc, false, err
+}
+
+// makeRoom counts a connection that will be dialled, for which an idle one has
+// to go where there are as many as may be; where none is idle it returns whom
+// to wait as. p.mu is held.
+func (p *Pool) makeRoom(t *loop.Task) *waiter {
+	if p.total < p.o.Conns {
+		p.total++
+		return nil
+	}
+	if p.evict() {
+		return nil
+	}
+	w := &waiter{make(chan *clientConn, 1), t}
+	p.waiters = append(p.waiters, w)
+	p.waiting.Add(1)
+	// Whoever puts one on a shelf from now on sees that somebody waits; one that
+	// was put there just before is found here.
+	if p.evict() {
+		p.waiters = p.waiters[:len(p.waiters)-1]
+		p.waiting.Add(-1)
+		return nil
+	}
+	return w
+}
+
+// evict closes an idle connection; p.mu is held.
+func (p *Pool) evict() bool {
+	if len(p.idle) > 0 {
+		cc := p.idle[0]
+		p.idle = slices.Delete(p.idle, 0, 1)
+		cc.nc.Close()
+		return true
+	}
+	for _, s := range p.allShelves() {
+		if cc := s.oldest(); cc != nil {
+			cc.nc.Close()
+			return true
+		}
+	}
+	return false
+}
+
+// firstWaiter takes out who waits longest; p.mu is held.
+func (p *Pool) firstWaiter() *waiter {
+	if len(p.waiters) == 0 {
+		return nil
+	}
+	w := p.waiters[0]
+	p.waiters = slices.Delete(p.waiters, 0, 1)
+	p.waiting.Add(-1)
+	return w
 }
 
 // wait returns a connection, or nil with leave to dial.
@@ -135,14 +211,23 @@ func (p *Pool) wait(ctx context.Context, w *waiter) (*clientConn, error) {
 	case <-timer.C:
 		err = ErrBusy
 	}
-	p.mu.Lock()
-	if i := slices.Index(p.waiters, w); i >= 0 {
-		p.waiters = slices.Delete(p.waiters, i, i+1)
-		p.mu.Unlock()
+	if p.giveUp(w) {
 		return nil, err
 	}
-	p.mu.Unlock()
 	return <-w.ch, nil // it came at the last moment
+}
+
+// giveUp takes a waiter out; false: it has got something.
+func (p *Pool) giveUp(w *waiter) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.Index(p.waiters, w)
+	if i < 0 {
+		return false
+	}
+	p.waiters = slices.Delete(p.waiters, i, i+1)
+	p.waiting.Add(-1)
+	return true
 }
 
 // dial makes a connection; the caller has counted it in total.
@@ -170,26 +255,39 @@ func (p *Pool) put(cc *clientConn) {
 	if cc.patience > 0 {
 		retire = min(retire, cc.patience)
 	}
-	cc.retires = time.Now().Add(retire)
-	p.mu.Lock()
-	if len(p.waiters) > 0 {
-		w := p.waiters[0]
-		p.waiters = slices.Delete(p.waiters, 0, 1)
-		p.mu.Unlock()
-		w.ch <- cc
+	cc.task = nil
+	if cc.onLoop != nil {
+		p.putOnShelf(cc, retire)
 		return
 	}
-	if p.closed || len(p.idle) >= p.o.Idle {
+	cc.retires = time.Now().Add(retire)
+	p.mu.Lock()
+	if w := p.firstWaiter(); w != nil {
+		if w.task == nil || !p.onLoops {
+			p.mu.Unlock()
+			w.give(cc)
+			return
+		}
+		p.mu.Unlock()
+		cc.nc.Close() // a task can't use it, but its place
+		w.give(nil)
+		return
+	}
+	if p.closed.Load() || len(p.idle) >= p.o.Idle {
 		p.mu.Unlock()
 		p.discard(cc)
 		return
 	}
 	p.idle = append(p.idle, cc)
-	if !p.pruning {
-		p.pruning = true
-		time.AfterFunc(retire, p.prune)
-	}
 	p.mu.Unlock()
+	p.pruneIn(retire)
+}
+
+// pruneIn sets the timer that closes idle connections, if none is set.
+func (p *Pool) pruneIn(d time.Duration) {
+	if !p.pruning.Load() && p.pruning.CompareAndSwap(false, true) {
+		time.AfterFunc(d, p.prune)
+	}
 }
 
 // discard closes a connection.
@@ -202,10 +300,8 @@ func (p *Pool) discard(cc *clientConn) {
 func (p *Pool) free() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.waiters) > 0 {
-		w := p.waiters[0]
-		p.waiters = slices.Delete(p.waiters, 0, 1)
-		w.ch <- nil
+	if w := p.firstWaiter(); w != nil {
+		w.give(nil)
 		return
 	}
 	p.total--
@@ -213,11 +309,12 @@ func (p *Pool) free() {
 
 // prune closes the connections whose time is over, before the upstream does.
 func (p *Pool) prune() {
+	p.pruning.Store(false) // before the look: who is put back afterwards sets it again
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
 	var next time.Time
-	p.idle = slices.DeleteFunc(p.idle, func(cc *clientConn) bool {
+	over := func(cc *clientConn) bool {
 		if !cc.retires.After(now) {
 			cc.nc.Close()
 			p.total--
@@ -227,9 +324,15 @@ func (p *Pool) prune() {
 			next = cc.retires
 		}
 		return false
-	})
-	if p.pruning = !next.IsZero(); p.pruning {
-		time.AfterFunc(next.Sub(now), p.prune)
+	}
+	p.idle = slices.DeleteFunc(p.idle, over)
+	for _, s := range p.allShelves() {
+		s.mu.Lock()
+		s.idle = slices.DeleteFunc(s.idle, over)
+		s.mu.Unlock()
+	}
+	if !next.IsZero() {
+		p.pruneIn(next.Sub(now))
 	}
 }
 
@@ -237,10 +340,8 @@ func (p *Pool) prune() {
 func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closed = true
-	for _, cc := range p.idle {
-		cc.nc.Close()
+	p.closed.Store(true)
+	for p.evict() {
 		p.total--
 	}
-	p.idle = nil
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"holdfast/internal/loop"
 )
 
 // Limits bound what a client may send and how long it may take. Zero fields
@@ -55,6 +57,10 @@ type Server struct {
 	// HTTP2 takes a connection over that begins with the preface of HTTP/2, with
 	// what was read of it still to be read; nil: such a connection is refused.
 	HTTP2 func(net.Conn)
+	// Loops is how many poll loops serve plain TCP connections on Linux; 0: one
+	// for each processor that Go uses, below 0: none, and each connection has a
+	// goroutine of its own, as all others have.
+	Loops int
 
 	once     sync.Once
 	limits   Limits
@@ -63,6 +69,8 @@ type Server struct {
 	stopHard context.CancelFunc
 	slots    chan struct{} // nil: unbounded
 	draining atomic.Bool
+
+	group *loop.Group // nil: none
 
 	mu        sync.Mutex
 	listeners map[net.Listener]bool
@@ -98,6 +106,7 @@ func (s *Server) Serve(l net.Listener) error {
 		l.Close()
 		return ErrServerClosed
 	}
+	l = s.onLoops(l)
 	s.listeners[l] = true
 	if !s.looking {
 		s.looking = true
@@ -163,7 +172,7 @@ func (s *Server) freeSlot() {
 func (s *Server) start(nc net.Conn) {
 	c := newConn(s, nc)
 	s.mu.Lock()
-	if s.hard.Err() != nil {
+	if s.hard.Err() != nil || s.isEmpty() {
 		s.mu.Unlock()
 		nc.Close()
 		s.freeSlot()
@@ -171,7 +180,7 @@ func (s *Server) start(nc net.Conn) {
 	}
 	s.conns[c] = true
 	s.mu.Unlock()
-	go c.serve()
+	c.run()
 }
 
 func (s *Server) ended(c *conn) {
@@ -184,11 +193,24 @@ func (s *Server) ended(c *conn) {
 	}
 }
 
-func (s *Server) closeEmpty() {
+// isEmpty reports whether a server that is shut down has seen its last
+// connection; s.mu is held.
+func (s *Server) isEmpty() bool {
 	select {
 	case <-s.empty:
+		return true
 	default:
-		close(s.empty)
+		return false
+	}
+}
+
+func (s *Server) closeEmpty() {
+	if s.isEmpty() {
+		return
+	}
+	close(s.empty)
+	if s.group != nil {
+		s.group.Close()
 	}
 }
 
@@ -230,7 +252,10 @@ func (s *Server) Close() error {
 	s.drain()
 	s.stopHard()
 	for c := range s.conns {
-		c.nc.Close()
+		c.cut()
+	}
+	if len(s.conns) == 0 {
+		s.closeEmpty()
 	}
 	s.mu.Unlock()
 	return nil

@@ -14,6 +14,10 @@ import (
 	"holdfast/internal/http1"
 )
 
+// loops is what every server of these tests is given: the tests run once with
+// poll loops and once without.
+var loops int
+
 // serve starts a server on loopback and returns its address.
 func serve(t testing.TB, s *http1.Server) string {
 	t.Helper()
@@ -21,6 +25,7 @@ func serve(t testing.TB, s *http1.Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Loops = loops
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {

@@ -93,6 +93,9 @@ func (x *exchange) Switch(header []continuity.Field) (Tunnel, error) {
 		return nil, err
 	}
 	x.c.broken = true // whatever follows is no HTTP any more
+	if err := x.c.leaveLoop(); err != nil {
+		return nil, err
+	}
 	x.c.nc.SetDeadline(time.Time{})
 	return &tunnel{b: &x.c.wire}, nil
 }
@@ -110,6 +113,7 @@ func (re *reply) tunnel() {
 	if re.stop != nil {
 		re.stop()
 	}
+	cc.leaveLoop()
 	cc.nc.SetDeadline(time.Time{})
 	re.Body = &tunnel{b: &cc.wire, closed: func() { cc.pool.free() }}
 }
