@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
+	"sync"
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/http1"
@@ -21,11 +23,21 @@ type front struct {
 }
 
 func newFront(a *App) *front {
-	f := &front{lean: &http1.Server{Handler: a.engine.Handle, Logger: a.log}}
+	f := &front{lean: &http1.Server{Handler: a.engine.Handle, Logger: a.log, Loops: loops()}}
 	f.complete = nethttp.New(nethttp.Options{Handler: a.engine.Handle, Logger: a.log})
 	f.lean.HTTP2 = f.complete.Take
 	return f
 }
+
+// loops is how many poll loops serve clients: one for each processor. Go gets
+// one more processor, for a loop that waits for sockets is in a system call: with
+// none to spare, the runtime would take the loop's away again and again, which
+// costs more than the waiting.
+var loops = sync.OnceValue(func() int {
+	n := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(n + 1)
+	return n
+})
 
 // shutdown lets running exchanges end until ctx is done, and cuts the others.
 func (f *front) shutdown(ctx context.Context) (cut bool, err error) {

@@ -193,7 +193,7 @@ func open(t *testing.T, change ...func(h *house, o *relay.Options)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http1.Server{Handler: h.engine.Handle}
+	server := &http1.Server{Handler: h.engine.Handle, Loops: loops}
 	served := make(chan struct{})
 	go func() { server.Serve(l); close(served) }()
 	t.Cleanup(func() { server.Close(); <-served })

@@ -41,6 +41,7 @@ func (f *flight) tunnel() {
 	f.forward()
 	r := f.route
 	r.traffic.count(time.Now())
+	f.waiter().Block() // a tunnel is two goroutines, which no loop serves
 	result := r.sender.Send(f.x.Context(), upstream.Attempt{
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host, Header: f.header, Upgrade: f.req.Upgrade, Body: &f.reader,
 	})

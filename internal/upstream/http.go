@@ -85,7 +85,7 @@ func (h *HTTP) Send(ctx context.Context, a Attempt) Result {
 	began := time.Now()
 	response, err := h.pool.RoundTrip(ctx, &http1.Request{
 		Method: a.Method, Target: a.Target, Host: a.Host, Header: a.Header, Length: a.Length, Body: a.Body,
-		TakesTrailers: a.TakesTrailers, Upgrade: a.Upgrade, Interim: a.Interim,
+		TakesTrailers: a.TakesTrailers, Upgrade: a.Upgrade, Interim: a.Interim, Waiter: a.Waiter,
 	})
 	took := time.Since(began)
 	if err == nil {

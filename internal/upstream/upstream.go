@@ -26,6 +26,10 @@ type Attempt struct {
 	Length               int64              // -1: chunked
 	Body                 io.Reader
 
+	// Waiter is how the one who sends waits; nil: as an ordinary goroutine. It is
+	// the Waiter of the request that is answered.
+	Waiter continuity.Waiter
+
 	TakesTrailers bool   // who asked takes trailers
 	Upgrade       string // what to leave HTTP for; an answer 101 has an http1.Tunnel for its Body
 	// Interim, if set, is told of each 103 before the final response.
