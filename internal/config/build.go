@@ -26,6 +26,7 @@ func build(doc *document, dir string) *Relay {
 			Count: doc.Limits.Count.V, Bytes: doc.Journal.Size.V, LiveBytes: doc.Limits.Live.V,
 		},
 	}
+	relay.Approvals = doc.Approvals.build()
 	if doc.Admin.Token.File.set {
 		relay.TokenFile = resolve(dir, doc.Admin.Token.File.V)
 	}
@@ -59,6 +60,7 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 			Methods: r.holdMethods(), ItemBytes: r.Hold.Item.V,
 			Count: r.Hold.Count.V, Bytes: r.Hold.Bytes.V, Age: r.Hold.Age.V,
 			Credentials: r.Hold.Credentials.V,
+			Amount:      r.Hold.Amount.build(), SignedOff: r.Hold.SignedOff.build(),
 		},
 		Verdicts: continuity.Verdicts{
 			Delivered: r.Outcome.Delivered.values(), Retry: r.Outcome.Retry.values(),
@@ -98,6 +100,8 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 		out.Detect.Path, out.Detect.Every = c.Path.V, c.Every.V
 		out.Detect.Down, out.Detect.Up = int(c.Down.V), int(c.Up.V)
 	}
+	out.Priority = r.Priority.build()
+	out.Record = continuity.Recording{Passed: r.Record.V == "all", Keep: r.Keep.V}
 	out.Reconcile, out.Settlement = buildReconcile(&r.Reconcile), buildSettlement(&r.Settlement)
 	return out
 }

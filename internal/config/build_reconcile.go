@@ -8,6 +8,7 @@ func buildReconcile(r *reconcileBlock) *continuity.Reconcile {
 	}
 	out := &continuity.Reconcile{
 		Driver: r.Driver.V, Query: r.Query.V, Methods: r.Methods.values(), Amount: r.Amount.V, Currency: r.Currency.V,
+		Applied: r.Applied.V,
 	}
 	if r.Driver.V == "http" {
 		out.DSN = r.URL.V

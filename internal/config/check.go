@@ -89,6 +89,7 @@ func same(a, b string) bool {
 func checkRoute(f *findings, doc *document, r *routeBlock) {
 	checkHold(f, r)
 	checkIdentity(f, r)
+	checkBooks(f, r)
 	checkLimits(f, doc, r)
 	checkOutcome(f, r)
 	checkOutcomeBody(f, &r.Outcome.Body)

@@ -271,7 +271,7 @@ func (d *decoder) notA(id, path string, n *node) {
 
 // notBlock is the id for what should have been a block.
 func notBlock(path string) string {
-	if path == "routes" || path == "hold.except" {
+	if slices.Contains([]string{"routes", "hold.except", "hold.amount.caps", "priority.classes", "approvals.above"}, path) {
 		return "config.not-entry"
 	}
 	return "config.not-mapping"

@@ -34,6 +34,16 @@ type document struct {
 	Journal journalBlock       `yaml:"journal"`
 	Limits  limitsBlock        `yaml:"limits"`
 	Routes  []routeBlock       `yaml:"routes" required:"true"`
+	Schema  value[string] `yaml:"schema" kind:"word" of:"holdfast/relay@1" default:"holdfast/relay@1"`
+	Listen  value[string] `yaml:"listen" kind:"address" required:"true" example:"127.0.0.1:9000"`
+	Admin   adminBlock    `yaml:"admin"`
+	Data    value[string] `yaml:"data" kind:"file" default:"data"`
+	Master  masterBlock   `yaml:"master_key"`
+	Journal journalBlock  `yaml:"journal"`
+	Limits  limitsBlock   `yaml:"limits"`
+	Routes  []routeBlock  `yaml:"routes" required:"true"`
+
+	Approvals approvalsBlock `yaml:"approvals"`
 }
 
 type adminBlock struct {
@@ -86,6 +96,9 @@ type routeBlock struct {
 	Sensitive   sensitiveBlock             `yaml:"sensitive"`
 	Settlement  settlementBlock            `yaml:"settlement"`
 	UpstreamTLS upstreamTLSBlock           `yaml:"upstream_tls"`
+	Priority    priorityBlock              `yaml:"priority"`
+	Record      value[string]              `yaml:"record" kind:"word" of:"held,all" default:"held"`
+	Keep        value[time.Duration]       `yaml:"keep" kind:"duration" zero:"ok" default:"0s" example:"7d"`
 }
 
 type matchBlock struct {
@@ -117,6 +130,9 @@ type holdBlock struct {
 	Except  []exceptBlock        `yaml:"except"`
 
 	Credentials value[bool] `yaml:"credentials" kind:"bool" default:"false"`
+
+	Amount    amountBlock    `yaml:"amount"`
+	SignedOff signedOffBlock `yaml:"signed_off"`
 }
 
 type exceptBlock struct {

@@ -17,6 +17,7 @@ type reconcileBlock struct {
 	Methods  list[string]               `yaml:"methods" kind:"method" default:"POST"`
 	Amount   value[string]              `yaml:"amount" kind:"body" example:"json:/total"`
 	Currency value[continuity.Currency] `yaml:"currency" kind:"currency" example:"CNY"`
+	Applied  value[string]              `yaml:"applied" kind:"text" example:"select idempotency_key from idempotency"`
 }
 
 type dsnBlock struct {

@@ -65,6 +65,8 @@ func init() { // not a literal: kinds are built of each other
 		"status":   {parse: parseStatus, schema: statusSchema},
 		"secure":   {parse: parseSecure, schema: pattern(`^https?://[^/?#@]+(/.*)?$`)},
 		"currency": {parse: parseCurrency, schema: pattern(`^([A-Z]{3}|json:/.*)$`)},
+		"money":    {parse: parseMoney, schema: moneySchema},
+		"date":     {parse: parseDate, schema: pattern(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)},
 		"code":     {parse: parseCode, schema: pattern(`^[A-Z]{3}$`)},
 		"clock":    {parse: parseClock, schema: pattern(`^([01][0-9]|2[0-4]):[0-5][0-9]$`)},
 		"zone":     {parse: parseZone, schema: pattern(`^.+$`)},

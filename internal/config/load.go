@@ -28,6 +28,8 @@ type Relay struct {
 
 	Limits continuity.Limits
 	Routes []continuity.Route
+	// Approvals says which acts need a second person; nil: none.
+	Approvals *continuity.Approvals
 }
 
 // Load reads the file and what it refers to. It returns a complete
