@@ -185,7 +185,7 @@ func (a *App) openView(ctx context.Context) error {
 func (a *App) openRoutes(context.Context) error {
 	o := relay.Options{Hasher: a.hasher, Observer: a.metrics, Logger: a.log, RetryAfter: a.retryAfter}
 	if a.ledger != nil { // a nil *Ledger in the interface would not be nil
-		o.Ledger = &liveLedger{a.ledger, a}
+		o.Ledger, o.Recorder = &liveLedger{a.ledger, a}, a.ledger
 	}
 	a.engine = relay.New(o)
 	a.stack.push(func(ctx context.Context) error { a.closeLanes(ctx); return nil })

@@ -20,9 +20,10 @@ type Request struct {
 type Facts struct {
 	Ordered  bool // the route has an ordering key
 	Key      string
-	HasKey   bool     // the request bears one; always false on an unordered route
-	Excepted bool     // the route never holds such a body
-	Fields   []string // values of the repeat identity's fields; nil: not all are there
+	HasKey   bool             // the request bears one; always false on an unordered route
+	Excepted bool             // the route never holds such a body
+	Fields   []string         // values of the repeat identity's fields; nil: not all are there
+	Amount   continuity.Money // what it is worth; zero: it can't be read
 }
 
 // Reader reads what one route needs, with one pass over the body at most for
@@ -36,6 +37,8 @@ type Reader struct {
 	keyAt    int      // the key's place among those of its source
 	exceptAt int      // the first exception's place among the pointers
 	fields   []wanted // that identify repeats
+	amount   *continuity.Amount
+	amountAt int // the amount's place among the pointers; the currency's is the next
 }
 
 // wanted is a value that is read: the nth of its source.
@@ -68,6 +71,17 @@ func NewReader(route *continuity.Route) (*Reader, error) {
 			return nil, err
 		}
 		r.fields = append(r.fields, w)
+	}
+	if a := route.Hold.Amount; a != nil {
+		r.amount, r.amountAt = a, len(r.pointers)
+		if _, err := r.want(continuity.SourceJSON, a.Pointer); err != nil {
+			return nil, err
+		}
+		if a.In != "" {
+			if _, err := r.want(continuity.SourceJSON, a.In); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if n := max(len(r.pointers), len(r.forms), len(r.paths)); n > maxPointers {
 		return nil, fmt.Errorf("identity: route %s reads %d values, at most %d", route.ID, n, maxPointers)
@@ -132,6 +146,7 @@ func (r *Reader) Read(req Request) (Facts, error) {
 		f.Excepted = f.Excepted || excepted(e, read.value(wanted{continuity.SourceJSON, r.exceptAt + n}))
 	}
 	f.Fields = r.identityOf(read)
+	f.Amount = r.money(read)
 	return f, nil
 }
 

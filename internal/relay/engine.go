@@ -51,6 +51,7 @@ type Binding struct {
 type Options struct {
 	Ledger   Ledger // nil: no master key; everything passes and nothing is kept
 	Hasher   *identity.Hasher
+	Recorder Recorder // nil: nothing that passes is recorded
 	Observer Observer // nil: none
 	Logger   *slog.Logger
 	// RetryAfter tells when a client of a route may ask again; nil: five seconds.
@@ -61,6 +62,7 @@ type Options struct {
 type Engine struct {
 	ledger     Ledger
 	hasher     *identity.Hasher
+	recorder   Recorder
 	observer   Observer
 	log        *slog.Logger
 	retryAfter func(route string) time.Duration
@@ -85,11 +87,13 @@ type route struct {
 	answer  answer
 	traffic *traffic   // outlives the table
 	seen    *collector // outlives the table
+
+	unrecorded *missed // outlives the table
 }
 
 // New makes an Engine without routes.
 func New(o Options) *Engine {
-	e := &Engine{ledger: o.Ledger, hasher: o.Hasher, observer: o.Observer, log: o.Logger, retryAfter: o.RetryAfter}
+	e := &Engine{ledger: o.Ledger, hasher: o.Hasher, recorder: o.Recorder, observer: o.Observer, log: o.Logger, retryAfter: o.RetryAfter}
 	if e.observer == nil {
 		e.observer = nobody{}
 	}
@@ -129,9 +133,9 @@ func (e *Engine) SetRoutes(bindings []Binding, limits continuity.Limits) error {
 			r.health = unwatched{}
 		}
 		if before := old.find(r.ID); before != nil {
-			r.traffic, r.seen = before.traffic, before.seen
+			r.traffic, r.seen, r.unrecorded = before.traffic, before.seen, before.unrecorded
 		} else {
-			r.traffic, r.seen = &traffic{}, newCollector()
+			r.traffic, r.seen, r.unrecorded = &traffic{}, newCollector(), &missed{}
 		}
 		r.answer = newAnswer(r.Answer)
 		next.routes[n] = r

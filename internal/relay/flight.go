@@ -42,6 +42,8 @@ type flight struct {
 	tagged bool
 	kept   continuity.Record
 
+	recorded continuity.Position // where it was written down before it was sent; 0: nowhere
+
 	guard guarded // what speaks against storing it
 	proof proof   // who sends it
 

@@ -45,6 +45,7 @@ var (
 	errExcepted    = errors.New("relay: excepted by the route")
 	errLarge       = errors.New("relay: larger than the item limit")
 	errNoKey       = errors.New("relay: no ordering key")
+	errNoAmount    = errors.New("relay: no readable amount")
 )
 
 // behind keeps the request behind pending records of its key; done is false
@@ -66,6 +67,17 @@ func (f *flight) behind() (done bool) {
 
 // keepable says why the request can't be kept.
 func (f *flight) keepable() error {
+	if err := f.recordable(); err != nil {
+		return err
+	}
+	if f.route.Hold.Amount != nil && f.facts.Amount.IsZero() {
+		return continuity.E(continuity.CodeNoAmount, errNoAmount)
+	}
+	return nil
+}
+
+// recordable says why the request can't be written down at all.
+func (f *flight) recordable() error {
 	if !f.whole {
 		return continuity.E(continuity.CodeLimitItem, errLarge, "limit", f.route.Hold.ItemBytes)
 	}
@@ -119,7 +131,7 @@ func (f *flight) record(lost bool) *continuity.Record {
 		Receipt: f.receipt, Fingerprint: f.fingerprint(),
 		Route: f.route.ID, Key: f.tag(), KeyText: f.facts.Key, Caller: who, Scopes: f.proof.Scopes, IdempotencyKey: f.key,
 		Method: f.req.Method, Target: stored.Target, Host: f.req.Host,
-		Header: stored.Header, Body: stored.Body, Lost: lost,
+		Header: stored.Header, Body: stored.Body, Lost: lost, Amount: f.facts.Amount, Class: f.class(f.route.Caller),
 	}
 	return &f.kept
 }

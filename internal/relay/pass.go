@@ -29,6 +29,7 @@ func (f *flight) pass(p passage) {
 		ctx = f.x.Context()
 	}
 	f.forward()
+	f.recording(p)
 	r.traffic.count(time.Now())
 	result := r.sender.Send(ctx, upstream.Attempt{
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
@@ -39,6 +40,7 @@ func (f *flight) pass(p passage) {
 	if class == upstream.Answered {
 		class, again = f.classify(&result, p)
 	}
+	f.ended(&result, class)
 	if unread := (*http1.BodyError)(nil); errors.As(result.Err, &unread) || errors.Is(result.Err, http1.ErrHeader) {
 		f.unreadable(result.Err)
 		return

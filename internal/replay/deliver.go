@@ -18,10 +18,6 @@ const (
 	// judgeBytes of a body are read even where none is kept: a verdict may
 	// depend on them.
 	judgeBytes = 2 << 10
-	// mostFailing records are remembered as failing. Should there be more, the
-	// upstream is at fault and not they: the count begins anew, as it does when
-	// the relay restarts.
-	mostFailing = 50_000
 	// finishTries bounds how often an outcome is offered to a full disk once
 	// the Drainer has to stop.
 	finishTries = 3
@@ -30,7 +26,7 @@ const (
 // deliver takes a claimed record through one attempt, or, where its doubt
 // allows none, to its outcome.
 func (d *Drainer) deliver(st ledger.Status) {
-	failures := d.failed(st.Receipt)
+	failures := st.Failures
 	why := continuity.ReasonNone
 	if st.State == continuity.InDoubt {
 		if o, send := Settle(&d.Route, st, d.since(st), failures); !send {
@@ -57,6 +53,7 @@ func (d *Drainer) deliver(st ledger.Status) {
 	res, resp := d.attempt(rec)
 	now := time.Now()
 	v := Judge(Case{Route: &d.Route, Claimed: st, Failures: failures, Now: now, Jitter: d.jitter()}, res, resp)
+	v.Outcome.Counts = v.Counts
 	v.Outcome.Response = cut(v.Outcome.Response, d.Route.KeepResponse)
 	if d.send.Err() == nil { // else we broke it off, which says nothing
 		d.learn(st, v, res, began, now, failures)
@@ -125,12 +122,6 @@ func (d *Drainer) learn(st ledger.Status, v Verdict, res upstream.Result, began,
 	d.Meter.Replayed(v.Sign == Unreached || v.Sign == Lost || v.Sign == Failed)
 	d.mu.Lock()
 	current := !began.Before(d.entered)
-	if v.Counts {
-		if len(d.failures) == mostFailing {
-			clear(d.failures)
-		}
-		d.failures[st.Receipt] = failures + 1
-	}
 	if v.Pause != "" {
 		d.denied = true
 	}
@@ -241,11 +232,6 @@ func (d *Drainer) concluded(st ledger.Status, o continuity.Outcome, err error) {
 	if o.To.Ended() {
 		d.gains.out(st.Key)
 	}
-	if o.To.Ended() || o.To == continuity.Parked { // whoever retries it grants new attempts
-		d.mu.Lock()
-		delete(d.failures, o.Receipt)
-		d.mu.Unlock()
-	}
 }
 
 // insist offers an outcome again that a full disk did not take.
@@ -289,12 +275,6 @@ func (d *Drainer) log(st ledger.Status, o continuity.Outcome, res *upstream.Resu
 		}
 	}
 	d.Logger.LogAttrs(ctx, level, "replayed", attrs...)
-}
-
-func (d *Drainer) failed(r continuity.Receipt) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.failures[r]
 }
 
 func (d *Drainer) jitter() float64 {

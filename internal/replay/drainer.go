@@ -86,7 +86,6 @@ type Drainer struct {
 	random   *rand.Rand
 	inFlight int
 	workers  int
-	failures map[continuity.Receipt]int // of records that failed, until they end
 	mode     continuity.Replay
 	entered  time.Time // when mode began
 	began    time.Time // this drain
@@ -127,8 +126,7 @@ func New(o Options) *Drainer {
 		Options: o, route: o.Route.ID, ramp: NewRamp(o.Route.Ramp),
 		started: make(chan struct{}), stopped: make(chan struct{}),
 		jobs: make(chan ledger.Status), nudged: make(chan struct{}, 1), freed: make(chan struct{}, 1),
-		random:   rand.New(rand.NewPCG(o.Seed, 0)), // #nosec G404 -- jitter
-		failures: make(map[continuity.Receipt]int),
+		random: rand.New(rand.NewPCG(o.Seed, 0)), // #nosec G404 -- jitter
 	}
 }
 

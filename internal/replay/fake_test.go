@@ -149,6 +149,12 @@ func (l *fakeLedger) Finish(o continuity.Outcome) (ledger.Status, error) {
 	}
 	r.claimed = false
 	r.st.State, r.st.Reason, r.final = o.To, o.Reason, o
+	if o.Counts {
+		r.st.Failures++
+	}
+	if o.To == continuity.Parked {
+		r.st.Failures = 0
+	}
 	r.st.NotBefore = l.clock() + continuity.Clock(o.After/time.Millisecond) // #nosec G115 -- not negative
 	r.st.Doubted = r.st.Doubted || o.To == continuity.InDoubt
 	l.note("%s %d", o.To, r.st.Position)

@@ -40,6 +40,7 @@ func (d *Drainer) lookUp(st ledger.Status, rec *continuity.Record, why continuit
 	if d.send.Err() == nil {
 		d.learn(st, v, res, began, now, failures)
 	}
+	v.Outcome.Counts = v.Counts
 	d.conclude(st, v.Outcome, &res)
 	return false
 }

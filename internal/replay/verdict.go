@@ -197,14 +197,16 @@ func (c Case) again(asked, all time.Duration, resp *continuity.Response) Verdict
 	}
 }
 
-// unsent puts back a record that we could not send. A record that can't be sent
-// at all is poison in the end; connections that were busy are not its fault.
+// unsent puts back a record that we could not send for a reason that is
+// nobody's fault. One that can't be written as a request at all will not be
+// tomorrow: a person has to look at it.
 func (c Case) unsent(err error) Verdict {
-	o := c.back(continuity.ReasonUnreachable, backoff(c.Failures+1, c.Jitter))
 	if errors.Is(err, http1.ErrBusy) || errors.Is(err, http1.ErrPoolClosed) || errors.Is(err, context.Canceled) {
-		return Verdict{Sign: Unsent, Outcome: o}
+		return Verdict{Sign: Unsent, Outcome: c.back(continuity.ReasonUnreachable, backoff(c.Failures+1, c.Jitter))}
 	}
-	return Verdict{Sign: Unsent, Counts: true, Outcome: c.orPoison(o, nil)}
+	return Verdict{Sign: Unsent, Outcome: continuity.Outcome{
+		Receipt: c.Claimed.Receipt, To: continuity.Parked, Reason: continuity.ReasonUnsendable,
+	}}
 }
 
 // orPoison ends the tries of a record once they are used up. What was never in

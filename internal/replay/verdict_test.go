@@ -301,12 +301,8 @@ func TestRule3_6_PoisonParksOrGoesToTheDeadLetters(t *testing.T) {
 	again := wanted{To: continuity.Queued, Reason: continuity.ReasonRetryStatus, After: 4 * time.Second, Sign: Throttled, Counts: true}
 	runJudge(t, []judgeRow{
 		{
-			name: "can't be sent at all", class: upstream.Clean, err: http1.ErrHeader, failures: 4, route: dead,
-			want: wanted{To: continuity.Dead, Reason: continuity.ReasonPoison, Sign: Unsent, Counts: true},
-		},
-		{
-			name: "can't be sent at all, the last but one", class: upstream.Clean, err: http1.ErrHeader, failures: 3,
-			want: wanted{To: continuity.Queued, Reason: continuity.ReasonUnreachable, After: 4 * time.Second, Sign: Unsent, Counts: true},
+			name: "can't be sent at all", class: upstream.Clean, err: http1.ErrHeader, route: dead,
+			want: wanted{To: continuity.Parked, Reason: continuity.ReasonUnsendable, Sign: Unsent},
 		},
 		{name: "the last but one", status: 429, failures: 3, want: again},
 		{name: "parks", status: 429, failures: 4, want: parked},
