@@ -34,14 +34,6 @@ type document struct {
 	Journal journalBlock       `yaml:"journal"`
 	Limits  limitsBlock        `yaml:"limits"`
 	Routes  []routeBlock       `yaml:"routes" required:"true"`
-	Schema  value[string] `yaml:"schema" kind:"word" of:"holdfast/relay@1" default:"holdfast/relay@1"`
-	Listen  value[string] `yaml:"listen" kind:"address" required:"true" example:"127.0.0.1:9000"`
-	Admin   adminBlock    `yaml:"admin"`
-	Data    value[string] `yaml:"data" kind:"file" default:"data"`
-	Master  masterBlock   `yaml:"master_key"`
-	Journal journalBlock  `yaml:"journal"`
-	Limits  limitsBlock   `yaml:"limits"`
-	Routes  []routeBlock  `yaml:"routes" required:"true"`
 
 	Approvals approvalsBlock `yaml:"approvals"`
 }
