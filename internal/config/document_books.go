@@ -130,7 +130,7 @@ func checkBooks(f *findings, r *routeBlock) {
 		if p.By.V == "header" && !p.Header.set {
 			f.error(p.By.at, "config.priority-header")
 		}
-		if p.By.V == "caller" && (r.Caller.V == "public" || p.Header.set) {
+		if p.By.V == "caller" && (r.Caller.public || p.Header.set) {
 			f.error(p.By.at, "config.priority-caller")
 		}
 		members := map[string]bool{}

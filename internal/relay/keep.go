@@ -131,7 +131,7 @@ func (f *flight) record(lost bool) *continuity.Record {
 		Receipt: f.receipt, Fingerprint: f.fingerprint(),
 		Route: f.route.ID, Key: f.tag(), KeyText: f.facts.Key, Caller: who, Scopes: f.proof.Scopes, IdempotencyKey: f.key,
 		Method: f.req.Method, Target: stored.Target, Host: f.req.Host,
-		Header: stored.Header, Body: stored.Body, Lost: lost, Amount: f.facts.Amount, Class: f.class(f.route.Caller),
+		Header: stored.Header, Body: stored.Body, Lost: lost, Amount: f.facts.Amount, Class: f.class(who),
 	}
 	return &f.kept
 }
