@@ -51,6 +51,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeSensitive:      10,
 
 	continuity.CodeLocked:  11,
+	continuity.CodeReplace: 5,
 	continuity.CodeAddress: 11,
 
 	continuity.CodeNoKey: 12,

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/app"
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
+	"holdfast/internal/listener"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -37,7 +40,12 @@ func (c *cli) serve(ctx context.Context) error {
 	signal.Notify(signals, app.Signals()...)
 	defer signal.Stop(signals)
 	file := c.where.configFile()
-	err = app.Run(ctx, app.Options{ConfigFile: file, Version: version, Logger: logger}, signals)
+	inherited, err := listener.Inherit()
+	if err != nil {
+		return err
+	}
+	defer inherited.Close()
+	err = app.Run(ctx, app.Options{ConfigFile: file, Version: version, Program: program(), Inherited: inherited, Logger: logger}, signals)
 	switch {
 	case errors.Is(err, app.ErrHurried):
 		c.warn("cli.serve.hurried")
@@ -46,6 +54,20 @@ func (c *cli) serve(ctx context.Context) error {
 		c.explainConfig(file)
 	}
 	return err
+}
+
+// program is this program's file as it was started: a new version that takes
+// its place stands there too, while the system's own notion of the running
+// program follows the old file.
+func program() string {
+	path, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		return ""
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return ""
+	}
+	return path
 }
 
 // explainConfig shows what is wrong with a configuration that can't be used.

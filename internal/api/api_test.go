@@ -73,6 +73,7 @@ func (f *relay) Switch(s api.SwitchRequest) ([]api.Switch, error) {
 func (f *relay) Reload(context.Context) (api.ReloadResult, error) {
 	return api.ReloadResult{Applied: false, Problems: []api.Problem{{File: "relay.yaml", Line: 3, Column: 7}}}, nil
 }
+func (f *relay) Replace(context.Context) error { return nil }
 func (f *relay) Reconcile(context.Context, api.ReconcileQuery) (api.Reconciliation, error) {
 	return api.Reconciliation{}, errors.New("dsn with password=hunter2")
 }

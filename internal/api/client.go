@@ -103,6 +103,13 @@ func (c *Client) Reload(ctx context.Context) (ReloadResult, error) {
 	return post[ReloadResult](ctx, c, "/reload", nil)
 }
 
+// Replace has the program in the relay's file take its place; it is on its way
+// when Replace returns.
+func (c *Client) Replace(ctx context.Context) error {
+	_, err := post[struct{}](ctx, c, "/replace", nil)
+	return err
+}
+
 const (
 	reconcilePath  = "/reconcile"
 	settlementPath = "/settlement"

@@ -211,6 +211,11 @@ func (s *server) putSwitch(r *http.Request) (any, error) {
 
 func (s *server) reload(r *http.Request) (any, error) { return s.Control.Reload(r.Context()) }
 
+func (s *server) replace(r *http.Request) (any, error) {
+	s.Logger.Info("the program is to be replaced", "person", r.Header.Get(PersonHeader))
+	return struct{}{}, s.Control.Replace(r.Context())
+}
+
 func (s *server) reconcile(r *http.Request) (any, error) {
 	var q ReconcileQuery
 	if err := decode(r, &q); err != nil {

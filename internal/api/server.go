@@ -52,6 +52,8 @@ type Control interface {
 	Switches(route string) ([]Switch, error)
 	Switch(s SwitchRequest) ([]Switch, error)
 	Reload(ctx context.Context) (ReloadResult, error)
+	// Replace has the program in the relay's file take its place, if it can.
+	Replace(ctx context.Context) error
 	Reconcile(ctx context.Context, q ReconcileQuery) (Reconciliation, error)
 	Report(ctx context.Context, route string) (Report, error)
 }
@@ -110,6 +112,7 @@ func New(o Options) http.Handler {
 	s.read("GET /api/v1/switches", s.switches)
 	s.route("POST /api/v1/switches", maxBody, s.putSwitch)
 	s.route("POST /api/v1/reload", maxBody, s.reload)
+	s.slow("POST /api/v1/replace", maxBody, 2*time.Minute, s.replace)
 	s.slow("POST /api/v1/reconcile", maxBody, reconcileTime, s.reconcile)
 	s.slow("POST /api/v1/settlement", maxStatement, reconcileTime, s.settlement)
 	s.read("GET /api/v1/report", s.report)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"holdfast/internal/identity"
 	"holdfast/internal/journal"
 	"holdfast/internal/ledger"
+	"holdfast/internal/listener"
 	"holdfast/internal/relay"
 	"holdfast/internal/view"
 )
@@ -29,6 +29,11 @@ type Options struct {
 	ConfigFile string
 	Version    string
 	Logger     *slog.Logger // default: slog.Default()
+	// Program is this program's file, for when another version stands there; empty:
+	// it can't be replaced.
+	Program string
+	// Inherited are sockets that were open before; nil: none.
+	Inherited *listener.Inheritance
 
 	files func(journal.FS) journal.FS // puts faults under the journal; for tests
 }
@@ -43,6 +48,7 @@ type App struct {
 	started chan struct{} // closed when requests are served
 	stopped chan struct{} // closed when everything is down
 	failed  chan error    // what ends the relay by itself
+	replace chan struct{} // another program is to take this one's place; it was tried
 
 	stopOnce sync.Once
 	stopErr  error
@@ -62,6 +68,7 @@ type App struct {
 	front   *front
 	clients []net.Listener
 	admin   net.Listener
+	sockets []net.Listener // below all of them
 
 	reloading sync.Mutex // one configuration is put into use at a time
 	lanes     atomic.Pointer[lanes]
@@ -79,75 +86,9 @@ func New(o Options) *App {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	a := &App{o: o, log: o.Logger, started: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan error, 1)}
+	a := &App{o: o, log: o.Logger, started: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan error, 1), replace: make(chan struct{}, 1)}
 	a.lanes.Store(&lanes{})
 	return a
-}
-
-// Run runs a relay until ctx is done or it fails. The first signal that ends a
-// process stops it gracefully, a second one at once; SIGHUP reads the
-// configuration again.
-func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
-	a := New(o)
-	starting, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- a.Start(starting) }()
-	asked := false // to reload, before that was possible
-	for {
-		select {
-		case err := <-done:
-			if err != nil {
-				return err
-			}
-			if done = nil; asked {
-				_, _ = a.Reload(ctx)
-			}
-		case err := <-a.failed:
-			return errors.Join(err, a.stopBounded(ctx, signals))
-		case <-ctx.Done():
-			return a.stopBounded(context.WithoutCancel(ctx), signals)
-		case s := <-signals:
-			if reloads(s) {
-				if asked = done != nil; !asked {
-					_, _ = a.Reload(ctx) // log, metrics and status tell how that went
-				}
-				continue
-			}
-			a.log.Info("stopping", "signal", s.String())
-			cancel()
-			if done != nil {
-				if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-					return err
-				}
-			}
-			return a.stopBounded(ctx, signals)
-		}
-	}
-}
-
-// ErrHurried says that stopping was broken off; the journal restores the rest.
-var ErrHurried = errors.New("app: stopped at once, without finishing what was under way")
-
-// stopBounded stops gracefully. It does not wait longer than a further signal
-// or the bound allow: what is under way then is in doubt at the next start.
-func (a *App) stopBounded(ctx context.Context, signals <-chan os.Signal) error {
-	ctx, cancel := context.WithTimeout(ctx, StopWithin)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- a.Stop(ctx) }()
-	for {
-		select {
-		case err := <-done:
-			return err
-		case <-ctx.Done():
-			return ErrHurried
-		case s := <-signals:
-			if !reloads(s) {
-				return ErrHurried
-			}
-		}
-	}
 }
 
 // Started is closed when requests are served.

@@ -65,10 +65,15 @@ func (a *App) openAdmin(ctx context.Context) error {
 }
 
 func (a *App) listen(ctx context.Context, address string) (net.Listener, error) {
+	if l, ok := a.o.Inherited.Take(address); ok {
+		a.sockets = append(a.sockets, l)
+		return l, nil
+	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", address)
 	switch {
 	case err == nil:
+		a.sockets = append(a.sockets, l)
 		return l, nil
 	case errors.Is(err, syscall.EADDRINUSE) && a.journal == nil && journal.InUse(journal.Dir(a.home.JournalDir)):
 		return nil, continuity.E(continuity.CodeLocked, err)

@@ -42,6 +42,7 @@ const (
 	CodeStarting       Code = "starting"    // the relay does not serve requests yet, or no longer
 	CodeUnreachable    Code = "unreachable" // the relay's admin API does not answer
 	CodeReconcile      Code = "reconcile"   // the upstream's own list can't be read whole
+	CodeReplace        Code = "replace"     // the new program can't take the relay's place
 	CodeInternal       Code = "internal"
 )
 

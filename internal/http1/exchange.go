@@ -260,7 +260,7 @@ func (x *exchange) begin(out *[]byte, status int, header []continuity.Field, len
 	case !bodyless(x.c.request.Method, status):
 		x.keep = false
 	}
-	if x.c.srv.draining.Load() || x.c.broken || !x.c.body.drainable() {
+	if x.c.srv.draining.Load() || x.c.srv.retiring.Load() || x.c.broken || !x.c.body.drainable() {
 		x.keep = false
 	}
 	switch {

@@ -69,6 +69,7 @@ type Server struct {
 	stopHard context.CancelFunc
 	slots    chan struct{} // nil: unbounded
 	draining atomic.Bool
+	retiring atomic.Bool
 
 	group *loop.Group // nil: none
 
@@ -213,6 +214,12 @@ func (s *Server) closeEmpty() {
 		s.group.Close()
 	}
 }
+
+// Retire has each connection end with its next answer, which says so. Clients
+// that are busy move on to new connections by themselves then, before Shutdown
+// closes those that are idle: a request that crosses such a close is lost on its
+// client. New connections are accepted as before.
+func (s *Server) Retire() { s.retiring.Store(true) }
 
 // Shutdown stops accepting, lets running exchanges end and closes connections
 // as they become idle. When ctx is done first it returns ctx's error and the

@@ -50,6 +50,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeStarting:       http.StatusServiceUnavailable,
 	continuity.CodeUnreachable:    http.StatusBadGateway,
 	continuity.CodeReconcile:      http.StatusBadGateway,
+	continuity.CodeReplace:        http.StatusConflict,
 	continuity.CodeInternal:       http.StatusInternalServerError,
 }
 
