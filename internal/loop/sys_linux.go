@@ -32,7 +32,7 @@ func (l *Loop) sleep() int {
 func read(fd int, p []byte) (int, syscall.Errno) {
 	for {
 		if raced {
-			n, err := unix.Read(fd, p)
+			n, err := syscall.Read(fd, p)
 			if errno := number(err); errno != unix.EINTR {
 				return n, errno
 			}
@@ -48,7 +48,7 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 func write(fd int, p []byte) (int, syscall.Errno) {
 	for {
 		if raced {
-			n, err := unix.Write(fd, p)
+			n, err := syscall.Write(fd, p)
 			if errno := number(err); errno != unix.EINTR {
 				return n, errno
 			}
