@@ -83,6 +83,9 @@ func (c *conn) serve() {
 			err = asError(parseRequest(text, &c.request, &c.head, &c.srv.limits))
 		}
 		if err != nil {
+			if !c.served && c.srv.HTTP2 != nil && noHTTP(text) {
+				return // a broken preface: an answer of HTTP/1.1 would only confuse
+			}
 			c.refuse(err)
 			return
 		}

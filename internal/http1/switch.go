@@ -3,6 +3,7 @@ package http1
 import (
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -15,6 +16,12 @@ const webSocket = "websocket"
 // prefaceHead is how a connection of HTTP/2 begins, as far as it looks like a
 // head.
 const prefaceHead = "PRI * HTTP/2.0\r\n\r\n"
+
+// noHTTP reports whether what came is a head of no HTTP at all.
+func noHTTP(text string) bool {
+	line, _, _ := strings.Cut(text, "\r\n")
+	return text != "" && !strings.Contains(line, " HTTP/")
+}
 
 // handOver gives the connection to the server for HTTP/2.
 func (c *conn) handOver(nc net.Conn) {

@@ -26,8 +26,9 @@ type body struct {
 }
 
 var (
-	errSlow  = &http1.ProtocolError{Status: http.StatusRequestTimeout, Reason: "body too slow"}
-	errLarge = &http1.ProtocolError{Status: http.StatusRequestEntityTooLarge, Reason: "body too large"}
+	errSlow   = &http1.ProtocolError{Status: http.StatusRequestTimeout, Reason: "body too slow"}
+	errLength = &http1.ProtocolError{Status: http.StatusBadRequest, Reason: "stated length is not the body's"}
+	errLarge  = &http1.ProtocolError{Status: http.StatusRequestEntityTooLarge, Reason: "body too large"}
 )
 
 // Read implements io.Reader.
@@ -55,9 +56,28 @@ func (b *body) Read(p []byte) (int, error) {
 		err = errSlow
 	case err == io.EOF && b.left > 0:
 		err = io.ErrUnexpectedEOF
+	case err == nil && b.left == 0:
+		err = b.end() // before its last piece passes on
+		if err != io.EOF {
+			n = 0
+		}
 	}
 	b.err = err
 	return n, err
+}
+
+// end reads the end of a body that has come as it was stated. Whatever else comes
+// there makes the whole request malformed.
+func (b *body) end() error {
+	var more [1]byte
+	n, err := b.in.Read(more[:])
+	switch {
+	case n > 0 || err == nil:
+		return errLength
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errSlow
+	}
+	return err
 }
 
 // Trailers implements http1.Trailered.

@@ -56,6 +56,10 @@ func (x *exchange) handle() {
 	}()
 	x.s.handler(x)
 	if !x.answered {
+		if x.Context().Err() != nil {
+			x.cut = true // nobody is there to be answered
+			return
+		}
 		x.s.log.Error("handler gave no answer", "method", x.request.Method)
 		x.fail()
 	}
@@ -102,10 +106,10 @@ func (x *exchange) translate() *http1.ProtocolError {
 	case r.ContentLength < 0:
 		x.request.Length = -1
 	default:
-		x.body.err = io.EOF
+		x.body.err = io.EOF // as stated, or as the stream has ended; net/http resets it if more comes
 	}
 	if stated >= 0 && stated != x.request.Length {
-		return &http1.ProtocolError{Status: http.StatusBadRequest, Reason: "stated length is not the body's"}
+		return errLength
 	}
 	x.body.left = x.request.Length
 	return nil

@@ -2,7 +2,6 @@ package nethttp
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -26,7 +25,7 @@ const (
 	streamBuffer  = 256 << 10
 	connBuffer    = 1 << 20
 	silence       = 30 * time.Second // until a connection is asked whether it lives
-	maxFrame      = 64 << 10
+	maxFrame      = 16 << 10
 	headerTable   = 4 << 10
 	longestWriter = 30 * time.Second
 )
@@ -61,9 +60,8 @@ func New(o Options) *Server {
 			MaxReadFrameSize: maxFrame, MaxDecoderHeaderTableSize: headerTable, SendPingTimeout: silence, WriteByteTimeout: longestWriter,
 		},
 		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
-			if sealed, ok := nc.(*tls.Conn); ok {
-				state := sealed.ConnectionState()
-				return context.WithValue(ctx, connKey{}, &state)
+			if f, ok := nc.(*framed); ok && f.tls != nil {
+				return context.WithValue(ctx, connKey{}, f.tls)
 			}
 			return ctx
 		},
@@ -82,7 +80,7 @@ func New(o Options) *Server {
 // Take serves a connection from now on. Its handshake, if it has one, is done.
 func (s *Server) Take(nc net.Conn) {
 	select {
-	case s.conns.ch <- nc:
+	case s.conns.ch <- newFramed(nc):
 	case <-s.conns.done:
 		nc.Close()
 	}
