@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -96,10 +97,17 @@ func (b *bench) compare(other, dir string, delay time.Duration) (err error) {
 // drainOne drains once and prints the rate.
 func drainOne(dir string) error {
 	b := &bench{dir: dir}
-	rate, err := b.drainLedger()
-	if err != nil {
-		return err
+	if path := os.Getenv("BENCH_CPUPROFILE"); path != "" {
+		f, err := os.Create(path + ".drain")
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
+	rate, err := b.drainLedger()
 	fmt.Println(rate)
-	return nil
+	return err
 }

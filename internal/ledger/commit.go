@@ -192,10 +192,10 @@ func (l *Ledger) take(batch []*proposal) []*proposal {
 	usual := len(batch)
 	for {
 		<-l.kick
-		// Whoever is about to propose gets its chance now, unless as many are here
-		// as last time: one yield more than halves the syncs a request costs, and
-		// no timer is as short.
-		if l.queued() < usual {
+		// Whoever is about to propose gets its chance now: one yield more than
+		// halves the syncs a request costs, and no timer is as short. Who comes
+		// alone, as the last did, need not wait for nobody.
+		if usual > 1 || l.queued() > 1 {
 			runtime.Gosched()
 		}
 		l.mu.Lock()

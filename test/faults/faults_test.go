@@ -66,6 +66,17 @@ var table = []fault{
 		suite: "./internal/ledger", run: "TestRule1",
 	},
 	{
+		name: "callers that do not wait are told too early", file: "internal/ledger/commit.go",
+		from: "l.queue = append(l.queue, p)",
+		to: `if then := p.then; then != nil && p.event.Kind == continuity.KindAccepted {
+			st := Status{Receipt: p.event.Accepted.Receipt, State: continuity.Queued}
+			p.then = func(Status, error) {}
+			go then(st, nil)
+		}
+		l.queue = append(l.queue, p)`,
+		suite: "./internal/ledger", run: "TestRule1",
+	},
+	{
 		name: "gate opened while the record is on its way", file: "internal/ledger/ledger.go",
 		from: "return l.flight.keys[k] > 0 || l.state.keys.head(k) != 0", to: "return l.state.keys.head(k) != 0",
 		suite: "./internal/ledger", run: "TestRule3",
