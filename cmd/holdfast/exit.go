@@ -35,11 +35,14 @@ var exitStatuses = map[continuity.Code]int{
 
 	continuity.CodeForbidden: 7,
 
-	continuity.CodeDiskFull:   8,
-	continuity.CodeLimitCount: 8,
-	continuity.CodeLimitBytes: 8,
-	continuity.CodeLimitItem:  8,
-	continuity.CodeIndexFull:  8,
+	continuity.CodeDiskFull:    8,
+	continuity.CodeLimitCount:  8,
+	continuity.CodeLimitBytes:  8,
+	continuity.CodeLimitItem:   8,
+	continuity.CodeIndexFull:   8,
+	continuity.CodeShed:        8,
+	continuity.CodeClientLimit: 8,
+	continuity.CodeWaiting:     8,
 
 	continuity.CodeDamaged: 9,
 

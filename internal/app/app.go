@@ -73,6 +73,7 @@ type App struct {
 	reloading sync.Mutex // one configuration is put into use at a time
 	lanes     atomic.Pointer[lanes]
 	estimates estimates
+	admit     admitting
 
 	mu       sync.Mutex // guards what follows
 	config   api.Config

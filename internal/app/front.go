@@ -54,6 +54,7 @@ func (f *front) shutdown(ctx context.Context) (cut bool, err error) {
 // exchanges end, and cuts them only when time is up.
 func (a *App) openClients(ctx context.Context) error {
 	a.front = newFront(a)
+	a.boundConns()
 	for _, s := range a.home.Listeners {
 		l, err := a.listenFor(ctx, s)
 		if err != nil {

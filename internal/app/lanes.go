@@ -28,6 +28,7 @@ type lane struct {
 	drainer *replay.Drainer // nil: keyless
 	seen    seriesTable
 	retry   atomic.Pointer[retry]
+	gate    gateRef
 	stop    func() // ends the monitor; for whoever exchanges lanes
 }
 
@@ -113,7 +114,7 @@ func (a *App) apply(next *config.Relay) error {
 			after[r.ID] = a.newLane(r, senders[r.ID], old)
 			after[r.ID].callers = callers[r.ID]
 		}
-		bindings[i] = relay.Binding{Route: r, Sender: senders[r.ID]}
+		bindings[i] = relay.Binding{Route: r, Sender: senders[r.ID], Gate: a.gate(after[r.ID], old)}
 		if c := callers[r.ID]; c != nil {
 			bindings[i].Caller = c
 		}
@@ -129,6 +130,8 @@ func (a *App) apply(next *config.Relay) error {
 		a.ledger.SetRoutes(next.Routes, next.Limits)
 	}
 	a.lanes.Store(&lanes{after, order})
+	a.admit.conns.Store(int64(next.Limits.ConnsPerAddress))
+	a.boundConns()
 	for id, l := range before {
 		if after[id] != l {
 			a.retire(l, after[id])
@@ -184,7 +187,7 @@ func (a *App) watch(l *lane) {
 	}
 	id := l.route.ID
 	l.health.monitor = health.New(health.Options{
-		Route: &l.route, Sender: l.sender, Switches: a.ledger, Standing: standing, Logger: a.log,
+		Route: &l.route, Sender: l.sender, Switches: a.outagesOf(l, standing), Standing: standing, Logger: a.log,
 		Pending: func() bool {
 			c := a.ledger.Counters(id)
 			return c.Queued+c.Attempting+c.InDoubt > 0

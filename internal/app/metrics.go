@@ -34,7 +34,7 @@ type metrics struct {
 }
 
 // outcomes are all that a request can come to.
-var outcomes = [...]relay.What{relay.Passed, relay.Held, relay.Late, relay.Repeated, relay.Refused, relay.Cut}
+var outcomes = [...]relay.What{relay.Passed, relay.Held, relay.Late, relay.Repeated, relay.Refused, relay.Cut, relay.Shed}
 
 // seriesTable resolves a route's series by outcome and class of status, so that
 // a request costs no look-up by labels.

@@ -119,6 +119,9 @@ func (a *App) openKeyAndJournal(context.Context) error {
 		return err
 	}
 	a.hasher = identity.New(secret)
+	if a.admit.secret, err = files.Secret("admission", 32); err != nil {
+		return err
+	}
 	a.journal = &meteredLog{Log: files, metrics: a.metrics}
 	a.saved = files.Checkpoints()
 	return nil
@@ -141,6 +144,7 @@ func (a *App) runKeyless(why error) {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // never fails
 	a.hasher = identity.New(secret)
+	a.admit.secret = secret
 	a.log.Error("NO USABLE MASTER KEY: everything passes and NOTHING is held; put the right key back and start again",
 		"file", a.home.MasterKeyFile, "error", why)
 }
@@ -196,6 +200,9 @@ func (a *App) openRoutes(context.Context) error {
 	a.stack.push(func(ctx context.Context) error { a.closeLanes(ctx); return nil })
 	if err := a.apply(a.home); err != nil {
 		return err
+	}
+	if a.ledger != nil {
+		a.background("waiting lines", a.keepLines)
 	}
 	a.background("capacity estimates", a.keepEstimates)
 	return nil

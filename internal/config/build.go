@@ -24,6 +24,7 @@ func build(doc *document, dir string) *Relay {
 		SegmentBytes:  doc.Journal.Segment.V,
 		Limits: continuity.Limits{
 			Count: doc.Limits.Count.V, Bytes: doc.Journal.Size.V, LiveBytes: doc.Limits.Live.V,
+			ConnsPerAddress: int(doc.Limits.ConnsPerAddress.V),
 		},
 	}
 	relay.Approvals = doc.Approvals.build()
@@ -80,6 +81,8 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 		Poison:       continuity.Poison{Attempts: int(r.Poison.Attempts.V), Dead: r.Poison.Then.V == "dead"},
 		KeepResponse: r.Receipt.Response.V,
 		Sensitive:    r.Sensitive.build(),
+		Admission:    r.Admission.build(),
+		Line:         r.Line.build(),
 	}
 	if r.Hold.State.V == "on" {
 		out.Hold.State = continuity.HoldOn

@@ -99,6 +99,7 @@ func checkRoute(f *findings, doc *document, r *routeBlock) {
 	checkSettlement(f, r)
 	checkUpstreamTLS(f, r)
 	checkTrust(f, r)
+	checkAdmission(f, r)
 	if settle := r.settle(); r.Settle.set && settle > 0 && settle < r.Timeouts.Attempt.V {
 		f.error(r.Settle.at, "config.settle-short", "settle", r.Settle.text, "attempt", r.Timeouts.Attempt.text)
 	}

@@ -64,6 +64,8 @@ type limitsBlock struct {
 	block
 	Count value[int64] `yaml:"count" kind:"int" min:"1" default:"1000000"`
 	Live  value[int64] `yaml:"live" kind:"size" default:"256MiB"`
+
+	ConnsPerAddress value[int64] `yaml:"conns_per_address" kind:"int" min:"0" default:"0" example:"100"`
 }
 
 type routeBlock struct {
@@ -91,6 +93,8 @@ type routeBlock struct {
 	Priority    priorityBlock              `yaml:"priority"`
 	Record      value[string]              `yaml:"record" kind:"word" of:"held,all" default:"held"`
 	Keep        value[time.Duration]       `yaml:"keep" kind:"duration" zero:"ok" default:"0s" example:"7d"`
+	Admission   admissionBlock             `yaml:"admission"`
+	Line        lineBlock                  `yaml:"waiting_line"`
 }
 
 type matchBlock struct {

@@ -62,6 +62,7 @@ func init() { // not a literal: kinds are built of each other
 		"network":  {parse: parseNetwork, schema: pattern(`^[0-9A-Fa-f.:]+/[0-9]+$`)},
 		"header":   {parse: parseHeaderName, schema: pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
 		"media":    {parse: parseMedia, schema: pattern(`^[^/ ]+/[^/ ]+.*$`)},
+		"user":     {parse: parseUser, schema: pattern(`^(cookie|header:.+)$`)},
 		"status":   {parse: parseStatus, schema: statusSchema},
 		"secure":   {parse: parseSecure, schema: pattern(`^https?://[^/?#@]+(/.*)?$`)},
 		"currency": {parse: parseCurrency, schema: pattern(`^([A-Z]{3}|json:/.*)$`)},

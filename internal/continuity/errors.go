@@ -44,6 +44,9 @@ const (
 	CodeReconcile      Code = "reconcile"   // the upstream's own list can't be read whole
 	CodeReplace        Code = "replace"     // the new program can't take the relay's place
 	CodeInternal       Code = "internal"
+	CodeShed           Code = "shed"         // more came than the route lets in
+	CodeClientLimit    Code = "client-limit" // more came from one client than it may send
+	CodeWaiting        Code = "waiting"      // the client's turn in the waiting line has not come
 )
 
 // Error is what every package returns to people and programs.

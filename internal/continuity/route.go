@@ -36,6 +36,8 @@ type Route struct {
 	Record       Recording
 	UpstreamTLS  *UpstreamTLS // nil: http, or https checked by the system's authorities
 	Verify       *Verify      // nil: callers prove nothing
+	Admission    *Admission   // nil: everything is let in
+	Line         *WaitingLine // nil: none can be started
 }
 
 // Match tells which requests belong to a route. Empty lists match everything.
@@ -50,7 +52,13 @@ type Match struct {
 func (m Match) Matches(method, host, path string) bool {
 	return (len(m.Hosts) == 0 || slices.Contains(m.Hosts, strings.ToLower(host))) &&
 		(len(m.Methods) == 0 || slices.Contains(m.Methods, method)) &&
-		(len(m.Paths) == 0 || slices.ContainsFunc(m.Paths, func(p string) bool { return matchPath(p, path) }))
+		(len(m.Paths) == 0 || MatchesPath(m.Paths, path))
+}
+
+// MatchesPath reports whether one of the patterns takes a path: "/a/b" exactly,
+// "/a/**" for /a and everything below.
+func MatchesPath(patterns []string, path string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matchPath(p, path) })
 }
 
 func matchPath(pattern, path string) bool {
@@ -203,4 +211,6 @@ type Limits struct {
 	Count     int64
 	Bytes     int64 // of the journal on disk
 	LiveBytes int64 // of request bodies buffered at once
+	// ConnsPerAddress bounds the connections of one client address; 0: unbounded.
+	ConnsPerAddress int
 }

@@ -34,6 +34,9 @@ func (r Replay) String() string { return [...]string{"", "on", "trial", "off"}[r
 // words, not a person's.
 const OwnerHealth = "health"
 
+// OwnerLine owns the waiting line that begins by itself after an outage.
+const OwnerLine = "line"
+
 // Switch puts or lifts one standing setting. There is at most one for each
 // route and owner; a later one takes its place.
 type Switch struct {
@@ -45,6 +48,11 @@ type Switch struct {
 	Force  bool      // beats every setting that is not forced
 	Until  time.Time // zero: until lifted
 	Lift   bool      // remove the owner's setting
+
+	// Admission: of all standing settings the lowest limit wins; 0: none.
+	Rate        float64 // requests a second, to a thousandth
+	Concurrency int
+	Line        *LineState // the route's waiting line stands
 }
 
 // Mode is what people see of a route.
@@ -58,4 +66,5 @@ const (
 	ModeDrain   Mode = "drain"   // intake passes while kept records go out
 	ModeLatched Mode = "latched" // the journal failed a sync: nothing is accepted or replayed
 	ModeKeyless Mode = "keyless" // no master key: everything passes, nothing can be held
+	ModeShed    Mode = "shed"    // a limit or the waiting line turns requests away
 )

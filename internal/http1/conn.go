@@ -23,6 +23,8 @@ type conn struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	address uint64 // among the server's addresses
+
 	// serial is odd while an exchange is under way; the one who looks around
 	// compares it with seen.
 	serial atomic.Uint64

@@ -71,7 +71,8 @@ type Server struct {
 	draining atomic.Bool
 	retiring atomic.Bool
 
-	group *loop.Group // nil: none
+	group     *loop.Group // nil: none
+	addresses perAddress
 
 	mu        sync.Mutex
 	listeners map[net.Listener]bool
@@ -171,11 +172,22 @@ func (s *Server) freeSlot() {
 }
 
 func (s *Server) start(nc net.Conn) {
+	address, ok := uint64(0), true
+	if _, opens := socket(nc).(openingConn); !opens { // else nobody knows yet who it is
+		address, ok = s.addresses.enter(nc.RemoteAddr())
+	}
+	if !ok {
+		nc.Close()
+		s.freeSlot()
+		return
+	}
 	c := newConn(s, nc)
+	c.address = address
 	s.mu.Lock()
 	if s.hard.Err() != nil || s.isEmpty() {
 		s.mu.Unlock()
 		nc.Close()
+		s.addresses.leave(address)
 		s.freeSlot()
 		return
 	}
@@ -185,6 +197,7 @@ func (s *Server) start(nc net.Conn) {
 }
 
 func (s *Server) ended(c *conn) {
+	s.addresses.leave(c.address)
 	s.freeSlot()
 	s.mu.Lock()
 	defer s.mu.Unlock()

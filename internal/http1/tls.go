@@ -46,6 +46,10 @@ func (c *conn) open() bool {
 			return false
 		}
 		c.remote = opening.RemoteAddr().String()
+		var ok bool
+		if c.address, ok = c.srv.addresses.enter(opening.RemoteAddr()); !ok {
+			return false
+		}
 	}
 	if seals {
 		if err := sealed.HandshakeContext(c.ctx); err != nil {

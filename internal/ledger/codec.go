@@ -254,5 +254,6 @@ func appendSwitch(b []byte, s *continuity.Switch) []byte {
 	if !s.Until.IsZero() {
 		b = appendUint(b, 7, uint64(s.Until.UnixMilli())) // #nosec G115 -- after 1970
 	}
-	return appendBool(b, 8, s.Lift)
+	b = appendBool(b, 8, s.Lift)
+	return appendAdmission(b, s)
 }

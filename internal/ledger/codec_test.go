@@ -45,6 +45,12 @@ func events() []continuity.Event {
 			Act:    continuity.Act{Receipt: receipt(1), Version: 4, Verb: continuity.VerbEdit, Person: "li.wei", Why: "wrong", Replacement: record(2, 7)},
 			Amount: continuity.Money{Units: 10_000, Currency: "CNY"},
 		}},
+		{Kind: continuity.KindSwitch, Switch: &continuity.Switch{
+			Route: "orders", Owner: "operator:li.wei:admission", Rate: 12.345, Concurrency: 7,
+			Line: &continuity.LineState{
+				Since: time.UnixMilli(1_800_000_000_123), Step: 2, Stepped: time.UnixMilli(1_800_000_060_000), Healthy: 3 * time.Millisecond,
+			},
+		}},
 	}
 }
 

@@ -281,6 +281,8 @@ func (d *fields) sw() *continuity.Switch {
 			s.Until = time.UnixMilli(d.count())
 		case 8:
 			s.Lift = d.value != 0
+		default:
+			d.admission(s)
 		}
 	}
 	return s

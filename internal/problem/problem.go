@@ -52,6 +52,9 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeReconcile:      http.StatusBadGateway,
 	continuity.CodeReplace:        http.StatusConflict,
 	continuity.CodeInternal:       http.StatusInternalServerError,
+	continuity.CodeShed:           http.StatusServiceUnavailable,
+	continuity.CodeClientLimit:    http.StatusTooManyRequests,
+	continuity.CodeWaiting:        http.StatusServiceUnavailable,
 }
 
 // Status returns the HTTP status of a code; 500 for one that has none.

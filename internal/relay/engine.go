@@ -3,10 +3,12 @@ package relay
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"holdfast/internal/admission"
 	"holdfast/internal/continuity"
 	"holdfast/internal/http1"
 	"holdfast/internal/identity"
@@ -43,8 +45,9 @@ type Health interface {
 type Binding struct {
 	Route  continuity.Route
 	Sender upstream.Sender
-	Health Health // nil: nobody watches
-	Caller Caller // for a route that verifies its callers
+	Health Health          // nil: nobody watches
+	Caller Caller          // for a route that verifies its callers
+	Gate   *admission.Gate // nil: everything is let in
 }
 
 // Options say what an Engine works with.
@@ -89,6 +92,8 @@ type route struct {
 	seen    *collector // outlives the table
 
 	unrecorded *missed // outlives the table
+	gate       *gate   // outlives the table
+	strips     bool    // tokens of a waiting line may come
 }
 
 // New makes an Engine without routes.
@@ -120,6 +125,7 @@ const defaultRetryAfter = 5 * time.Second
 func (e *Engine) SetRoutes(bindings []Binding, limits continuity.Limits) error {
 	old := e.table.Load()
 	next := &table{routes: make([]*route, len(bindings))}
+	lines := slices.ContainsFunc(bindings, func(b Binding) bool { return b.Route.Line != nil })
 	for n, b := range bindings {
 		reader, err := identity.NewReader(&b.Route)
 		if err != nil {
@@ -133,15 +139,19 @@ func (e *Engine) SetRoutes(bindings []Binding, limits continuity.Limits) error {
 			r.health = unwatched{}
 		}
 		if before := old.find(r.ID); before != nil {
-			r.traffic, r.seen, r.unrecorded = before.traffic, before.seen, before.unrecorded
+			r.traffic, r.seen, r.unrecorded, r.gate = before.traffic, before.seen, before.unrecorded, before.gate
 		} else {
-			r.traffic, r.seen, r.unrecorded = &traffic{}, newCollector(), &missed{}
+			r.traffic, r.seen, r.unrecorded, r.gate = &traffic{}, newCollector(), &missed{}, &gate{}
 		}
+		r.strips = lines
 		r.answer = newAnswer(r.Answer)
 		next.routes[n] = r
 	}
 	e.live.limit.Store(limits.LiveBytes)
 	e.table.Store(next)
+	for n, b := range bindings {
+		next.routes[n].gate.Store(b.Gate)
+	}
 	return nil
 }
 

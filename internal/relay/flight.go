@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"holdfast/internal/admission"
 	"holdfast/internal/continuity"
 	"holdfast/internal/http1"
 	"holdfast/internal/identity"
@@ -50,6 +51,9 @@ type flight struct {
 	header []continuity.Field // as sent upstream
 	reader bytes.Reader
 	hints  func(status int, header []continuity.Field) // hint, made once
+
+	admitted admission.Pass
+	overflow bool // it is kept because a limit leaves no room for it
 }
 
 var flights = sync.Pool{New: func() any {
@@ -64,6 +68,7 @@ func (f *flight) land() {
 		f.engine.ledger.Leave(f.receipt)
 	}
 	f.free()
+	f.admitted.Leave()
 	clear(f.header)
 	*f = flight{header: f.header[:0], hints: f.hints}
 	flights.Put(f)
@@ -81,6 +86,9 @@ func (f *flight) waiter() continuity.Waiter {
 func (r *route) holds(method string) bool { return slices.Contains(r.Hold.Methods, method) }
 
 func (f *flight) run() {
+	if f.admit() {
+		return
+	}
 	switch r := f.route; {
 	case f.req.Upgrade != "":
 		f.tunnel()
@@ -159,7 +167,7 @@ func (f *flight) holdable() {
 	if !l.GateEmpty(f.route.ID) && f.behind() {
 		return
 	}
-	if intake, _ := l.Effective(f.route.ID); intake == continuity.IntakeHold && !f.mayPass() {
+	if intake, _ := l.Effective(f.route.ID); f.overflow || intake == continuity.IntakeHold && !f.mayPass() {
 		f.keep(false)
 		return
 	}

@@ -45,6 +45,7 @@ func (f *flight) pass(p passage) {
 		f.unreadable(result.Err)
 		return
 	}
+	f.tellGate(&result, class)
 	switch {
 	case again:
 		f.throttled(result, p)
@@ -64,7 +65,7 @@ func (f *flight) answered(result upstream.Result, p passage) {
 	if p.keep {
 		f.route.health.Succeeded()
 	}
-	err := f.x.Stream(result.Status, result.Header, result.Length, result.Body)
+	err := f.x.Stream(result.Status, f.withTicket(result.Header), result.Length, result.Body)
 	result.Body.Close()
 	switch {
 	case err == nil:

@@ -25,6 +25,8 @@ const (
 	stateEnded   = "ended"    // it will not be delivered
 	stateReceipt = "receipt"  // what a receipt tells
 	stateRefused = "refused"  // neither sent nor kept, or sent in vain
+	stateShed    = "shed"     // turned away by a limit before anything was done
+	stateWaiting = "waiting"  // its client waits in line
 )
 
 // refuse answers with the problem that err is.

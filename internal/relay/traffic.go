@@ -63,6 +63,7 @@ const (
 	Repeated What = "repeated" // answered from the ledger
 	Refused  What = "refused"  // neither passed nor kept
 	Cut      What = "cut"      // the answer was cut after it had begun
+	Shed     What = "shed"     // turned away by a limit, or to wait in line
 )
 
 // Observer is told how each live request ended: by which status its client was

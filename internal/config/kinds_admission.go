@@ -1,0 +1,20 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+
+	"holdfast/internal/continuity"
+)
+
+// parseUser reads by what users are told apart.
+func parseUser(text string, _ reflect.StructTag) (any, *fault) {
+	if text == "cookie" {
+		return continuity.Selector{}, nil
+	}
+	name, ok := strings.CutPrefix(text, "header:")
+	if !ok || !headerName.MatchString(name) {
+		return nil, wrong("config.user")
+	}
+	return continuity.Selector{Source: continuity.SourceHeader, Name: name}, nil
+}

@@ -1,0 +1,13 @@
+package replay
+
+// LiveRoom is what live requests may take of the upstream's capacity a second:
+// all of it, or nine tenths while there is something to replay (rule 6.1). It is
+// for whoever bounds live requests; replay itself takes no more than they leave,
+// or its tenth.
+func (d *Drainer) LiveRoom() float64 {
+	c := d.capacity()
+	if d.busy() {
+		c -= replayShare * c
+	}
+	return c
+}
