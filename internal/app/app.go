@@ -32,6 +32,9 @@ type Options struct {
 	// Program is this program's file, for when another version stands there; empty:
 	// it can't be replaced.
 	Program string
+	// Inside says that requests come from within the program only, by Handle: there
+	// are no listeners for clients.
+	Inside bool
 	// Inherited are sockets that were open before; nil: none.
 	Inherited *listener.Inheritance
 

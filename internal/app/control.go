@@ -39,6 +39,12 @@ func (d *desk) Switches(route string) ([]api.Switch, error) {
 	return out, nil
 }
 
+// Control is how programs that run the relay inside themselves act on it.
+func (a *App) Control() api.Control { return &desk{a} }
+
+// Status implements api.Overview for them.
+func (a *App) Status(ctx context.Context) (api.Status, error) { return (&desk{a}).Status(ctx) }
+
 // noRoute tells that a route is not there, and which ones are.
 func (d *desk) noRoute(name string) error {
 	return continuity.E(continuity.CodeNoRoute, nil, "name", name, "known", strings.Join(d.lanes.Load().order, ", "))

@@ -53,6 +53,10 @@ func (f *front) shutdown(ctx context.Context) (cut bool, err error) {
 // openClients serves clients. When it is taken down it stops accepting, lets
 // exchanges end, and cuts them only when time is up.
 func (a *App) openClients(ctx context.Context) error {
+	if a.o.Inside {
+		a.stack.push(func(context.Context) error { a.engine.EndWaits(); return nil })
+		return nil
+	}
 	a.front = newFront(a)
 	a.boundConns()
 	for _, s := range a.home.Listeners {
@@ -106,6 +110,9 @@ func (a *App) listenFor(ctx context.Context, s continuity.Listener) (net.Listene
 // trusts reports whether an address is a trusted proxy's, by the configuration
 // in use.
 func (a *App) trusts(address netip.Addr) bool { return a.engine.Transport().Trusts(address) }
+
+// Handle answers a request that comes from within the program.
+func (a *App) Handle(x http1.Exchange) { a.engine.Handle(x) }
 
 // Addresses are where clients are served, in the order of the configuration.
 func (a *App) Addresses() []string {

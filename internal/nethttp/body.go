@@ -39,7 +39,7 @@ func (b *body) Read(p []byte) (int, error) {
 	limits := &b.x.s.limits
 	began := time.Now()
 	allowed := limits.Wait - b.waited + time.Duration(b.read)*time.Second/time.Duration(limits.Rate)
-	if err := b.x.control.SetReadDeadline(began.Add(allowed)); err != nil {
+	if err := b.x.control.SetReadDeadline(began.Add(allowed)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		b.err = err
 		return 0, err
 	}

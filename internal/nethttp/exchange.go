@@ -173,7 +173,8 @@ func (x *exchange) Respond(status int, header []continuity.Field, body []byte) e
 
 // write sends a piece of the body within the time that it is given.
 func (x *exchange) write(p []byte) (int, error) {
-	if err := x.control.SetWriteDeadline(time.Now().Add(x.s.limits.Write)); err != nil {
+	// A writer that is no connection has no deadline.
+	if err := x.control.SetWriteDeadline(time.Now().Add(x.s.limits.Write)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
 	n, err := x.w.Write(p)

@@ -77,6 +77,33 @@ func New(o Options) *Server {
 	return s
 }
 
+// Handler serves requests of a server of net/http's, of any version of HTTP. What
+// its connection was to be kept or switched for is the server's business.
+func Handler(o Options) http.Handler {
+	s := &Server{handler: o.Handler, log: o.Logger, limits: o.Limits.WithDefaults()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 {
+			plain := *r
+			plain.Header = withoutHops(r.Header)
+			r = &plain
+		}
+		s.serve(w, r)
+	})
+}
+
+// withoutHops is a header of HTTP/1 without the fields that are for this
+// connection only; the server has heeded them.
+func withoutHops(h http.Header) http.Header {
+	out := h.Clone()
+	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"} {
+		out.Del(name)
+	}
+	return out
+}
+
 // Take serves a connection from now on. Its handshake, if it has one, is done.
 func (s *Server) Take(nc net.Conn) {
 	select {
