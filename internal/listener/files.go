@@ -32,7 +32,7 @@ type stamp struct {
 	size int64
 }
 
-const lookEvery = time.Second
+var lookEvery = time.Second
 
 func openFiles(pairs []continuity.Pair, log *slog.Logger) (*files, error) {
 	f := &files{pairs: pairs, log: log}

@@ -17,8 +17,8 @@ import (
 // exceptions are the cases that fail, each with the ADR that says why. At most
 // two may be in here.
 var exceptions = map[string]string{
-	"http2/8.1.2.2/1": "http-2-by-net-http: refused with 400, the stream is not reset after it",
-	"http2/8.1.2.2/2": "http-2-by-net-http: refused with 400, the stream is not reset after it",
+	"http2/8.1.2.2/1": "0021: refused with 400, the stream is not reset after it",
+	"http2/8.1.2.2/2": "0021: refused with 400, the stream is not reset after it",
 }
 
 // TestRule11_1_H2Spec holds both ways into HTTP/2 to every case of h2spec, the
