@@ -115,7 +115,12 @@ func (p *Pool) RoundTrip(ctx context.Context, r *Request) (*Response, error) {
 // attempt makes the one attempt on a connection. On an error the caller
 // discards the connection.
 func (cc *clientConn) attempt(ctx context.Context, r *Request, out *[]byte, rest int64) (*Response, error) {
-	re := &reply{cc: cc}
+	re := &reply{}
+	if r.Memory != nil {
+		re = &r.Memory.reply
+		*re = reply{}
+	}
+	re.cc = cc
 	re.watch(ctx)
 	err := re.trip(r, out, rest)
 	if err == nil {
@@ -327,9 +332,9 @@ func (cc *clientConn) readHeadText(wait bool) (string, error) {
 			return "", wrong
 		}
 		if n > 0 {
-			text := string(cc.buf[cc.r : cc.r+n])
+			head := text(cc.buf[cc.r : cc.r+n])
 			cc.r += n
-			return text, nil
+			return head, nil
 		}
 		from = max(0, cc.w-cc.r-3)
 		if !wait {

@@ -148,9 +148,9 @@ func (c *conn) next() (string, error) {
 			return "", err
 		}
 		if n > 0 {
-			text := string(c.buf[c.r : c.r+n])
+			head := text(c.buf[c.r : c.r+n])
 			c.r += n
-			return text, nil
+			return head, nil
 		}
 		from = max(0, c.w-c.r-3)
 		if until.IsZero() {

@@ -31,6 +31,9 @@ type Request struct {
 	// one; nil stands for an ordinary goroutine.
 	Waiter continuity.Waiter
 
+	// Memory, if set, is what the response to a request that is sent is made in.
+	Memory *Memory
+
 	// Interim, if set, is told of each 103 (Early Hints) that comes before the
 	// response to a request that is sent. The header is valid during the call.
 	Interim func(status int, header []continuity.Field)

@@ -8,9 +8,14 @@ import (
 	"holdfast/internal/continuity"
 )
 
+// Memory is room for one response. It can be used again once that was closed and
+// nobody will read or close it another time.
+type Memory struct{ reply reply }
+
 // reply is a response and, as its Body, what is still to come on its
 // connection. One is made for each response, so that a late Read or Close can
-// never touch another exchange.
+// never touch another exchange, unless the caller brings a Memory and sees to
+// that.
 type reply struct {
 	Response
 	cc     *clientConn // nil when the body has ended

@@ -14,6 +14,7 @@ import (
 	"holdfast/internal/http1"
 	"holdfast/internal/identity"
 	"holdfast/internal/ledger"
+	"holdfast/internal/upstream"
 )
 
 // flight is one live request on its way.
@@ -49,6 +50,7 @@ type flight struct {
 	proof proof   // who sends it
 
 	header []continuity.Field // as sent upstream
+	memory upstream.Memory
 	reader bytes.Reader
 	hints  func(status int, header []continuity.Field) // hint, made once
 

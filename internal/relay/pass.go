@@ -34,7 +34,7 @@ func (f *flight) pass(p passage) {
 	result := r.sender.Send(ctx, upstream.Attempt{
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
 		Header: f.header, Length: length, Body: body,
-		TakesTrailers: f.req.TakesTrailers, Interim: f.hints, Waiter: f.req.Waiter,
+		TakesTrailers: f.req.TakesTrailers, Interim: f.hints, Waiter: f.req.Waiter, Memory: &f.memory,
 	})
 	class, again := result.Class, false
 	if class == upstream.Answered {

@@ -83,10 +83,16 @@ func (h *HTTP) Close() { h.pool.Close() }
 // Send implements Sender.
 func (h *HTTP) Send(ctx context.Context, a Attempt) Result {
 	began := time.Now()
-	response, err := h.pool.RoundTrip(ctx, &http1.Request{
+	m := a.Memory
+	if m == nil {
+		m = new(Memory)
+	}
+	m.request = http1.Request{
+		Memory: &m.response,
 		Method: a.Method, Target: a.Target, Host: a.Host, Header: a.Header, Length: a.Length, Body: a.Body,
 		TakesTrailers: a.TakesTrailers, Upgrade: a.Upgrade, Interim: a.Interim, Waiter: a.Waiter,
-	})
+	}
+	response, err := h.pool.RoundTrip(ctx, &m.request)
 	took := time.Since(began)
 	if err == nil {
 		return Result{

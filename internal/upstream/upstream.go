@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
 )
 
 // Class says what is known about an attempt.
@@ -26,6 +27,10 @@ type Attempt struct {
 	Length               int64              // -1: chunked
 	Body                 io.Reader
 
+	// Memory, if set, is used for the response. It can be used again once the
+	// Result's Body was closed for the last time.
+	Memory *Memory
+
 	// Waiter is how the one who sends waits; nil: as an ordinary goroutine. It is
 	// the Waiter of the request that is answered.
 	Waiter continuity.Waiter
@@ -34,6 +39,12 @@ type Attempt struct {
 	Upgrade       string // what to leave HTTP for; an answer 101 has an http1.Tunnel for its Body
 	// Interim, if set, is told of each 103 before the final response.
 	Interim func(status int, header []continuity.Field)
+}
+
+// Memory is room for what an attempt needs.
+type Memory struct {
+	request  http1.Request
+	response http1.Memory
 }
 
 // Result is how an attempt ended. With Answered, Body streams the response and
