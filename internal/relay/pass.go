@@ -41,7 +41,7 @@ func (f *flight) pass(p passage) {
 		class, again = f.classify(&result, p)
 	}
 	f.ended(&result, class)
-	if unread := (*http1.BodyError)(nil); errors.As(result.Err, &unread) || errors.Is(result.Err, http1.ErrHeader) {
+	if result.Err != nil && unsendable(result.Err) {
 		f.unreadable(result.Err)
 		return
 	}
@@ -56,6 +56,12 @@ func (f *flight) pass(p passage) {
 	default:
 		f.lost(result, p)
 	}
+}
+
+// unsendable reports whether an attempt failed because of the request itself.
+func unsendable(err error) bool {
+	var unread *http1.BodyError
+	return errors.As(err, &unread) || errors.Is(err, http1.ErrHeader)
 }
 
 func (f *flight) gone() bool { return f.x.Context().Err() != nil }

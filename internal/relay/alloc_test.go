@@ -1,0 +1,26 @@
+package relay_test
+
+import (
+	"testing"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/identity"
+	"holdfast/internal/relay"
+)
+
+// A request that is only passed costs no memory of its own.
+func TestPassingAllocatesNothing(t *testing.T) {
+	e := relay.New(relay.Options{Ledger: newBooks(), Hasher: identity.New([]byte("secret"))})
+	route := continuity.Route{ID: "pages", Match: continuity.Match{Paths: []string{"/orders"}}}
+	if err := e.SetRoutes([]relay.Binding{{Route: route, Sender: echo}}, continuity.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk(1000)
+	d.request.Waiter = continuity.NewWaiter()
+	if n := testing.AllocsPerRun(1000, func() { d.status = 0; e.Handle(d) }); n != 0 {
+		t.Errorf("%v allocations a request", n)
+	}
+	if d.status != 201 {
+		t.Errorf("answered %d", d.status)
+	}
+}
