@@ -52,6 +52,8 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeKeyUnknown:     10,
 	continuity.CodeCaller:         10,
 	continuity.CodeSensitive:      10,
+	continuity.CodeBlocked:        10,
+	continuity.CodeMaintenance:    10,
 
 	continuity.CodeLocked:  11,
 	continuity.CodeReplace: 5,

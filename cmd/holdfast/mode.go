@@ -18,7 +18,7 @@ func (c *cli) modeCommand() *cobra.Command {
 		owner  string
 		replay string
 	)
-	cmd := c.command("mode ROUTE [hold|pass|auto]", "mode", nil, nil)
+	cmd := c.command("mode ROUTE [pass|divert|hold|reply|block|auto]", "mode", nil, nil)
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 && len(args) != 2 {
 			return invalid("cli.invalid.args", "usage", cmd.UseLine())
@@ -32,10 +32,10 @@ func (c *cli) modeCommand() *cobra.Command {
 		}
 		if len(args) == 2 {
 			req := api.SwitchRequest{Route: args[0], Intake: args[1], For: hold.Seconds(), Force: force, Owner: owner, Person: c.person, Why: why}
-			if req.Intake == "hold" { // whoever holds expects that nothing arrives meanwhile
+			if req.Intake == "hold" || cmd.Flags().Changed("replay") { // whoever holds expects that nothing arrives meanwhile
 				req.Replay = replay
 			}
-			if !slices.Contains([]string{"hold", "pass", "auto"}, args[1]) {
+			if !slices.Contains([]string{"pass", "divert", "hold", "reply", "block", "auto"}, args[1]) {
 				return invalid("cli.invalid.args", "usage", cmd.UseLine())
 			}
 			before, err := c.route(cmd.Context(), client, args[0])

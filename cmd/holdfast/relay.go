@@ -122,6 +122,9 @@ func (c *cli) reportCommand() *cobra.Command {
 		return c.show(report, func() {
 			t := table{head: c.heads("route", "what", "count"), right: []int{2}}
 			for _, r := range report.Routes {
+				if r.Share > 0 {
+					t.add(r.Route, c.word("cli.report.", "share"), fmt.Sprintf("%g%%", r.Share*100))
+				}
 				for _, what := range api.ReportCounts() {
 					t.add(r.Route, c.word("cli.report.", what), c.number(r.Counts[what]))
 				}

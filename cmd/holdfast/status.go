@@ -160,9 +160,13 @@ func (c *cli) routeStatus(s api.Status, id string) error {
 			defer func() { c.switchTable(r.Switches) }()
 		}
 		line("mode", c.mode(r.Mode))
-		line("hold", c.word("cli.hold.", r.Hold))
+		line("hold", c.holds(r))
 		line("upstream", r.Upstream)
 		line("health", c.word("cli.health.", r.Health))
+		if r.Standby != nil {
+			line("standby", r.Standby.Upstream)
+			line("standby-health", c.word("cli.health.", r.Standby.Health))
+		}
 		line("accepted", c.count(n, n.Accepted))
 		line("delivered", c.count(n, n.DeliveredAtOnce+n.DeliveredAfterDoubt))
 		line("after-doubt", c.count(n, n.DeliveredAfterDoubt))
@@ -199,6 +203,16 @@ func (c *cli) routeStatus(s api.Status, id string) error {
 	})
 }
 
+// holds says whether a route holds, and which share of its keys where that is
+// not all.
+func (c *cli) holds(r api.Route) string {
+	word := c.word("cli.hold.", r.Hold)
+	if r.Share > 0 {
+		word += fmt.Sprintf(" %g%%", r.Share*100)
+	}
+	return word
+}
+
 func (c *cli) switchTable(switches []api.Switch) {
 	if len(switches) == 0 {
 		return
@@ -212,6 +226,9 @@ func (c *cli) switchTable(switches []api.Switch) {
 		why := s.Reason
 		if s.Owner == continuity.OwnerHealth { // a reason of its own, not a person's words
 			why = c.word("health.reason.", why)
+		}
+		if s.Block != nil {
+			why = blocked(s.Block) + ": " + why
 		}
 		t.add(s.Route, s.Owner, c.word("cli.intake.", s.Intake), c.word("cli.replay.", s.Replay), force, clock(s.Until), why)
 	}

@@ -91,15 +91,23 @@ const HealthUnchecked = "unchecked"
 type Route struct {
 	ID       string          `json:"id"`
 	Mode     continuity.Mode `json:"mode"`
-	Hold     string          `json:"hold"` // observe or on
+	Hold     string          `json:"hold"`            // observe, on or never
+	Share    float64         `json:"share,omitempty"` // of keys that are held, where that is not all
 	Intake   string          `json:"intake"`
 	Replay   string          `json:"replay"`
 	Upstream string          `json:"upstream"`
+	Standby  *Standby        `json:"standby,omitempty"`
 	Health   string          `json:"health"` // up, down, trial, or unchecked
 	Counters Counters        `json:"counters"`
 	Drain    Drain           `json:"drain"`
 	Switches []Switch        `json:"switches"`
 	Removed  bool            `json:"removed,omitempty"` // no longer configured, but records are pending
+}
+
+// Standby is where a route can divert to.
+type Standby struct {
+	Upstream string `json:"upstream"`
+	Health   string `json:"health"` // up, down, or unchecked
 }
 
 // Counters are a route's ledger: accepted is the sum of all that follows it.
@@ -146,6 +154,14 @@ type Switch struct {
 	Replay string    `json:"replay,omitempty"`
 	Force  bool      `json:"force,omitempty"`
 	Until  time.Time `json:"until,omitzero"`
+	Block  *Block    `json:"block,omitempty"` // it refuses these requests, and leaves the rest alone
+}
+
+// Block says which requests are refused: those that one of each list given fits.
+type Block struct {
+	Addresses []string `json:"addresses,omitempty"` // or networks, of clients
+	Paths     []string `json:"paths,omitempty"`     // /a/b, or /a/**
+	Headers   []string `json:"headers,omitempty"`   // "Name", "Name: value" or "Name: beginning*"
 }
 
 // SwitchRequest puts or lifts an operator's standing setting: one of the
@@ -153,10 +169,11 @@ type Switch struct {
 // alone.
 type SwitchRequest struct {
 	Route  string  `json:"route"`
-	Intake string  `json:"intake,omitempty"` // pass, hold, or auto to lift the person's setting
+	Intake string  `json:"intake,omitempty"` // pass, divert, hold, reply, block, or auto to lift the person's setting
 	Replay string  `json:"replay,omitempty"` // on, trial, off, or auto
 	For    float64 `json:"for_seconds,omitempty"`
 	Force  bool    `json:"force,omitempty"`
+	Block  *Block  `json:"block,omitempty"` // with intake block, or auto to lift the person's block of the same requests
 	Owner  string  `json:"owner,omitempty"` // whose setting is lifted; default: the person's own
 	Person string  `json:"person"`
 	Why    string  `json:"why"`
@@ -269,6 +286,7 @@ type Report struct {
 type RouteReport struct {
 	Route     string           `json:"route"`
 	Since     time.Time        `json:"since"`
+	Share     float64          `json:"share,omitempty"` // of keys that are held already, and not counted here
 	Counts    map[string]int64 `json:"counts"`
 	Clients   []Seen           `json:"clients"`   // that would not understand the answer
 	Sensitive []Seen           `json:"sensitive"` // fields that look sensitive

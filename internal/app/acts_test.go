@@ -212,7 +212,7 @@ func TestPeoplesSwitches(t *testing.T) {
 		"lift health's":     {req: api.SwitchRequest{Intake: "auto", Owner: "health"}, id: "api.invalid.lift"},
 		"put for another":   {req: api.SwitchRequest{Intake: "hold", Owner: "operator:wu.hao"}, id: "api.invalid.owner"},
 		"nothing":           {req: api.SwitchRequest{}, id: "api.invalid.switch"},
-		"unknown":           {req: api.SwitchRequest{Intake: "divert"}, id: "api.invalid.switch"},
+		"unknown":           {req: api.SwitchRequest{Intake: "scatter"}, id: "api.invalid.switch"},
 		"force without end": {req: api.SwitchRequest{Intake: "pass", Force: true}, id: "api.invalid.until"},
 		"ends before begin": {req: api.SwitchRequest{Intake: "hold", For: -1}, id: "api.invalid.for"},
 	} {

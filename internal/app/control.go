@@ -73,6 +73,8 @@ func (d *desk) Switch(s api.SwitchRequest) ([]api.Switch, error) {
 	case s.Intake == continuity.IntakeHold.String() && l.route.Hold.State != continuity.HoldOn:
 		// Whoever holds relies on nothing getting through: it must not only look so.
 		return nil, invalid("api.invalid.observe", "name", s.Route)
+	case s.Intake == continuity.IntakeDivert.String() && l.route.Standby == nil:
+		return nil, invalid("api.invalid.standby", "name", s.Route)
 	}
 	puts, err := switches(s, time.Now())
 	if err != nil {
@@ -91,7 +93,8 @@ func (d *desk) Switch(s api.SwitchRequest) ([]api.Switch, error) {
 
 // switches turns a person's request into the settings it puts or lifts.
 func switches(s api.SwitchRequest, now time.Time) ([]continuity.Switch, error) {
-	intake, ok1 := map[string]continuity.Intake{"": 0, "auto": 0, "pass": continuity.IntakePass, "hold": continuity.IntakeHold}[s.Intake]
+	intake, ok1 := continuity.ParseIntake(s.Intake)
+	ok1 = ok1 || s.Intake == "" || s.Intake == "auto"
 	send, ok2 := map[string]continuity.Replay{"": 0, "auto": 0, "on": continuity.ReplayOn, "trial": continuity.ReplayTrial, "off": continuity.ReplayOff}[s.Replay]
 	switch {
 	case !ok1 || !ok2 || s.Intake == "" && s.Replay == "" || s.Intake == "auto" && send != 0:
@@ -100,6 +103,8 @@ func switches(s api.SwitchRequest, now time.Time) ([]continuity.Switch, error) {
 		return nil, invalid("api.invalid.for")
 	case s.Force && s.For == 0:
 		return nil, invalid("api.invalid.until")
+	case s.Block != nil && (s.Intake != "auto" && intake != continuity.IntakeBlock || send != 0 || s.Owner != ""):
+		return nil, invalid("api.invalid.block")
 	case s.Owner != "" && (intake != 0 || send != 0):
 		return nil, invalid("api.invalid.owner")
 	case s.Owner != "" && s.Owner != replay.Owner && !strings.HasPrefix(s.Owner, operator):
@@ -115,6 +120,16 @@ func switches(s api.SwitchRequest, now time.Time) ([]continuity.Switch, error) {
 	}
 	if s.Intake == "" {
 		base.Owner += replaySuffix
+	}
+	if s.Block != nil {
+		block, id, err := someBlock(s.Block)
+		if err != nil {
+			return nil, err
+		}
+		base.Owner += blockSuffix + id
+		if intake != 0 {
+			base.Block = block
+		}
 	}
 	base.Intake, base.Replay, base.Lift = intake, send, intake == 0 && send == 0
 	return []continuity.Switch{base}, nil
@@ -146,7 +161,7 @@ func report(r relay.RouteReport) api.RouteReport {
 		return out
 	}
 	return api.RouteReport{
-		Route: r.Route, Since: r.Since, Clients: seen(r.Clients), Sensitive: seen(r.Sensitive),
+		Route: r.Route, Since: r.Since, Share: r.Share, Clients: seen(r.Clients), Sensitive: seen(r.Sensitive),
 		Counts: map[string]int64{
 			"requests": r.Requests, "holdable": r.Holdable, "keepable": r.Keepable, "would_hold": r.WouldHold, "lack_key": r.LackKey,
 			"lack_identity": r.LackIdentity, "bad_body": r.BadBody, "too_large": r.TooLarge, "excepted": r.Excepted,

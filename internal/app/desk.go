@@ -120,7 +120,7 @@ func (d *desk) warnings(s api.Status) []api.Warning {
 // misfit reports whether a configuration is good in itself, but not beside the
 // records that are pending.
 func misfit(problems []api.Problem) bool {
-	return slices.ContainsFunc(problems, func(p api.Problem) bool { return p.ID == idPending || p.ID == idOvertake })
+	return slices.ContainsFunc(problems, func(p api.Problem) bool { return p.ID == idPending || p.ID == idOvertake || p.ID == idMoved })
 }
 
 // routes describes the configured routes, and those that are no longer
@@ -149,8 +149,22 @@ func (d *desk) route(l *lane) api.Route {
 	r := api.Route{ID: id, Hold: "observe", Upstream: l.route.Upstream, Switches: []api.Switch{},
 		Intake: continuity.IntakePass.String(), Replay: continuity.ReplayOn.String(), Mode: continuity.ModeKeyless, Counters: api.Counters{Balanced: true},
 		Health: api.HealthUnchecked}
-	if l.route.Hold.State == continuity.HoldOn {
+	switch l.route.Hold.State {
+	case continuity.HoldOn:
 		r.Hold = "on"
+	case continuity.HoldNever:
+		r.Hold = "never"
+	}
+	if l.route.Hold.Partial() {
+		r.Share = l.route.Hold.Share
+	}
+	if l.standby != nil {
+		r.Standby = &api.Standby{Upstream: l.route.Standby.Upstream, Health: api.HealthUnchecked}
+		if l.probe.Checked() {
+			if r.Standby.Health = health.Down.String(); l.probe.Up() {
+				r.Standby.Health = health.Up.String()
+			}
+		}
 	}
 	if d.ledger == nil {
 		r.Counters.Unknown = true
@@ -161,7 +175,7 @@ func (d *desk) route(l *lane) api.Route {
 	r.Counters = counters(d.ledger, id)
 	r.Switches = d.switches(id)
 	// Without checks of its own, health hears only of requests that may be kept.
-	if state := l.health.info().State; state != health.Up || l.route.Hold.State == continuity.HoldOn || l.route.Detect.Path != "" {
+	if state := l.health.info().State; state != health.Up || l.route.Hold.State == continuity.HoldOn || l.route.Detect.Path != "" || l.route.Detect.Then.Over(continuity.IntakePass) {
 		r.Health = state.String()
 	}
 	r.Mode = mode(l.route.Hold.State, intake, r.Counters.Pending, d.ledger.Latched() != nil)
@@ -175,6 +189,12 @@ func mode(hold continuity.HoldState, intake continuity.Intake, pending int64, la
 		return continuity.ModeLatched
 	case hold == continuity.HoldOn && intake == continuity.IntakeHold:
 		return continuity.ModeHold
+	case intake == continuity.IntakeDivert:
+		return continuity.ModeDivert
+	case intake == continuity.IntakeReply:
+		return continuity.ModeReply
+	case intake == continuity.IntakeBlock:
+		return continuity.ModeBlock
 	case pending > 0:
 		return continuity.ModeDrain
 	case hold == continuity.HoldObserve:
@@ -195,7 +215,7 @@ func (a *App) switches(id string) []api.Switch {
 	out := []api.Switch{}
 	for _, s := range a.ledger.Switches(id) {
 		out = append(out, api.Switch{Route: s.Route, Owner: s.Owner, Reason: s.Reason, Intake: s.Intake.String(), Replay: s.Replay.String(),
-			Force: s.Force, Until: s.Until})
+			Force: s.Force, Until: s.Until, Block: toldBlock(s.Block)})
 	}
 	return out
 }

@@ -23,6 +23,8 @@ type lane struct {
 	route   continuity.Route
 	sender  *upstream.HTTP
 	callers *caller.Verifier // nil: callers prove nothing
+	standby *upstream.HTTP   // nil: none
+	probe   *health.Probe    // of the standby; nil: none
 	health  *healthRef       // nil: keyless
 	meter   *replay.Meter
 	drainer *replay.Drainer // nil: keyless
@@ -84,13 +86,16 @@ const oldSenders = 2 * time.Minute
 // apply puts routes into use. The caller holds reloading, or starts.
 func (a *App) apply(next *config.Relay) error {
 	before := a.lanes.Load().byID
-	senders := make(map[string]*upstream.HTTP, len(next.Routes))
+	senders, standbys := make(map[string]*upstream.HTTP, len(next.Routes)), make(map[string]*upstream.HTTP)
 	callers, err := a.callers(before, next.Routes)
 	if err != nil {
 		return err
 	}
 	for i := range next.Routes { // what can fail comes first
 		r := &next.Routes[i]
+		if err := a.standbySender(r, before[r.ID], standbys); err != nil {
+			return err
+		}
 		if old := before[r.ID]; old != nil && sameUpstream(&old.route, r) {
 			senders[r.ID] = old.sender
 			continue
@@ -111,10 +116,13 @@ func (a *App) apply(next *config.Relay) error {
 		case old != nil && reflect.DeepEqual(old.route, r):
 			after[r.ID] = old
 		default:
-			after[r.ID] = a.newLane(r, senders[r.ID], old)
+			after[r.ID] = a.newLane(r, senders[r.ID], standbys[r.ID], old)
 			after[r.ID].callers = callers[r.ID]
 		}
 		bindings[i] = relay.Binding{Route: r, Sender: senders[r.ID], Gate: a.gate(after[r.ID], old)}
+		if l := after[r.ID]; l.standby != nil {
+			bindings[i].Standby, bindings[i].Beside = l.standby, l.probe
+		}
 		if c := callers[r.ID]; c != nil {
 			bindings[i].Caller = c
 		}
@@ -151,10 +159,27 @@ func sameUpstream(a, b *continuity.Route) bool {
 	return a.Upstream == b.Upstream && a.Timeouts == b.Timeouts && reflect.DeepEqual(a.UpstreamTLS, b.UpstreamTLS)
 }
 
+// standbySender finds or makes what sends to a route's standby, if it has one.
+func (a *App) standbySender(r *continuity.Route, old *lane, into map[string]*upstream.HTTP) error {
+	if r.Standby == nil {
+		return nil
+	}
+	if old != nil && old.standby != nil && old.route.Standby.Upstream == r.Standby.Upstream && old.route.Standby.Timeouts == r.Standby.Timeouts {
+		into[r.ID] = old.standby
+		return nil
+	}
+	s, err := upstream.New(upstream.Options{URL: r.Standby.Upstream, Timeouts: r.Standby.Timeouts})
+	into[r.ID] = s
+	return err
+}
+
 // newLane makes a lane that has yet to be started; it takes over what an older
 // one of its route has learned.
-func (a *App) newLane(r continuity.Route, s *upstream.HTTP, old *lane) *lane {
-	l := &lane{route: r, sender: s, stop: func() {}}
+func (a *App) newLane(r continuity.Route, s, standby *upstream.HTTP, old *lane) *lane {
+	l := &lane{route: r, sender: s, standby: standby, stop: func() {}}
+	if standby != nil {
+		l.probe = health.NewProbe(r.ID, *r.Standby, standby, a.log)
+	}
 	if old != nil {
 		old.stop() // its checks must put no switch behind the next monitor's back
 		l.meter, l.health = old.meter, old.health
@@ -168,10 +193,14 @@ func (a *App) newLane(r continuity.Route, s *upstream.HTTP, old *lane) *lane {
 		l.health = &healthRef{}
 	}
 	a.watch(l)
-	l.drainer = replay.New(replay.Options{
+	o := replay.Options{
 		Route: r, Ledger: a.ledger, Sender: s, Meter: l.meter, Health: l.health, Logger: a.log,
 		Seed: uint64(time.Now().UnixNano()), // #nosec G115 -- any number will do
-	})
+	}
+	if standby != nil { // a nil *HTTP in the interface would not be nil
+		o.Standby = standby
+	}
+	l.drainer = replay.New(o)
 	return l
 }
 
@@ -201,6 +230,11 @@ func (a *App) startLane(l *lane) {
 	monitor := l.health.monitor
 	go func() {
 		defer close(done)
+		if l.probe != nil {
+			var both sync.WaitGroup
+			defer both.Wait()
+			both.Go(func() { l.probe.Run(ctx) })
+		}
 		monitor.Run(ctx)
 	}()
 	l.stop = func() {
@@ -221,6 +255,9 @@ func (a *App) retire(l, successor *lane) {
 	}
 	if l.callers != nil && (successor == nil || successor.callers != l.callers) {
 		l.callers.Close()
+	}
+	if l.standby != nil && (successor == nil || successor.standby != l.standby) {
+		time.AfterFunc(oldSenders, l.standby.Close)
 	}
 }
 
@@ -244,6 +281,9 @@ func (a *App) closeLanes(context.Context) {
 		l.sender.Close()
 		if l.callers != nil {
 			l.callers.Close()
+		}
+		if l.standby != nil {
+			l.standby.Close()
 		}
 	}
 }

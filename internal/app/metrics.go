@@ -34,7 +34,7 @@ type metrics struct {
 }
 
 // outcomes are all that a request can come to.
-var outcomes = [...]relay.What{relay.Passed, relay.Held, relay.Late, relay.Repeated, relay.Refused, relay.Cut, relay.Shed}
+var outcomes = [...]relay.What{relay.Passed, relay.Held, relay.Late, relay.Repeated, relay.Refused, relay.Cut, relay.Diverted, relay.Stale, relay.Maintenance, relay.Blocked, relay.Shed}
 
 // seriesTable resolves a route's series by outcome and class of status, so that
 // a request costs no look-up by labels.
@@ -149,7 +149,7 @@ var (
 	descForecast = desc("drain_forecast_seconds", "When the drain is expected to end; absent if it is not.", "route")
 	descExpiry   = desc("drain_expires_first", "1 if the oldest record would be too old before its turn.", "route")
 	descriptions = []*prometheus.Desc{descReady, descKeyless, descLatched, descLastGood, descReloads, descJournal, descKeys, descViewLag, descViewUp, descEnded, descBacklog, descBytes, descOldest, descBalanced, descMode, descHealth, descRate, descAllowed, descInFlight, descLive, descCapacity, descForecast, descExpiry}
-	modes        = []continuity.Mode{continuity.ModeObserve, continuity.ModePass, continuity.ModeHold, continuity.ModeDrain, continuity.ModeLatched, continuity.ModeKeyless}
+	modes        = []continuity.Mode{continuity.ModeObserve, continuity.ModePass, continuity.ModeHold, continuity.ModeDivert, continuity.ModeReply, continuity.ModeBlock, continuity.ModeShed, continuity.ModeDrain, continuity.ModeLatched, continuity.ModeKeyless}
 	healthStates = []health.State{health.Up, health.Down, health.Trial}
 )
 

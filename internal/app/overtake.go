@@ -14,6 +14,7 @@ import (
 const (
 	idPending  = "api.reload.pending"
 	idOvertake = "api.reload.overtake"
+	idMoved    = "api.reload.moved"
 )
 
 // overtaking are the settings that a configuration changes although records are
@@ -28,6 +29,9 @@ func (a *App) overtaking(before []continuity.Route, next *config.Relay) []config
 		old := &before[i]
 		n := slices.IndexFunc(next.Routes, func(r continuity.Route) bool { return r.ID == old.ID })
 		pending := a.ledger.Counters(old.ID).Pending()
+		if n >= 0 {
+			out = append(out, a.moving(old, &next.Routes[n], next.File)...)
+		}
 		if pending == 0 {
 			continue
 		}
@@ -37,6 +41,36 @@ func (a *App) overtaking(before []continuity.Route, next *config.Relay) []config
 		}
 		for _, setting := range recognition(old, &next.Routes[n]) {
 			out = append(out, fileProblem(next.File, idOvertake, "route", old.ID, "setting", setting, "count", pending))
+		}
+	}
+	return out
+}
+
+// moving are the upstreams that a configuration changes although records may have
+// been processed there already: another one would not know of it (rule 4.7). A
+// configuration may say that it is the same system at another address.
+func (a *App) moving(old, next *continuity.Route, file string) []config.Problem {
+	first := append([]string{next.Upstream}, next.Moved...)
+	var before, second []string
+	if old.Standby != nil {
+		before = append([]string{old.Standby.Upstream}, old.Standby.Moved...)
+	}
+	if next.Standby != nil {
+		second = append([]string{next.Standby.Upstream}, next.Standby.Moved...)
+	}
+	var out []config.Problem
+	for _, s := range []struct {
+		setting string
+		before  []string
+		now     []string
+	}{{"upstream", append([]string{old.Upstream}, old.Moved...), first}, {"standby.upstream", before, second}} {
+		for _, address := range s.before {
+			if slices.Contains(s.now, address) {
+				continue
+			}
+			if count := a.ledger.Doubted(old.ID); count > 0 {
+				out = append(out, fileProblem(file, idMoved, "route", old.ID, "setting", s.setting, "upstream", address, "count", count))
+			}
 		}
 	}
 	return out

@@ -345,6 +345,6 @@ func (d *desk) edited(rec *continuity.Record, body *string) (*continuity.Record,
 	next.IdempotencyKey = identity.RandomKey()
 	next.Receipt = d.hasher.Receipt(rec.Route, rec.Caller, next.IdempotencyKey)
 	next.Fingerprint = d.hasher.Fingerprint(rec.Method, rec.Target, b)
-	next.Replaces, next.Lost = rec.Receipt, false
+	next.Replaces, next.Lost, next.Upstream = rec.Receipt, false, ""
 	return &next, nil
 }

@@ -23,7 +23,7 @@ func build(doc *document, dir string) *Relay {
 		ViewFile:      filepath.Join(data, "view.db"),
 		SegmentBytes:  doc.Journal.Segment.V,
 		Limits: continuity.Limits{
-			Count: doc.Limits.Count.V, Bytes: doc.Journal.Size.V, LiveBytes: doc.Limits.Live.V,
+			Count: doc.Limits.Count.V, Bytes: doc.Journal.Size.V, LiveBytes: doc.Limits.Live.V, Replies: doc.Limits.Replies.V,
 			ConnsPerAddress: int(doc.Limits.ConnsPerAddress.V),
 		},
 	}
@@ -60,8 +60,8 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 		Hold: continuity.Hold{
 			Methods: r.holdMethods(), ItemBytes: r.Hold.Item.V,
 			Count: r.Hold.Count.V, Bytes: r.Hold.Bytes.V, Age: r.Hold.Age.V,
-			Credentials: r.Hold.Credentials.V,
-			Amount:      r.Hold.Amount.build(), SignedOff: r.Hold.SignedOff.build(),
+			Credentials: r.Hold.Credentials.V, State: holdStates[r.Hold.State.V], Share: r.Hold.Share.V,
+			Amount: r.Hold.Amount.build(), SignedOff: r.Hold.SignedOff.build(),
 		},
 		Verdicts: continuity.Verdicts{
 			Delivered: r.Outcome.Delivered.values(), Retry: r.Outcome.Retry.values(),
@@ -73,9 +73,11 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 			Start: r.Ramp.Start.V, Window: r.Ramp.Window.V,
 			Aggression: r.Ramp.Aggression.V, InFlight: int(r.Ramp.InFlight.V),
 		},
-		Timeouts: continuity.Timeouts{
-			Connect: r.Timeouts.Connect.V, Attempt: r.Timeouts.Attempt.V, Idle: r.Timeouts.Idle.V,
-		},
+		Timeouts:     r.Timeouts.built(),
+		Moved:        r.Moved.values(),
+		Standby:      r.standby(),
+		Reply:        r.reply(),
+		Block:        r.blocks(),
 		Settle:       r.settle(),
 		Detect:       continuity.Detect{Losses: int(r.Detect.Losses.V), Within: r.Detect.Within.V},
 		Poison:       continuity.Poison{Attempts: int(r.Poison.Attempts.V), Dead: r.Poison.Then.V == "dead"},
@@ -84,8 +86,8 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 		Admission:    r.Admission.build(),
 		Line:         r.Line.build(),
 	}
-	if r.Hold.State.V == "on" {
-		out.Hold.State = continuity.HoldOn
+	if then, ok := continuity.ParseIntake(r.Detect.Then.V); ok && then != continuity.IntakeHold {
+		out.Detect.Then = then
 	}
 	for i := range r.Hold.Except {
 		e := &r.Hold.Except[i]

@@ -100,6 +100,7 @@ func checkRoute(f *findings, doc *document, r *routeBlock) {
 	checkUpstreamTLS(f, r)
 	checkTrust(f, r)
 	checkAdmission(f, r)
+	checkModes(f, doc, r)
 	if settle := r.settle(); r.Settle.set && settle > 0 && settle < r.Timeouts.Attempt.V {
 		f.error(r.Settle.at, "config.settle-short", "settle", r.Settle.text, "attempt", r.Timeouts.Attempt.text)
 	}

@@ -175,8 +175,7 @@ func (d *decoder) unknown(t reflect.Type, name, path string, at place) {
 
 // later lists what Holdfast has words for but this version does not do.
 var later = []string{
-	"standby", "sign", "reply", "record", "admission", "divert",
-	"hold.amount", "poison.notify", "answer.template",
+	"poison.notify", "answer.template",
 }
 
 func (d *decoder) field(v reflect.Value, tag reflect.StructTag, n *node, path string, at place) {
@@ -271,7 +270,7 @@ func (d *decoder) notA(id, path string, n *node) {
 
 // notBlock is the id for what should have been a block.
 func notBlock(path string) string {
-	if slices.Contains([]string{"routes", "hold.except", "hold.amount.caps", "priority.classes", "approvals.above"}, path) {
+	if slices.Contains([]string{"routes", "hold.except", "hold.amount.caps", "priority.classes", "approvals.above", "reply.channels", "block"}, path) {
 		return "config.not-entry"
 	}
 	return "config.not-mapping"

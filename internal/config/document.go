@@ -66,6 +66,7 @@ type limitsBlock struct {
 	Live  value[int64] `yaml:"live" kind:"size" default:"256MiB"`
 
 	ConnsPerAddress value[int64] `yaml:"conns_per_address" kind:"int" min:"0" default:"0" example:"100"`
+	Replies         value[int64] `yaml:"replies" kind:"size" default:"64MiB"`
 }
 
 type routeBlock struct {
@@ -73,11 +74,15 @@ type routeBlock struct {
 	ID          value[string]              `yaml:"id" kind:"id" required:"true" example:"orders"`
 	Match       matchBlock                 `yaml:"match"`
 	Upstream    value[string]              `yaml:"upstream" kind:"upstream" required:"true" example:"http://127.0.0.1:9001"`
+	Moved       list[string]               `yaml:"moved" kind:"upstream" example:"http://127.0.0.1:9000"`
+	Standby     standbyBlock               `yaml:"standby"`
 	Key         value[continuity.Selector] `yaml:"key" kind:"selector" default:"none" example:"json:/order_no"`
 	Idempotency idempotencyBlock           `yaml:"idempotency"`
 	Caller      callerBlock                `yaml:"caller" example:"public"`
 	Hold        holdBlock                  `yaml:"hold"`
 	Answer      answerBlock                `yaml:"answer"`
+	Reply       replyBlock                 `yaml:"reply"`
+	Block       []blockEntry               `yaml:"block"`
 	Outcome     outcomeBlock               `yaml:"outcome"`
 	Capacity    value[float64]             `yaml:"capacity" kind:"rate" example:"400/s"`
 	Ramp        rampBlock                  `yaml:"ramp"`
@@ -117,7 +122,7 @@ type idempotencyBlock struct {
 
 type holdBlock struct {
 	block
-	State   value[string]        `yaml:"state" kind:"word" of:"observe,on" default:"observe"`
+	State   value[string]        `yaml:"state" kind:"word" of:"observe,on,never" default:"observe"`
 	Methods list[string]         `yaml:"methods" kind:"method" example:"[POST, PUT, DELETE]"`
 	Item    value[int64]         `yaml:"item" kind:"size" default:"1MiB"`
 	Count   value[int64]         `yaml:"count" kind:"int" min:"1" default:"200000"`
@@ -125,10 +130,10 @@ type holdBlock struct {
 	Age     value[time.Duration] `yaml:"age" kind:"duration" default:"24h"`
 	Except  []exceptBlock        `yaml:"except"`
 
-	Credentials value[bool] `yaml:"credentials" kind:"bool" default:"false"`
-
-	Amount    amountBlock    `yaml:"amount"`
-	SignedOff signedOffBlock `yaml:"signed_off"`
+	Amount      amountBlock    `yaml:"amount"`
+	SignedOff   signedOffBlock `yaml:"signed_off"`
+	Credentials value[bool]    `yaml:"credentials" kind:"bool" default:"false"`
+	Share       value[float64] `yaml:"share" kind:"percent" default:"100%" example:"10%"`
 }
 
 type exceptBlock struct {
@@ -177,6 +182,7 @@ type detectBlock struct {
 	Losses value[int64]         `yaml:"losses" kind:"int" min:"1" default:"3"`
 	Within value[time.Duration] `yaml:"within" kind:"duration" default:"10s"`
 	Check  checkBlock           `yaml:"check"`
+	Then   value[string]        `yaml:"then" kind:"word" of:"hold,divert,reply" default:"hold"`
 }
 
 type checkBlock struct {

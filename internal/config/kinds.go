@@ -63,6 +63,8 @@ func init() { // not a literal: kinds are built of each other
 		"header":   {parse: parseHeaderName, schema: pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
 		"media":    {parse: parseMedia, schema: pattern(`^[^/ ]+/[^/ ]+.*$`)},
 		"user":     {parse: parseUser, schema: pattern(`^(cookie|header:.+)$`)},
+		"headers":  {parse: parseHeaderMatch, schema: pattern(`^[^:]+(:.*)?$`)},
+		"link":     {parse: parseLink, schema: pattern(`^[a-z]+:.+$`)},
 		"status":   {parse: parseStatus, schema: statusSchema},
 		"secure":   {parse: parseSecure, schema: pattern(`^https?://[^/?#@]+(/.*)?$`)},
 		"currency": {parse: parseCurrency, schema: pattern(`^([A-Z]{3}|json:/.*)$`)},

@@ -57,7 +57,7 @@ func TestLoadMapsEveryField(t *testing.T) {
 		DataDir:    filepath.Join(dir, "data"),
 		JournalDir: filepath.Join(dir, "data", "journal"), MasterKeyFile: filepath.Join(dir, "keys", "master.key"),
 		ViewFile: filepath.Join(dir, "data", "view.db"), SegmentBytes: 32 << 20,
-		Limits: continuity.Limits{Count: 500000, Bytes: 16 << 30, LiveBytes: 128 << 20},
+		Limits: continuity.Limits{Count: 500000, Bytes: 16 << 30, LiveBytes: 128 << 20, Replies: 64 << 20},
 	}
 	want.Routes = []continuity.Route{{
 		ID: "orders",
@@ -76,7 +76,7 @@ func TestLoadMapsEveryField(t *testing.T) {
 			Except: []continuity.Except{
 				{Pointer: "/limited", In: []string{"true", "yes"}}, {Pointer: "/presale"},
 			},
-			ItemBytes: 512 << 10, Count: 100000, Bytes: 3 << 29, Age: 48 * time.Hour, Credentials: true,
+			ItemBytes: 512 << 10, Count: 100000, Bytes: 3 << 29, Age: 48 * time.Hour, Credentials: true, Share: 1,
 		},
 		Answer: &continuity.Answer{
 			Status: 202, ContentType: "application/json; charset=utf-8",
@@ -127,12 +127,12 @@ func TestLoadFillsDefaults(t *testing.T) {
 		TokenFile: filepath.Join(dir, "data", "admin.token"), DataDir: filepath.Join(dir, "data"),
 		JournalDir: filepath.Join(dir, "data", "journal"), MasterKeyFile: filepath.Join(dir, "data", "master.key"),
 		ViewFile: filepath.Join(dir, "data", "view.db"), SegmentBytes: 64 << 20,
-		Limits: continuity.Limits{Count: 1000000, Bytes: 8 << 30, LiveBytes: 256 << 20},
+		Limits: continuity.Limits{Count: 1000000, Bytes: 8 << 30, LiveBytes: 256 << 20, Replies: 64 << 20},
 		Routes: []continuity.Route{{
 			ID: "all", Upstream: "http://127.0.0.1:9001",
 			Hold: continuity.Hold{
 				State: continuity.HoldObserve, Methods: []string{"POST", "PUT", "PATCH", "DELETE"},
-				ItemBytes: 1 << 20, Count: 200000, Bytes: 2 << 30, Age: 24 * time.Hour,
+				ItemBytes: 1 << 20, Count: 200000, Bytes: 2 << 30, Age: 24 * time.Hour, Share: 1,
 			},
 			Ramp:     continuity.Ramp{Start: 0.1, Window: 30 * time.Second, Aggression: 1, InFlight: 16},
 			Timeouts: continuity.Timeouts{Connect: time.Second, Attempt: 10 * time.Second, Idle: 30 * time.Second},

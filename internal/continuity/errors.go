@@ -43,6 +43,8 @@ const (
 	CodeUnreachable    Code = "unreachable" // the relay's admin API does not answer
 	CodeReconcile      Code = "reconcile"   // the upstream's own list can't be read whole
 	CodeReplace        Code = "replace"     // the new program can't take the relay's place
+	CodeBlocked        Code = "blocked"     // refused by a block
+	CodeMaintenance    Code = "maintenance" // the relay answers, and keeps nothing
 	CodeInternal       Code = "internal"
 	CodeShed           Code = "shed"         // more came than the route lets in
 	CodeClientLimit    Code = "client-limit" // more came from one client than it may send

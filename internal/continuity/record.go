@@ -41,6 +41,9 @@ type Record struct {
 	Amount Money
 	// Class is the priority that it gives its key.
 	Class Class
+	// Upstream is where a lost live attempt was made: no attempt is made anywhere
+	// else. Empty: the route's first upstream.
+	Upstream string
 }
 
 // Response is what an upstream answered, as far as it was kept.

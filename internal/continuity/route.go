@@ -11,7 +11,11 @@ import (
 type Route struct {
 	ID       string
 	Match    Match
-	Upstream string // http://host:port or https://host:port, no path
+	Upstream string   // http://host:port or https://host:port, no path
+	Moved    []string // addresses at which the same system was before
+	Standby  *Standby // nil: none
+	Reply    *Reply   // nil: none
+	Block    []Block  // refused whatever the switches say
 	Key      Selector
 	Identity Identity
 	Caller   string // "public", "verified" where Verify says how, or empty: nobody decided
@@ -120,6 +124,7 @@ type HoldState uint8
 const (
 	HoldObserve HoldState = iota
 	HoldOn
+	HoldNever // as observe, for good: nobody asks what would be held
 )
 
 // Hold bounds what a route keeps.
@@ -131,6 +136,7 @@ type Hold struct {
 	Count     int64         // most pending records
 	Bytes     int64         // most pending bytes
 	Age       time.Duration // of running time
+	Share     float64       // of keys that are held, as 0.1; 0: all. The others are as in observe
 	// Credentials says that Authorization and Cookie are kept with a request, in
 	// the encrypted journal, and sent again with it. Without it a request that
 	// bears them is not held.
@@ -198,6 +204,9 @@ type Detect struct {
 	Every  time.Duration
 	Down   int // this many failed checks in a row: down
 	Up     int // this many good ones in a row: trial
+	// Then is what intake becomes while the upstream is down: hold, divert or
+	// reply; unset: hold.
+	Then Intake
 }
 
 // Poison says what happens to a record that keeps failing.
@@ -213,4 +222,5 @@ type Limits struct {
 	LiveBytes int64 // of request bodies buffered at once
 	// ConnsPerAddress bounds the connections of one client address; 0: unbounded.
 	ConnsPerAddress int
+	Replies         int64 // bytes of last good responses in memory
 }

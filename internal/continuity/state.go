@@ -59,4 +59,5 @@ const (
 	ReasonReplaced      Reason = "replaced"       // an edit took its place
 	ReasonPerson        Reason = "person"         // a person did it
 	ReasonUnsendable    Reason = "unsendable"     // it can't be written as a request
+	ReasonElsewhere     Reason = "elsewhere"      // it was attempted at an upstream that is no longer configured
 )

@@ -5,6 +5,8 @@
 //	down   intake hold, replay off
 //	trial  intake hold, replay trial: one kept request at a time
 //
+// Where a route says so, intake diverts or replies in place of hold.
+//
 // The switch is durable before the state counts, so that a restart finds the
 // state in the journal; New takes the standing switch over.
 //

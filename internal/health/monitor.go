@@ -83,7 +83,7 @@ func New(o Options) *Monitor {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	m := &Monitor{o: o, since: time.Now(), heard: time.Now(), wake: make(chan struct{}, 1)}
-	if s := o.Standing; s != nil && s.Intake == continuity.IntakeHold {
+	if s := o.Standing; s != nil && s.Intake.Over(continuity.IntakePass) {
 		m.reason = s.Reason
 		m.state.Store(uint32(Down))
 		if s.Replay == continuity.ReplayTrial {
@@ -198,13 +198,17 @@ func (m *Monitor) replaying(now time.Time) bool {
 // the state stays as it was.
 func (m *Monitor) change(to State, reason string) error {
 	s := continuity.Switch{Route: m.o.Route.ID, Owner: continuity.OwnerHealth, Reason: reason}
+	then := m.o.Route.Detect.Then
+	if then == continuity.IntakeUnset {
+		then = continuity.IntakeHold
+	}
 	switch to {
 	case Up:
 		s.Lift = true
 	case Down:
-		s.Intake, s.Replay = continuity.IntakeHold, continuity.ReplayOff
+		s.Intake, s.Replay = then, continuity.ReplayOff
 	case Trial:
-		s.Intake, s.Replay = continuity.IntakeHold, continuity.ReplayTrial
+		s.Intake, s.Replay = then, continuity.ReplayTrial
 	}
 	from, now := m.State(), time.Now()
 	began := m.since

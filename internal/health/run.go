@@ -51,14 +51,19 @@ func (m *Monitor) Run(ctx context.Context) {
 // check asks the upstream once.
 func (m *Monitor) check(ctx context.Context) bool {
 	d := m.o.Route.Detect
-	ctx, cancel := context.WithTimeout(ctx, max(d.Every, leastCheck))
+	return ask(ctx, m.o.Sender, m.o.Route.Upstream, d.Path, d.Every)
+}
+
+// ask gets a path once and reports whether the answer is good.
+func ask(ctx context.Context, sender upstream.Sender, address, path string, every time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, max(every, leastCheck))
 	defer cancel()
 	host := ""
-	if u, err := url.Parse(m.o.Route.Upstream); err == nil {
+	if u, err := url.Parse(address); err == nil {
 		host = u.Host
 	}
-	r := m.o.Sender.Send(ctx, upstream.Attempt{
-		Method: "GET", Target: d.Path, Host: host,
+	r := sender.Send(ctx, upstream.Attempt{
+		Method: "GET", Target: path, Host: host,
 		Header: []continuity.Field{{Name: "User-Agent", Value: "holdfast-check"}, {Name: "Accept", Value: "*/*"}},
 		Body:   eof{},
 	})

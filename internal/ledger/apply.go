@@ -250,4 +250,5 @@ func (s *State) standing(w *continuity.Switch) {
 	if !w.Lift {
 		r.owners = append(r.owners, *w)
 	}
+	s.settings.Add(1)
 }

@@ -160,7 +160,7 @@ func appendFields(b []byte, num protowire.Number, header []continuity.Field) []b
 }
 
 func recordSize(r *continuity.Record) int {
-	n := 160 + len(r.KeyText) + len(r.Route) + len(r.Caller) + len(r.IdempotencyKey) + len(r.Target) + len(r.Host) + len(r.Body)
+	n := 160 + len(r.KeyText) + len(r.Route) + len(r.Caller) + len(r.IdempotencyKey) + len(r.Target) + len(r.Host) + len(r.Upstream) + len(r.Body)
 	for _, f := range r.Header {
 		n += len(f.Name) + len(f.Value) + 8
 	}
@@ -196,7 +196,7 @@ func appendRecord(b []byte, r *continuity.Record) []byte {
 	for _, scope := range r.Scopes {
 		b = appendString(b, 30, scope)
 	}
-	return b
+	return appendString(b, 40, r.Upstream)
 }
 
 // appendMoney takes two field numbers: of the ten-thousandths, and of the
@@ -255,5 +255,6 @@ func appendSwitch(b []byte, s *continuity.Switch) []byte {
 		b = appendUint(b, 7, uint64(s.Until.UnixMilli())) // #nosec G115 -- after 1970
 	}
 	b = appendBool(b, 8, s.Lift)
+	b = appendBlock(b, s.Block)
 	return appendAdmission(b, s)
 }

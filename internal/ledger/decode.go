@@ -132,6 +132,8 @@ func (d *fields) record() *continuity.Record {
 			r.Again = d.id()
 		case 30:
 			r.Scopes = append(r.Scopes, string(d.bytes))
+		case 40:
+			r.Upstream = string(d.bytes)
 		}
 	}
 	return r
@@ -272,7 +274,7 @@ func (d *fields) sw() *continuity.Switch {
 		case 3:
 			s.Reason = string(d.bytes)
 		case 4:
-			s.Intake = continuity.Intake(d.small(uint64(continuity.IntakeHold))) // #nosec G115 -- bounded
+			s.Intake = continuity.Intake(d.small(uint64(continuity.IntakeBlock))) // #nosec G115 -- bounded
 		case 5:
 			s.Replay = continuity.Replay(d.small(uint64(continuity.ReplayOff))) // #nosec G115 -- bounded
 		case 6:
@@ -283,6 +285,7 @@ func (d *fields) sw() *continuity.Switch {
 			s.Lift = d.value != 0
 		default:
 			d.admission(s)
+			d.block(s)
 		}
 	}
 	return s

@@ -67,6 +67,7 @@ var reasons = []continuity.Reason{
 	continuity.ReasonExpired, continuity.ReasonPoison, continuity.ReasonDoubt, continuity.ReasonRemembersOver,
 	continuity.ReasonSavedError, continuity.ReasonBehindExpired, continuity.ReasonReplaced, continuity.ReasonPerson,
 	continuity.ReasonUnsendable,
+	continuity.ReasonElsewhere,
 }
 
 func reasonIndex(r continuity.Reason) uint8 {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -25,6 +26,7 @@ type State struct {
 	started  bool                // an event has been applied since position zero, or a checkpoint read
 	marks    []mark              // oldest first
 	unmarked int                 // bytes since the last mark
+	settings atomic.Uint64       // grows whenever a standing setting changes
 
 	// schedule is told whenever a key's first record may have become ready.
 	schedule func(ref uint32)
@@ -226,23 +228,19 @@ func (a *ages) oldest(now continuity.Clock) time.Duration {
 // effective is what the standing settings amount to: the later intake and
 // replay setting wins, forced ones beat all others.
 func (r *routeState) effective() (continuity.Intake, continuity.Replay) {
-	var intake [2]continuity.Intake
 	var replay [2]continuity.Replay
 	for _, s := range r.owners {
 		i := 0
 		if s.Force {
 			i = 1
 		}
-		intake[i], replay[i] = max(intake[i], s.Intake), max(replay[i], s.Replay)
+		replay[i] = max(replay[i], s.Replay)
 	}
-	in, re := intake[0], replay[0]
-	if intake[1] != continuity.IntakeUnset {
-		in = intake[1]
-	}
+	re := replay[0]
 	if replay[1] != continuity.ReplayUnset {
 		re = replay[1]
 	}
-	return max(in, continuity.IntakePass), max(re, continuity.ReplayOn)
+	return continuity.IntakeOf(r.owners), max(re, continuity.ReplayOn)
 }
 
 func clampUint16(n int) uint16 { return uint16(min(max(n, 0), math.MaxUint16)) } // #nosec G115 -- clamped

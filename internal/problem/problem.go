@@ -51,6 +51,8 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeUnreachable:    http.StatusBadGateway,
 	continuity.CodeReconcile:      http.StatusBadGateway,
 	continuity.CodeReplace:        http.StatusConflict,
+	continuity.CodeBlocked:        http.StatusForbidden,
+	continuity.CodeMaintenance:    http.StatusServiceUnavailable,
 	continuity.CodeInternal:       http.StatusInternalServerError,
 	continuity.CodeShed:           http.StatusServiceUnavailable,
 	continuity.CodeClientLimit:    http.StatusTooManyRequests,

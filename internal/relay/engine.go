@@ -14,6 +14,7 @@ import (
 	"holdfast/internal/identity"
 	"holdfast/internal/ledger"
 	"holdfast/internal/sensitive"
+	"holdfast/internal/stale"
 	"holdfast/internal/upstream"
 )
 
@@ -31,6 +32,7 @@ type Ledger interface {
 	Effective(route string) (continuity.Intake, continuity.Replay)
 	Switches(route string) []continuity.Switch
 	Latched() error
+	Settings() uint64 // grows with each change of any standing setting
 }
 
 // Health learns how attempts end, and may let one through as a trial.
@@ -48,7 +50,14 @@ type Binding struct {
 	Health Health          // nil: nobody watches
 	Caller Caller          // for a route that verifies its callers
 	Gate   *admission.Gate // nil: everything is let in
+	// Standby sends to the route's standby, if it has one; Beside tells whether
+	// that is up, as far as somebody checks it.
+	Standby upstream.Sender
+	Beside  Standing // nil: nobody checks
 }
+
+// Standing tells whether a standby is up.
+type Standing interface{ Up() bool }
 
 // Options say what an Engine works with.
 type Options struct {
@@ -73,12 +82,20 @@ type Engine struct {
 	languages  languages
 	table      atomic.Pointer[table]
 	transport  atomic.Pointer[continuity.Transport]
+	replies    *stale.Store
 	waiting    context.Context // done when nobody is to wait any longer
 	endWaits   context.CancelFunc
 }
 
 // table is one configuration of routes; requests under way keep theirs.
 type table struct{ routes []*route }
+
+// standby is where a route diverts to.
+type standby struct {
+	upstream string
+	sender   upstream.Sender
+	health   Standing
+}
 
 type route struct {
 	continuity.Route
@@ -88,12 +105,15 @@ type route struct {
 	guard   *sensitive.Finder
 	caller  Caller // nil: callers prove nothing
 	answer  answer
-	traffic *traffic   // outlives the table
-	seen    *collector // outlives the table
+	standby *standby // nil: none
+	page    *page    // the maintenance answer
 
-	unrecorded *missed // outlives the table
-	gate       *gate   // outlives the table
-	strips     bool    // tokens of a waiting line may come
+	standing   atomic.Pointer[standing]
+	traffic    *traffic   // outlives the table
+	seen       *collector // outlives the table
+	unrecorded *missed    // outlives the table
+	gate       *gate      // outlives the table
+	strips     bool       // tokens of a waiting line may come
 }
 
 // New makes an Engine without routes.
@@ -108,6 +128,7 @@ func New(o Options) *Engine {
 	if e.retryAfter == nil {
 		e.retryAfter = func(string) time.Duration { return defaultRetryAfter }
 	}
+	e.replies = stale.New(0)
 	e.table.Store(&table{})
 	e.transport.Store(&continuity.Transport{})
 	e.waiting, e.endWaits = context.WithCancel(context.Background())
@@ -144,10 +165,14 @@ func (e *Engine) SetRoutes(bindings []Binding, limits continuity.Limits) error {
 			r.traffic, r.seen, r.unrecorded, r.gate = &traffic{}, newCollector(), &missed{}, &gate{}
 		}
 		r.strips = lines
-		r.answer = newAnswer(r.Answer)
+		r.answer, r.page = newAnswer(r.Answer), newPage(r.Reply)
+		if r.Standby != nil && b.Standby != nil {
+			r.standby = &standby{r.Standby.Upstream, b.Standby, b.Beside}
+		}
 		next.routes[n] = r
 	}
 	e.live.limit.Store(limits.LiveBytes)
+	e.replies.SetLimit(limits.Replies)
 	e.table.Store(next)
 	for n, b := range bindings {
 		next.routes[n].gate.Store(b.Gate)

@@ -36,6 +36,9 @@ type flight struct {
 	receipt    continuity.Receipt
 	registered bool
 
+	holding bool   // the route holds, and the request is in its share
+	at      string // where it was attempted
+
 	facts    identity.Facts
 	factsErr error
 	read     bool
@@ -88,18 +91,30 @@ func (f *flight) waiter() continuity.Waiter {
 func (r *route) holds(method string) bool { return slices.Contains(r.Hold.Methods, method) }
 
 func (f *flight) run() {
+	if f.blocked() {
+		return
+	}
 	if f.admit() {
 		return
 	}
-	switch r := f.route; {
-	case f.req.Upgrade != "":
+	r := f.route
+	if f.req.Upgrade != "" {
 		f.tunnel()
-	case f.engine.ledger == nil || !r.holds(f.req.Method):
+		return
+	}
+	if f.engine.ledger == nil || !r.holds(f.req.Method) {
 		f.unheld()
-	case r.Hold.State == continuity.HoldOn:
-		f.holdable()
-	default:
-		f.observed()
+		return
+	}
+	err := f.buffer()
+	if err != nil && !errors.Is(err, errBudget) {
+		f.unreadable(err)
+		return
+	}
+	if f.holding = r.Hold.State == continuity.HoldOn && f.shared(); f.holding {
+		f.holdable(err)
+	} else {
+		f.observed(err)
 	}
 }
 
@@ -112,19 +127,17 @@ func (f *flight) unheld() {
 	if r.Hold.State == continuity.HoldObserve {
 		r.seen.passed()
 	}
-	f.pass(passage{watch: r.Hold.State == continuity.HoldOn, leave: true})
+	p := passage{watch: r.watched(), leave: true}
+	if !f.decided(&p) {
+		f.pass(p)
+	}
 }
 
 // observed passes a request of a route in observe, except behind pending
 // records of its key from a time when the route held.
-func (f *flight) observed() {
-	err := f.buffer()
-	if err != nil && !errors.Is(err, errBudget) {
-		f.unreadable(err)
-		return
-	}
+func (f *flight) observed(err error) {
 	f.identify()
-	if err == nil {
+	if err == nil && f.route.Hold.State != continuity.HoldNever {
 		f.route.seen.saw(f)
 	}
 	if f.known {
@@ -136,17 +149,20 @@ func (f *flight) observed() {
 	if !f.engine.ledger.GateEmpty(f.route.ID) && f.behind() {
 		return
 	}
-	f.pass(passage{observe: true})
+	if f.overflow { // let in to be kept, as no more may be sent; and this one is not kept
+		f.refuse(continuity.E(continuity.CodeNotHeld, errUnshared))
+		return
+	}
+	p := passage{observe: true, watch: f.route.watched()}
+	if !f.decided(&p) {
+		f.pass(p)
+	}
 }
 
 // holdable takes a request through the steps of the package's text.
-func (f *flight) holdable() {
-	switch err := f.buffer(); {
-	case errors.Is(err, errBudget):
+func (f *flight) holdable(err error) {
+	if err != nil {
 		f.refuse(err)
-		return
-	case err != nil:
-		f.unreadable(err)
 		return
 	}
 	if _, twice := f.idempotencyKey(); twice {
@@ -166,14 +182,18 @@ func (f *flight) holdable() {
 		}
 		f.registered = true
 	}
-	if !l.GateEmpty(f.route.ID) && f.behind() {
+	// With intake reply nothing is kept, not even behind what is.
+	if f.standing().intake != continuity.IntakeReply && !l.GateEmpty(f.route.ID) && f.behind() {
 		return
 	}
-	if intake, _ := l.Effective(f.route.ID); f.overflow || intake == continuity.IntakeHold && !f.mayPass() {
+	if f.overflow {
 		f.keep(false)
 		return
 	}
-	f.pass(passage{watch: true, keep: true})
+	p := passage{watch: true, keep: true}
+	if !f.decided(&p) {
+		f.pass(p)
+	}
 }
 
 // idempotencyKey returns the request's Idempotency-Key, and whether it names
@@ -227,24 +247,6 @@ func (f *flight) readFacts() {
 		req.Body = f.body
 	}
 	f.facts, f.factsErr = f.route.reader.Read(req)
-}
-
-// mayPass reports whether a request may be sent although intake is hold: as
-// health's trial, or because nothing can be kept any more. A latched journal
-// can't take health's switch back either, so that only trying tells whether the
-// upstream is there (rule 1.2); what a person holds stays held.
-func (f *flight) mayPass() bool {
-	return f.healthAlone() && (f.engine.ledger.Latched() != nil || f.keepable() == nil && f.route.health.TryLive())
-}
-
-// healthAlone reports whether intake is hold by nobody's will but health's.
-func (f *flight) healthAlone() bool {
-	for _, s := range f.engine.ledger.Switches(f.route.ID) {
-		if s.Intake == continuity.IntakeHold && s.Owner != continuity.OwnerHealth {
-			return false
-		}
-	}
-	return true
 }
 
 // stream is the body as it goes upstream: what was read, then the rest.

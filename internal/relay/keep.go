@@ -44,6 +44,7 @@ var (
 	errCredentials = errors.New("relay: the request bears credentials")
 	errExcepted    = errors.New("relay: excepted by the route")
 	errLarge       = errors.New("relay: larger than the item limit")
+	errUnshared    = errors.New("relay: outside the share of keys that is held")
 	errNoKey       = errors.New("relay: no ordering key")
 	errNoAmount    = errors.New("relay: no readable amount")
 )
@@ -55,7 +56,7 @@ func (f *flight) behind() (done bool) {
 	switch {
 	case f.facts.HasKey:
 		return f.engine.ledger.Gated(f.tag()) && f.keep(true)
-	case !f.facts.Ordered || f.route.Hold.State == continuity.HoldObserve:
+	case !f.facts.Ordered || !f.holding:
 		return false
 	case f.factsErr != nil:
 		f.refuse(f.factsErr)
@@ -127,11 +128,15 @@ func (f *flight) record(lost bool) *continuity.Record {
 	}
 	f.forward()
 	stored := f.stored()
+	at := ""
+	if lost {
+		at = f.at
+	}
 	f.kept = continuity.Record{
 		Receipt: f.receipt, Fingerprint: f.fingerprint(),
 		Route: f.route.ID, Key: f.tag(), KeyText: f.facts.Key, Caller: who, Scopes: f.proof.Scopes, IdempotencyKey: f.key,
 		Method: f.req.Method, Target: stored.Target, Host: f.req.Host,
-		Header: stored.Header, Body: stored.Body, Lost: lost, Amount: f.facts.Amount, Class: f.class(who),
+		Header: stored.Header, Body: stored.Body, Lost: lost, Upstream: at, Amount: f.facts.Amount, Class: f.class(who),
 	}
 	return &f.kept
 }

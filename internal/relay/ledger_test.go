@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/ledger"
@@ -19,6 +20,7 @@ type books struct {
 	answers  map[continuity.Position]*continuity.Response
 	intake   continuity.Intake
 	owners   []continuity.Switch
+	settings atomic.Uint64
 	fail     error         // of Accept
 	gate     chan struct{} // nil: Accept does not wait
 	accepts  chan struct{} // told of each Accept that began
@@ -157,6 +159,9 @@ func (b *books) Switches(string) []continuity.Switch {
 	return append([]continuity.Switch(nil), b.owners...)
 }
 
+// Settings has everybody look again, whatever the test changed.
+func (b *books) Settings() uint64 { return b.settings.Add(1) }
+
 // hold sets intake as an owner's switch would.
 func (b *books) Latched() error {
 	b.mu.Lock()
@@ -167,11 +172,14 @@ func (b *books) Latched() error {
 	return nil
 }
 
-func (b *books) hold(owner string) {
+func (b *books) hold(owner string) { b.set(owner, continuity.IntakeHold) }
+
+// set puts an owner's switch, which wins.
+func (b *books) set(owner string, intake continuity.Intake) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.intake = continuity.IntakeHold
-	b.owners = append(b.owners, continuity.Switch{Owner: owner, Intake: continuity.IntakeHold})
+	b.intake = intake
+	b.owners = append(b.owners, continuity.Switch{Owner: owner, Intake: intake})
 }
 
 func (b *books) pass() {

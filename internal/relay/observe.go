@@ -16,6 +16,7 @@ import (
 type RouteReport struct {
 	Route         string    `json:"route"`
 	Since         time.Time `json:"since"`
+	Share         float64   `json:"share,omitempty"` // of keys that are held already, and not counted here
 	Requests      int64     `json:"requests"`
 	Holdable      int64     `json:"holdable"`       // of a method that would be held
 	Keepable      int64     `json:"keepable"`       // and nothing speaks against it
@@ -43,8 +44,12 @@ type Seen struct {
 func (e *Engine) Report() []RouteReport {
 	reports := []RouteReport{}
 	for _, r := range e.table.Load().routes {
-		if r.Hold.State == continuity.HoldObserve {
-			reports = append(reports, r.seen.report(r.ID))
+		if r.Hold.State == continuity.HoldObserve || r.Hold.State == continuity.HoldOn && r.Hold.Partial() {
+			report := r.seen.report(r.ID)
+			if r.Hold.State == continuity.HoldOn {
+				report.Share = r.Hold.Share
+			}
+			reports = append(reports, report)
 		}
 	}
 	return reports

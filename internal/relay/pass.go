@@ -18,6 +18,8 @@ type passage struct {
 	watch   bool // health learns how it ends
 	leave   bool // the attempt ends when the client leaves
 	observe bool // the report learns how it ends
+	trial   bool // health let it through to see whether the upstream is back
+	standby bool // it goes to the standby
 }
 
 // pass sends the request and answers with what comes of it.
@@ -29,9 +31,14 @@ func (f *flight) pass(p passage) {
 		ctx = f.x.Context()
 	}
 	f.forward()
-	f.recording(p)
-	r.traffic.count(time.Now())
-	result := r.sender.Send(ctx, upstream.Attempt{
+	sender := r.sender
+	if f.at = r.Upstream; p.standby {
+		sender, f.at = r.standby.sender, r.standby.upstream
+	} else {
+		f.recording(p) // of what another system got, a restored one has lost nothing
+		r.traffic.count(time.Now())
+	}
+	result := sender.Send(ctx, upstream.Attempt{
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
 		Header: f.header, Length: length, Body: body,
 		TakesTrailers: f.req.TakesTrailers, Interim: f.hints, Waiter: f.req.Waiter, Memory: &f.memory,
@@ -67,15 +74,23 @@ func unsendable(err error) bool {
 func (f *flight) gone() bool { return f.x.Context().Err() != nil }
 
 func (f *flight) answered(result upstream.Result, p passage) {
-	f.route.traffic.answered(result.Took)
-	if p.keep {
+	what := Diverted
+	if !p.standby {
+		what = Passed
+		f.route.traffic.answered(result.Took)
+	}
+	if p.keep && !p.standby || p.trial {
 		f.route.health.Succeeded()
 	}
+	save := f.saver(&result)
 	err := f.x.Stream(result.Status, f.withTicket(result.Header), result.Length, result.Body)
 	result.Body.Close()
+	if save != nil {
+		save.land(err)
+	}
 	switch {
 	case err == nil:
-		f.done(Passed, result.Status)
+		f.done(what, result.Status)
 	case f.x.Started() || f.gone():
 		f.done(Cut, result.Status)
 	default: // the upstream's answer broke off before any of it had left
@@ -93,14 +108,11 @@ func (f *flight) unprocessed(result upstream.Result, p passage) {
 	if p.observe && f.keepable() == nil {
 		f.route.seen.wouldHold()
 	}
-	switch {
-	case !p.keep:
-		f.refuse(continuity.E(continuity.CodeNotHeld, result.Err))
-	case f.gone():
+	if p.keep && f.gone() {
 		f.done(Cut, statusGone) // nothing was sent and nobody was told anything
-	default:
-		f.keep(false)
+		return
 	}
+	f.instead(p, continuity.E(continuity.CodeNotHeld, result.Err))
 }
 
 // lost deals with an attempt whose outcome is unknown.
@@ -114,6 +126,10 @@ func (f *flight) lost(result upstream.Result, p passage) {
 	}
 	if !p.keep && f.gone() {
 		f.done(Cut, statusGone) // its client ended it
+		return
+	}
+	if f.safe() && f.route.Reply != nil { // it may be asked again, here
+		f.reply()
 		return
 	}
 	st, err := f.keepLost(p)

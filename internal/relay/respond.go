@@ -27,6 +27,8 @@ const (
 	stateRefused = "refused"  // neither sent nor kept, or sent in vain
 	stateShed    = "shed"     // turned away by a limit before anything was done
 	stateWaiting = "waiting"  // its client waits in line
+	stateStale   = "stale"    // the last good response, for a reader
+	stateClosed  = "maintenance"
 )
 
 // refuse answers with the problem that err is.
@@ -36,6 +38,14 @@ func (f *flight) refuse(err error) {
 		status = http.StatusServiceUnavailable // it would pass if the upstream were there
 	}
 	f.refuseWith(err, status, "")
+}
+
+// answerProblem answers with the problem that err is, and tells the observer what
+// that means.
+func (f *flight) answerProblem(what What, err error) {
+	status := problem.Status(continuity.CodeOf(err))
+	f.done(what, status)
+	f.engine.problem(f.x, f.route.ID, err, status, "")
 }
 
 func (f *flight) refuseWith(err error, status int, receipt string) {

@@ -132,6 +132,7 @@ type doctor struct {
 	ok, bad     int
 	lost, tried int
 	trial       bool
+	then        continuity.Intake // what a clean failure switches to; unset: hold
 	books       *books
 }
 
@@ -140,7 +141,11 @@ func (d *doctor) CleanFailed() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.bad++
-	d.books.hold("health")
+	if d.then != continuity.IntakeUnset {
+		d.books.set("health", d.then)
+	} else {
+		d.books.hold("health")
+	}
 	return nil
 }
 func (d *doctor) LostAttempt() error { d.mu.Lock(); defer d.mu.Unlock(); d.lost++; return nil }
@@ -167,6 +172,8 @@ type house struct {
 	engine  *relay.Engine
 	route   continuity.Route
 	caller  relay.Caller
+	second  *shop // the standby's; nil: none
+	beside  relay.Standing
 	address string
 }
 
@@ -216,7 +223,16 @@ func (h *house) bind(health relay.Health, limits continuity.Limits) {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(sender.Close)
-	if err := h.engine.SetRoutes([]relay.Binding{{Route: h.route, Sender: sender, Health: health, Caller: h.caller}}, limits); err != nil {
+	b := relay.Binding{Route: h.route, Sender: sender, Health: health, Beside: h.beside, Caller: h.caller}
+	if h.route.Standby != nil {
+		standby, err := upstream.New(upstream.Options{URL: h.route.Standby.Upstream, Timeouts: h.route.Standby.Timeouts})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		h.t.Cleanup(standby.Close)
+		b.Standby = standby
+	}
+	if err := h.engine.SetRoutes([]relay.Binding{b}, limits); err != nil {
 		h.t.Fatal(err)
 	}
 }

@@ -64,6 +64,11 @@ const (
 	Refused  What = "refused"  // neither passed nor kept
 	Cut      What = "cut"      // the answer was cut after it had begun
 	Shed     What = "shed"     // turned away by a limit, or to wait in line
+
+	Diverted    What = "diverted"    // answered by the standby
+	Stale       What = "stale"       // a reader got the last good response
+	Maintenance What = "maintenance" // the maintenance answer
+	Blocked     What = "blocked"     // refused by a block
 )
 
 // Observer is told how each live request ended: by which status its client was

@@ -41,7 +41,12 @@ func (d *Drainer) deliver(st ledger.Status) {
 		d.giveBack(st, "a record cannot be read", err)
 		return
 	}
-	if why != continuity.ReasonNone && !d.lookUp(st, rec, why, failures) {
+	sender, own := d.where(rec)
+	if sender == nil {
+		d.conclude(st, continuity.Outcome{Receipt: st.Receipt, To: continuity.Parked, Reason: continuity.ReasonElsewhere}, nil)
+		return
+	}
+	if why != continuity.ReasonNone && !d.lookUp(st, rec, why, failures, sender, own) {
 		return
 	}
 	if _, err := d.Ledger.Attempt(st.Receipt); err != nil {
@@ -50,12 +55,15 @@ func (d *Drainer) deliver(st ledger.Status) {
 	}
 	d.journalWorks()
 	began := time.Now()
-	res, resp := d.attempt(rec)
+	res, resp := d.attempt(sender, rec)
 	now := time.Now()
 	v := Judge(Case{Route: &d.Route, Claimed: st, Failures: failures, Now: now, Jitter: d.jitter()}, res, resp)
 	v.Outcome.Counts = v.Counts
 	v.Outcome.Response = cut(v.Outcome.Response, d.Route.KeepResponse)
-	if d.send.Err() == nil { // else we broke it off, which says nothing
+	switch {
+	case !own:
+		d.beside(&v)
+	case d.send.Err() == nil: // else we broke it off, which says nothing
 		d.learn(st, v, res, began, now, failures)
 	}
 	d.conclude(st, v.Outcome, &res)
@@ -68,7 +76,7 @@ func (d *Drainer) since(st ledger.Status) time.Duration {
 
 // attempt sends the record and reads the response as far as it is judged and
 // kept.
-func (d *Drainer) attempt(rec *continuity.Record) (upstream.Result, *continuity.Response) {
+func (d *Drainer) attempt(sender upstream.Sender, rec *continuity.Record) (upstream.Result, *continuity.Response) {
 	t := d.Route.Timeouts
 	ctx := d.send
 	if t.Attempt > 0 { // the sender times the head; this bounds the body, too
@@ -80,7 +88,7 @@ func (d *Drainer) attempt(rec *continuity.Record) (upstream.Result, *continuity.
 	if b := d.Route.Verdicts.Body; b != nil {
 		header, read = outcome.PlainEncoding(header), max(read, outcome.Limit(b))
 	}
-	return upstream.SendWhole(ctx, d.Sender, upstream.Attempt{
+	return upstream.SendWhole(ctx, sender, upstream.Attempt{
 		Method: rec.Method, Target: rec.Target, Host: rec.Host, Header: header,
 		Length: int64(len(rec.Body)), Body: bytes.NewReader(rec.Body),
 	}, read)

@@ -47,10 +47,12 @@ type Options struct {
 	Route  continuity.Route
 	Ledger Ledger
 	Sender upstream.Sender
-	Meter  *Meter // counts the upstream's load; the live path counts there too
-	Health Health // nil: nobody listens
-	Logger *slog.Logger
-	Seed   uint64 // of the jitter between tries
+	// Standby sends what was attempted at the route's standby; nil: there is none.
+	Standby upstream.Sender
+	Meter   *Meter // counts the upstream's load; the live path counts there too
+	Health  Health // nil: nobody listens
+	Logger  *slog.Logger
+	Seed    uint64 // of the jitter between tries
 	// StopWithin is how long Stop lets attempts go on; 0: ten seconds.
 	StopWithin time.Duration
 }

@@ -18,10 +18,10 @@ func asks(route *continuity.Route, why continuity.Reason) bool {
 	return route.Identity.Lookup != nil && (why == continuity.ReasonDoubt || why == continuity.ReasonRemembersOver)
 }
 
-// lookUp asks the upstream what became of a record whose doubt has lasted for
+// lookUp asks the upstream that it was attempted at what became of a record whose doubt has lasted for
 // settle (rules 4.4 and 4.5), and makes the answer durable unless it says that
 // the record may be sent. why is for the person, should nothing come of it.
-func (d *Drainer) lookUp(st ledger.Status, rec *continuity.Record, why continuity.Reason, failures int) (send bool) {
+func (d *Drainer) lookUp(st ledger.Status, rec *continuity.Record, why continuity.Reason, failures int, sender upstream.Sender, own bool) (send bool) {
 	l := d.Route.Identity.Lookup
 	t := d.Route.Timeouts
 	ctx := d.send
@@ -31,13 +31,16 @@ func (d *Drainer) lookUp(st ledger.Status, rec *continuity.Record, why continuit
 		defer cancel()
 	}
 	began := time.Now()
-	res, resp := upstream.SendWhole(ctx, d.Sender, question(l, rec), outcome.DefaultLimit)
+	res, resp := upstream.SendWhole(ctx, sender, question(l, rec), outcome.DefaultLimit)
 	now := time.Now()
 	v, send := Answered(Case{Route: &d.Route, Claimed: st, Failures: failures, Now: now, Jitter: d.jitter()}, why, res, resp)
 	if send {
 		return true
 	}
-	if d.send.Err() == nil {
+	switch {
+	case !own:
+		d.beside(&v)
+	case d.send.Err() == nil:
 		d.learn(st, v, res, began, now, failures)
 	}
 	v.Outcome.Counts = v.Counts

@@ -1,0 +1,54 @@
+package ledger
+
+import (
+	"net/netip"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"holdfast/internal/continuity"
+)
+
+// The fields of a switch that refuses some requests.
+const (
+	blockAll     protowire.Number = 10 // it is one, whatever the lists hold
+	blockAddress protowire.Number = 11
+	blockPath    protowire.Number = 12
+	blockHeader  protowire.Number = 13
+)
+
+func appendBlock(b []byte, block *continuity.Block) []byte {
+	if block == nil {
+		return b
+	}
+	b = appendBool(b, blockAll, true)
+	for _, p := range block.Addresses {
+		b = appendString(b, blockAddress, p.String())
+	}
+	for _, p := range block.Paths {
+		b = appendString(b, blockPath, p)
+	}
+	return appendFields(b, blockHeader, block.Headers)
+}
+
+// block reads the current field, if it is one of a block.
+func (d *fields) block(s *continuity.Switch) {
+	if d.num < blockAll || d.num > blockHeader {
+		return
+	}
+	if s.Block == nil {
+		s.Block = &continuity.Block{}
+	}
+	switch d.num {
+	case blockAddress:
+		p, err := netip.ParsePrefix(string(d.bytes))
+		if err != nil {
+			d.err = errPayload
+			return
+		}
+		s.Block.Addresses = append(s.Block.Addresses, p)
+	case blockPath:
+		s.Block.Paths = append(s.Block.Paths, string(d.bytes))
+	case blockHeader:
+		s.Block.Headers = append(s.Block.Headers, d.field())
+	}
+}
