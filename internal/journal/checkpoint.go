@@ -166,7 +166,20 @@ func (c *Checkpoints) read(name string, at continuity.Position, read func(at con
 	if err != nil {
 		return damaged(name, 0, err)
 	}
-	if r.key, err = r.header.cipher(c.f.ring); err != nil {
+	keys, err := r.header.ciphers(c.f.ring)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if r, err = newCheckpointReader(file); err != nil {
+			return damaged(name, 0, err)
+		}
+		r.key = key
+		if err = r.next(); !errors.Is(err, errSeal) {
+			break
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return read(at, r)

@@ -70,12 +70,34 @@ func parseCheckpointHeader(b []byte) (h checkpointHeader, err error) {
 	return h, nil
 }
 
+const checkpointPurpose = "holdfast checkpoint 1"
+
+func (h checkpointHeader) keySalt() []byte { return append(h.id[:], h.salt[:]...) }
+
 func (h checkpointHeader) cipher(ring *keyring.Ring) (cipher.AEAD, error) {
-	key, err := ring.Derive("holdfast checkpoint 1", append(h.id[:], h.salt[:]...), dataKeyBytes)
+	key, err := ring.Derive(checkpointPurpose, h.keySalt(), dataKeyBytes)
 	if err != nil {
 		return nil, err
 	}
 	return newAEAD(key)
+}
+
+// ciphers are those of every master key, the newest first: while keys are
+// exchanged a checkpoint may be sealed under an older one.
+func (h checkpointHeader) ciphers(ring *keyring.Ring) ([]cipher.AEAD, error) {
+	keys, err := ring.DeriveEach(checkpointPurpose, h.keySalt(), dataKeyBytes)
+	if err != nil {
+		return nil, err
+	}
+	var out []cipher.AEAD
+	for _, key := range keys {
+		c, err := newAEAD(key)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
 }
 
 func chunkNonce(index uint64) (nonce [12]byte) {

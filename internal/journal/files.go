@@ -131,12 +131,6 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// Secret derives n bytes that only this journal and this master key give for a
-// purpose.
-func (f *Files) Secret(purpose string, n int) ([]byte, error) {
-	return f.ring.Derive("holdfast journal secret: "+purpose, f.id[:], n)
-}
-
 // Start is where the oldest entry kept stands, or will stand.
 func (f *Files) Start() continuity.Position {
 	return position(f.table.Load().first, firstEntry)

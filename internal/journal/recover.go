@@ -37,6 +37,9 @@ func (f *Files) recover() (rec Recovered, err error) {
 			r.close()
 		}
 	}()
+	if err = f.finishKeys(); err != nil {
+		return rec, err
+	}
 	if r.id, r.known, err = readIdentity(f.fs); err != nil {
 		return rec, err
 	}

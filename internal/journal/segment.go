@@ -21,6 +21,8 @@ type segment struct {
 	end atomic.Int64
 	// length is the file's: less than size where a restart gave up the rest.
 	length atomic.Int64
+	// rewrapped is the data key as an exchange of the master key left it.
+	rewrapped atomic.Pointer[[]byte]
 
 	once sync.Once
 	key  cipher.AEAD

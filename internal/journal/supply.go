@@ -345,6 +345,13 @@ func (s *supply) name(file freeFile, seq uint32) (*segment, error) {
 	return seg, nil
 }
 
+// ahead is the segment that was prepared and is not in use yet.
+func (s *supply) ahead() *segment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.prepared
+}
+
 func (s *supply) discard(file freeFile) error {
 	return errors.Join(file.file.Close(), s.f.fs.Remove(file.name))
 }

@@ -21,6 +21,7 @@ type survey struct {
 	bad    map[uint32]error
 	ends   map[uint32]int64 // by the opened note of the segment after it
 	first  uint32
+	keys   []header // of an exchange of the master key that is not finished
 	last   *segment // nil: nothing was ever written, or can be found
 }
 
@@ -78,6 +79,9 @@ func (s *survey) look(names []string) (err error) {
 	case !s.known:
 		s.found(Finding{What: FoundIdentity, File: identityName}, fs.ErrNotExist)
 	}
+	if _, s.keys, _, err = readKeys(s.fs); err != nil {
+		s.found(Finding{What: FoundHeader, Damage: true, File: keysName}, err)
+	}
 	for _, name := range names {
 		if seq, ok := parseSegmentName(name); ok {
 			if err := s.addSegment(name, seq); err != nil {
@@ -120,6 +124,13 @@ func (s *survey) addSegment(name string, seq uint32) error {
 	}
 	seg.length.Store(size)
 	h, err := readHeader(file, seq)
+	if err != nil {
+		for _, kept := range s.keys { // an exchange of the master key may be under way
+			if kept.seq == seq {
+				h, err = kept, nil
+			}
+		}
+	}
 	if err == nil && s.known && h.id != s.id {
 		err = errForeign
 	}

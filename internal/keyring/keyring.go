@@ -1,6 +1,7 @@
 // Package keyring holds the master key: it wraps data keys and derives the
 // secrets of keyed hashes. The master key is a file of 32 random bytes in
-// base64, readable by its owner only.
+// base64, readable by its owner only. While it is being exchanged the file has
+// a line for each key, the newest first; see Add and Drop.
 package keyring
 
 import (
@@ -16,12 +17,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 )
 
 const keyBytes = 32
 
-// Ring wraps and derives with one master key.
-type Ring struct{ master [keyBytes]byte }
+// Ring wraps with its newest master key and unwraps with any.
+type Ring struct{ keys atomic.Pointer[[]masterKey] } // newest first
+
+type masterKey [keyBytes]byte
 
 // ErrWrongKey says that what was wrapped was wrapped by another key, or damaged.
 var ErrWrongKey = errors.New("keyring: wrapped by another master key, or damaged")
@@ -31,9 +35,13 @@ func New(master []byte) (*Ring, error) {
 	if len(master) != keyBytes {
 		return nil, fmt.Errorf("keyring: a master key has %d bytes, not %d", keyBytes, len(master))
 	}
+	return ringOf([]masterKey{masterKey(master)}), nil
+}
+
+func ringOf(keys []masterKey) *Ring {
 	r := &Ring{}
-	copy(r.master[:], master)
-	return r, nil
+	r.keys.Store(&keys)
+	return r
 }
 
 // Load reads a master key file. It refuses one that others can read.
@@ -49,11 +57,27 @@ func Load(path string) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	master, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	keys, err := parse(path, string(text))
 	if err != nil {
-		return nil, fmt.Errorf("keyring: %s is not base64: %w", path, err)
+		return nil, err
 	}
-	return New(master)
+	return ringOf(keys), nil
+}
+
+// parse reads a key a line.
+func parse(path, text string) ([]masterKey, error) {
+	var keys []masterKey
+	for line := range strings.Lines(strings.TrimSpace(text) + "\n") {
+		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line))
+		if err != nil {
+			return nil, fmt.Errorf("keyring: %s is not base64: %w", path, err)
+		}
+		if len(key) != keyBytes {
+			return nil, fmt.Errorf("keyring: a master key has %d bytes, not %d", keyBytes, len(key))
+		}
+		keys = append(keys, masterKey(key))
+	}
+	return keys, nil
 }
 
 // Create writes a new master key file, durably, and never over another.
@@ -104,14 +128,34 @@ func LoadOrCreate(path string) (*Ring, error) {
 	return r, err
 }
 
-// Derive returns n bytes that only this master key gives for this purpose.
+// Count is how many keys there are: more than one while they are exchanged.
+func (r *Ring) Count() int { return len(*r.keys.Load()) }
+
+// Derive returns n bytes that only the newest master key gives for this purpose.
 func (r *Ring) Derive(purpose string, salt []byte, n int) ([]byte, error) {
-	return hkdf.Key(sha256.New, r.master[:], salt, purpose, n)
+	return derive((*r.keys.Load())[0], purpose, salt, n)
+}
+
+// DeriveEach returns what each key gives for a purpose, the newest first.
+func (r *Ring) DeriveEach(purpose string, salt []byte, n int) ([][]byte, error) {
+	var out [][]byte
+	for _, k := range *r.keys.Load() {
+		b, err := derive(k, purpose, salt, n)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+func derive(k masterKey, purpose string, salt []byte, n int) ([]byte, error) {
+	return hkdf.Key(sha256.New, k[:], salt, purpose, n)
 }
 
 // Wrap encrypts a key; context must be given again to Unwrap.
 func (r *Ring) Wrap(key, context []byte) ([]byte, error) {
-	aead, err := r.aead()
+	aead, err := wrapper((*r.keys.Load())[0])
 	if err != nil {
 		return nil, err
 	}
@@ -124,22 +168,23 @@ func (r *Ring) Wrap(key, context []byte) ([]byte, error) {
 
 // Unwrap returns what Wrap was given, or ErrWrongKey.
 func (r *Ring) Unwrap(wrapped, context []byte) ([]byte, error) {
-	aead, err := r.aead()
-	if err != nil {
-		return nil, err
+	for _, k := range *r.keys.Load() {
+		aead, err := wrapper(k)
+		if err != nil {
+			return nil, err
+		}
+		if len(wrapped) < aead.NonceSize() {
+			return nil, ErrWrongKey
+		}
+		if key, err := aead.Open(nil, wrapped[:aead.NonceSize()], wrapped[aead.NonceSize():], context); err == nil {
+			return key, nil
+		}
 	}
-	if len(wrapped) < aead.NonceSize() {
-		return nil, ErrWrongKey
-	}
-	key, err := aead.Open(nil, wrapped[:aead.NonceSize()], wrapped[aead.NonceSize():], context)
-	if err != nil {
-		return nil, ErrWrongKey
-	}
-	return key, nil
+	return nil, ErrWrongKey
 }
 
-func (r *Ring) aead() (cipher.AEAD, error) {
-	key, err := r.Derive("holdfast wrap 1", nil, keyBytes)
+func wrapper(k masterKey) (cipher.AEAD, error) {
+	key, err := derive(k, "holdfast wrap 1", nil, keyBytes)
 	if err != nil {
 		return nil, err
 	}
