@@ -44,6 +44,7 @@ var operations = map[string]operation{
 	"POST /api/v1/switches":               {id: "switch", in: SwitchRequest{}, out: []Switch{}},
 	"POST /api/v1/reload":                 {id: "reload", out: ReloadResult{}},
 	"POST /api/v1/replace":                {id: "replace", out: struct{}{}},
+	"POST /api/v1/keys/rotate":            {id: "rotateKeys", in: RotateRequest{}, out: RotateResult{}},
 	"POST /api/v1/reconcile":              {id: "reconcile", in: ReconcileQuery{}, out: Reconciliation{}},
 	"POST /api/v1/settlement":             {id: "settlement", query: []string{"route", "day", "all"}, raw: "text/csv", out: Reconciliation{}},
 	"GET /api/v1/report":                  {id: "report", query: []string{"route"}, out: Report{}},

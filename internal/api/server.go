@@ -63,6 +63,7 @@ type Options struct {
 	Overview Overview
 	Records  Records
 	Control  Control
+	Keys     Keys
 	Metrics  http.Handler
 	Token    Token
 	Logger   *slog.Logger
@@ -116,6 +117,7 @@ func New(o Options) http.Handler {
 	s.slow("POST /api/v1/reconcile", maxBody, reconcileTime, s.reconcile)
 	s.slow("POST /api/v1/settlement", maxStatement, reconcileTime, s.settlement)
 	s.read("GET /api/v1/report", s.report)
+	s.slow("POST /api/v1/keys/rotate", maxBody, rotateTime, s.rotateKeys)
 	return s
 }
 

@@ -15,6 +15,7 @@ import (
 	"holdfast/internal/continuity"
 	"holdfast/internal/identity"
 	"holdfast/internal/journal"
+	"holdfast/internal/keyring"
 	"holdfast/internal/ledger"
 	"holdfast/internal/listener"
 	"holdfast/internal/relay"
@@ -65,6 +66,7 @@ type App struct {
 	journal *meteredLog
 	saved   *journal.Checkpoints
 	ledger  *ledger.Ledger
+	ring    *keyring.Ring
 	hasher  *identity.Hasher
 	view    *view.View // nil: it can't be opened
 	engine  *relay.Engine
@@ -73,6 +75,7 @@ type App struct {
 	admin   net.Listener
 	sockets []net.Listener // below all of them
 
+	rotating  sync.Mutex // one exchange of the master key at a time
 	reloading sync.Mutex // one configuration is put into use at a time
 	lanes     atomic.Pointer[lanes]
 	estimates estimates

@@ -43,7 +43,7 @@ func (a *App) openAdmin(ctx context.Context) error {
 	desk := &desk{a}
 	srv := &http.Server{
 		Handler: api.New(api.Options{
-			Overview: desk, Records: desk, Control: desk, Metrics: a.metrics.handler(),
+			Overview: desk, Records: desk, Control: desk, Keys: desk, Metrics: a.metrics.handler(),
 			Token: api.NewToken(a.token), Logger: a.log, Version: a.o.Version,
 		}),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
@@ -122,6 +122,7 @@ func (a *App) openKeyAndJournal(context.Context) error {
 	if a.admit.secret, err = files.Secret("admission", 32); err != nil {
 		return err
 	}
+	a.ring = ring
 	a.journal = &meteredLog{Log: files, metrics: a.metrics}
 	a.saved = files.Checkpoints()
 	return nil
@@ -167,6 +168,7 @@ func (a *App) openLedger(context.Context) error {
 		return errors.Join(l.Checkpoint(), l.Close())
 	})
 	a.log.Info("ledger restored", "events", recovery.Events, "pending", recovery.Pending, "in_doubt", recovery.InDoubt, "took", recovery.Took)
+	a.resumeRotation(a.ring)
 	a.background("ledger housekeeping", l.Run)
 	return nil
 }

@@ -40,7 +40,7 @@ var (
 
 // purposes are all secrets that are derived from the master key and must stay
 // the same for as long as the journal lives.
-var purposes = []string{"identity"}
+var purposes = []string{"identity", "admission"}
 
 const secretBytes = 32
 

@@ -26,4 +26,14 @@ var trustFaults = []fault{
 		from: "if _, err := f.who(); err != nil {", to: "if _, err := f.who(); err != nil && false {",
 		suite: "./internal/relay", run: "TestUnverified",
 	},
+	{
+		name: "headers overwritten before the table of keys", file: "internal/journal/rotate.go",
+		from: "f.replaceFile(keysName, marshalKeys(f.id, headers)); err != nil", to: "error(nil); err != nil",
+		suite: "./internal/journal", run: "TestPowerCutWhileTheMasterKey",
+	},
+	{
+		name: "secrets derived from the new master key", file: "internal/journal/rotate.go",
+		from: "return each[len(each)-1], nil", to: "return each[0], nil",
+		suite: "./internal/journal", run: "TestPowerCutWhileTheMasterKey",
+	},
 }
