@@ -79,7 +79,7 @@ func reasonIndex(r continuity.Reason) uint8 {
 	return 0
 }
 
-const slotsPerChunk = 4096
+const slotsPerChunk = 1024
 
 // slots is a table of slots that can be snapshotted in no time: a snapshot
 // shares the chunks, and a chunk is copied when it is next written to.
