@@ -14,6 +14,8 @@ type slowFS struct {
 	delay time.Duration
 	syncs *atomic.Int64
 	bytes *atomic.Int64
+	reads atomic.Int64 // of files that are written to
+	zeros atomic.Int64 // of the bytes
 }
 
 type slowFile struct {
@@ -31,6 +33,11 @@ func (s *slowFS) wrap(f journal.File, err error) (journal.File, error) {
 func (s *slowFS) OpenWrite(name string) (journal.File, error) { return s.wrap(s.FS.OpenWrite(name)) }
 func (s *slowFS) Create(name string) (journal.File, error)    { return s.wrap(s.FS.Create(name)) }
 
+func (f *slowFile) ReadAt(p []byte, off int64) (int, error) {
+	f.fs.reads.Add(1)
+	return f.File.ReadAt(p, off)
+}
+
 func (f *slowFile) WriteAt(p []byte, off int64) (int, error) {
 	f.fs.bytes.Add(int64(len(p)))
 	return f.File.WriteAt(p, off)
@@ -38,6 +45,7 @@ func (f *slowFile) WriteAt(p []byte, off int64) (int, error) {
 
 func (f *slowFile) Zero(size int64, each func(int64) error) error {
 	f.fs.bytes.Add(size)
+	f.fs.zeros.Add(size)
 	return f.File.Zero(size, each)
 }
 

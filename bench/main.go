@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -39,6 +40,7 @@ func main() {
 	fillShape := flag.Int("pending-fill", -1, "internal")
 	reopenShape := flag.Int("pending-reopen", -1, "internal")
 	load := flag.String("load", "", "only load the server at this address, for a round")
+	onlyDrain := flag.Bool("drain", false, "only the rows about draining")
 	drainOnce := flag.Bool("drain-once", false, "internal")
 	flag.Parse()
 	var err error
@@ -57,6 +59,9 @@ func main() {
 		var f figures
 		f, err = closed(*load, 64, *round)
 		fmt.Printf("%.0f/s\n", f.rate())
+	case *onlyDrain:
+		b := &bench{dir: *dir, round: *round, rounds: *rounds}
+		err = errors.Join(b.drainRows(), b.stuckRow(), b.lifeRow())
 	case *beside != "":
 		b := &bench{round: *round, rounds: *rounds}
 		err = b.compare(*beside, *dir, *delay)
@@ -90,8 +95,10 @@ func (b *bench) run(dir string) (err error) {
 	if b.onlyPeers {
 		return nil
 	}
-	if err := b.drainRows(); err != nil {
-		return err
+	for _, rows := range []func() error{b.drainRows, b.stuckRow, b.lifeRow} {
+		if err := rows(); err != nil {
+			return err
+		}
 	}
 	return b.pendingRows()
 }

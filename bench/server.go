@@ -125,7 +125,7 @@ func openLedger(dir string, delay time.Duration, n *slowFS) (*ledger.Ledger, *jo
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, err
 	}
-	*n = slowFS{FS: journal.Dir(dir), delay: delay, syncs: new(atomic.Int64), bytes: new(atomic.Int64)}
+	n.FS, n.delay, n.syncs, n.bytes = journal.Dir(dir), delay, new(atomic.Int64), new(atomic.Int64)
 	log, _, err := journal.Open(journal.Options{FS: n, Ring: ring})
 	if err != nil {
 		return nil, nil, err
