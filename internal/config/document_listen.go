@@ -65,6 +65,9 @@ func buildListeners(doc *document, dir string) []continuity.Listener {
 			one.TLS = &continuity.TLS{
 				Internal: t.Internal.values(), Modern: t.Minimum.V == "tls-1.3", Clients: clientModes[t.Clients.V], ClientCA: file(&t.ClientCA),
 			}
+			if !t.Clients.set && doc.wantsCertificates() {
+				one.TLS.Clients = continuity.ClientsAsked
+			}
 			for n := range t.Certificates {
 				c := &t.Certificates[n]
 				one.TLS.Pairs = append(one.TLS.Pairs, continuity.Pair{Certificate: file(&c.Cert), Key: file(&c.Key)})
@@ -76,6 +79,17 @@ func buildListeners(doc *document, dir string) []continuity.Listener {
 		out = append(out, one)
 	}
 	return out
+}
+
+// wantsCertificates reports whether a route knows its callers by certificates
+// that they show to the relay itself.
+func (doc *document) wantsCertificates() bool {
+	for i := range doc.Routes {
+		if m := &doc.Routes[i].Caller.MTLS; m.set && !m.Header.set {
+			return true
+		}
+	}
+	return false
 }
 
 var clientModes = map[string]continuity.ClientCertificates{
