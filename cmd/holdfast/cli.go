@@ -142,8 +142,6 @@ func (c *cli) root() *cobra.Command {
 
 	root.AddCommand(
 		c.relayCommand(), c.serveCommand(), c.statusCommand(), c.modeCommand(), c.blockCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(),
-		c.journalCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
-		c.relayCommand(), c.serveCommand(), c.statusCommand(), c.modeCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(),
 		c.journalCommand(), c.keysCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)
 	return root
