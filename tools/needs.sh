@@ -15,6 +15,8 @@ postgres() { present initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'; }
 need nginx present nginx
 need postgresql postgres
 need mariadb-server test -e /usr/sbin/mariadbd
+need iproute2 present tc
+need util-linux present nsenter
 need gcc present gcc
 need libc6-dev test -e /usr/include/stdlib.h
 

@@ -131,89 +131,125 @@ routes:
     detect: {check: {path: /healthz, every: 100ms, up: 1}}
 `
 
-func TestRules1To4_KillNineLosesDoublesReordersNothing(t *testing.T) {
-	t.Logf("seed %d", *seed)
-	rng := rand.New(rand.NewPCG(*seed, 9)) // #nosec G404 -- a test's choice
+// world is a relay before a shop, with customers.
+type world struct {
+	t           *testing.T
+	ctx         context.Context
+	dir         string
+	holdfast    string // the program
+	database    string // the shop's
+	relayAt     string
+	shop, relay *program
+
+	working  context.Context // done when the customers are to stop
+	stop     func()
+	answered atomic.Int64
+	all      []*customer
+	wg       sync.WaitGroup
+}
+
+// newWorld starts a relay and a shop at an address; in is what a command begins
+// with that is to run where the shop is.
+func newWorld(t *testing.T, shopAt string, in ...string) *world {
+	t.Helper()
 	dir := t.TempDir()
-	holdfast, shopPath := build(t, dir, "./cmd/holdfast"), build(t, dir, "./examples/shop")
-	relayAt, adminAt, shopAt := freePort(t), freePort(t), freePort(t)
-	text := strings.NewReplacer("RELAY", relayAt, "ADMIN", adminAt, "SHOP", shopAt).Replace(config)
+	w := &world{t: t, dir: dir, holdfast: build(t, dir, "./cmd/holdfast"), database: filepath.Join(dir, "shop.db"), relayAt: freePort(t)}
+	shopPath, adminAt := build(t, dir, "./examples/shop"), freePort(t)
+	text := strings.NewReplacer("RELAY", w.relayAt, "ADMIN", adminAt, "SHOP", shopAt).Replace(config)
 	if err := os.WriteFile(filepath.Join(dir, "relay.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	database := filepath.Join(dir, "shop.db")
-	shop := &program{t: t, path: shopPath, args: []string{"--listen", shopAt, "--db", database}, url: "http://" + shopAt + "/healthz", log: &lockedBuffer{}}
-	relay := &program{t: t, path: holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz", log: &lockedBuffer{}}
+	command := append(slices.Clone(in), shopPath, "--listen", shopAt, "--db", w.database)
+	w.shop = &program{t: t, path: command[0], args: command[1:], url: "http://" + shopAt + "/healthz", log: &lockedBuffer{}}
+	w.relay = &program{t: t, path: w.holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz", log: &lockedBuffer{}}
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	defer cancel()
-	defer shop.signal(syscall.SIGKILL)
-	defer relay.signal(syscall.SIGKILL)
-	shop.start()
-	relay.start()
-	shop.ready(ctx)
-	relay.ready(ctx)
+	t.Cleanup(cancel)
+	w.ctx = ctx
+	t.Cleanup(func() { w.shop.signal(syscall.SIGKILL); w.relay.signal(syscall.SIGKILL) })
+	w.shop.start()
+	w.relay.start()
+	w.shop.ready(ctx)
+	w.relay.ready(ctx)
+	return w
+}
 
-	working, stop := context.WithCancel(ctx)
-	var answered atomic.Int64
-	var all []*customer
-	var wg sync.WaitGroup
+func (w *world) open() {
+	w.working, w.stop = context.WithCancel(w.ctx)
 	for n := range customers {
-		c := &customer{n: n, relay: relayAt, client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}, answered: &answered}
-		all = append(all, c)
-		wg.Go(func() {
-			if c.work(working); working.Err() == nil { // refused: compare tells what
-				stop()
+		c := &customer{n: n, relay: w.relayAt, client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{}}, answered: &w.answered}
+		w.all = append(w.all, c)
+		w.wg.Go(func() {
+			if c.work(w.working); w.working.Err() == nil { // refused: compare tells what
+				w.stop()
 			}
 		})
 	}
-	check := func(when string) {
-		t.Helper()
-		b, err := status(ctx, holdfast, dir)
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", when, err, relay.log.tail())
-		}
-		if !b.balanced() || b.Refused+b.Dead+b.Discarded+b.Parked > 0 {
-			t.Fatalf("%s: %+v", when, b)
-		}
+}
+
+// until waits for n more answers.
+func (w *world) until(n int) { until(w.working, w.answered.Load()+int64(n), &w.answered) }
+
+func (w *world) check(when string) {
+	w.t.Helper()
+	b, err := status(w.ctx, w.holdfast, w.dir)
+	if err != nil {
+		w.t.Fatalf("%s: %v\n%s", when, err, w.relay.log.tail())
 	}
-	for cycle := 0; cycle < *cycles && working.Err() == nil; cycle++ {
-		until(working, answered.Load()+int64(20+rng.IntN(120)), &answered)
-		who := rng.IntN(3)
-		if who != 0 {
-			shop.signal(syscall.SIGKILL)
-		}
-		if who != 1 {
-			relay.signal(syscall.SIGKILL)
-			relay.start()
-			relay.ready(ctx)
-			check(fmt.Sprintf("after recovery %d", cycle))
-		}
-		if who != 0 { // orders go on while the shop is down
-			until(working, answered.Load()+int64(rng.IntN(60)), &answered)
-			if rng.IntN(2) == 0 { // and even the relay goes meanwhile
-				relay.signal(syscall.SIGKILL)
-				relay.start()
-				relay.ready(ctx)
-				until(working, answered.Load()+int64(rng.IntN(60)), &answered)
-			}
-			shop.start()
-			shop.ready(ctx)
-		}
+	if !b.balanced() || b.Refused+b.Dead+b.Discarded+b.Parked > 0 {
+		w.t.Fatalf("%s: %+v", when, b)
 	}
-	if ctx.Err() != nil {
-		t.Errorf("customers were stuck after %d answers", answered.Load())
+}
+
+// close ends the customers, drains, and compares everything.
+func (w *world) close() {
+	t := w.t
+	t.Helper()
+	if w.ctx.Err() != nil {
+		t.Errorf("customers were stuck after %d answers", w.answered.Load())
 	}
-	stop()
-	wg.Wait()
-	drained(ctx, t, holdfast, dir, relay)
-	check("at the end")
-	compare(t, all, database)
-	receipts(t, all, relayAt)
-	relay.signal(syscall.SIGTERM)
+	w.stop()
+	w.wg.Wait()
+	drained(w.ctx, t, w.holdfast, w.dir, w.relay)
+	w.check("at the end")
+	compare(t, w.all, w.database)
+	receipts(t, w.all, w.relayAt)
+	w.relay.signal(syscall.SIGTERM)
 	// #nosec G204 -- built by this test
-	if out, err := exec.CommandContext(ctx, holdfast, "journal", "verify", "--dir", dir).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(w.ctx, w.holdfast, "journal", "verify", "--dir", w.dir).CombinedOutput(); err != nil {
 		t.Errorf("journal verify: %v\n%s", err, out)
 	}
+}
+
+func TestRules1To4_KillNineLosesDoublesReordersNothing(t *testing.T) {
+	t.Logf("seed %d", *seed)
+	rng := rand.New(rand.NewPCG(*seed, 9)) // #nosec G404 -- a test's choice
+	w := newWorld(t, freePort(t))
+	w.open()
+	for cycle := 0; cycle < *cycles && w.working.Err() == nil; cycle++ {
+		w.until(20 + rng.IntN(120))
+		who := rng.IntN(3)
+		if who != 0 {
+			w.shop.signal(syscall.SIGKILL)
+		}
+		if who != 1 {
+			w.relay.signal(syscall.SIGKILL)
+			w.relay.start()
+			w.relay.ready(w.ctx)
+			w.check(fmt.Sprintf("after recovery %d", cycle))
+		}
+		if who != 0 { // orders go on while the shop is down
+			w.until(rng.IntN(60))
+			if rng.IntN(2) == 0 { // and even the relay goes meanwhile
+				w.relay.signal(syscall.SIGKILL)
+				w.relay.start()
+				w.relay.ready(w.ctx)
+				w.until(rng.IntN(60))
+			}
+			w.shop.start()
+			w.shop.ready(w.ctx)
+		}
+	}
+	w.close()
 }
 
 // until waits until n requests have been answered, or nobody asks any more.

@@ -98,6 +98,13 @@ func (p *program) signal(s syscall.Signal) {
 	}
 }
 
+// send sends a signal that does not end the program.
+func (p *program) send(s syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.cmd.Process.Signal(s) // fails only where it has ended
+}
+
 func freePort(t *testing.T) string {
 	t.Helper()
 	address, err := loopback.Address()
