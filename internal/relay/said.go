@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bytes"
 	"io"
 
 	"holdfast/internal/continuity"
@@ -34,7 +33,7 @@ func (f *flight) said(result *upstream.Result) continuity.Verdict {
 	if is == continuity.VerdictRetry && (f.keepable() != nil || !f.declared()) {
 		is = continuity.VerdictNone // its client knows its API
 	}
-	result.Body = &readAhead{io.MultiReader(bytes.NewReader(head), result.Body), result.Body}
+	result.Body = upstream.Ahead(head, result.Body)
 	return is
 }
 
@@ -58,12 +57,6 @@ func (f *flight) classify(result *upstream.Result, p passage) (class upstream.Cl
 	}
 	result.Body.Close()
 	return class, false
-}
-
-// readAhead is a body of which the beginning was read already.
-type readAhead struct {
-	io.Reader
-	io.Closer
 }
 
 // throttled keeps a request that the upstream, which is there, wants sent again.
