@@ -26,6 +26,8 @@ type lane struct {
 	standby *upstream.HTTP   // nil: none
 	probe   *health.Probe    // of the standby; nil: none
 	health  *healthRef       // nil: keyless
+	out     upstream.Sender // sender, behind what the route does to each attempt
+	health  *healthRef      // nil: keyless
 	meter   *replay.Meter
 	drainer *replay.Drainer // nil: keyless
 	seen    seriesTable
@@ -106,6 +108,10 @@ func (a *App) apply(next *config.Relay) error {
 		}
 		senders[r.ID] = s
 	}
+	outs, err := outward(next.Routes, senders)
+	if err != nil {
+		return err
+	}
 	after := make(map[string]*lane, len(next.Routes))
 	bindings := make([]relay.Binding, len(next.Routes))
 	var order []string
@@ -126,6 +132,9 @@ func (a *App) apply(next *config.Relay) error {
 		if c := callers[r.ID]; c != nil {
 			bindings[i].Caller = c
 		}
+			after[r.ID] = a.newLane(r, senders[r.ID], outs[r.ID], old)
+		}
+		bindings[i] = relay.Binding{Route: r, Sender: after[r.ID].out}
 		if a.ledger != nil {
 			bindings[i].Health = after[r.ID].health
 		}
@@ -180,6 +189,8 @@ func (a *App) newLane(r continuity.Route, s, standby *upstream.HTTP, old *lane) 
 	if standby != nil {
 		l.probe = health.NewProbe(r.ID, *r.Standby, standby, a.log)
 	}
+func (a *App) newLane(r continuity.Route, s *upstream.HTTP, out upstream.Sender, old *lane) *lane {
+	l := &lane{route: r, sender: s, out: out, stop: func() {}}
 	if old != nil {
 		old.stop() // its checks must put no switch behind the next monitor's back
 		l.meter, l.health = old.meter, old.health
@@ -195,6 +206,8 @@ func (a *App) newLane(r continuity.Route, s, standby *upstream.HTTP, old *lane) 
 	a.watch(l)
 	o := replay.Options{
 		Route: r, Ledger: a.ledger, Sender: s, Meter: l.meter, Health: l.health, Logger: a.log,
+	l.drainer = replay.New(replay.Options{
+		Route: r, Ledger: a.ledger, Sender: out, Meter: l.meter, Health: l.health, Logger: a.log,
 		Seed: uint64(time.Now().UnixNano()), // #nosec G115 -- any number will do
 	}
 	if standby != nil { // a nil *HTTP in the interface would not be nil

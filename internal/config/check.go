@@ -95,6 +95,8 @@ func checkRoute(f *findings, doc *document, r *routeBlock) {
 	checkOutcomeBody(f, &r.Outcome.Body)
 	checkLoose(f, r)
 	checkLookup(f, r)
+	checkSign(f, r)
+	checkWebhook(f, &r.Receipt.Webhook)
 	checkReconcile(f, r)
 	checkSettlement(f, r)
 	checkUpstreamTLS(f, r)

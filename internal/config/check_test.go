@@ -77,6 +77,8 @@ func TestEveryProblemHasAFixture(t *testing.T) {
 	shown := map[string]bool{
 		"config.too-large":     true, // TestCheckRefusesHugeFiles
 		"config.reconcile-off": true, // TestLoadChecksSecrets
+		"config.sign-off":      true, // TestSecretsOfSigners
+		"config.webhook-off":   true, // TestSecretsOfSigners
 	}
 	for id := range loadProblems {
 		shown[id] = true // TestLoadChecksSecrets

@@ -91,6 +91,8 @@ type routeBlock struct {
 	Detect      detectBlock                `yaml:"detect"`
 	Poison      poisonBlock                `yaml:"poison"`
 	Receipt     receiptBlock               `yaml:"receipt"`
+	Rewrite     rewriteBlock               `yaml:"rewrite"`
+	Sign        signBlock                  `yaml:"sign"`
 	Reconcile   reconcileBlock             `yaml:"reconcile"`
 	Sensitive   sensitiveBlock             `yaml:"sensitive"`
 	Settlement  settlementBlock            `yaml:"settlement"`
@@ -202,4 +204,5 @@ type poisonBlock struct {
 type receiptBlock struct {
 	block
 	Response value[int64] `yaml:"response" kind:"size" zero:"ok" default:"4KiB"`
+	Webhook  webhookBlock `yaml:"webhook"`
 }

@@ -1,12 +1,18 @@
 package config
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/sign"
 )
 
 // route builds the first route of holding with some lines replaced.
@@ -74,4 +80,74 @@ func TestRule4_5_ALookUpDecidesDoubts(t *testing.T) {
 	wantProblems(t, found(by, "{by: none, lookup: {path: '/t/{key}'}}"), "config.missing-block", "config.missing-block")
 	wantProblems(t, found(by, "{by: none, lookup: {path: '/t/{key}', found: {pointer: /s, in: [A]}, not_found: {pointer: /s, in: [B]}}}"))
 	wantProblems(t, found(by, "{by: none, lookup: {path: '/t/{key}', found: {pointer: /s, in: [A]}, not_found: {pointer: /s}}}"), "config.lookup-same")
+}
+
+func loadOutbound(t *testing.T, secret string) (continuity.Route, []string) {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "relay.yaml")
+	src := `listen: 127.0.0.1:9000
+routes:
+  - id: messages
+    upstream: http://127.0.0.1:9001
+    rewrite: {host: "qyapi.weixin.qq.com", strip: /wecom, prefix: /base}
+    sign: {by: wecom, id: ww1, secret: {file: wecom.secret}}
+    receipt:
+      webhook: {url: https://client.example/hooks, secret: {env: HOLDFAST_TEST_WEBHOOK}, states: [refused, dead]}
+`
+	if err := os.WriteFile(path, []byte(src), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if secret != "" {
+		if err := os.WriteFile(filepath.Join(dir, "wecom.secret"), []byte(secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	relay, problems, err := Load(path)
+	if err != nil {
+		t.Fatal(err, problems)
+	}
+	var ids []string
+	for _, p := range problems {
+		ids = append(ids, p.ID)
+	}
+	return relay.Routes[0], ids
+}
+
+func TestSecretsOfSigners(t *testing.T) {
+	t.Setenv("HOLDFAST_TEST_WEBHOOK", "whsec_AAAA")
+	r, problems := loadOutbound(t, "s3cret")
+	wantProblems(t, problems)
+	if *r.Rewrite != (continuity.Rewrite{Host: "qyapi.weixin.qq.com", Strip: "/wecom", Prefix: "/base"}) {
+		t.Errorf("rewrite %+v", *r.Rewrite)
+	}
+	if r.Sign.By != "wecom" || r.Sign.ID != "ww1" || r.Sign.Secret.Reveal() != "s3cret" {
+		t.Errorf("sign %+v", r.Sign)
+	}
+	w := r.Webhook
+	if w.URL != "https://client.example/hooks" || w.Secret.Reveal() != "whsec_AAAA" || w.Timeout != 20*time.Second || !slices.Equal(w.States, []continuity.State{continuity.Refused, continuity.Dead}) {
+		t.Errorf("webhook %+v", w)
+	}
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		if shown := fmt.Sprintf(format, *r.Sign) + fmt.Sprintf(format, *w); strings.Contains(shown, "s3cret") || strings.Contains(shown, "whsec_AAAA") {
+			t.Errorf("%s shows a secret: %s", format, shown)
+		}
+	}
+	t.Setenv("HOLDFAST_TEST_WEBHOOK", "")
+	r, problems = loadOutbound(t, "")
+	wantProblems(t, problems, "config.file-missing", "config.sign-off", "config.env-missing", "config.webhook-off")
+	if r.Sign == nil || r.Sign.Secret != "" || r.Webhook == nil {
+		t.Error("a route that can't sign goes on unsigned")
+	}
+}
+
+func TestSignersAndTheirFieldsAreKnownHere(t *testing.T) {
+	for _, name := range sign.Names() {
+		if _, ok := signerFields[name]; !ok {
+			t.Errorf("signer %s has no row", name)
+		}
+	}
+	if len(signerFields) != len(sign.Names()) {
+		t.Error("a row without a signer")
+	}
 }

@@ -21,6 +21,8 @@ func (d *decoder) secretScalar(path string, n *node) bool {
 		} else {
 			d.error(n.at, "config.dsn-form", "field", path)
 		}
+	case "sign.secret", "receipt.webhook.secret":
+		d.error(n.at, "config.secret-token", "field", path, "file", "route.secret")
 	default:
 		return false
 	}
@@ -89,6 +91,9 @@ func secrets(f *findings, doc *document, dir string, relay *Relay) {
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
 		checkTrustFiles(f, r, dir)
+		if i < len(relay.Routes) {
+			outboundSecrets(f, r, dir, &relay.Routes[i])
+		}
 		if !r.Reconcile.set || i >= len(relay.Routes) || relay.Routes[i].Reconcile == nil {
 			continue
 		}

@@ -1,0 +1,32 @@
+package app
+
+import (
+	"holdfast/internal/continuity"
+	"holdfast/internal/sign"
+	"holdfast/internal/upstream"
+)
+
+// outward puts before each route's sender what the route does to every attempt,
+// live and in replay: it goes where the provider expects it, and is signed last.
+func outward(routes []continuity.Route, senders map[string]*upstream.HTTP) (map[string]upstream.Sender, error) {
+	outs := make(map[string]upstream.Sender, len(routes))
+	for _, r := range routes {
+		var out upstream.Sender = senders[r.ID]
+		if r.Sign != nil {
+			tokens := out
+			if r.Rewrite != nil && r.Rewrite.Prefix != "" {
+				tokens = sign.NewRewriter(out, continuity.Rewrite{Prefix: r.Rewrite.Prefix})
+			}
+			signer, err := sign.New(*r.Sign, tokens)
+			if err != nil {
+				return nil, err
+			}
+			out = sign.NewSender(out, signer)
+		}
+		if r.Rewrite != nil {
+			out = sign.NewRewriter(out, *r.Rewrite)
+		}
+		outs[r.ID] = out
+	}
+	return outs, nil
+}
