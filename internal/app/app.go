@@ -78,6 +78,7 @@ type App struct {
 	rotating  sync.Mutex // one exchange of the master key at a time
 	reloading sync.Mutex // one configuration is put into use at a time
 	lanes     atomic.Pointer[lanes]
+	couriers  map[string]*courier // guarded by reloading
 	estimates estimates
 	admit     admitting
 
@@ -94,6 +95,7 @@ func New(o Options) *App {
 		o.Logger = slog.Default()
 	}
 	a := &App{o: o, log: o.Logger, started: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan error, 1), replace: make(chan struct{}, 1)}
+	a := &App{o: o, log: o.Logger, started: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan error, 1), couriers: make(map[string]*courier)}
 	a.lanes.Store(&lanes{})
 	return a
 }

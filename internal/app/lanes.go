@@ -149,6 +149,7 @@ func (a *App) apply(next *config.Relay) error {
 	a.lanes.Store(&lanes{after, order})
 	a.admit.conns.Store(int64(next.Limits.ConnsPerAddress))
 	a.boundConns()
+	a.tell(next.Routes)
 	for id, l := range before {
 		if after[id] != l {
 			a.retire(l, after[id])
@@ -278,6 +279,7 @@ func (a *App) retire(l, successor *lane) {
 func (a *App) closeLanes(context.Context) {
 	a.reloading.Lock() // a reload under way ends first; no other one begins
 	defer a.reloading.Unlock()
+	defer a.stopTelling()
 	lanes := a.lanes.Load().byID
 	var all sync.WaitGroup
 	for _, l := range lanes {

@@ -1,0 +1,87 @@
+package webhook
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// item is an end that has yet to be told.
+type item struct {
+	Receipt string    `json:"receipt"`
+	State   string    `json:"state"`
+	Reason  string    `json:"reason,omitempty"`
+	Status  int       `json:"status,omitempty"`
+	At      time.Time `json:"at"`    // when it ended
+	Tries   int       `json:"tries"` // that failed
+	Due     time.Time `json:"due"`
+
+	out bool // a try is under way
+}
+
+func (i *item) id() string { return i.Receipt + "-" + i.State }
+
+// saved is what a Courier keeps of its work.
+type saved struct {
+	Version int                 `json:"version"`
+	URL     string              `json:"url"`
+	Next    continuity.Position `json:"next"`
+	Gone    bool                `json:"gone,omitempty"` // the endpoint answered 410
+	Items   []*item             `json:"items"`
+}
+
+const version = 1
+
+// load reads the file; the error is fs.ErrNotExist where there is none.
+func load(path string) (saved, error) {
+	var s saved
+	b, err := os.ReadFile(path) // #nosec G304 -- in the data folder
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return s, fmt.Errorf("webhook: %s: %w", filepath.Base(path), err)
+	}
+	if s.Version != version {
+		return s, fmt.Errorf("webhook: %s: version %d", filepath.Base(path), s.Version)
+	}
+	return s, nil
+}
+
+// store puts the file in the place of the one before, durably.
+func store(path string, s saved) (err error) {
+	s.Version = version
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	tmp, err := os.CreateTemp(dir, ".tmp-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // fails once it has been renamed
+	_, err = tmp.Write(b)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir) // #nosec G304 -- the data folder
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
