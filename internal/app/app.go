@@ -94,8 +94,7 @@ func New(o Options) *App {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	a := &App{o: o, log: o.Logger, started: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan error, 1), replace: make(chan struct{}, 1)}
-	a := &App{o: o, log: o.Logger, started: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan error, 1), couriers: make(map[string]*courier)}
+	a := &App{o: o, log: o.Logger, started: make(chan struct{}), stopped: make(chan struct{}), failed: make(chan error, 1), replace: make(chan struct{}, 1), couriers: make(map[string]*courier)}
 	a.lanes.Store(&lanes{})
 	return a
 }

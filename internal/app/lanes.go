@@ -22,12 +22,11 @@ import (
 type lane struct {
 	route   continuity.Route
 	sender  *upstream.HTTP
+	out     upstream.Sender  // sender, behind what the route does to each attempt
 	callers *caller.Verifier // nil: callers prove nothing
 	standby *upstream.HTTP   // nil: none
 	probe   *health.Probe    // of the standby; nil: none
 	health  *healthRef       // nil: keyless
-	out     upstream.Sender // sender, behind what the route does to each attempt
-	health  *healthRef      // nil: keyless
 	meter   *replay.Meter
 	drainer *replay.Drainer // nil: keyless
 	seen    seriesTable
@@ -122,19 +121,16 @@ func (a *App) apply(next *config.Relay) error {
 		case old != nil && reflect.DeepEqual(old.route, r):
 			after[r.ID] = old
 		default:
-			after[r.ID] = a.newLane(r, senders[r.ID], standbys[r.ID], old)
+			after[r.ID] = a.newLane(r, senders[r.ID], outs[r.ID], standbys[r.ID], old)
 			after[r.ID].callers = callers[r.ID]
 		}
-		bindings[i] = relay.Binding{Route: r, Sender: senders[r.ID], Gate: a.gate(after[r.ID], old)}
+		bindings[i] = relay.Binding{Route: r, Sender: after[r.ID].out, Gate: a.gate(after[r.ID], old)}
 		if l := after[r.ID]; l.standby != nil {
 			bindings[i].Standby, bindings[i].Beside = l.standby, l.probe
 		}
 		if c := callers[r.ID]; c != nil {
 			bindings[i].Caller = c
 		}
-			after[r.ID] = a.newLane(r, senders[r.ID], outs[r.ID], old)
-		}
-		bindings[i] = relay.Binding{Route: r, Sender: after[r.ID].out}
 		if a.ledger != nil {
 			bindings[i].Health = after[r.ID].health
 		}
@@ -147,9 +143,9 @@ func (a *App) apply(next *config.Relay) error {
 		a.ledger.SetRoutes(next.Routes, next.Limits)
 	}
 	a.lanes.Store(&lanes{after, order})
+	a.tell(next.Routes)
 	a.admit.conns.Store(int64(next.Limits.ConnsPerAddress))
 	a.boundConns()
-	a.tell(next.Routes)
 	for id, l := range before {
 		if after[id] != l {
 			a.retire(l, after[id])
@@ -185,13 +181,11 @@ func (a *App) standbySender(r *continuity.Route, old *lane, into map[string]*ups
 
 // newLane makes a lane that has yet to be started; it takes over what an older
 // one of its route has learned.
-func (a *App) newLane(r continuity.Route, s, standby *upstream.HTTP, old *lane) *lane {
-	l := &lane{route: r, sender: s, standby: standby, stop: func() {}}
+func (a *App) newLane(r continuity.Route, s *upstream.HTTP, out upstream.Sender, standby *upstream.HTTP, old *lane) *lane {
+	l := &lane{route: r, sender: s, out: out, standby: standby, stop: func() {}}
 	if standby != nil {
 		l.probe = health.NewProbe(r.ID, *r.Standby, standby, a.log)
 	}
-func (a *App) newLane(r continuity.Route, s *upstream.HTTP, out upstream.Sender, old *lane) *lane {
-	l := &lane{route: r, sender: s, out: out, stop: func() {}}
 	if old != nil {
 		old.stop() // its checks must put no switch behind the next monitor's back
 		l.meter, l.health = old.meter, old.health
@@ -206,8 +200,6 @@ func (a *App) newLane(r continuity.Route, s *upstream.HTTP, out upstream.Sender,
 	}
 	a.watch(l)
 	o := replay.Options{
-		Route: r, Ledger: a.ledger, Sender: s, Meter: l.meter, Health: l.health, Logger: a.log,
-	l.drainer = replay.New(replay.Options{
 		Route: r, Ledger: a.ledger, Sender: out, Meter: l.meter, Health: l.health, Logger: a.log,
 		Seed: uint64(time.Now().UnixNano()), // #nosec G115 -- any number will do
 	}

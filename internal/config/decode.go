@@ -176,8 +176,6 @@ func (d *decoder) unknown(t reflect.Type, name, path string, at place) {
 // later lists what Holdfast has words for but this version does not do.
 var later = []string{
 	"poison.notify", "answer.template",
-	"standby", "reply", "record", "admission", "tls", "divert",
-	"hold.amount", "poison.notify", "answer.template",
 }
 
 func (d *decoder) field(v reflect.Value, tag reflect.StructTag, n *node, path string, at place) {

@@ -33,10 +33,10 @@ type signBlock struct {
 	Region  value[string]  `yaml:"region" kind:"text" example:"ap-guangzhou"`
 	Action  value[string]  `yaml:"action" kind:"text" example:"SendSms"`
 	Version value[string]  `yaml:"version" kind:"text" example:"2021-01-11"`
-	HMAC    hmacBlock      `yaml:"hmac"`
+	HMAC    signHMACBlock  `yaml:"hmac"`
 }
 
-type hmacBlock struct {
+type signHMACBlock struct {
 	block
 	Algorithm value[string] `yaml:"algorithm" kind:"word" of:"sha1,sha256,sha512" default:"sha256"`
 	Encoding  value[string] `yaml:"encoding" kind:"word" of:"hex,HEX,base64,base64url" default:"hex"`
@@ -90,11 +90,11 @@ func checkSign(f *findings, r *routeBlock) {
 		}
 	}
 	if b.HMAC.set {
-		checkHMAC(f, &b.HMAC)
+		checkSignHMAC(f, &b.HMAC)
 	}
 }
 
-func checkHMAC(f *findings, b *hmacBlock) {
+func checkSignHMAC(f *findings, b *signHMACBlock) {
 	known := func(text string, at place, also ...string) {
 		for _, name := range placeholder.FindAllString(text, -1) {
 			if !slices.Contains(sign.Placeholders, name) && !slices.Contains(also, name) {
