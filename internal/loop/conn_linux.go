@@ -231,7 +231,7 @@ func (c *Conn) Expire(at time.Time) {
 // Nudge has the task look again at what it waits for.
 func (c *Conn) Nudge() {
 	if t := c.task.Load(); t != nil {
-		c.loop.post(letter{t, letterNudge})
+		t.Nudge()
 	}
 }
 

@@ -32,6 +32,7 @@ type Task struct {
 	turn   uint64 // the loop's state during its present turn
 	spent  int    // reads and writes in this turn
 	permit atomic.Bool
+	nudged atomic.Bool // since it was last resumed
 
 	// The loop's owner's alone.
 	parked bool
@@ -63,6 +64,7 @@ func (t *Task) Loop() *Loop { return t.loop }
 func (t *Task) park(w want, c *Conn, bits uint32, deadline int64) {
 	t.want, t.conn, t.bits, t.deadline = w, c, bits, deadline
 	t.yield(struct{}{})
+	t.nudged.Store(false) // before it looks
 	t.spent = 0
 }
 
@@ -99,6 +101,9 @@ const turnLength = 64
 
 // satisfied reports whether what the task waits for is there.
 func (t *Task) satisfied() bool {
+	if t.nudged.Load() {
+		return true
+	}
 	switch t.want {
 	case wantIO:
 		return t.conn.flags.Load()&t.bits != 0
@@ -108,5 +113,9 @@ func (t *Task) satisfied() bool {
 	return true
 }
 
-// Nudge has the task look again at what it waits for; anyone may call it.
-func (t *Task) Nudge() { t.loop.post(letter{t, letterNudge}) }
+// Nudge has the task look again at what it waits for; anyone may call it. It
+// reaches also a task that is just about to wait.
+func (t *Task) Nudge() {
+	t.nudged.Store(true)
+	t.loop.post(letter{t, letterNudge})
+}
