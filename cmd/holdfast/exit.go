@@ -26,6 +26,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeState:    5,
 	continuity.CodeMismatch: 5,
 	continuity.CodeInFlight: 5,
+	continuity.CodeApproval: 5,
 
 	continuity.CodeUnreachable: 6,
 	continuity.CodeStarting:    6,
@@ -40,6 +41,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeLimitBytes:  8,
 	continuity.CodeLimitItem:   8,
 	continuity.CodeIndexFull:   8,
+	continuity.CodeLimitAmount: 8,
 	continuity.CodeShed:        8,
 	continuity.CodeClientLimit: 8,
 	continuity.CodeWaiting:     8,
@@ -52,6 +54,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeKeyUnknown:     10,
 	continuity.CodeCaller:         10,
 	continuity.CodeSensitive:      10,
+	continuity.CodeNoAmount:       10,
 	continuity.CodeBlocked:        10,
 	continuity.CodeMaintenance:    10,
 
