@@ -1,6 +1,11 @@
-// Package http1 speaks HTTP/1.1 (and 1.0) to clients and upstreams: one
+// Package http1 speaks HTTP/1.1 (and 1.0) to clients and upstreams: one task or
 // goroutine a connection, one write a message, and an exact account of whether
 // a byte of a request or of a response has left. Policy lives elsewhere.
+//
+// On Linux a plain TCP connection is a task of a poll loop (package loop), and
+// its requests use connections to the upstream of that same loop; all others
+// have a goroutine. Both run the same code, and a handler that is going to block
+// says so by Request.Waiter.
 //
 // # Server
 //
