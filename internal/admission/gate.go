@@ -180,9 +180,9 @@ func (g *Gate) Enter(r *Request) (Pass, Refusal) {
 		if b.line != nil && g.line != nil && !(r.Kept && b.holding) && !g.line.exempt(r.Path) {
 			if pass.Ticket = g.line.ask(r, b.line, address); !pass.Ticket.In {
 				g.leaveClient(&pass)
-				pass, no := g.refuse(now, Waiting, pass.Ticket.Again)
+				none, no := g.refuse(now, Waiting, pass.Ticket.Again)
 				no.Ticket = pass.Ticket
-				return pass, no
+				return none, no
 			}
 		}
 	}

@@ -27,7 +27,7 @@ const (
 	tokenBytes = tokenBody + tokenMAC
 )
 
-var tokenText = base64.RawURLEncoding
+var tokenText = base64.RawURLEncoding.Strict()
 
 // signer signs the tokens of one route.
 type signer struct{ pool sync.Pool }

@@ -41,6 +41,8 @@ var operations = map[string]operation{
 	"GET /api/v1/records/{receipt}/body":  {id: "body", query: []string{"raw"}, media: "application/octet-stream"},
 	"POST /api/v1/records/{receipt}/acts": {id: "act", in: ActRequest{}, out: ActResult{}},
 	"GET /api/v1/switches":                {id: "switches", query: []string{"route"}, out: []Switch{}},
+	"GET /api/v1/admission":               {id: "admission", query: []string{"route"}, out: []Admission{}},
+	"POST /api/v1/admission":              {id: "admit", in: AdmissionRequest{}, out: []Admission{}},
 	"POST /api/v1/switches":               {id: "switch", in: SwitchRequest{}, out: []Switch{}},
 	"POST /api/v1/reload":                 {id: "reload", out: ReloadResult{}},
 	"POST /api/v1/replace":                {id: "replace", out: struct{}{}},

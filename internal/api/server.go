@@ -64,10 +64,12 @@ type Options struct {
 	Records  Records
 	Control  Control
 	Keys     Keys
-	Metrics  http.Handler
-	Token    Token
-	Logger   *slog.Logger
-	Version  string // of the program, for the OpenAPI document
+	// Admitting is nil where nothing is let in or turned away.
+	Admitting Admitting
+	Metrics   http.Handler
+	Token     Token
+	Logger    *slog.Logger
+	Version   string // of the program, for the OpenAPI document
 }
 
 // The bounds of what a request may carry.
@@ -111,6 +113,8 @@ func New(o Options) http.Handler {
 	s.route("GET /api/v1/records/{receipt}/body", maxBody, s.body)
 	s.route("POST /api/v1/records/{receipt}/acts", maxEditBody, s.act)
 	s.read("GET /api/v1/switches", s.switches)
+	s.read("GET /api/v1/admission", s.admission)
+	s.route("POST /api/v1/admission", maxBody, s.admit)
 	s.route("POST /api/v1/switches", maxBody, s.putSwitch)
 	s.route("POST /api/v1/reload", maxBody, s.reload)
 	s.slow("POST /api/v1/replace", maxBody, 2*time.Minute, s.replace)

@@ -101,7 +101,9 @@ type Route struct {
 	Counters Counters        `json:"counters"`
 	Drain    Drain           `json:"drain"`
 	Switches []Switch        `json:"switches"`
-	Removed  bool            `json:"removed,omitempty"` // no longer configured, but records are pending
+	// Admission is absent where everything is let in.
+	Admission *Admission `json:"admission,omitempty"`
+	Removed   bool       `json:"removed,omitempty"` // no longer configured, but records are pending
 }
 
 // Standby is where a route can divert to.

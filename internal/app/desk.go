@@ -166,6 +166,7 @@ func (d *desk) route(l *lane) api.Route {
 			}
 		}
 	}
+	r.Admission = d.admission(l)
 	if d.ledger == nil {
 		r.Counters.Unknown = true
 		return r
@@ -179,6 +180,9 @@ func (d *desk) route(l *lane) api.Route {
 		r.Health = state.String()
 	}
 	r.Mode = mode(l.route.Hold.State, intake, r.Counters.Pending, d.ledger.Latched() != nil)
+	if a := r.Admission; a != nil && (a.Shedding || a.Line != nil) && (r.Mode == continuity.ModePass || r.Mode == continuity.ModeObserve) {
+		r.Mode = continuity.ModeShed
+	}
 	r.Drain = drain(l.drainer.Progress())
 	return r
 }

@@ -155,7 +155,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (standing) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range descriptions {
+	for _, d := range append(descriptions, admissionDescriptions...) {
 		ch <- d
 	}
 }
@@ -223,6 +223,7 @@ func (s standing) Collect(ch chan<- prometheus.Metric) {
 		gauge(descLive, r.Drain.Live, id)
 		gauge(descCapacity, r.Drain.Capacity, id)
 		gauge(descExpiry, one(r.Drain.ExpireFirst), id)
+		collectAdmission(ch, r.Admission)
 		if r.Drain.Forecast {
 			gauge(descForecast, r.Drain.Ends, id)
 		}
