@@ -159,8 +159,8 @@ func (b *books) Switches(string) []continuity.Switch {
 	return append([]continuity.Switch(nil), b.owners...)
 }
 
-// Settings has everybody look again, whatever the test changed.
-func (b *books) Settings() uint64 { return b.settings.Add(1) }
+// Settings grows with set and pass; who changes owners otherwise adds to it.
+func (b *books) Settings() uint64 { return b.settings.Load() }
 
 // hold sets intake as an owner's switch would.
 func (b *books) Latched() error {
@@ -178,6 +178,7 @@ func (b *books) hold(owner string) { b.set(owner, continuity.IntakeHold) }
 func (b *books) set(owner string, intake continuity.Intake) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.settings.Add(1)
 	b.intake = intake
 	b.owners = append(b.owners, continuity.Switch{Owner: owner, Intake: intake})
 }
@@ -185,6 +186,7 @@ func (b *books) set(owner string, intake continuity.Intake) {
 func (b *books) pass() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.settings.Add(1)
 	b.intake, b.owners = continuity.IntakePass, nil
 }
 

@@ -165,6 +165,7 @@ func TestBlock(t *testing.T) {
 	wantStatus(t, h.do("GET", "/orders/1", "", "User-Agent: badger/1"), 201)
 	h.books.owners = append(h.books.owners, continuity.Switch{Owner: "operator:li.wei:block:1", Intake: continuity.IntakeBlock,
 		Block: &continuity.Block{Addresses: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
+	h.books.settings.Add(1)
 	wantProblem(t, h.post(order("A")), 403, "blocked")
 	h.books.owners[0].Block.Addresses = []netip.Prefix{netip.MustParsePrefix("2001:db8::/32")}
 	wantStatus(t, h.post(order("A")), 201)
