@@ -141,7 +141,7 @@ func (c *cli) root() *cobra.Command {
 	f.BoolP("help", "h", false, c.t("cli.flag.help"))
 
 	root.AddCommand(
-		c.relayCommand(), c.serveCommand(), c.statusCommand(), c.modeCommand(), c.blockCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(),
+		c.relayCommand(), c.serveCommand(), c.statusCommand(), c.modeCommand(), c.blockCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(), c.replayCommand(),
 		c.admissionCommand(),
 		c.journalCommand(), c.keysCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)

@@ -25,7 +25,9 @@ func (c *cli) deadCommand() *cobra.Command {
 	list.RunE = func(cmd *cobra.Command, _ []string) error { return c.list(cmd, l) }
 	show := c.receiptCommand()
 	show.Use, show.Short, show.Example = "show RECEIPT", c.t("cli.dead-show.short"), indent(c.t("cli.dead-show.example"))
-	dead.AddCommand(list, show, c.retryCommand(), c.discardCommand(), c.settleCommand(), c.editCommand())
+	dead.AddCommand(list, show, c.retryCommand(), c.discardCommand(), c.settleCommand(), c.editCommand(),
+		c.verbCommand("told RECEIPT...", "dead-told", continuity.VerbTold), c.verbCommand("approve RECEIPT...", "dead-approve", "approve"),
+		c.verbCommand("reject RECEIPT...", "dead-reject", continuity.VerbReject))
 	return dead
 }
 
@@ -126,6 +128,18 @@ func (c *cli) settleCommand() *cobra.Command {
 	return cmd
 }
 
+// verbCommand is an act that takes nothing but its reason.
+func (c *cli) verbCommand(use, id string, verb continuity.Verb) *cobra.Command {
+	cmd := c.command(use, id, atLeastOne, nil)
+	d := c.decisionFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.each(cmd, args, d, func(client *api.Client, r api.Record) error {
+			return c.act(cmd, client, r, api.ActRequest{Verb: verb, Version: d.seen(r), Why: d.why})
+		})
+	}
+	return cmd
+}
+
 func atLeastOne(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return invalid("cli.invalid.args", "usage", cmd.UseLine())
@@ -165,6 +179,10 @@ func (c *cli) act(cmd *cobra.Command, client *api.Client, r api.Record, a api.Ac
 		return err
 	}
 	return c.show(result, func() {
+		if result.Proposed {
+			c.say("cli.dead.proposed", "receipt", c.abbreviate(r.Receipt))
+			return
+		}
 		c.say("cli.dead.done", "receipt", c.abbreviate(r.Receipt), "before", c.state(r.State), "after", c.state(result.Record.State))
 		if result.Replacement != "" {
 			c.say("cli.dead.replaced", "receipt", c.abbreviate(result.Replacement))

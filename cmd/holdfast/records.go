@@ -79,12 +79,31 @@ func (c *cli) recordTable(records []api.Record) {
 		c.say("cli.list.none")
 		return
 	}
-	t := table{head: c.heads("receipt", "route", "state", "reason", "age", "attempts", "method", "entry-bytes", "accepted-at"), right: []int{4, 5, 7}}
+	t := table{head: c.heads("receipt", "route", "state", "reason", "age", "attempts", "http", "method", "entry-bytes", "accepted-at", "note"), right: []int{4, 5, 6, 8}}
 	for _, r := range records {
-		t.add(c.abbreviate(r.Receipt), r.Route, c.state(r.State), c.reason(r.Reason), c.span(r.Age), fmt.Sprint(r.Attempts), r.Method,
-			c.bytes(r.Size), clock(r.AcceptedAt))
+		t.add(c.abbreviate(r.Receipt), r.Route, c.state(r.State), c.reason(r.Reason), c.span(r.Age), fmt.Sprint(r.Attempts), status(r.Status), r.Method,
+			c.bytes(r.Size), clock(r.AcceptedAt), c.note(r))
 	}
 	c.table(t)
+}
+
+// status is that of an answer, if there was one.
+func status(code int) string {
+	if code == 0 {
+		return "-"
+	}
+	return fmt.Sprint(code)
+}
+
+// note says what waits for a second person, and who was told.
+func (c *cli) note(r api.Record) string {
+	switch {
+	case r.Proposed != nil:
+		return c.t("cli.note.proposed", "verb", c.word("cli.verb.", string(r.Proposed.Verb)), "person", r.Proposed.Person)
+	case r.Told:
+		return c.t("cli.note.told")
+	}
+	return ""
 }
 
 // state and reason are names for people; pipes get the stable ones.
@@ -148,6 +167,9 @@ func (c *cli) showRecord(r api.Record) {
 	line("attempts", fmt.Sprint(r.Attempts))
 	line("version", fmt.Sprint(r.Version))
 	line("replaces", r.Replaces)
+	line("again", r.Again)
+	line("amount", r.Amount)
+	line("note", c.note(r))
 	if r.NextAttempt > 0 {
 		line("next-attempt", c.span(r.NextAttempt))
 	}

@@ -157,7 +157,7 @@ const patience = requestTime + 5*time.Second
 func call[T any](ctx context.Context, c *Client, method, path string, query url.Values, body []byte) (T, error) {
 	var v T
 	most := patience
-	if path == reconcilePath || path == rotatePath || path == settlementPath {
+	if path == reconcilePath || path == rotatePath || path == restorePath || path == settlementPath {
 		most = reconcileTime + 5*time.Second
 	}
 	ctx, cancel := context.WithTimeout(ctx, most)

@@ -49,6 +49,7 @@ var operations = map[string]operation{
 	"POST /api/v1/keys/rotate":            {id: "rotateKeys", in: RotateRequest{}, out: RotateResult{}},
 	"POST /api/v1/reconcile":              {id: "reconcile", in: ReconcileQuery{}, out: Reconciliation{}},
 	"POST /api/v1/settlement":             {id: "settlement", query: []string{"route", "day", "all"}, raw: "text/csv", out: Reconciliation{}},
+	"POST /api/v1/restore":                {id: "restore", in: RestoreRequest{}, out: Restoration{}},
 	"GET /api/v1/report":                  {id: "report", query: []string{"route"}, out: Report{}},
 }
 

@@ -120,6 +120,7 @@ func New(o Options) http.Handler {
 	s.slow("POST /api/v1/replace", maxBody, 2*time.Minute, s.replace)
 	s.slow("POST /api/v1/reconcile", maxBody, reconcileTime, s.reconcile)
 	s.slow("POST /api/v1/settlement", maxStatement, reconcileTime, s.settlement)
+	s.slow("POST /api/v1/restore", maxBody, reconcileTime, s.restore)
 	s.read("GET /api/v1/report", s.report)
 	s.slow("POST /api/v1/keys/rotate", maxBody, rotateTime, s.rotateKeys)
 	return s

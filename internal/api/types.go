@@ -81,6 +81,9 @@ type ViewState struct {
 	Lag      float64             `json:"lag_seconds"`
 	Behind   uint64              `json:"behind_bytes"`
 	Error    string              `json:"error,omitempty"`
+	// Partial says that the journal's beginning was gone when the view was built:
+	// records from before are missing.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // HealthUnchecked is the health of a route of which nobody learns how its
@@ -104,6 +107,9 @@ type Route struct {
 	// Admission is absent where everything is let in.
 	Admission *Admission `json:"admission,omitempty"`
 	Removed   bool       `json:"removed,omitempty"` // no longer configured, but records are pending
+	// Unrecorded requests passed though they should have been recorded first.
+	Unrecorded     int64 `json:"unrecorded,omitempty"`
+	RecordingFails bool  `json:"recording_fails,omitempty"` // lately
 }
 
 // Standby is where a route can divert to.
@@ -114,37 +120,41 @@ type Standby struct {
 
 // Counters are a route's ledger: accepted is the sum of all that follows it.
 type Counters struct {
-	Accepted            int64   `json:"accepted"`
-	DeliveredAtOnce     int64   `json:"delivered_at_once"`
-	DeliveredAfterDoubt int64   `json:"delivered_after_doubt"`
-	Refused             int64   `json:"refused"`
-	Dead                int64   `json:"dead"`
-	Discarded           int64   `json:"discarded"`
-	Queued              int64   `json:"queued"`
-	Attempting          int64   `json:"attempting"`
-	InDoubt             int64   `json:"in_doubt"`
-	Parked              int64   `json:"parked"`
-	Pending             int64   `json:"pending"`
-	PendingBytes        int64   `json:"pending_bytes"`
-	Oldest              float64 `json:"oldest_seconds"`
-	Balanced            bool    `json:"balanced"`
-	Unknown             bool    `json:"unknown,omitempty"` // the ledger can't be read: no number means anything
+	Accepted            int64     `json:"accepted"`
+	DeliveredAtOnce     int64     `json:"delivered_at_once"`
+	DeliveredAfterDoubt int64     `json:"delivered_after_doubt"`
+	Refused             int64     `json:"refused"`
+	Dead                int64     `json:"dead"`
+	Discarded           int64     `json:"discarded"`
+	Queued              int64     `json:"queued"`
+	Attempting          int64     `json:"attempting"`
+	InDoubt             int64     `json:"in_doubt"`
+	Parked              int64     `json:"parked"`
+	Pending             int64     `json:"pending"`
+	PendingBytes        int64     `json:"pending_bytes"`
+	Oldest              float64   `json:"oldest_seconds"`
+	Told                int64     `json:"told"`     // of the refused, dead and discarded: the customer knows
+	Recorded            int64     `json:"recorded"` // passed, and written down before
+	Amounts             []Amounts `json:"amounts,omitempty"`
+	Balanced            bool      `json:"balanced"`
+	Unknown             bool      `json:"unknown,omitempty"` // the ledger can't be read: no number means anything
 }
 
 // Drain is how a route's replay goes and when it is expected to end.
 type Drain struct {
-	Rate        float64 `json:"rate"`     // delivered a second, lately
-	Allowed     float64 `json:"allowed"`  // what the ramp allows a second
-	Live        float64 `json:"live"`     // live requests a second, lately
-	Capacity    float64 `json:"capacity"` // live and replay together
-	Share       float64 `json:"share"`    // of the capacity, by the ramp
-	Measured    bool    `json:"measured"` // nobody stated the capacity
-	InFlight    int     `json:"in_flight"`
-	Gain        float64 `json:"gain"`                   // accepted a second, lately
-	Paused      string  `json:"paused,omitempty"`       // reason, if replay pauses by itself
-	Ends        float64 `json:"ends_seconds,omitempty"` // expected; 0 with Forecast false
-	Forecast    bool    `json:"forecast"`
-	ExpireFirst bool    `json:"expire_first"` // the oldest record would expire before its turn
+	Rate        float64   `json:"rate"`     // delivered a second, lately
+	Allowed     float64   `json:"allowed"`  // what the ramp allows a second
+	Live        float64   `json:"live"`     // live requests a second, lately
+	Capacity    float64   `json:"capacity"` // live and replay together
+	Share       float64   `json:"share"`    // of the capacity, by the ramp
+	Measured    bool      `json:"measured"` // nobody stated the capacity
+	InFlight    int       `json:"in_flight"`
+	Gain        float64   `json:"gain"`                   // accepted a second, lately
+	Paused      string    `json:"paused,omitempty"`       // reason, if replay pauses by itself
+	Ends        float64   `json:"ends_seconds,omitempty"` // expected; 0 with Forecast false
+	Forecast    bool      `json:"forecast"`
+	Gaining     []Gaining `json:"gaining,omitempty"`
+	ExpireFirst bool      `json:"expire_first"` // the oldest record would expire before its turn
 }
 
 // Switch is one standing setting.
@@ -203,6 +213,11 @@ type Record struct {
 	Response     *Response `json:"response,omitempty"`
 	History      []Event   `json:"history,omitempty"`
 	LaterOfKey   []string  `json:"later_delivered_of_key,omitempty"`
+	Status       int       `json:"status,omitempty"` // of the system's last answer
+	Told         bool      `json:"told,omitempty"`   // it ended undelivered, and the customer knows
+	Proposed     *Proposal `json:"proposed,omitempty"`
+	Again        string    `json:"again,omitempty"` // what it brings back after a restore
+	Amount       string    `json:"amount,omitempty"`
 	ContentType  string    `json:"content_type,omitempty"`
 	HeaderFields []string  `json:"header_fields,omitempty"` // names only
 }
@@ -246,6 +261,37 @@ type ActRequest struct {
 type ActResult struct {
 	Record      Record `json:"record"`
 	Replacement string `json:"replacement,omitempty"`
+	Proposed    bool   `json:"proposed,omitempty"` // it waits for a second person
+}
+
+// Proposal is an act that waits for a second person.
+type Proposal struct {
+	Verb   continuity.Verb `json:"verb"`
+	Person string          `json:"person"`
+}
+
+// Amounts are the sums of a route's records in one currency, as decimals.
+type Amounts struct {
+	Currency            string `json:"currency"`
+	Accepted            string `json:"accepted"`
+	DeliveredAtOnce     string `json:"delivered_at_once"`
+	DeliveredAfterDoubt string `json:"delivered_after_doubt"`
+	Refused             string `json:"refused"`
+	Dead                string `json:"dead"`
+	Discarded           string `json:"discarded"`
+	Queued              string `json:"queued"`
+	Attempting          string `json:"attempting"`
+	InDoubt             string `json:"in_doubt"`
+	Parked              string `json:"parked"`
+	Pending             string `json:"pending"`
+}
+
+// Gaining is a key that gains faster than it drains.
+type Gaining struct {
+	Key     string  `json:"key"`
+	In      int     `json:"in"`
+	Out     int     `json:"out"`
+	Seconds float64 `json:"seconds"`
 }
 
 // Page is one page of a list from the view.

@@ -82,6 +82,11 @@ type App struct {
 	estimates estimates
 	admit     admitting
 
+	approvals atomic.Pointer[continuity.Approvals] // nil: one person may do anything
+	alone     alone
+	restoring sync.Mutex
+	plans     map[string]plan // what is proposed to bring back; guarded by restoring
+
 	mu       sync.Mutex // guards what follows
 	config   api.Config
 	starting chan struct{} // closed when Start has opened everything, or failed; nil before

@@ -88,7 +88,7 @@ func (d *desk) warnings(s api.Status) []api.Warning {
 		for _, w := range []struct {
 			id    string
 			count int64
-		}{{"parked", n.Parked}, {"in-doubt", n.InDoubt}, {"dead", n.Dead}, {"refused", n.Refused}} {
+		}{{"parked", n.Parked}, {"in-doubt", n.InDoubt}, {"dead", n.Dead}, {"refused", n.Refused - min(n.Refused, n.Told)}, {"gaining", int64(len(r.Drain.Gaining))}, {"unrecorded", lately(r)}} {
 			if w.count > 0 {
 				warn(w.id, "route", r.ID, "count", w.count)
 			}
@@ -115,6 +115,14 @@ func (d *desk) warnings(s api.Status) []api.Warning {
 		}
 	}
 	return out
+}
+
+// lately is how many requests passed unrecorded, if any did a short time ago.
+func lately(r api.Route) int64 {
+	if r.RecordingFails {
+		return r.Unrecorded
+	}
+	return 0
 }
 
 // misfit reports whether a configuration is good in itself, but not beside the
@@ -184,6 +192,8 @@ func (d *desk) route(l *lane) api.Route {
 		r.Mode = continuity.ModeShed
 	}
 	r.Drain = drain(l.drainer.Progress())
+	r.Drain.Gaining = d.gaining(l)
+	r.Unrecorded, r.RecordingFails = d.unrecorded(id)
 	return r
 }
 

@@ -142,6 +142,7 @@ func (a *App) apply(next *config.Relay) error {
 	if a.ledger != nil {
 		a.ledger.SetRoutes(next.Routes, next.Limits)
 	}
+	a.approvals.Store(next.Approvals)
 	a.lanes.Store(&lanes{after, order})
 	a.tell(next.Routes)
 	a.admit.conns.Store(int64(next.Limits.ConnsPerAddress))

@@ -125,32 +125,34 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descReady    = desc("ready", "1 while requests are served.")
-	descKeyless  = desc("keyless", "1 without a usable master key: everything passes and nothing is held.")
-	descLatched  = desc("latched", "1 after a failed sync: nothing is accepted or replayed.")
-	descLastGood = desc("config_last_good", "1 while the last good configuration is used because the file is bad.")
-	descReloads  = desc("config_reloads_total", "Reloads of the configuration, by result.", "result")
-	descJournal  = desc("journal_bytes", "Size of the journal, and what it may still take.", "kind")
-	descKeys     = desc("gate_keys", "Keys with pending records.")
-	descViewLag  = desc("view_lag_seconds", "For how long the view has not shown everything.")
-	descViewUp   = desc("view_up", "1 while the view can be read and goes on.")
-	descEnded    = desc("records_total", "Records, by what became of them; accepted is all.", "route", "what")
-	descBacklog  = desc("backlog_records", "Records that are pending or dead, by state.", "route", "state")
-	descBytes    = desc("backlog_bytes", "Size of pending records.", "route")
-	descOldest   = desc("backlog_oldest_seconds", "Age of the oldest pending record, in running time.", "route")
-	descBalanced = desc("ledger_balanced", "1 while accepted = ended + pending.", "route")
-	descMode     = desc("mode", "1 for the mode that the route is in.", "route", "mode")
-	descHealth   = desc("health", "1 for the state that the upstream is in.", "route", "state")
-	descRate     = desc("drain_rate", "Kept records ended a second.", "route")
-	descAllowed  = desc("drain_allowed", "Kept records that the ramp allows a second.", "route")
-	descInFlight = desc("drain_in_flight", "Kept records at the upstream.", "route")
-	descLive     = desc("live_rate", "Live requests sent upstream a second.", "route")
-	descCapacity = desc("capacity", "Requests a second that the upstream is taken to bear.", "route")
-	descForecast = desc("drain_forecast_seconds", "When the drain is expected to end; absent if it is not.", "route")
-	descExpiry   = desc("drain_expires_first", "1 if the oldest record would be too old before its turn.", "route")
-	descriptions = []*prometheus.Desc{descReady, descKeyless, descLatched, descLastGood, descReloads, descJournal, descKeys, descViewLag, descViewUp, descEnded, descBacklog, descBytes, descOldest, descBalanced, descMode, descHealth, descRate, descAllowed, descInFlight, descLive, descCapacity, descForecast, descExpiry}
-	modes        = []continuity.Mode{continuity.ModeObserve, continuity.ModePass, continuity.ModeHold, continuity.ModeDivert, continuity.ModeReply, continuity.ModeBlock, continuity.ModeShed, continuity.ModeDrain, continuity.ModeLatched, continuity.ModeKeyless}
-	healthStates = []health.State{health.Up, health.Down, health.Trial}
+	descReady      = desc("ready", "1 while requests are served.")
+	descKeyless    = desc("keyless", "1 without a usable master key: everything passes and nothing is held.")
+	descLatched    = desc("latched", "1 after a failed sync: nothing is accepted or replayed.")
+	descLastGood   = desc("config_last_good", "1 while the last good configuration is used because the file is bad.")
+	descReloads    = desc("config_reloads_total", "Reloads of the configuration, by result.", "result")
+	descJournal    = desc("journal_bytes", "Size of the journal, and what it may still take.", "kind")
+	descKeys       = desc("gate_keys", "Keys with pending records.")
+	descViewLag    = desc("view_lag_seconds", "For how long the view has not shown everything.")
+	descViewUp     = desc("view_up", "1 while the view can be read and goes on.")
+	descEnded      = desc("records_total", "Records, by what became of them; accepted is all.", "route", "what")
+	descUnrecorded = desc("unrecorded_total", "Requests that passed though they should have been recorded first.", "route")
+	descAmount     = desc("amount", "What records are worth, by state.", "route", "currency", "state")
+	descBacklog    = desc("backlog_records", "Records that are pending or dead, by state.", "route", "state")
+	descBytes      = desc("backlog_bytes", "Size of pending records.", "route")
+	descOldest     = desc("backlog_oldest_seconds", "Age of the oldest pending record, in running time.", "route")
+	descBalanced   = desc("ledger_balanced", "1 while accepted = ended + pending.", "route")
+	descMode       = desc("mode", "1 for the mode that the route is in.", "route", "mode")
+	descHealth     = desc("health", "1 for the state that the upstream is in.", "route", "state")
+	descRate       = desc("drain_rate", "Kept records ended a second.", "route")
+	descAllowed    = desc("drain_allowed", "Kept records that the ramp allows a second.", "route")
+	descInFlight   = desc("drain_in_flight", "Kept records at the upstream.", "route")
+	descLive       = desc("live_rate", "Live requests sent upstream a second.", "route")
+	descCapacity   = desc("capacity", "Requests a second that the upstream is taken to bear.", "route")
+	descForecast   = desc("drain_forecast_seconds", "When the drain is expected to end; absent if it is not.", "route")
+	descExpiry     = desc("drain_expires_first", "1 if the oldest record would be too old before its turn.", "route")
+	descriptions   = []*prometheus.Desc{descReady, descKeyless, descLatched, descLastGood, descReloads, descJournal, descKeys, descViewLag, descViewUp, descEnded, descUnrecorded, descAmount, descBacklog, descBytes, descOldest, descBalanced, descMode, descHealth, descRate, descAllowed, descInFlight, descLive, descCapacity, descForecast, descExpiry}
+	modes          = []continuity.Mode{continuity.ModeObserve, continuity.ModePass, continuity.ModeHold, continuity.ModeDivert, continuity.ModeReply, continuity.ModeBlock, continuity.ModeShed, continuity.ModeDrain, continuity.ModeLatched, continuity.ModeKeyless}
+	healthStates   = []health.State{health.Up, health.Down, health.Trial}
 )
 
 // Describe implements prometheus.Collector.
@@ -203,6 +205,14 @@ func (s standing) Collect(ch chan<- prometheus.Metric) {
 		counter(descEnded, n.DeliveredAfterDoubt, id, "delivered_after_doubt")
 		counter(descEnded, n.Refused, id, "refused")
 		counter(descEnded, n.Discarded, id, "discarded")
+		counter(descEnded, n.Recorded, id, "recorded")
+		counter(descUnrecorded, r.Unrecorded, id)
+		for _, m := range n.Amounts {
+			for state, text := range map[string]string{"pending": m.Pending, "accepted": m.Accepted, "refused": m.Refused, "dead": m.Dead} {
+				v, _ := strconv.ParseFloat(text, 64) // a metric is for looking at; the books are exact
+				gauge(descAmount, v, id, m.Currency, state)
+			}
+		}
 		gauge(descBacklog, float64(n.Queued), id, "queued")
 		gauge(descBacklog, float64(n.Attempting), id, "attempting")
 		gauge(descBacklog, float64(n.InDoubt), id, "in-doubt")

@@ -34,7 +34,7 @@ func counters(l *ledger.Ledger, id string) api.Counters {
 	return api.Counters{
 		Accepted: c.Accepted, DeliveredAtOnce: c.DeliveredAtOnce, DeliveredAfterDoubt: c.DeliveredAfterDoubt, Refused: c.Refused,
 		Dead: c.Dead, Discarded: c.Discarded, Queued: c.Queued, Attempting: c.Attempting, InDoubt: c.InDoubt, Parked: c.Parked,
-		Pending: c.Pending(), PendingBytes: c.PendingBytes, Oldest: c.OldestAge.Seconds(), Balanced: c.Balanced(),
+		Pending: c.Pending(), PendingBytes: c.PendingBytes, Told: c.Told, Recorded: c.Recorded, Amounts: sums(c.Sums), Oldest: c.OldestAge.Seconds(), Balanced: c.Balanced(),
 	}
 }
 
@@ -43,7 +43,7 @@ func (a *App) viewState() api.ViewState {
 		return api.ViewState{}
 	}
 	lag := a.view.Lag()
-	s := api.ViewState{Open: true, Position: lag.Position, Behind: lag.Behind, Lag: lag.Age.Seconds()}
+	s := api.ViewState{Open: true, Position: lag.Position, Behind: lag.Behind, Partial: lag.Partial, Lag: lag.Age.Seconds()}
 	if lag.Trouble != nil {
 		s.Error = lag.Trouble.Error()
 	}
@@ -116,6 +116,7 @@ func (d *desk) listed(r *view.Row) api.Record {
 	if !r.Replaces.IsZero() {
 		out.Replaces = r.Replaces.String()
 	}
+	out.Status, out.Told, out.Proposed = r.Status, r.Told, d.proposed(r.Receipt)
 	return out
 }
 
@@ -154,6 +155,13 @@ func (d *desk) Record(ctx context.Context, r continuity.Receipt) (api.Record, er
 	}
 	if !rec.Replaces.IsZero() {
 		out.Replaces = rec.Replaces.String()
+	}
+	out.Told, out.Proposed = st.Told, d.proposed(r)
+	if !rec.Again.IsZero() {
+		out.Again = rec.Again.String()
+	}
+	if !rec.Amount.IsZero() {
+		out.Amount = rec.Amount.String()
 	}
 	if st.State.Pending() {
 		out.Age = d.age(st.AcceptedAt)
@@ -253,6 +261,9 @@ func (d *desk) Act(ctx context.Context, r continuity.Receipt, req api.ActRequest
 	if err != nil {
 		return api.ActResult{}, err
 	}
+	if req.Verb == continuity.VerbTold || req.Verb == continuity.VerbReject {
+		return d.noted(ctx, r, rec.Route, req)
+	}
 	if st.State == continuity.Refused {
 		return api.ActResult{}, continuity.E(continuity.CodeState, nil, problem.DetailID, "api.state.refused")
 	}
@@ -266,6 +277,10 @@ func (d *desk) Act(ctx context.Context, r continuity.Receipt, req api.ActRequest
 		if act.Replacement, err = d.edited(rec, req.Body); err != nil {
 			return api.ActResult{}, err
 		}
+	case verbApprove:
+		if act, err = d.approve(r, req); err != nil {
+			return api.ActResult{}, err
+		}
 	case continuity.VerbDiscard, continuity.VerbPark, continuity.VerbDelivered, continuity.VerbUnprocessed:
 	default:
 		return api.ActResult{}, invalid("api.invalid.verb", "name", string(req.Verb))
@@ -273,8 +288,18 @@ func (d *desk) Act(ctx context.Context, r continuity.Receipt, req api.ActRequest
 	if req.Verb != continuity.VerbEdit && req.Body != nil {
 		return api.ActResult{}, invalid("api.invalid.edit-body")
 	}
+	if act.Approver == "" && d.needsSecond(&act, rec.Amount) {
+		if err := d.ledger.Propose(continuity.Proposed{Act: act, Amount: rec.Amount}); err != nil {
+			return api.ActResult{}, err
+		}
+		out, err := d.Record(ctx, r)
+		return api.ActResult{Record: out, Proposed: true}, err
+	}
 	if _, err := d.ledger.Act(act); err != nil {
 		return api.ActResult{}, err
+	}
+	if act.Approver == "" {
+		d.alone.add(act.Person)
 	}
 	if drainer := d.drainer(rec.Route); drainer != nil {
 		drainer.Nudge()
@@ -345,6 +370,13 @@ func (d *desk) edited(rec *continuity.Record, body *string) (*continuity.Record,
 	next.IdempotencyKey = identity.RandomKey()
 	next.Receipt = d.hasher.Receipt(rec.Route, rec.Caller, next.IdempotencyKey)
 	next.Fingerprint = d.hasher.Fingerprint(rec.Method, rec.Target, b)
-	next.Replaces, next.Lost, next.Upstream = rec.Receipt, false, ""
+	next.Replaces, next.Lost, next.Upstream, next.Again = rec.Receipt, false, "", continuity.Receipt{}
+	if reader, err := identity.NewReader(&l.route); err == nil {
+		facts, err := reader.Read(identity.Request{Target: rec.Target, Header: rec.Header, Body: b})
+		if err != nil {
+			return nil, err
+		}
+		next.Amount = facts.Amount
+	}
 	return &next, nil
 }

@@ -284,6 +284,17 @@ func (l *Ledger) gated(k continuity.KeyTag) bool {
 	return l.flight.keys[k] > 0 || l.state.keys.head(k) != 0
 }
 
+// First tells of the first pending record of a key.
+func (l *Ledger) First(k continuity.KeyTag) (Status, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ref := l.state.keys.head(k)
+	if ref == 0 {
+		return Status{}, false
+	}
+	return l.state.statusOf(ref), true
+}
+
 // GateKeys is how many keys are in the gate, apart from those on their way to
 // disk.
 func (l *Ledger) GateKeys() int {
@@ -324,6 +335,8 @@ func recordOf(e *continuity.Event) (*continuity.Record, error) {
 		return e.Carried.Record, nil
 	case e.Act != nil && e.Act.Replacement != nil:
 		return e.Act.Replacement, nil
+	case e.Recorded != nil:
+		return e.Recorded, nil
 	}
 	return nil, continuity.E(continuity.CodeDamaged, fmt.Errorf("no record but %s", e.Kind))
 }
