@@ -24,9 +24,9 @@ var exitStatuses = map[continuity.Code]int{
 
 	continuity.CodeVersion:  5,
 	continuity.CodeState:    5,
+	continuity.CodeApproval: 5,
 	continuity.CodeMismatch: 5,
 	continuity.CodeInFlight: 5,
-	continuity.CodeApproval: 5,
 
 	continuity.CodeUnreachable: 6,
 	continuity.CodeStarting:    6,
@@ -52,9 +52,9 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeOutcomeUnknown: 10,
 	continuity.CodeNotHeld:        10,
 	continuity.CodeKeyUnknown:     10,
+	continuity.CodeNoAmount:       10,
 	continuity.CodeCaller:         10,
 	continuity.CodeSensitive:      10,
-	continuity.CodeNoAmount:       10,
 	continuity.CodeBlocked:        10,
 	continuity.CodeMaintenance:    10,
 

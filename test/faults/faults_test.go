@@ -133,6 +133,11 @@ var table = []fault{
 		suite: "./internal/ledger", run: "TestRule2_2",
 	},
 	{
+		name: "recorded after it was sent", file: "internal/relay/pass.go",
+		from: "	f.recording(p)\n", to: "	defer f.recording(p)\n",
+		suite: "./internal/relay", run: "TestRule12",
+	},
+	{
 		name: "one person approves their own act", file: "internal/ledger/decide.go",
 		from: "a.Approver != \"\" && a.Approver == a.Person", to: "a.Approver != \"\" && a.Approver == \"nobody\"",
 		suite: "./internal/ledger", run: "TestRule9_2",
