@@ -27,7 +27,7 @@ func (f *flight) repeat(st ledger.Status) {
 
 // final answers for a record that has ended: with the upstream's response where
 // there is one, else with what its receipt tells.
-func (f *flight) final(st ledger.Status, what What) {
+func (f *flight) final(st ledger.Status, what What, prefer preference) {
 	response, err := f.engine.response(st)
 	if err != nil {
 		f.event(slog.LevelError, "final response not readable", "error", err)
@@ -36,11 +36,14 @@ func (f *flight) final(st ledger.Status, what What) {
 	}
 	receipt := st.Receipt.String()
 	if response != nil {
-		header := make([]continuity.Field, 0, len(response.Header)+3)
+		header := make([]continuity.Field, 0, len(response.Header)+4)
 		header = append(header, response.Header...)
 		header = append(header, continuity.Field{Name: stateHeader, Value: stateRepeat}, continuity.Field{Name: receiptHeader, Value: receipt})
 		if response.Cut {
 			header = append(header, continuity.Field{Name: cutHeader, Value: "?1"})
+		}
+		if applied := prefer.applied(); applied != "" {
+			header = append(header, continuity.Field{Name: "Preference-Applied", Value: applied})
 		}
 		f.done(what, response.Status)
 		_ = f.x.Respond(response.Status, header, response.Body) // it is in the journal all the same

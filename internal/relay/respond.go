@@ -113,13 +113,15 @@ func own(state, contentType string, lang catalogue.Lang) []continuity.Field {
 func (f *flight) answerKept(st ledger.Status, what What) {
 	prefer := f.preference()
 	if f.route.answer.same && st.State.Ended() { // whoever sends it again wants to hear the same again
+		prefer.waits = false
 		f.answerHeld(st, what, prefer)
 		return
 	}
 	st, ended := f.wait(st, prefer)
 	switch {
 	case ended:
-		f.final(st, what)
+		prefer.async = false // the response itself is here
+		f.final(st, what, prefer)
 	case f.declared():
 		f.answerHeld(st, what, prefer)
 	default:
@@ -148,8 +150,8 @@ func (f *flight) answerHeld(st ledger.Status, what What, prefer preference) {
 		}
 	}
 	header = append(header, continuity.Field{Name: "Location", Value: receiptPrefix + receipt}, retryAfter(f.engine.retryAfter(f.route.ID)))
-	if prefer.async {
-		header = append(header, continuity.Field{Name: "Preference-Applied", Value: "respond-async"})
+	if applied := prefer.applied(); applied != "" {
+		header = append(header, continuity.Field{Name: "Preference-Applied", Value: applied})
 	}
 	f.done(what, a.status)
 	_ = f.x.Respond(a.status, header, body) // kept all the same
@@ -161,7 +163,7 @@ func (f *flight) wait(st ledger.Status, prefer preference) (ledger.Status, bool)
 		return st, true
 	}
 	most := f.route.answer.wait
-	if prefer.wait > 0 {
+	if prefer.waits {
 		most = min(prefer.wait, mostWait)
 	}
 	if most <= 0 {
