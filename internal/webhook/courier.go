@@ -256,6 +256,7 @@ func (c *Courier) take(s journal.Stored) error {
 	if !ok {
 		c.Logger.Error("whose record ended is not known any more, so nobody is told", "route", c.Route, "receipt", receipt.Short())
 		c.count(func(s *Stats) { s.Lost++ })
+		return nil
 	}
 	if route != c.Route {
 		return nil
