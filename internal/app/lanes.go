@@ -313,19 +313,7 @@ type liveLedger struct {
 	app *App
 }
 
-// Accept implements relay.Ledger.
-func (l *liveLedger) Accept(rec *continuity.Record, onlyBehind bool) (ledger.Status, bool, error) {
-	behind := onlyBehind || l.Gated(rec.Key)
-	st, kept, err := l.Ledger.Accept(rec, onlyBehind)
-	if behind && kept && err == nil {
-		if d := l.app.drainer(rec.Route); d != nil {
-			d.Gained(rec.Key)
-		}
-	}
-	return st, kept, err
-}
-
-// AcceptAsync is Accept for who does not wait.
+// AcceptAsync implements relay.Ledger.
 func (l *liveLedger) AcceptAsync(rec *continuity.Record, onlyBehind bool, done func(ledger.Status, error)) (bool, error) {
 	if !onlyBehind && !l.Gated(rec.Key) {
 		return l.Ledger.AcceptAsync(rec, onlyBehind, done)

@@ -22,7 +22,7 @@ import (
 type Ledger interface {
 	Arrive(r continuity.Receipt) (ledger.Arrival, ledger.Status)
 	Leave(r continuity.Receipt)
-	Accept(rec *continuity.Record, onlyBehind bool) (st ledger.Status, kept bool, err error)
+	AcceptAsync(rec *continuity.Record, onlyBehind bool, done func(ledger.Status, error)) (queued bool, err error)
 	Gated(k continuity.KeyTag) bool
 	GateEmpty(route string) bool
 	Status(r continuity.Receipt) (ledger.Status, bool)

@@ -57,13 +57,16 @@ type flight struct {
 	reader bytes.Reader
 	hints  func(status int, header []continuity.Field) // hint, made once
 
+	verdict verdict
+	tell    func(ledger.Status, error) // told, made once
+
 	admitted admission.Pass
 	overflow bool // it is kept because a limit leaves no room for it
 }
 
 var flights = sync.Pool{New: func() any {
 	f := &flight{}
-	f.hints = f.hint
+	f.hints, f.tell = f.hint, f.told
 	return f
 }}
 
@@ -75,7 +78,7 @@ func (f *flight) land() {
 	f.free()
 	f.admitted.Leave()
 	clear(f.header)
-	*f = flight{header: f.header[:0], hints: f.hints}
+	*f = flight{header: f.header[:0], hints: f.hints, tell: f.tell}
 	flights.Put(f)
 }
 

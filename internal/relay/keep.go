@@ -19,8 +19,7 @@ func (f *flight) keep(onlyBehind bool) (done bool) {
 		f.refuse(continuity.E(continuity.CodeNotHeld, errUndeclared))
 		return true
 	}
-	f.waiter().Block()
-	st, kept, err := f.engine.ledger.Accept(f.record(false), onlyBehind)
+	st, kept, err := f.accept(f.record(false), onlyBehind)
 	switch {
 	case continuity.CodeOf(err) == continuity.CodeInFlight:
 		if st, ok := f.engine.ledger.Status(f.receipt); ok {

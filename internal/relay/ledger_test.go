@@ -56,6 +56,16 @@ func (b *books) Leave(r continuity.Receipt) {
 	b.ended.Broadcast()
 }
 
+// AcceptAsync answers from another goroutine, as the ledger's sequencer does.
+func (b *books) AcceptAsync(rec *continuity.Record, onlyBehind bool, done func(ledger.Status, error)) (bool, error) {
+	st, kept, err := b.Accept(rec, onlyBehind)
+	if !kept && err == nil {
+		return false, nil
+	}
+	go done(st, err)
+	return true, nil
+}
+
 func (b *books) Accept(rec *continuity.Record, onlyBehind bool) (ledger.Status, bool, error) {
 	b.accepts <- struct{}{}
 	if b.gate != nil {

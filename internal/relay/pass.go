@@ -169,8 +169,7 @@ func (f *flight) keepLost(p passage) (ledger.Status, error) {
 	if err := f.repeatable(); err != nil {
 		return ledger.Status{}, err
 	}
-	f.waiter().Block()
-	st, _, err := f.engine.ledger.Accept(f.record(true), false)
+	st, _, err := f.accept(f.record(true), false)
 	return st, err
 }
 
