@@ -15,6 +15,7 @@ type saver struct {
 	io.ReadCloser
 	f       *flight
 	policy  stale.Policy
+	saved   bool
 	address string
 	result  upstream.Result
 	limit   int
@@ -65,7 +66,26 @@ func (s *saver) Read(p []byte) (int, error) {
 		}
 	}
 	s.ended = s.ended || err == io.EOF
+	if s.whole() {
+		s.save() // before its reader can ask again
+	}
 	return n, err
+}
+
+// whole reports whether all of the response is at hand.
+func (s *saver) whole() bool {
+	return !s.over && (s.ended && s.result.Length < 0 || int64(len(s.body)) == s.result.Length)
+}
+
+// save keeps the response, once.
+func (s *saver) save() {
+	if s.saved {
+		return
+	}
+	s.saved = true
+	s.f.engine.replies.Put(s.address, s.f.req.Header, s.policy, stale.Response{
+		Status: s.result.Status, Header: slices.Clone(s.result.Header), Body: s.body,
+	})
 }
 
 // Buffered tells what is at hand, so that a short response leaves in one piece.
@@ -76,15 +96,10 @@ func (s *saver) Buffered() int {
 	return 0
 }
 
-// land keeps the response if it came whole.
+// land ends the saving; a response without a body is whole without being read.
 func (s *saver) land(err error) {
-	f := s.f
-	f.engine.live.give(int64(s.limit))
-	whole := s.ended && s.result.Length < 0 || int64(len(s.body)) == s.result.Length
-	if err != nil || s.over || !whole {
-		return
+	s.f.engine.live.give(int64(s.limit))
+	if err == nil && s.whole() {
+		s.save()
 	}
-	f.engine.replies.Put(s.address, f.req.Header, s.policy, stale.Response{
-		Status: s.result.Status, Header: slices.Clone(s.result.Header), Body: s.body,
-	})
 }
