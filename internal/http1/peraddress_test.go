@@ -49,8 +49,10 @@ func TestConnectionsPerAddress(t *testing.T) {
 	for !serves(dial("127.0.0.1")) { // the server has yet to see it go
 	}
 	server.SetConnsPerAddress(1, func(a netip.Addr) bool { return a == netip.MustParseAddr("127.0.0.1") })
-	if !serves(dial("127.0.0.1")) || !serves(dial("127.0.0.1")) {
-		t.Error("an exempt address is bounded")
+	for range 2 {
+		if !serves(dial("127.0.0.1")) {
+			t.Error("an exempt address is bounded")
+		}
 	}
 	server.SetConnsPerAddress(0, nil)
 	if !serves(dial("127.0.0.2")) {

@@ -134,7 +134,7 @@ func (re *reply) finish(err error) {
 	cc := re.cc
 	re.cc, re.err = nil, err
 	if cc.onLoop != nil {
-		cc.onLoop.Watch(nil)
+		cc.onLoop.Unwatch()
 	}
 	if re.stop != nil && !re.stop() {
 		re.reuse = false // the context ended, and its deadline may still come

@@ -56,6 +56,9 @@ func (c *Conn) Assign(t *Task) { c.task.Store(t) }
 // task is resumed, so a Nudge must follow it.
 func (c *Conn) Watch(ctx context.Context) { c.watched = ctx }
 
+// Unwatch ends what Watch began.
+func (c *Conn) Unwatch() { c.watched = nil }
+
 // Loop returns where the connection belongs.
 func (c *Conn) Loop() *Loop { return c.loop }
 

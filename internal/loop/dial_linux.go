@@ -162,7 +162,7 @@ func (t *Task) connect(ctx context.Context, to netip.AddrPort, until int64) (*Co
 	c.writeBy.Store(until)
 	c.Watch(ctx)
 	err = c.wait(canWrite, until)
-	c.Watch(nil)
+	c.Unwatch()
 	c.writeBy.Store(0)
 	if err == nil {
 		var n int

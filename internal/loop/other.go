@@ -49,6 +49,7 @@ type Conn struct {
 func (c *Conn) Serve(func(*Task))                         {}
 func (c *Conn) Assign(*Task)                              {}
 func (c *Conn) Watch(context.Context)                     {}
+func (c *Conn) Unwatch()                                  {}
 func (c *Conn) Loop() *Loop                               { return nil }
 func (c *Conn) Ready() (readable, hung bool)              { return false, false }
 func (c *Conn) Peek() (readable, gone bool)               { return false, false }

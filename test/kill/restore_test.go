@@ -208,7 +208,7 @@ func restoreShop(t *testing.T, applied string) {
 	killed := make(chan struct{})
 	go func() { // on the way
 		defer close(killed)
-		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond) // #nosec G404 -- a test's choice
+		<-time.After(time.Duration(rand.IntN(60)) * time.Millisecond) // #nosec G404 -- any moment must do
 		relay.signal(syscall.SIGKILL)
 	}()
 	_, _ = r.run("wang.fang", "replay", "--route", "orders", "--since", since, "--approve", p.Plan)

@@ -14,6 +14,7 @@ import (
 const (
 	sqlite = "modernc.org/sqlite"
 	pgx    = "github.com/jackc/pgx/v5"
+	mysql  = "github.com/go-sql-driver/mysql"
 )
 
 // forbidden lists imports of which each must be reported, by the rule named.
@@ -48,6 +49,7 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/api", "holdfast/internal/app", "app"},
 	{"internal/api", "database/sql", "sql"},
 	{"internal/app", sqlite, "sql"},
+	{"internal/app", mysql, "sql"},
 	{"cmd/holdfast", pgx + "/pgxpool", "sql"},
 	{"examples/demo", "holdfast/internal/ledger", "examples"},
 }
@@ -70,6 +72,7 @@ var allowed = []struct{ from, to string }{
 	{"internal/app", "holdfast/internal/relay"},
 	{"internal/app", "holdfast/internal/replay"},
 	{"cmd/holdfast", "holdfast/internal/app"},
+	{"examples/demo", "holdfast/internal/loopback"},
 	{"examples/shop", sqlite},
 	{"examples/shop", pgx},
 }
@@ -90,7 +93,7 @@ func TestImportRulesBite(t *testing.T) {
 
 	// A module with the project's packages as empty rooms, and the SQL drivers
 	// as empty modules, so that every import resolves.
-	drivers := map[string]string{sqlite: "stub/sqlite", pgx: "stub/pgx"}
+	drivers := map[string]string{sqlite: "stub/sqlite", pgx: "stub/pgx", mysql: "stub/mysql"}
 	mod := "module holdfast\n\ngo 1.26.0\n"
 	for path, stub := range drivers {
 		version := "v1.0.0"
