@@ -41,7 +41,9 @@ func (f *flight) who() (string, error) {
 
 func verify(c Caller, req *http1.Request, body []byte, whole bool) (caller.Identity, error) {
 	id, err := c.Verify(&caller.Request{
-		Method: req.Method, Target: req.Target, Header: req.Header, Body: body, Whole: whole, Remote: req.Remote, TLS: req.TLS,
+		// Who connected, not whom it speaks for: a proxy's word about a
+		// certificate counts by the proxy's own address.
+		Method: req.Method, Target: req.Target, Header: req.Header, Body: body, Whole: whole, Remote: req.Peer, TLS: req.TLS,
 	})
 	var refusal *caller.Refusal
 	switch {

@@ -12,10 +12,12 @@ import (
 type badges struct {
 	asked  int
 	broken bool
+	remote string
 }
 
 func (b *badges) Verify(req *caller.Request) (caller.Identity, error) {
 	b.asked++
+	b.remote = req.Remote
 	if b.broken {
 		return caller.Identity{}, &caller.Refusal{Why: caller.WhyUnavailable, Ours: true}
 	}
@@ -111,4 +113,15 @@ func TestRule8_3_AReceiptIsForItsCallerOnly(t *testing.T) {
 	h.caller, h.route.Caller, h.route.Verify = nil, "public", nil
 	h.use(continuity.Limits{})
 	wantProblem(t, h.do("GET", at, "", "X-Badge: alice"), 404, "not-found")
+}
+
+// A proxy hands a client's certificate on in a field, and is believed by its own
+// address, whomever it speaks for.
+func TestCallersAreVerifiedByWhoConnected(t *testing.T) {
+	h, b := guarded(t)
+	h.books.hold("operator")
+	wantHeld(t, h.post(order("A"), "X-Badge: alice", "X-Forwarded-For: 203.0.113.9"))
+	if !strings.HasPrefix(b.remote, "127.0.0.1:") {
+		t.Errorf("verified with the address %s", b.remote)
+	}
 }

@@ -99,6 +99,25 @@ func TestReplyKeepsOnlyWhatASharedCacheMay(t *testing.T) {
 	}
 }
 
+// Where callers prove who they are by other things than RFC 9111 knows of, what
+// one of them read is nobody else's unless the upstream says so.
+func TestReplyKeepsNothingOfVerifiedCallersButWhatIsPublic(t *testing.T) {
+	h := open(t, replying)
+	h.caller = &badges{}
+	h.route.Caller, h.route.Verify = "verified", &continuity.Verify{}
+	h.use(cached)
+	h.shop.next(with("Cache-Control: max-age=60\r\n", "alice's orders"), with("Cache-Control: public, max-age=60\r\n", "the menu"))
+	wantStatus(t, h.do("GET", "/orders/mine", "", "X-Badge: alice"), 200)
+	wantStatus(t, h.do("GET", "/orders/menu", "", "X-Badge: alice"), 200)
+	h.books.set("operator", continuity.IntakeReply)
+	for _, badge := range []string{"X-Badge: alice", "X-Badge: bob", "X-Other: 1"} {
+		wantProblem(t, h.do("GET", "/orders/mine", "", badge), 503, "maintenance")
+		if r := h.do("GET", "/orders/menu", "", badge); r.body != "the menu" {
+			t.Errorf("%s: %s", badge, r)
+		}
+	}
+}
+
 func TestReplyForgetsWhatAWriteChanged(t *testing.T) {
 	h := open(t, replying)
 	h.use(cached)

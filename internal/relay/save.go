@@ -44,7 +44,9 @@ func (f *flight) saver(result *upstream.Result) *saver {
 		return nil
 	}
 	policy, ok := stale.Storable(f.req.Header, result.Status, result.Header, now)
-	if !ok || !f.engine.live.take(r.Reply.Item) {
+	// A certificate, a key or a signature says who asks just as Authorization
+	// does, and RFC 9111 does not know of it.
+	if !ok || r.caller != nil && !policy.Public() || !f.engine.live.take(r.Reply.Item) {
 		return nil
 	}
 	s := &saver{ReadCloser: result.Body, f: f, policy: policy, address: address, limit: int(r.Reply.Item), result: *result}

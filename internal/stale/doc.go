@@ -9,7 +9,8 @@
 // and stale unless must-revalidate, proxy-revalidate or s-maxage forbid it,
 // within stale-if-error where that is stated, and within the route's own bound.
 // A request with credentials is given only what is public. A write to the same
-// address forgets it.
+// address forgets it. What else says who asks (a certificate, a key in a field of
+// its own) is for who uses the store to know.
 //
 // Memory is bounded over all routes; what was not asked for or renewed for the
 // longest time goes first.

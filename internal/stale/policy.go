@@ -85,6 +85,9 @@ func Storable(request []continuity.Field, status int, response []continuity.Fiel
 	return p, p.fresh > 0 || p.beyond >= 0
 }
 
+// Public reports whether the response is said to be for everybody.
+func (p *Policy) Public() bool { return p.public }
+
 // current is how old the response is (RFC 9111, 4.2.3).
 func (p *Policy) current(now time.Time) time.Duration { return p.age + max(0, now.Sub(p.arrived)) }
 
