@@ -2,6 +2,7 @@ package sensitive
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -75,8 +76,11 @@ func suspect(body []byte) bool {
 	var name []byte // the string that ended last
 	start := -1     // of the string that is open
 	for i := 0; i < len(body); i++ {
-		class := classes[body[i]]
-		switch class {
+		for body[i]&0xc0 == 0x40 && i+8 < len(body) && letters(body[i:]) {
+			digits = 0
+			i += 8
+		}
+		switch classes[body[i]] {
 		case digit:
 			if digits++; digits >= leastDigits {
 				return true
@@ -106,6 +110,19 @@ func suspect(body []byte) bool {
 		digits = 0
 	}
 	return false
+}
+
+// letters reports whether the next eight bytes are letters, or other bytes from @
+// to DEL, of which only the backslash means anything here.
+func letters(b []byte) bool {
+	const ones, sevens = 0x0101010101010101, 0x7f7f7f7f7f7f7f7f
+	w := binary.LittleEndian.Uint64(b)
+	if w&(ones*0xc0) != ones*0x40 {
+		return false
+	}
+	// A byte of x is zero where one of w is a backslash; no byte of x is above 0x7f.
+	x := w ^ ones*'\\'
+	return (x+sevens)&(ones*0x80) == ones*0x80
 }
 
 // wide reports whether a digit of full width, or a blank that is none of ASCII's,
