@@ -110,6 +110,20 @@ type Route struct {
 	// Unrecorded requests passed though they should have been recorded first.
 	Unrecorded     int64 `json:"unrecorded,omitempty"`
 	RecordingFails bool  `json:"recording_fails,omitempty"` // lately
+	// Webhook is absent where nobody is told.
+	Webhook *Webhook `json:"webhook,omitempty"`
+}
+
+// Webhook says how the route's clients are told how their requests ended,
+// since the relay started.
+type Webhook struct {
+	Told    int64   `json:"told"`
+	Failed  int64   `json:"failed"`   // tries
+	GivenUp int64   `json:"given_up"` // after the last try
+	Lost    int64   `json:"lost"`     // ends that the journal forgot first
+	Waiting int     `json:"waiting"`
+	Gone    bool    `json:"gone,omitempty"` // the endpoint wants to be told nothing more
+	Failing float64 `json:"failing_seconds,omitempty"`
 }
 
 // Standby is where a route can divert to.

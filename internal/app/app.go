@@ -78,7 +78,8 @@ type App struct {
 	rotating  sync.Mutex // one exchange of the master key at a time
 	reloading sync.Mutex // one configuration is put into use at a time
 	lanes     atomic.Pointer[lanes]
-	couriers  map[string]*courier // guarded by reloading
+	couriers  map[string]*courier                 // guarded by reloading
+	telling   atomic.Pointer[map[string]*courier] // what couriers holds, for those who look
 	estimates estimates
 	admit     admitting
 

@@ -105,6 +105,14 @@ func (d *desk) warnings(s api.Status) []api.Warning {
 		if r.Drain.ExpireFirst {
 			warn("expire-first", "route", r.ID)
 		}
+		if h := r.Webhook; h != nil {
+			switch {
+			case h.Gone:
+				warn("webhook-gone", "route", r.ID)
+			case h.Failing >= hookFails.Seconds():
+				warn("webhook-failing", "route", r.ID, "waiting", h.Waiting, "minutes", int(h.Failing/60))
+			}
+		}
 		if r.Removed {
 			warn("removed", "route", r.ID, "count", n.Pending)
 		}
@@ -194,6 +202,7 @@ func (d *desk) route(l *lane) api.Route {
 	r.Drain = drain(l.drainer.Progress())
 	r.Drain.Gaining = d.gaining(l)
 	r.Unrecorded, r.RecordingFails = d.unrecorded(id)
+	r.Webhook = d.webhook(id)
 	return r
 }
 

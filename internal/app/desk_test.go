@@ -11,27 +11,29 @@ import (
 func TestWarnings(t *testing.T) {
 	fine := func() api.Status {
 		return api.Status{State: api.StateReady, View: api.ViewState{Open: true}, Routes: []api.Route{{
-			ID: "orders", Counters: api.Counters{Accepted: 5, Pending: 5, Queued: 5, Balanced: true}, Drain: api.Drain{Capacity: 20, Measured: true, Forecast: true},
+			ID: "orders", Webhook: &api.Webhook{Told: 7, Failed: 2, Failing: 5}, Counters: api.Counters{Accepted: 5, Pending: 5, Queued: 5, Balanced: true}, Drain: api.Drain{Capacity: 20, Measured: true, Forecast: true},
 		}}}
 	}
 	for id, spoil := range map[string]func(*api.Status){
-		"":              func(*api.Status) {},
-		"keyless":       func(s *api.Status) { s.State = api.StateKeyless },
-		"latched":       func(s *api.Status) { s.State = api.StateLatched },
-		"last-good":     func(s *api.Status) { s.Config.LastGood = true },
-		"misfit":        func(s *api.Status) { s.Config.LastGood, s.Config.Problems = true, []api.Problem{{ID: idOvertake}} },
-		"reload-failed": func(s *api.Status) { s.Config.Refused = true },
-		"view-down":     func(s *api.Status) { s.View.Open = false },
-		"view-lag":      func(s *api.Status) { s.View.Lag = 60 },
-		"parked":        func(s *api.Status) { s.Routes[0].Counters.Parked = 1 },
-		"in-doubt":      func(s *api.Status) { s.Routes[0].Counters.InDoubt = 1 },
-		"dead":          func(s *api.Status) { s.Routes[0].Counters.Dead = 1 },
-		"unbalanced":    func(s *api.Status) { s.Routes[0].Counters.Balanced = false },
-		"credentials":   func(s *api.Status) { s.Routes[0].Drain.Paused = "credentials" },
-		"capacity":      func(s *api.Status) { s.Routes[0].Counters.Pending = 1201 },
-		"expire-first":  func(s *api.Status) { s.Routes[0].Drain.ExpireFirst = true },
-		"removed":       func(s *api.Status) { s.Routes[0].Removed = true },
-		"forced":        func(s *api.Status) { s.Routes[0].Switches = []api.Switch{{Owner: "operator:li.wei", Force: true}} },
+		"":                func(*api.Status) {},
+		"keyless":         func(s *api.Status) { s.State = api.StateKeyless },
+		"latched":         func(s *api.Status) { s.State = api.StateLatched },
+		"last-good":       func(s *api.Status) { s.Config.LastGood = true },
+		"misfit":          func(s *api.Status) { s.Config.LastGood, s.Config.Problems = true, []api.Problem{{ID: idOvertake}} },
+		"reload-failed":   func(s *api.Status) { s.Config.Refused = true },
+		"view-down":       func(s *api.Status) { s.View.Open = false },
+		"view-lag":        func(s *api.Status) { s.View.Lag = 60 },
+		"parked":          func(s *api.Status) { s.Routes[0].Counters.Parked = 1 },
+		"in-doubt":        func(s *api.Status) { s.Routes[0].Counters.InDoubt = 1 },
+		"dead":            func(s *api.Status) { s.Routes[0].Counters.Dead = 1 },
+		"unbalanced":      func(s *api.Status) { s.Routes[0].Counters.Balanced = false },
+		"credentials":     func(s *api.Status) { s.Routes[0].Drain.Paused = "credentials" },
+		"capacity":        func(s *api.Status) { s.Routes[0].Counters.Pending = 1201 },
+		"expire-first":    func(s *api.Status) { s.Routes[0].Drain.ExpireFirst = true },
+		"removed":         func(s *api.Status) { s.Routes[0].Removed = true },
+		"webhook-gone":    func(s *api.Status) { s.Routes[0].Webhook = &api.Webhook{Gone: true} },
+		"webhook-failing": func(s *api.Status) { s.Routes[0].Webhook = &api.Webhook{Failing: 60, Waiting: 3} },
+		"forced":          func(s *api.Status) { s.Routes[0].Switches = []api.Switch{{Owner: "operator:li.wei", Force: true}} },
 	} {
 		t.Run(id, func(t *testing.T) {
 			s := fine()

@@ -150,7 +150,12 @@ var (
 	descCapacity   = desc("capacity", "Requests a second that the upstream is taken to bear.", "route")
 	descForecast   = desc("drain_forecast_seconds", "When the drain is expected to end; absent if it is not.", "route")
 	descExpiry     = desc("drain_expires_first", "1 if the oldest record would be too old before its turn.", "route")
-	descriptions   = []*prometheus.Desc{descReady, descKeyless, descLatched, descLastGood, descReloads, descJournal, descKeys, descViewLag, descViewUp, descEnded, descUnrecorded, descAmount, descBacklog, descBytes, descOldest, descBalanced, descMode, descHealth, descRate, descAllowed, descInFlight, descLive, descCapacity, descForecast, descExpiry}
+	descHooks      = desc("webhook_ends_total", "Ends of records by what became of telling them: told, given_up, lost.", "route", "what")
+	descTries      = desc("webhook_failures_total", "Tries to tell an end that failed.", "route")
+	descUntold     = desc("webhook_waiting", "Ends that have been read and not yet told.", "route")
+	descFailing    = desc("webhook_failing_seconds", "For how long no try has got through; 0 if the last one did.", "route")
+	descGone       = desc("webhook_gone", "1 after the endpoint answered 410: nothing is told until its URL changes.", "route")
+	descriptions   = []*prometheus.Desc{descHooks, descTries, descUntold, descFailing, descGone, descReady, descKeyless, descLatched, descLastGood, descReloads, descJournal, descKeys, descViewLag, descViewUp, descEnded, descUnrecorded, descAmount, descBacklog, descBytes, descOldest, descBalanced, descMode, descHealth, descRate, descAllowed, descInFlight, descLive, descCapacity, descForecast, descExpiry}
 	modes          = []continuity.Mode{continuity.ModeObserve, continuity.ModePass, continuity.ModeHold, continuity.ModeDivert, continuity.ModeReply, continuity.ModeBlock, continuity.ModeShed, continuity.ModeDrain, continuity.ModeLatched, continuity.ModeKeyless}
 	healthStates   = []health.State{health.Up, health.Down, health.Trial}
 )
@@ -236,6 +241,15 @@ func (s standing) Collect(ch chan<- prometheus.Metric) {
 		collectAdmission(ch, r.Admission)
 		if r.Drain.Forecast {
 			gauge(descForecast, r.Drain.Ends, id)
+		}
+		if h := r.Webhook; h != nil {
+			counter(descHooks, h.Told, id, "told")
+			counter(descHooks, h.GivenUp, id, "given_up")
+			counter(descHooks, h.Lost, id, "lost")
+			counter(descTries, h.Failed, id)
+			gauge(descUntold, float64(h.Waiting), id)
+			gauge(descFailing, h.Failing, id)
+			gauge(descGone, one(h.Gone), id)
 		}
 	}
 }

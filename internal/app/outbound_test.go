@@ -156,6 +156,15 @@ routes:
 			t.Fatalf("nobody was told:\n%s", text)
 		}
 	}
+	for deadline := time.Now().Add(patience); ; { // the couriers book what they told a little later
+		text := scrape(t, a)
+		if strings.Contains(text, `holdfast_relay_webhook_ends_total{route="messages",what="told"} 2`) && strings.Contains(text, `holdfast_relay_webhook_waiting{route="messages"} 0`) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the metrics don't tell:\n%s", text)
+		}
+	}
 	provider.mu.Lock()
 	got := strings.Join(provider.got, " ")
 	provider.mu.Unlock()

@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"reflect"
+	"time"
 
+	"holdfast/internal/api"
 	"holdfast/internal/continuity"
 	"holdfast/internal/ledger"
 	"holdfast/internal/webhook"
@@ -40,6 +43,30 @@ func (a *App) tell(routes []continuity.Route) {
 			a.couriers[id] = a.newCourier(id, hook)
 		}
 	}
+	a.showCouriers()
+}
+
+func (a *App) showCouriers() {
+	shown := maps.Clone(a.couriers)
+	a.telling.Store(&shown)
+}
+
+// hookFails is how long an endpoint may fail before people are told: longer
+// than it takes to start a program again.
+const hookFails = time.Minute
+
+// webhook tells how a route's endpoint is told; nil where there is none.
+func (d *desk) webhook(route string) *api.Webhook {
+	shown := d.telling.Load()
+	if shown == nil || (*shown)[route] == nil {
+		return nil
+	}
+	s := (*shown)[route].Stats()
+	out := &api.Webhook{Told: s.Told, Failed: s.Failed, GivenUp: s.GivenUp, Lost: s.Lost, Waiting: s.Waiting, Gone: s.Gone}
+	if !s.Failing.IsZero() {
+		out.Failing = time.Since(s.Failing).Seconds()
+	}
+	return out
 }
 
 func (a *App) newCourier(id string, hook continuity.Webhook) *courier {
@@ -77,4 +104,5 @@ func (a *App) stopTelling() {
 		c.stop()
 		delete(a.couriers, id)
 	}
+	a.showCouriers()
 }

@@ -74,6 +74,7 @@ type Stats struct {
 	Lost    int64 // ends that the journal forgot before they were read
 	Waiting int
 	Gone    bool
+	Failing time.Time // the first of the tries that failed without one that got through; zero: the last one did
 }
 
 type result struct {
@@ -318,7 +319,7 @@ func (c *Courier) ended(ctx context.Context, r result) {
 	switch {
 	case r.ok:
 		c.remove(r.item)
-		c.count(func(s *Stats) { s.Told++ })
+		c.count(func(s *Stats) { s.Told, s.Failing = s.Told+1, time.Time{} })
 		return
 	case r.gone:
 		c.Logger.Error("the endpoint is gone: receipts are not told any more until its URL changes", "route", c.Route, "waiting", len(c.state.Items))
@@ -328,7 +329,11 @@ func (c *Courier) ended(ctx context.Context, r result) {
 	}
 	now := time.Now()
 	r.item.Tries++
-	c.count(func(s *Stats) { s.Failed++ })
+	c.count(func(s *Stats) {
+		if s.Failed++; s.Failing.IsZero() {
+			s.Failing = now
+		}
+	})
 	if r.item.Tries >= len(schedule) {
 		c.Logger.Error("gave up telling how a request ended", "route", c.Route, "receipt", r.item.Receipt[:8], "state", r.item.State, "tries", r.item.Tries)
 		c.remove(r.item)

@@ -252,8 +252,14 @@ func TestScheduleAndGivingUp(t *testing.T) {
 				t.Errorf("try %d under %s", n+1, r.end.got[n])
 			}
 		}
-		if s := r.c.Stats(); s.GivenUp != 1 || s.Waiting != 0 {
+		if s := r.c.Stats(); s.GivenUp != 1 || s.Waiting != 0 || s.Failed != 10 || !s.Failing.Equal(r.end.at[0]) {
 			t.Errorf("%+v", s)
+		}
+		r.end.do = nil
+		r.log.add(outcome(2, continuity.Delivered))
+		pass(time.Minute)
+		if s := r.c.Stats(); s.Told != 1 || !s.Failing.IsZero() {
+			t.Errorf("after one that got through: %+v", s)
 		}
 	})
 }
