@@ -54,7 +54,7 @@ fuzz: ## each fuzz target for FUZZTIME (5 s)
 race: ## the concurrent packages under the race detector
 	CGO_ENABLED=1 go test -race -short $(RACE)
 
-bench: ## durable accept, drain and a million pending, beside peers; prints a table of ratios (about 12 minutes; needs gcc; see bench/README.md)
+bench: ## passing on, durable accept, drain and a million pending, beside peers; prints a table of ratios (about 20 minutes; needs gcc; see bench/README.md)
 	cd bench && go run . $(BENCHFLAGS)
 
 deb: build ## Debian package into dist/, with the systemd unit

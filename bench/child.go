@@ -35,12 +35,12 @@ func start(kind, dir string, delay time.Duration) (*child, error) {
 	return startOf(self, kind, dir, delay)
 }
 
-func startOf(self, kind, dir string, delay time.Duration) (*child, error) {
+func startOf(self, kind, dir string, delay time.Duration, more ...string) (*child, error) {
 	dir, err := os.MkdirTemp(dir, kind+"-")
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "-serve", kind, "-dir", dir, "-delay", delay.String())
+	cmd := exec.Command(self, append([]string{"-serve", kind, "-dir", dir, "-delay", delay.String()}, more...)...)
 	cmd.Stderr = os.Stderr
 	if kind == "sqlite" && delay > 0 {
 		shim, err := preload(dir)
@@ -91,17 +91,9 @@ type usage struct {
 
 func (c *child) usage() (usage, error) {
 	var u usage
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
-	if err != nil {
+	var err error
+	if u.cpu, err = cpuOf(c.cmd.Process.Pid); err != nil {
 		return u, err
-	}
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+2:]))
-	for _, i := range []int{11, 12} { // utime, stime, in hundredths of a second
-		n, err := strconv.ParseInt(fields[i], 10, 64)
-		if err != nil {
-			return u, err
-		}
-		u.cpu += time.Duration(n) * 10 * time.Millisecond
 	}
 	if u.written, err = deviceBytes(c.dir); err != nil {
 		return u, err
@@ -112,6 +104,45 @@ func (c *child) usage() (usage, error) {
 	}
 	defer res.Body.Close()
 	return u, json.NewDecoder(res.Body).Decode(&u.counters)
+}
+
+// cpuOf is the time that a process has computed, in itself and for it in the
+// kernel, with the children that it has.
+func cpuOf(pid int) (cpu time.Duration, err error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+2:]))
+	for _, i := range []int{11, 12} { // utime, stime, in hundredths of a second
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		cpu += time.Duration(n) * 10 * time.Millisecond
+	}
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, task := range tasks {
+		children, err := os.ReadFile(task)
+		if err != nil {
+			continue // a thread that has ended
+		}
+		for _, child := range strings.Fields(string(children)) {
+			n, err := strconv.Atoi(child)
+			if err != nil {
+				return 0, err
+			}
+			of, err := cpuOf(n)
+			if err != nil {
+				return 0, err
+			}
+			cpu += of
+		}
+	}
+	return cpu, nil
 }
 
 // deviceBytes is what has been written to the device under a folder, by anyone.

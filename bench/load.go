@@ -159,14 +159,17 @@ func (d *driver) run() error {
 		if !more && len(d.idle) == len(d.clients) {
 			return nil
 		}
-		var timeout *unix.Timespec // nil: until an answer comes
+		wait := patient
 		if more && len(d.idle) > 0 {
-			wait := unix.NsecToTimespec(int64(max(0, time.Until(at))))
-			timeout = &wait
+			wait = max(0, time.Until(at))
 		}
-		n, err := pollWait(d.poll, events, timeout)
+		timeout := unix.NsecToTimespec(int64(wait))
+		n, err := pollWait(d.poll, events, &timeout)
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return err
+		}
+		if err == nil && n == 0 && wait == patient {
+			return errors.New("the server does not answer")
 		}
 		for _, e := range events[:max(n, 0)] {
 			if err := d.hear(d.clients[e.Fd]); err != nil {
@@ -216,18 +219,23 @@ func (d *driver) hear(c *connection) error {
 var (
 	headEnd       = []byte("\r\n\r\n")
 	contentLength = []byte("\r\nContent-Length: ")
+	lowerLength   = []byte("\r\ncontent-length: ") // HAProxy's
 )
 
-// accepted reports whether a whole answer has come, which must be a 202.
+// accepted reports whether a whole answer has come, which must be a 202, or a
+// 200 from the upstream.
 func accepted(b []byte) (whole bool, err error) {
 	head, body, ok := bytes.Cut(b, headEnd)
 	if !ok {
 		return false, nil
 	}
-	if !bytes.HasPrefix(head, []byte("HTTP/1.1 202 ")) {
+	if !bytes.HasPrefix(head, []byte("HTTP/1.1 202 ")) && !bytes.HasPrefix(head, []byte("HTTP/1.1 200 ")) {
 		return false, fmt.Errorf("answered %s", b)
 	}
 	_, rest, ok := bytes.Cut(head, contentLength)
+	if !ok {
+		_, rest, ok = bytes.Cut(head, lowerLength)
+	}
 	if !ok {
 		return false, fmt.Errorf("no length: %s", head)
 	}

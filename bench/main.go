@@ -20,6 +20,8 @@ type bench struct {
 	rows    []string
 
 	onlyPeers bool
+	onlyPass  bool
+	binary    string // holdfast, as it is installed
 }
 
 func (b *bench) row(what, got, goal string) {
@@ -40,6 +42,9 @@ func main() {
 	fillShape := flag.Int("pending-fill", -1, "internal")
 	reopenShape := flag.Int("pending-reopen", -1, "internal")
 	load := flag.String("load", "", "only load the server at this address, for a round")
+	upstream := flag.String("upstream", "", "internal")
+	rows := flag.String("only", "", "pass: only the rows about passing requests on, beside nginx and others")
+	binary := flag.String("holdfast", "", "the holdfast binary that passes requests on; empty: one is built")
 	onlyDrain := flag.Bool("drain", false, "only the rows about draining")
 	drainOnce := flag.Bool("drain-once", false, "internal")
 	flag.Parse()
@@ -47,6 +52,8 @@ func main() {
 	switch {
 	case *kind == "jetstream":
 		err = serveJetStream(*dir)
+	case *kind == "upstream", *kind == "fasthttp", *kind == "reverseproxy":
+		err = servePass(*kind, *upstream)
 	case *kind != "":
 		err = serve(*kind, *dir, *delay)
 	case *fillShape >= 0:
@@ -65,8 +72,10 @@ func main() {
 	case *beside != "":
 		b := &bench{round: *round, rounds: *rounds}
 		err = b.compare(*beside, *dir, *delay)
+	case *rows != "" && *rows != "pass":
+		err = fmt.Errorf("-only %s: only pass is known", *rows)
 	default:
-		b := &bench{round: *round, rounds: *rounds, pending: *pending, onlyPeers: *only}
+		b := &bench{round: *round, rounds: *rounds, pending: *pending, onlyPeers: *only, onlyPass: *rows != "", binary: *binary}
 		err = b.run(*dir)
 	}
 	if err != nil {
@@ -82,6 +91,11 @@ func (b *bench) run(dir string) (err error) {
 	defer os.RemoveAll(b.dir)
 	fmt.Printf("%s, %s, %d cores; rounds of %v, medians of %d; 1 KB POST\n\n", time.Now().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), b.round, b.rounds)
 	fmt.Println("| what | measured | goal |\n|---|---|---|")
+	if !b.onlyPeers {
+		if err := b.passRows(); err != nil || b.onlyPass {
+			return err
+		}
+	}
 	for _, delay := range []time.Duration{0, time.Millisecond} {
 		if !b.onlyPeers {
 			if err := b.acceptRows(delay); err != nil {
