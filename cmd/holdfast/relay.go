@@ -22,7 +22,7 @@ func (c *cli) relayCommand() *cobra.Command {
 		return nil
 	}
 	c.logFlag(cmd)
-	cmd.AddCommand(c.checkCommand(), c.schemaCommand(), c.caCommand(), c.openapiCommand(), c.reportCommand(), c.reloadCommand(), c.replaceCommand())
+	cmd.AddCommand(c.checkCommand(), c.schemaCommand(), c.caCommand(), c.openapiCommand(), c.reportCommand(), c.explainCommand(), c.reloadCommand(), c.replaceCommand())
 	return cmd
 }
 

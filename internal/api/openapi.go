@@ -9,6 +9,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
 	"holdfast/internal/problem"
 )
 
@@ -44,6 +45,7 @@ var operations = map[string]operation{
 	"GET /api/v1/admission":               {id: "admission", query: []string{"route"}, out: []Admission{}},
 	"POST /api/v1/admission":              {id: "admit", in: AdmissionRequest{}, out: []Admission{}},
 	"POST /api/v1/switches":               {id: "switch", in: SwitchRequest{}, out: []Switch{}},
+	"POST /api/v1/explain":                {id: "explain", in: continuity.Question{}, out: continuity.Explanation{}},
 	"POST /api/v1/reload":                 {id: "reload", out: ReloadResult{}},
 	"POST /api/v1/replace":                {id: "replace", out: struct{}{}},
 	"POST /api/v1/keys/rotate":            {id: "rotateKeys", in: RotateRequest{}, out: RotateResult{}},

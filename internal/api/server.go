@@ -66,10 +66,12 @@ type Options struct {
 	Keys     Keys
 	// Admitting is nil where nothing is let in or turned away.
 	Admitting Admitting
-	Metrics   http.Handler
-	Token     Token
-	Logger    *slog.Logger
-	Version   string // of the program, for the OpenAPI document
+	// Explaining is nil where nothing is explained.
+	Explaining Explaining
+	Metrics    http.Handler
+	Token      Token
+	Logger     *slog.Logger
+	Version    string // of the program, for the OpenAPI document
 }
 
 // The bounds of what a request may carry.
@@ -116,6 +118,7 @@ func New(o Options) http.Handler {
 	s.read("GET /api/v1/admission", s.admission)
 	s.route("POST /api/v1/admission", maxBody, s.admit)
 	s.route("POST /api/v1/switches", maxBody, s.putSwitch)
+	s.route("POST /api/v1/explain", maxEditBody, s.explain)
 	s.route("POST /api/v1/reload", maxBody, s.reload)
 	s.slow("POST /api/v1/replace", maxBody, 2*time.Minute, s.replace)
 	s.slow("POST /api/v1/reconcile", maxBody, reconcileTime, s.reconcile)

@@ -85,6 +85,7 @@ type Engine struct {
 	replies    *stale.Store
 	waiting    context.Context // done when nobody is to wait any longer
 	endWaits   context.CancelFunc
+	offline    bool // it only explains, by a configuration alone
 }
 
 // table is one configuration of routes; requests under way keep theirs.
