@@ -36,7 +36,7 @@ func (f *flight) admit() (answered bool) {
 	kept := f.engine.ledger != nil && r.Hold.State == continuity.HoldOn && r.holds(f.req.Method)
 	if g != nil {
 		f.admitted, no = g.Enter(&admission.Request{
-			At: f.began, Remote: f.req.Remote, Header: f.req.Header, Path: f.req.Path(), Kept: kept,
+			At: f.began, Remote: f.req.Remote, Header: f.req.Header, Path: f.path, Kept: kept,
 			Trusted: f.engine.trusts(f.req.Peer),
 		})
 	}

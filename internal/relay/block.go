@@ -27,14 +27,13 @@ func (f *flight) refuseBlocked() {
 // fits returns the block that refuses the request.
 func (f *flight) fits(s *standing) *continuity.Block {
 	from, _ := netip.ParseAddr(address(f.req.Remote)) // one that is none is in no network
-	path := f.req.Path()
 	for i := range f.route.Block {
-		if b := &f.route.Block[i]; b.Matches(from, path, f.req.Header) {
+		if b := &f.route.Block[i]; b.Matches(from, f.path, f.req.Header) {
 			return b
 		}
 	}
 	for i := range s.blocks {
-		if b := s.blocks[i].Block; b.Matches(from, path, f.req.Header) {
+		if b := s.blocks[i].Block; b.Matches(from, f.path, f.req.Header) {
 			return b
 		}
 	}

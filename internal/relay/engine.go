@@ -203,7 +203,11 @@ func (t *table) match(method, host, path string) *route {
 func (e *Engine) Handle(x http1.Exchange) {
 	req := x.Request()
 	e.whoAsks(req)
-	path := req.Path()
+	path, ok := plainPath(req.Path())
+	if !ok {
+		e.refuse(x, "", continuity.E(continuity.CodeInvalid, errDots, "detail", "path"))
+		return
+	}
 	if strings.HasPrefix(path, ownPrefix) {
 		e.serveOwn(x, path)
 		return
@@ -214,7 +218,7 @@ func (e *Engine) Handle(x http1.Exchange) {
 		return
 	}
 	f := flights.Get().(*flight)
-	f.engine, f.x, f.req, f.route, f.began = e, x, req, r, time.Now()
+	f.engine, f.x, f.req, f.route, f.path, f.began = e, x, req, r, path, time.Now()
 	defer f.land()
 	f.run()
 }

@@ -23,6 +23,7 @@ type flight struct {
 	x      http1.Exchange
 	req    *http1.Request
 	route  *route
+	path   string // as routes compare it
 	began  time.Time
 
 	// The body as far as it was read; whole says that this is all of it.
