@@ -65,6 +65,25 @@ func TestRateLetsInWhatItSays(t *testing.T) {
 	})
 }
 
+// Whoever raises a rate, or lifts a low one, does not wait for what the low one
+// would have waited for.
+func TestRaisedRateHoldsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		standing := continuity.Admitting{Rate: 0.01}
+		g := gateOf(continuity.Admission{Rate: 100, Burst: 20}, func(o *Options) {
+			o.Standing = func() continuity.Admitting { return standing }
+		})
+		if n := count(g, someones, 100); n != 1 {
+			t.Errorf("%d at the low rate", n)
+		}
+		standing.Rate = 0
+		time.Sleep(2 * refreshEvery)
+		if n := count(g, someones, 100); n != 20 {
+			t.Errorf("%d at the raised rate, want the burst", n)
+		}
+	})
+}
+
 func TestConcurrencyIsGivenBack(t *testing.T) {
 	g := gateOf(continuity.Admission{Concurrency: 3})
 	var passes []Pass

@@ -32,9 +32,16 @@ func (b *bucket) take(now int64, p pace, share float64) (wait time.Duration) {
 	}
 }
 
+// forgiven is more than requests that are asked for at once differ in their time.
+const forgiven = time.Second
+
 // after is when a bucket is full again if a token is taken, and how long there
-// is none.
+// is none. What can't be owed at this pace was taken at a lower one, before a
+// person raised it, and is forgiven.
 func after(full, now int64, p pace, share float64) (next int64, wait time.Duration) {
+	if full-now > p.burst+int64(forgiven) {
+		full = now
+	}
 	next = max(full, now) + p.each
 	return next, time.Duration(next - now - max(int64(share*float64(p.burst)), p.each))
 }

@@ -310,6 +310,9 @@ func (g *Gate) bounds(now int64) *bounds {
 	return g.now.Load()
 }
 
+// Renew has the next request see what a person has just set.
+func (g *Gate) Renew() { g.due.Store(0) }
+
 // refresh puts the limits together: the lowest of each kind.
 func (g *Gate) refresh() {
 	b := &bounds{concurrency: int64(g.conf.Concurrency)}

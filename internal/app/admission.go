@@ -84,14 +84,17 @@ func (l *lane) liveRoom() float64 {
 	return l.drainer.LiveRoom()
 }
 
-// restrain gives a route that had no gate one, for a setting that a person put.
+// restrain lets a setting that a person put hold at once. A route that had no
+// gate gets one for it.
 func (a *App) restrain(l *lane) {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	if a.lane(l.route.ID) != l {
 		return // a reload has seen to it
 	}
-	if l.gate.Load() == nil && a.needsGate(&l.route) {
+	if g := l.gate.Load(); g != nil {
+		g.Renew()
+	} else if a.needsGate(&l.route) {
 		g := a.newGate(l)
 		l.gate.Store(g)
 		a.engine.SetGate(l.route.ID, g)
