@@ -9,33 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"holdfast/internal/durable"
 	"holdfast/internal/replay"
 )
-
-// writeDurably puts a whole file in the place of another, or none at all.
-func writeDurably(path string, content []byte) (err error) {
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, ".tmp-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails once it has been renamed
-	_, err = tmp.Write(content)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir) // #nosec G304 -- the operator's data folder
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
 
 // estimates is what was learned of each route's capacity before the start.
 type estimates map[string]replay.Estimate
@@ -79,7 +55,7 @@ func (a *App) saveEstimates() {
 	}
 	b, err := json.Marshal(all)
 	if err == nil {
-		err = writeDurably(a.estimatesFile(), append(b, '\n'))
+		err = durable.Replace(a.estimatesFile(), append(b, '\n'))
 	}
 	if err != nil {
 		a.log.Warn("measured capacities can't be kept", "error", err)

@@ -15,6 +15,7 @@ import (
 	"holdfast/internal/catalogue"
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
+	"holdfast/internal/durable"
 )
 
 const lastGoodName = "last-good.yaml"
@@ -89,7 +90,7 @@ func told(problems []config.Problem) []api.Problem {
 // keepLastGood puts a configuration aside that is in use, for a start at which
 // the file has become bad.
 func (a *App) keepLastGood(src []byte) {
-	if err := writeDurably(filepath.Join(a.home.DataDir, lastGoodName), src); err != nil {
+	if err := durable.Replace(filepath.Join(a.home.DataDir, lastGoodName), src); err != nil {
 		a.log.Error("the configuration in use can't be put aside for a later start", "error", err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/durable"
 )
 
 // jwks are an issuer's keys, fetched ahead of their use. While the issuer can't
@@ -186,21 +187,8 @@ func (j *jwks) save(keys []byte) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(j.cache)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(j.cache), 0o700); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(dir, ".keys-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(text)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), j.cache)
+	return durable.Replace(j.cache, text)
 }

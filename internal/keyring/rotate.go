@@ -3,10 +3,9 @@ package keyring
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
+
+	"holdfast/internal/durable"
 )
 
 // Add puts a new master key before those of the file, durably. From then on the
@@ -43,25 +42,5 @@ func replace(path string, keys []masterKey) error {
 	for _, k := range keys {
 		text.WriteString(base64.StdEncoding.EncodeToString(k[:]) + "\n")
 	}
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, ".master-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.WriteString(text.String())
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir) // #nosec G304 -- the operator names the file
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.Replace(path, []byte(text.String()))
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/durable"
 )
 
 const (
@@ -105,35 +106,10 @@ func makeAuthority(path string) (*Authority, error) {
 	var text bytes.Buffer
 	_ = pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: raw}) // a buffer takes everything
 	_ = pem.Encode(&text, &pem.Block{Type: "EC PRIVATE KEY", Bytes: keyRaw})
-	if err := writeSecret(path, text.Bytes()); err != nil {
+	if err := durable.Replace(path, text.Bytes()); err != nil {
 		return nil, unusable(path, err)
 	}
 	return readAuthority(path)
-}
-
-// writeSecret makes a file that only its owner can read, whole or not at all.
-func writeSecret(path string, content []byte) (err error) {
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, ".tmp-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails once it has been renamed
-	_, err = tmp.Write(content)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir) // #nosec G304 -- the operator's data folder
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func serial() *big.Int {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/durable"
 )
 
 // item is an end that has yet to be told.
@@ -55,33 +56,13 @@ func load(path string) (saved, error) {
 }
 
 // store puts the file in the place of the one before, durably.
-func store(path string, s saved) (err error) {
+func store(path string, s saved) error {
 	s.Version = version
 	b, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	tmp, err := os.CreateTemp(dir, ".tmp-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) // fails once it has been renamed
-	_, err = tmp.Write(b)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir) // #nosec G304 -- the data folder
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.Replace(path, b)
 }
 
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
