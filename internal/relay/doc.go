@@ -1,14 +1,20 @@
 // Package relay is the live path: what happens to a request while its client
 // waits. An Engine matches it to a route and passes it, keeps it, answers it as
-// a repeat, or refuses it.
+// a repeat or in the upstream's place, or refuses it.
+//
+// Blocks come first, then admission. What they refuse goes no further, whatever
+// its method, unless the route keeps what its limits leave no room for. Intake
+// says who answers what is let in: the upstream, the standby (divert), or nobody
+// but the relay (reply).
 //
 // A route that holds treats a request of one of its held methods so:
 //
 //  1. Its body is read, up to the item limit. A larger body streams and is
 //     never kept.
-//  2. Its identity is its Idempotency-Key, or fields of its body; without
-//     either it gets a random one. An identity that is known is a repeat: it is
-//     answered from the ledger and goes no further.
+//  2. Its identity is its Idempotency-Key, or fields of its body, together with
+//     its caller where the route verifies callers; without either it gets a
+//     random one. An identity that is known is a repeat: it is answered from
+//     the ledger and goes no further.
 //  3. If intake is hold, or its ordering key has pending records, it is kept
 //     and answered. Otherwise it is sent.
 //  4. If it was not processed for certain, the route switches to hold and the

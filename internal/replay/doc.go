@@ -15,7 +15,7 @@
 //   - an attempt that is known as not processed puts its record back where it
 //     stood: queued, or in doubt because of an earlier attempt
 //   - a record in doubt is repeated only after settle, and only if its route's
-//     idempotency allows it; it is never made dead
+//     idempotency or a look-up at the upstream allows it; it is never made dead
 //   - after Stop returned no record is attempting, unless the journal failed
 //
 // A stuck key costs the others nothing: its record waits in the ledger, with a
