@@ -2,6 +2,7 @@ package app
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,7 +12,11 @@ import (
 // in both directions.
 func TestDocumentedMetrics(t *testing.T) {
 	s := newShop(t)
-	a := start(t, write(t, t.TempDir(), strings.Replace(orders(s.address), "    settle:", "    admission: {concurrency: 100}\n    settle:", 1)))
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "hook.secret"), []byte(hookSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, write(t, dir, strings.Replace(orders(s.address), "    settle:", "    admission: {concurrency: 100}\n    receipt: {webhook: {url: http://127.0.0.1:9/, secret: {file: hook.secret}}}\n    settle:", 1)))
 	place(t, a, "1", `{"no":"A"}`)
 	s.close()
 	place(t, a, "1", `{"no":"A"}`) // so that there is something to forecast
