@@ -171,7 +171,7 @@ func TestEverySeededFaultIsCaught(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	for _, f := range slices.Concat(table, modesFaults, replayFaults, trustFaults, protocolFaults) {
+	for _, f := range slices.Concat(table, modesFaults, replayFaults, trustFaults, outboundFaults, protocolFaults) {
 		if *only != "" && *only != f.name {
 			continue
 		}
