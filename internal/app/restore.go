@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -86,6 +87,9 @@ func (d *desk) lost(ctx context.Context, l *lane, q api.RestoreRequest) (restore
 		Pending: func(r continuity.Receipt) bool {
 			st, ok := d.ledger.Status(r)
 			return ok && st.State.Pending()
+		},
+		Elsewhere: func(address string) bool {
+			return address != "" && address != l.route.Upstream && !slices.Contains(l.route.Moved, address)
 		},
 	})
 	if err != nil {

@@ -14,7 +14,10 @@ import (
 var night = time.Date(2026, 3, 1, 2, 0, 0, 0, time.UTC)
 
 // tape is a journal that needs no writing.
-type tape struct{ events []continuity.Event }
+type tape struct {
+	events    []continuity.Event
+	elsewhere func(address string) bool
+}
 
 func (l *tape) add(minute int, e continuity.Event) continuity.Position {
 	e.At = night.Add(time.Duration(minute) * time.Minute)
@@ -25,7 +28,7 @@ func (l *tape) add(minute int, e continuity.Event) continuity.Position {
 func (l *tape) scan(t *testing.T, since int, pending ...byte) restore.Found {
 	t.Helper()
 	f, err := restore.Scan(restore.Options{
-		Route: "orders", Since: night.Add(time.Duration(since) * time.Minute),
+		Elsewhere: l.elsewhere, Route: "orders", Since: night.Add(time.Duration(since) * time.Minute),
 		Entries: func(yield func(journal.Stored, error) bool) {
 			for n := range l.events {
 				if !yield(journal.Stored{Position: continuity.Position(n + 1)}, nil) {
@@ -134,5 +137,21 @@ func TestRule12_CompareByKeySendsAgainOnlyWhatIsHarmless(t *testing.T) {
 		if len(c.Missing) != test.missing || len(c.Undecided) != test.undecided || len(c.There) != 1 {
 			t.Errorf("%s: %+v", test.name, c)
 		}
+	}
+}
+
+// What the standby has, the upstream that was put back never had: it is not
+// brought back, neither here nor there.
+func TestWhatTheStandbyDeliveredIsNotBroughtBack(t *testing.T) {
+	l := &tape{}
+	for n, at := range []string{"", "http://first", "http://standby"} {
+		r := rec(byte(n+1), "A", "POST")
+		r.Upstream = at
+		l.add(1, continuity.Event{Kind: continuity.KindAccepted, Accepted: r})
+		l.delivered(2, r.Receipt)
+	}
+	l.elsewhere = func(address string) bool { return address == "http://standby" }
+	if diff := cmp.Diff([]byte{1, 2}, receipts(l.scan(t, 0))); diff != "" {
+		t.Error(diff)
 	}
 }

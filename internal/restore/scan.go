@@ -36,6 +36,9 @@ type Options struct {
 	Entries      iter.Seq2[journal.Stored, error]
 	Decode       func(journal.Stored) (continuity.Event, error)
 	Pending      func(continuity.Receipt) bool // whether a record still has to end
+	// Elsewhere tells whether an address at which a record was attempted is that of
+	// another upstream: what that has, the restored one never had. Nil: none is.
+	Elsewhere func(address string) bool
 }
 
 // one is what is known of a request and its copies.
@@ -104,7 +107,7 @@ func (s *scan) within(at time.Time) bool {
 }
 
 func (s *scan) request(rec *continuity.Record, at continuity.Position) *one {
-	if rec.Route != s.Route {
+	if rec.Route != s.Route || s.Elsewhere != nil && s.Elsewhere(rec.Upstream) {
 		return nil
 	}
 	root := rec.Receipt
