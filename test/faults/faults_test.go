@@ -164,6 +164,28 @@ var table = []fault{
 	},
 }
 
+func all() []fault {
+	return slices.Concat(table, modesFaults, replayFaults, trustFaults, outboundFaults, protocolFaults)
+}
+
+// Whoever moves a line that a fault replaces hears of it in a moment, not at
+// the end of a run over all of them.
+func TestEveryFaultFindsItsPlace(t *testing.T) {
+	names := map[string]bool{}
+	for _, f := range all() {
+		if names[f.name] {
+			t.Errorf("two faults are called %q", f.name)
+		}
+		names[f.name] = true
+		source, err := os.ReadFile(filepath.Join("../..", f.file))
+		if err != nil {
+			t.Error(err)
+		} else if n := strings.Count(string(source), f.from); n != 1 {
+			t.Errorf("%q: %s holds %d times, not once:\n%s", f.name, f.file, n, f.from)
+		}
+	}
+}
+
 // Each fault is caught by the suite that it names.
 func TestEverySeededFaultIsCaught(t *testing.T) {
 	root, err := filepath.Abs("../..")
@@ -171,7 +193,7 @@ func TestEverySeededFaultIsCaught(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := 0
-	for _, f := range slices.Concat(table, modesFaults, replayFaults, trustFaults, outboundFaults, protocolFaults) {
+	for _, f := range all() {
 		if *only != "" && *only != f.name {
 			continue
 		}
