@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,9 +189,10 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestKeysAreUsedWhileTheIssuerIsDown(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		i, down := newIssuer(t, "k1"), false
+		i := newIssuer(t, "k1")
+		var down atomic.Bool
 		o := caller.Options{CacheDir: dir, Client: &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
-			if down {
+			if down.Load() {
 				return nil, errors.New("down")
 			}
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(i.jwks("k1")))}, nil
@@ -204,7 +206,7 @@ func TestKeysAreUsedWhileTheIssuerIsDown(t *testing.T) {
 			t.Fatal(got)
 		}
 		first.Close()
-		down = true
+		down.Store(true)
 		again := open(t, continuity.Verify{JWT: &way}, o) // a restart while the issuer is down
 		if got := why(again, req); !strings.HasPrefix(got, "jwt:alice") {
 			t.Error(got)
@@ -219,7 +221,7 @@ func TestKeysAreUsedWhileTheIssuerIsDown(t *testing.T) {
 		if !errors.As(err, &r) || !r.Ours || r.Why != caller.WhyUnavailable {
 			t.Errorf("keys older than max_age are used: %v", err)
 		}
-		down = false
+		down.Store(false)
 		time.Sleep(time.Minute)
 		if got := why(again, req); !strings.HasPrefix(got, "jwt:alice") {
 			t.Errorf("after the issuer is back: %s", got)

@@ -24,7 +24,7 @@ func (h *house) bounded(a continuity.Admission, standing func() continuity.Admit
 // take any room, and afterwards all is as before.
 func TestRule7_1_TenfoldOverload(t *testing.T) {
 	const most, clients = 8, 80
-	h := open(t)
+	h := open(t, patient)
 	body := `{"order_no":"A","note":"` + strings.Repeat("x", 850) + `"}`
 	h.use(continuity.Limits{LiveBytes: int64(most * len(body))}) // not a byte for those who are turned away
 	g := h.bounded(continuity.Admission{Concurrency: most}, nil)
@@ -53,18 +53,25 @@ func TestRule7_1_TenfoldOverload(t *testing.T) {
 		wantStatus(t, <-replies, 201)
 	}
 	h.wantSent(most)
+	empty(g)
 	for range 3 * most {
 		wantStatus(t, h.post(body), 201)
 	}
 	h.wantKept(0)
-	for g.Info().OnWay != 0 { // an answer is read a little before its request has left
+	empty(g)
+}
+
+// empty waits until nothing is under way: an answer is read a little before its
+// request has left.
+func empty(g *admission.Gate) {
+	for g.Info().OnWay != 0 {
 		runtime.Gosched()
 	}
 }
 
 func TestShedRequestsAreHeldWhereTheRouteSaysSo(t *testing.T) {
-	h := open(t)
-	h.bounded(continuity.Admission{Concurrency: 1, Hold: true}, nil)
+	h := open(t, patient)
+	g := h.bounded(continuity.Admission{Concurrency: 1, Hold: true}, nil)
 	release := make(chan struct{})
 	h.shop.next(func(c net.Conn) { <-release; answer(201, "ok")(c) })
 	c := h.send(request("POST", "/orders", order("A")))
@@ -77,7 +84,9 @@ func TestShedRequestsAreHeldWhereTheRouteSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantStatus(t, r, 201)
+	empty(g)
 	wantHeld(t, h.post(order("B"))) // behind the one that was held
+	empty(g)
 	wantStatus(t, h.post(order("C")), 201)
 	h.wantKept(2)
 }

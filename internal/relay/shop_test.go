@@ -208,6 +208,9 @@ func open(t *testing.T, change ...func(h *house, o *relay.Options)) *house {
 	return h
 }
 
+// patient has attempts take as long as a test keeps them, on any machine.
+func patient(h *house, _ *relay.Options) { h.route.Timeouts.Attempt = time.Minute }
+
 func (h *house) use(limits continuity.Limits) { h.bind(h.health, limits) }
 
 // rebind has another health watch.

@@ -144,7 +144,7 @@ var table = []fault{
 	},
 	{
 		name: "recorded after it was sent", file: "internal/relay/pass.go",
-		from: "	f.recording(p)\n", to: "	defer f.recording(p)\n",
+		from: "f.recording(p) // of what", to: "defer f.recording(p) // of what",
 		suite: "./internal/relay", run: "TestRule12",
 	},
 	{
