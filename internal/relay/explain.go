@@ -291,7 +291,7 @@ func (f *flight) explainIdentity(note noter) {
 // by one: keepable stops at the first.
 func (f *flight) explainStoring(note noter, live bool) {
 	r := f.route
-	if credentials(f.req.Header) {
+	if f.route.credentials(f.req.Header) {
 		if r.Hold.Credentials {
 			note(false, "credentials-stored")
 		} else {

@@ -110,7 +110,7 @@ func (c *collector) saw(f *flight) {
 	count(&n.Excepted, f.facts.Excepted)
 	count(&n.LackKey, f.whole && f.factsErr == nil && f.facts.Ordered && !f.facts.HasKey)
 	count(&n.LackIdentity, !f.known)
-	count(&n.Credentials, credentials(f.req.Header))
+	count(&n.Credentials, f.route.credentials(f.req.Header))
 	if !understood {
 		n.Understanding++
 		add(c.clients, product(f.req.Get("User-Agent")))
