@@ -115,8 +115,10 @@ func (p *Pool) RoundTrip(ctx context.Context, r *Request) (*Response, error) {
 // attempt makes the one attempt on a connection. On an error the caller
 // discards the connection.
 func (cc *clientConn) attempt(ctx context.Context, r *Request, out *[]byte, rest int64) (*Response, error) {
-	re := &reply{}
-	if r.Memory != nil {
+	var re *reply
+	if r.Memory == nil {
+		re = &reply{}
+	} else {
 		re = &r.Memory.reply
 		*re = reply{}
 	}
