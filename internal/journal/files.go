@@ -64,7 +64,8 @@ type Files struct {
 	rest  atomic.Int64          // bytes the segment being written still takes
 	latch atomic.Pointer[error] // set once
 
-	supply *supply
+	supply  *supply
+	erasing sync.Mutex // one at a time
 
 	mu     sync.Mutex // one writer: Append, Retire, the synced note, Close
 	active *segment   // nil until the first write after Open

@@ -45,6 +45,9 @@ func (f *Files) Read(at continuity.Position) (Stored, error) {
 	w.forget()
 	s, err := f.entry(seg, w, off)
 	w.file, w.seal.aead = nil, nil
+	if err != nil && f.instead(seg) != nil {
+		return f.Read(at)
+	}
 	if err != nil {
 		return Stored{}, f.unlessGone(seg, err)
 	}
@@ -141,6 +144,9 @@ func (f *Files) segmentEntries(seg *segment, off int64, limit continuity.Positio
 			if w.seal.aead, err = seg.cipher(f.ring); err == nil {
 				s, err = unseal(seg, fr, &w.seal)
 			}
+		}
+		if now := f.instead(seg); err != nil && now != nil {
+			return f.segmentEntries(now, off, limit, yield)
 		}
 		if err != nil {
 			yield(Stored{}, f.unlessGone(seg, err))

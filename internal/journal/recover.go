@@ -37,6 +37,9 @@ func (f *Files) recover() (rec Recovered, err error) {
 			r.close()
 		}
 	}()
+	if err = f.finishErase(); err != nil {
+		return rec, err
+	}
 	if err = f.finishKeys(); err != nil {
 		return rec, err
 	}

@@ -112,7 +112,10 @@ func fileSize(dir FS, name string) (int64, error) {
 }
 
 func (s *survey) addSegment(name string, seq uint32) error {
-	file, err := s.fs.Open(name)
+	file, err := s.fs.Open(copyName(seq)) // erasing may be under way
+	if errors.Is(err, fs.ErrNotExist) {
+		file, err = s.fs.Open(name)
+	}
 	if err != nil {
 		return err
 	}
