@@ -21,6 +21,7 @@ var exitStatuses = map[continuity.Code]int{
 
 	continuity.CodeNotFound: 4,
 	continuity.CodeNoRoute:  4,
+	continuity.CodeErased:   4,
 
 	continuity.CodeVersion:  5,
 	continuity.CodeState:    5,

@@ -49,6 +49,8 @@ var operations = map[string]operation{
 	"POST /api/v1/reload":                 {id: "reload", out: ReloadResult{}},
 	"POST /api/v1/replace":                {id: "replace", out: struct{}{}},
 	"POST /api/v1/keys/rotate":            {id: "rotateKeys", in: RotateRequest{}, out: RotateResult{}},
+	"POST /api/v1/privacy/find":           {id: "findPrivate", in: PrivacyRequest{}, out: PrivacyResult{}},
+	"POST /api/v1/privacy/erase":          {id: "erasePrivate", in: PrivacyRequest{}, out: PrivacyResult{}},
 	"POST /api/v1/reconcile":              {id: "reconcile", in: ReconcileQuery{}, out: Reconciliation{}},
 	"POST /api/v1/settlement":             {id: "settlement", query: []string{"route", "day", "all"}, raw: "text/csv", out: Reconciliation{}},
 	"POST /api/v1/restore":                {id: "restore", in: RestoreRequest{}, out: Restoration{}},

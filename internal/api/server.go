@@ -64,6 +64,7 @@ type Options struct {
 	Records  Records
 	Control  Control
 	Keys     Keys
+	Privacy  Privacy
 	// Admitting is nil where nothing is let in or turned away.
 	Admitting Admitting
 	// Explaining is nil where nothing is explained.
@@ -125,6 +126,8 @@ func New(o Options) http.Handler {
 	s.slow("POST /api/v1/settlement", maxStatement, reconcileTime, s.settlement)
 	s.slow("POST /api/v1/restore", maxBody, reconcileTime, s.restore)
 	s.read("GET /api/v1/report", s.report)
+	s.slow("POST /api/v1/privacy/find", maxBody, privacyTime, s.findPrivate)
+	s.slow("POST /api/v1/privacy/erase", maxBody, privacyTime, s.erasePrivate)
 	s.slow("POST /api/v1/keys/rotate", maxBody, rotateTime, s.rotateKeys)
 	return s
 }

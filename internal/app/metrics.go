@@ -104,6 +104,15 @@ type meteredLog struct {
 	metrics *metrics
 }
 
+// Erase has what some entries hold erased.
+func (l *meteredLog) Erase(at []continuity.Position, change func(journal.Stored) ([]byte, error)) error {
+	files, ok := l.Log.(*journal.Files)
+	if !ok {
+		return continuity.E(continuity.CodeInternal, nil)
+	}
+	return files.Erase(at, change)
+}
+
 // Append implements journal.Log.
 func (l *meteredLog) Append(batch []journal.Entry) ([]continuity.Position, error) {
 	began := time.Now()

@@ -86,7 +86,7 @@ func (d *desk) recorded(route *continuity.Route, read amounts, delivered bool) i
 				return
 			}
 			rec := requestOf(&e)
-			if rec == nil || rec.Route != route.ID {
+			if rec == nil || rec.Erased || rec.Route != route.ID {
 				continue
 			}
 			st, ok := d.ledger.Status(rec.Receipt)

@@ -30,6 +30,7 @@ const (
 	CodeTimeout        Code = "timeout"
 	CodeNoRoute        Code = "no-route"
 	CodeNotFound       Code = "not-found"
+	CodeErased         Code = "erased"    // what was kept of it has been erased for its customer's sake
 	CodeVersion        Code = "version"   // somebody changed it meanwhile
 	CodeState          Code = "state"     // not possible in the record's state
 	CodeForbidden      Code = "forbidden" // no or a wrong token

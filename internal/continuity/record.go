@@ -44,6 +44,9 @@ type Record struct {
 	// Upstream is where a lost live attempt was made: no attempt is made anywhere
 	// else. Empty: the route's first upstream.
 	Upstream string
+	// Erased says that what the caller sent was taken out; receipt, hashes and
+	// what the books need are left.
+	Erased bool
 }
 
 // Response is what an upstream answered, as far as it was kept.
@@ -71,9 +74,10 @@ const (
 	KindRecorded                 // a request that passes, before it is sent
 	KindPassed                   // how recorded requests ended
 	KindProposed                 // an act that waits for a second person
+	KindPrivacy                  // somebody's data was looked for, or erased
 )
 
-var kindNames = [...]string{"", "accepted", "attempt", "outcome", "act", "switch", "restart", "clock", "carried", "horizon", "recorded", "passed", "proposed"}
+var kindNames = [...]string{"", "accepted", "attempt", "outcome", "act", "switch", "restart", "clock", "carried", "horizon", "recorded", "passed", "proposed", "privacy"}
 
 // String returns the kind's name.
 func (k Kind) String() string {
@@ -99,6 +103,7 @@ type Event struct {
 	Recorded *Record
 	Passed   []Passed
 	Proposed *Proposed
+	Privacy  *Privacy
 	Horizon  Position      // what ended below it is forgotten
 	Settle   time.Duration // restart: how long interrupted attempts stay in doubt
 	First    bool          // restart: the journal begins here
@@ -135,6 +140,7 @@ const (
 	VerbTold        Verb = "told"        // refused, dead, discarded: the customer knows
 	VerbReject      Verb = "reject"      // a proposed act will not happen
 	VerbRestore     Verb = "restore"     // what a restored upstream has lost is brought back
+	VerbErase       Verb = "erase"       // what is not ended: never send it, as its data goes
 )
 
 // Act is a person's decision on a stated version of a record.

@@ -18,6 +18,8 @@ func permits(verb continuity.Verb, st Status) bool {
 		return st.State == continuity.Parked || st.State == continuity.Dead || st.State == continuity.InDoubt
 	case continuity.VerbDiscard:
 		return st.State == continuity.Parked || st.State == continuity.Dead || st.State == continuity.Queued
+	case continuity.VerbErase:
+		return st.State == continuity.Queued || st.State == continuity.InDoubt || st.State == continuity.Parked || st.State == continuity.Dead
 	case continuity.VerbEdit:
 		return !st.Doubted && (st.State == continuity.Parked || st.State == continuity.Dead || st.State == continuity.Queued)
 	case continuity.VerbPark:
@@ -65,6 +67,8 @@ func (s *State) act(a *continuity.Act, at continuity.Position, size int) error {
 		s.end(ref, a.Receipt, continuity.Delivered, continuity.ReasonPerson, at)
 	case continuity.VerbDiscard:
 		s.discard(ref, a.Receipt, at)
+	case continuity.VerbErase:
+		s.erase(ref, a.Receipt, at)
 	case continuity.VerbEdit:
 		if a.Replacement == nil || s.repeats.find(a.Replacement.Receipt) != nil {
 			return errTwice

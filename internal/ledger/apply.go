@@ -35,7 +35,7 @@ func (s *State) Apply(e *continuity.Event, at, next continuity.Position, size in
 		s.standing(e.Switch)
 	case continuity.KindRestart:
 		s.restart(e)
-	case continuity.KindClock, continuity.KindPassed:
+	case continuity.KindClock, continuity.KindPassed, continuity.KindPrivacy:
 	case continuity.KindCarried:
 		err = s.carried(e.Carried.Record, at, size)
 	case continuity.KindRecorded:

@@ -46,6 +46,8 @@ func encode(b []byte, e *continuity.Event) []byte {
 	case continuity.KindProposed:
 		b := appendBytes(begin(b, 144), 1, appendAct(nil, &e.Proposed.Act))
 		return appendMoney(b, 2, e.Proposed.Amount)
+	case continuity.KindPrivacy:
+		return appendPrivacy(begin(b, 96), e.Privacy)
 	case continuity.KindHorizon:
 		return appendUint(begin(b, 16), 1, uint64(e.Horizon))
 	default:
@@ -103,6 +105,8 @@ func Decode(s journal.Stored) (continuity.Event, error) {
 		e.Passed = d.passed()
 	case continuity.KindProposed:
 		e.Proposed = d.proposed()
+	case continuity.KindPrivacy:
+		e.Privacy = d.privacy()
 	case continuity.KindHorizon:
 		for d.next() {
 			if d.num == 1 {
@@ -196,7 +200,17 @@ func appendRecord(b []byte, r *continuity.Record) []byte {
 	for _, scope := range r.Scopes {
 		b = appendString(b, 30, scope)
 	}
+	b = appendBool(b, 31, r.Erased)
 	return appendString(b, 40, r.Upstream)
+}
+
+func appendPrivacy(b []byte, p *continuity.Privacy) []byte {
+	b = appendBool(b, 1, p.Erased)
+	b = appendString(b, 2, p.Person)
+	b = appendString(b, 3, p.Why)
+	b = appendString(b, 4, p.Route)
+	b = protowire.AppendFixed64(protowire.AppendTag(b, 5, protowire.Fixed64Type), uint64(p.Key))
+	return appendUint(b, 6, uint64(p.Count)) // #nosec G115 -- a count
 }
 
 // appendMoney takes two field numbers: of the ten-thousandths, and of the

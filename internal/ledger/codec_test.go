@@ -54,6 +54,7 @@ func events() []continuity.Event {
 			Act:    continuity.Act{Receipt: receipt(1), Version: 4, Verb: continuity.VerbEdit, Person: "li.wei", Why: "wrong", Replacement: record(2, 7)},
 			Amount: continuity.Money{Units: 10_000, Currency: "CNY"},
 		}},
+		{Kind: continuity.KindPrivacy, Privacy: &continuity.Privacy{Erased: true, Person: "li.wei", Why: "asked", Route: "orders", Key: 7, Count: 3}},
 		{Kind: continuity.KindSwitch, Switch: &continuity.Switch{
 			Route: "orders", Owner: "operator:li.wei:admission", Rate: 12.345, Concurrency: 7,
 			Line: &continuity.LineState{

@@ -132,6 +132,8 @@ func (d *fields) record() *continuity.Record {
 			r.Again = d.id()
 		case 30:
 			r.Scopes = append(r.Scopes, string(d.bytes))
+		case 31:
+			r.Erased = d.value != 0
 		case 40:
 			r.Upstream = string(d.bytes)
 		}
@@ -261,6 +263,27 @@ func (d *fields) nested(read func(*fields)) {
 	inner := fields{rest: d.bytes}
 	read(&inner)
 	d.err = inner.err
+}
+
+func (d *fields) privacy() *continuity.Privacy {
+	p := &continuity.Privacy{}
+	for d.next() {
+		switch d.num {
+		case 1:
+			p.Erased = d.value != 0
+		case 2:
+			p.Person = string(d.bytes)
+		case 3:
+			p.Why = string(d.bytes)
+		case 4:
+			p.Route = string(d.bytes)
+		case 5:
+			p.Key = continuity.KeyTag(d.value)
+		case 6:
+			p.Count = d.small(1<<31 - 1)
+		}
+	}
+	return p
 }
 
 func (d *fields) sw() *continuity.Switch {

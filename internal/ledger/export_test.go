@@ -104,3 +104,6 @@ func (l *Ledger) PendingBytes() int {
 	}
 	return n
 }
+
+// Pad makes a payload as long as another was.
+func Pad(b []byte, n int) ([]byte, error) { return pad(b, n) }

@@ -38,6 +38,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeTimeout:        http.StatusGatewayTimeout,
 	continuity.CodeNoRoute:        http.StatusNotFound,
 	continuity.CodeNotFound:       http.StatusNotFound,
+	continuity.CodeErased:         http.StatusGone,
 	continuity.CodeVersion:        http.StatusConflict,
 	continuity.CodeState:          http.StatusConflict,
 	continuity.CodeForbidden:      http.StatusUnauthorized,

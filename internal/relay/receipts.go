@@ -40,7 +40,7 @@ func (e *Engine) serveOwn(x http1.Exchange, path string) {
 	}
 	rec, err := e.ledger.Record(st.Position)
 	switch {
-	case continuity.CodeOf(err) == continuity.CodeNotFound, err == nil && !e.mayRead(rec, req):
+	case continuity.CodeOf(err) == continuity.CodeNotFound, err == nil && (rec.Erased || !e.mayRead(rec, req)):
 		e.refuse(x, "", continuity.E(continuity.CodeNotFound, nil))
 		return
 	case err != nil:

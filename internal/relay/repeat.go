@@ -22,6 +22,10 @@ func (f *flight) repeat(st ledger.Status) {
 		f.refuse(continuity.E(continuity.CodeMismatch, nil))
 		return
 	}
+	if rec.Erased {
+		f.refuse(continuity.E(continuity.CodeErased, nil))
+		return
+	}
 	f.answerKept(st, Repeated)
 }
 

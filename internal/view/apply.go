@@ -35,7 +35,7 @@ func (w *writer) apply(ctx context.Context, s journal.Stored, ev continuity.Even
 		return w.carry(ctx, s, ev)
 	case continuity.KindProposed:
 		return w.with(ctx, ev.Proposed.Act.Receipt, func(e *entry) error { return w.note(ctx, e, s, ev, &ev.Proposed.Act) })
-	case continuity.KindSwitch, continuity.KindClock, continuity.KindRecorded, continuity.KindPassed, continuity.KindHorizon: // the follower forgets, in steps
+	case continuity.KindSwitch, continuity.KindClock, continuity.KindRecorded, continuity.KindPassed, continuity.KindPrivacy, continuity.KindHorizon: // the follower forgets, in steps
 		return nil
 	default:
 		return fmt.Errorf("view: unknown kind %d at %d", ev.Kind, s.Position)
@@ -188,7 +188,7 @@ func (w *writer) act(ctx context.Context, e *entry, s journal.Stored, ev continu
 	case continuity.VerbUnprocessed:
 		e.Doubted = false
 		return w.move(ctx, e, continuity.Queued, continuity.ReasonPerson, s, ev, note)
-	case continuity.VerbDiscard:
+	case continuity.VerbDiscard, continuity.VerbErase:
 		return w.move(ctx, e, continuity.Discarded, continuity.ReasonPerson, s, ev, note)
 	case continuity.VerbPark:
 		return w.move(ctx, e, continuity.Parked, continuity.ReasonPerson, s, ev, note)
