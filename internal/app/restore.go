@@ -131,6 +131,9 @@ func (d *desk) bringBack(q api.RestoreRequest, out *api.Restoration, missing []r
 		if err != nil {
 			return err
 		}
+		if rec.Erased { // just now
+			continue
+		}
 		next := *rec
 		next.Again, next.Replaces, next.Lost, next.Settle = m.Root, continuity.Receipt{}, false, 0
 		next.Receipt = d.hasher.Receipt(rec.Route, rec.Caller+"\x00again\x00"+strconv.Itoa(m.Copies+1), rec.IdempotencyKey)

@@ -3,6 +3,8 @@ package journal_test
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 
@@ -86,5 +88,34 @@ func TestRule10_3_PowerCutWhileErasing(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRule10_3_TheOldDataKeyIsDestroyed reads the file that a copy replaced.
+func TestRule10_3_TheOldDataKeyIsDestroyed(t *testing.T) {
+	dir := t.TempDir()
+	log, _, err := journal.Open(journal.Options{Dir: dir, SegmentBytes: tinySegment, Ring: ring(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	at, err := log.Append(journaltest.Batch(0, 2, 100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.Open(filepath.Join(dir, "00000001.segment"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	if err := log.Erase(at[:1], blank); err != nil {
+		t.Fatal(err)
+	}
+	header := make([]byte, 4096)
+	if _, err := old.ReadAt(header, 0); err != nil || !bytes.Equal(header, make([]byte, 4096)) {
+		t.Fatal("the old segment's data key can still be unwrapped", err)
+	}
+	if s, err := log.Read(at[0]); err != nil || !bytes.Equal(s.Payload, erased[:100]) {
+		t.Fatal("not erased", err)
 	}
 }

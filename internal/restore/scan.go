@@ -80,6 +80,10 @@ func Scan(o Options) (Found, error) {
 
 func (s *scan) event(e *continuity.Event, at continuity.Position) {
 	switch {
+	case e.Recorded != nil && e.Recorded.Erased:
+		if e.Recorded.Route == s.Route && s.within(e.At) {
+			s.gone++
+		}
 	case e.Recorded != nil:
 		if r := s.request(e.Recorded, at); r != nil && s.within(e.At) {
 			r.reached, r.recorded, r.Order, r.At = true, at, at, e.At
@@ -107,7 +111,7 @@ func (s *scan) within(at time.Time) bool {
 }
 
 func (s *scan) request(rec *continuity.Record, at continuity.Position) *one {
-	if rec.Route != s.Route || s.Elsewhere != nil && s.Elsewhere(rec.Upstream) {
+	if rec.Route != s.Route || rec.Erased || s.Elsewhere != nil && s.Elsewhere(rec.Upstream) {
 		return nil
 	}
 	root := rec.Receipt

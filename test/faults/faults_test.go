@@ -38,6 +38,21 @@ var table = []fault{
 		suite: "./internal/admission", run: "TestLineStepsOnlyWhenAllIsWell",
 	},
 	{
+		name: "data key of an erased segment left alone", file: "internal/journal/erase.go",
+		from: "_, err = old.WriteAt(make([]byte, min(headerBytes, size)), 0)", to: "err = nil",
+		suite: "./internal/journal", run: "TestRule10_3",
+	},
+	{
+		name: "copy counts before it is synced", file: "internal/journal/erase.go",
+		from: "err = file.SyncAll()", to: "err = nil",
+		suite: "./internal/journal", run: "TestRule10_3",
+	},
+	{
+		name: "answers not erased", file: "internal/ledger/privacy.go",
+		from: "f.State, f.Ended = e.Outcome.To, e.At\n\t\t\t\tf.Entries = append(f.Entries, stored.Position)", to: "f.State, f.Ended = e.Outcome.To, e.At",
+		suite: "./internal/ledger", run: "TestRule10_3",
+	},
+	{
 		name: "no fsync", file: "internal/journal/append.go",
 		from: "err := seg.file.Sync(); err != nil", to: "err := error(nil); err != nil",
 		suite: "./internal/journal", run: "TestPowerCut",
