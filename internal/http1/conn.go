@@ -125,7 +125,12 @@ func (c *conn) next() (string, error) {
 		c.allowRead(wait)
 		// After the deadline is set: Shutdown first says that it drains and then
 		// moves the deadline, so one of the two is seen.
-		if c.srv.draining.Load() && !c.lastChance() {
+		switch {
+		case !c.srv.draining.Load():
+		case !c.served: // whoever has just come gets time to say what for
+			c.readBy = time.Now().Add(lateComer)
+			c.nc.SetReadDeadline(c.readBy)
+		case !c.lastChance():
 			return "", errIdle
 		}
 		if err := c.wire.fill(); err != nil && !(isTimeout(err) && c.lastChance()) {
@@ -205,13 +210,17 @@ func (c *conn) allowWrite(d time.Duration) {
 	}
 }
 
+// lateComer is how long a connection that has sent nothing yet may take for it
+// when the server is to shut down.
+const lateComer = time.Second
+
 // nudge ends the wait of an idle connection; one that has not yet sent a
 // request gets a second for it.
 func (c *conn) nudge() {
 	switch serial := c.serial.Load(); {
 	case serial&1 == 1:
 	case serial == 0:
-		c.expire(time.Now().Add(time.Second))
+		c.expire(time.Now().Add(lateComer))
 	default:
 		c.expire(time.Unix(1, 0))
 	}

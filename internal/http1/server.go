@@ -119,6 +119,7 @@ func (s *Server) Serve(l net.Listener) error {
 		l.Close()
 		s.mu.Lock()
 		delete(s.listeners, l)
+		s.lastOut()
 		s.mu.Unlock()
 	}()
 	for pause := time.Duration(0); ; {
@@ -202,7 +203,14 @@ func (s *Server) ended(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
-	if s.draining.Load() && len(s.conns) == 0 {
+	s.lastOut()
+}
+
+// lastOut tells whoever shuts the server down that nothing is left. While
+// something still listens, a connection may have been accepted that is not yet
+// among the others; s.mu is held.
+func (s *Server) lastOut() {
+	if s.draining.Load() && len(s.conns) == 0 && len(s.listeners) == 0 {
 		s.closeEmpty()
 	}
 }
@@ -241,9 +249,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.init()
 	s.mu.Lock()
 	s.drain()
-	if len(s.conns) == 0 {
-		s.closeEmpty()
-	}
+	s.lastOut()
 	for c := range s.conns {
 		c.nudge()
 	}
@@ -274,9 +280,7 @@ func (s *Server) Close() error {
 	for c := range s.conns {
 		c.cut()
 	}
-	if len(s.conns) == 0 {
-		s.closeEmpty()
-	}
+	s.lastOut()
 	s.mu.Unlock()
 	return nil
 }
