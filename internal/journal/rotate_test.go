@@ -80,9 +80,12 @@ func TestPowerCutWhileTheMasterKeyIsExchanged(t *testing.T) {
 				if err := r.Add(x.path); err != nil {
 					t.Fatal(err)
 				}
-				x.fs.CrashAt(x.fs.Ops() + at)
+				x.fs.CrashAt(at)
 				err := x.log.Rewrap()
 				done = err == nil && !x.fs.Crashed()
+				if done && at < 10 {
+					t.Fatal("no power cut at all")
+				}
 				_ = x.log.Close()
 				x.fs.Crash(loss)
 				where := fmt.Sprintf("%v, operation %d", loss, at)

@@ -61,7 +61,7 @@ func TestEntriesAreWrittenAndReadAsEver(t *testing.T) {
 		if err != nil {
 			t.Fatal(e.Kind, err)
 		}
-		if diff := cmp.Diff(e, got); diff != "" {
+		if diff := cmp.Diff(e, got, networks); diff != "" {
 			t.Errorf("%s:\n%s", e.Kind, diff)
 		}
 	}

@@ -87,9 +87,12 @@ func TestRule10_3_ErasedWholeAtEveryCrash(t *testing.T) {
 			}
 			d.begin()
 			synctest.Wait()
-			d.fs.CrashAt(d.fs.Ops() + at)
+			d.fs.CrashAt(at)
 			_, _, err := d.l.Erase(t.Context(), subject(), "li.wei", "asked by the customer")
 			done = err == nil && !d.fs.Crashed()
+			if done && at < 10 {
+				t.Fatal("no power cut at all")
+			}
 			d.close()
 			d.fs.Crash(journaltest.Random)
 			if err := d.open(); err != nil {

@@ -39,12 +39,12 @@ var table = []fault{
 	},
 	{
 		name: "data key of an erased segment left alone", file: "internal/journal/erase.go",
-		from: "_, err = old.WriteAt(make([]byte, min(headerBytes, size)), 0)", to: "err = nil",
+		from: "_, err = old.WriteAt(make([]byte, min(headerBytes, size)), 0)", to: "_, err = old.WriteAt(nil, size)",
 		suite: "./internal/journal", run: "TestRule10_3",
 	},
 	{
-		name: "copy counts before it is synced", file: "internal/journal/erase.go",
-		from: "err = file.SyncAll()", to: "err = nil",
+		name: "copy counts before its name is durable", file: "internal/journal/erase.go",
+		from: "if err := f.syncDir(); err != nil {\n\t\treturn false, err\n\t}\n", to: "",
 		suite: "./internal/journal", run: "TestRule10_3",
 	},
 	{
