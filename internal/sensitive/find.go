@@ -105,7 +105,7 @@ func (f *Finder) Find(req Request) (Finding, bool) {
 			return found, true
 		}
 		for _, h := range req.Header {
-			if len(h.Value) >= leastDigits && !strings.EqualFold(h.Name, f.header) && !f.isHeader(h.Name) && hasCard(h.Value) {
+			if len(h.Value) >= leastDigits && !identifies(h.Name) && !strings.EqualFold(h.Name, f.header) && !f.isHeader(h.Name) && hasCard(h.Value) {
 				return Finding{h.Name, KindCard}, true
 			}
 		}
@@ -122,6 +122,14 @@ func (f *Finder) Find(req Request) (Finding, bool) {
 		return false
 	})
 	return found, found.Kind != ""
+}
+
+// identifying are fields whose numbers were made up to tell requests apart: one
+// in some thousands of them looks like a card's by chance.
+var identifying = []string{"Idempotency-Key", "Traceparent", "Tracestate", "X-Request-Id", "X-Correlation-Id"}
+
+func identifies(name string) bool {
+	return slices.ContainsFunc(identifying, func(i string) bool { return strings.EqualFold(i, name) })
 }
 
 func (f *Finder) isHeader(name string) bool {
