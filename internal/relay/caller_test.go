@@ -125,3 +125,26 @@ func TestCallersAreVerifiedByWhoConnected(t *testing.T) {
 		t.Errorf("verified with the address %s", b.remote)
 	}
 }
+
+// A key or a token in a field of its own is a credential as one in Authorization
+// is: without leave it is not stored, so its request is not held.
+func TestRule10_1_CallersKeysAreStoredOnlyByLeave(t *testing.T) {
+	for name, verify := range map[string]*continuity.Verify{
+		"API key": {APIKey: &continuity.VerifyAPIKey{Header: "X-API-Key"}},
+		"token":   {JWT: &continuity.VerifyJWT{Header: "X-API-Key"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, _ := guarded(t)
+			h.route.Verify = verify
+			h.use(continuity.Limits{})
+			h.books.hold("operator")
+			wantProblem(t, h.post(order("A"), "X-Badge: alice", "x-api-key: secret"), 503, "not-held")
+			h.wantKept(0)
+			wantHeld(t, h.post(order("A"), "X-Badge: alice"))
+			h.route.Hold.Credentials = true
+			h.use(continuity.Limits{})
+			wantHeld(t, h.post(order("A"), "X-Badge: alice", "x-api-key: secret"))
+			h.wantKept(2)
+		})
+	}
+}

@@ -92,7 +92,8 @@ func (e *Engine) Explain(q *continuity.Question) (*continuity.Explanation, error
 func (h *rehearsal) look(x *continuity.Explanation, q *continuity.Question) *flight {
 	req := request(q)
 	h.engine.whoAsks(req)
-	host, path := hostname(req.Host), req.Path()
+	host := hostname(req.Host)
+	path, _ := plainPath(req.Path()) // as the live path compares it
 	for _, r := range h.engine.table.Load().routes {
 		if !r.Match.Matches(req.Method, host, path) {
 			x.Before = append(x.Before, continuity.Unfit{Route: r.ID, Why: unfit(r.Match, req.Method, host)})
