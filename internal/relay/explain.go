@@ -100,7 +100,7 @@ func (h *rehearsal) look(x *continuity.Explanation, q *continuity.Question) *fli
 			continue
 		}
 		x.Route = r.ID
-		f := &flight{engine: h.engine, x: &act{h, req}, req: req, route: r, began: time.Now()}
+		f := &flight{engine: h.engine, x: &act{h, req}, req: req, route: r, path: path, began: time.Now()}
 		f.body, f.whole = q.Body, int64(len(q.Body)) <= r.Hold.ItemBytes || len(q.Body) == 0
 		return f
 	}

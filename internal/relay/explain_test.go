@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"slices"
 	"testing"
 
 	"holdfast/internal/continuity"
@@ -48,5 +49,18 @@ func TestExplainedIsWhatHappens(t *testing.T) {
 				t.Errorf("explained with %d, got %d", x.Now.Status, c.status)
 			}
 		})
+	}
+}
+
+func TestExplainTellsABlockByPath(t *testing.T) {
+	h := open(t)
+	h.route.Block = []continuity.Block{{Paths: []string{"/orders/export"}, Reason: "too big"}}
+	h.use(continuity.Limits{})
+	x, err := h.engine.Explain(&continuity.Question{Method: "GET", Target: "//orders/export", Host: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(x.Points, func(p continuity.Point) bool { return p.ID == "block" }) {
+		t.Errorf("the block is not among %+v", x.Points)
 	}
 }

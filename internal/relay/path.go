@@ -9,15 +9,17 @@ var errDots = errors.New("relay: dot segments in the path")
 
 // plainPath is a path as routes, blocks and limits compare it: escapes of
 // characters that need none are undone, as they make no difference (RFC 3986,
-// 6.2.2.2), and servers undo them. Upstream goes what came. ok is false for a
-// path with dot segments, however written: where it leads is for each server to
-// say, so that one route could be asked for what is another's.
+// 6.2.2.2), and servers undo them; several slashes are one, as they are to most
+// servers, so that //admin is blocked where /admin is. Upstream goes what came.
+// ok is false for a path with dot segments, however written: where it leads is
+// for each server to say, so that one route could be asked for what is another's.
 func plainPath(path string) (plain string, ok bool) {
 	if strings.IndexByte(path, '%') >= 0 {
 		path = unescape(path)
-	} else if !strings.Contains(path, "/.") && strings.IndexByte(path, '\\') < 0 {
+	} else if !strings.Contains(path, "/.") && !strings.Contains(path, "//") && strings.IndexByte(path, '\\') < 0 {
 		return path, true
 	}
+	path = mergeSlashes(path)
 	for rest := path; rest != ""; {
 		var segment string
 		segment, rest = cutSegment(rest)
@@ -29,16 +31,51 @@ func plainPath(path string) (plain string, ok bool) {
 	return path, true
 }
 
+// mergeSlashes makes one slash of several in a row, of whatever anybody takes
+// for one.
+func mergeSlashes(path string) string {
+	var b strings.Builder
+	for i := 0; i < len(path); {
+		n, run := slash(path[i:]), 0
+		end := i
+		for ; n > 0; n = slash(path[end:]) {
+			end, run = end+n, run+1
+		}
+		switch run {
+		case 0:
+			b.WriteByte(path[i])
+			end = i + 1
+		case 1:
+			b.WriteString(path[i:end])
+		default:
+			b.WriteByte('/')
+		}
+		i = end
+	}
+	return b.String()
+}
+
+// slash is the length of what a path begins with, if anybody takes it for a
+// slash; else 0.
+func slash(path string) int {
+	switch {
+	case path == "":
+		return 0
+	case path[0] == '/' || path[0] == '\\':
+		return 1
+	case path[0] == '%' && len(path) >= 3:
+		if code := path[1:3]; strings.EqualFold(code, "2f") || strings.EqualFold(code, "5c") {
+			return 3
+		}
+	}
+	return 0
+}
+
 // cutSegment cuts at the first thing that anybody takes for a slash.
 func cutSegment(path string) (segment, rest string) {
 	for i := range len(path) {
-		switch {
-		case path[i] == '/' || path[i] == '\\':
-			return path[:i], path[i+1:]
-		case path[i] == '%' && len(path) >= i+3:
-			if code := path[i+1 : i+3]; strings.EqualFold(code, "2f") || strings.EqualFold(code, "5c") {
-				return path[:i], path[i+3:]
-			}
+		if n := slash(path[i:]); n > 0 {
+			return path[:i], path[i+n:]
 		}
 	}
 	return path, ""
