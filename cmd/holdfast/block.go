@@ -28,15 +28,20 @@ func (c *cli) blockCommand() *cobra.Command {
 			if err := c.needWhy(why); err != nil {
 				return err
 			}
-			if _, err := c.route(cmd.Context(), client, args[0]); err != nil {
+			before, err := c.route(cmd.Context(), client, args[0])
+			if err != nil {
 				return err
 			}
 			req := api.SwitchRequest{Route: args[0], Intake: "block", Block: &block, For: last.Seconds(), Person: c.person, Why: why}
 			if lift {
 				req.Intake = "auto"
 			}
-			if _, err := client.Switch(cmd.Context(), req); err != nil {
+			after, err := client.Switch(cmd.Context(), req)
+			if err != nil {
 				return err
+			}
+			if lift && len(blocks(after)) == len(blocks(before.Switches)) {
+				c.warn("cli.block.nothing", "route", args[0])
 			}
 		} else if lift || why != "" {
 			return invalid("cli.invalid.block")
@@ -45,13 +50,13 @@ func (c *cli) blockCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		blocks := slices.DeleteFunc(slices.Clone(r.Switches), func(s api.Switch) bool { return s.Block == nil })
-		return c.show(blocks, func() {
-			if len(blocks) == 0 {
+		stand := blocks(r.Switches)
+		return c.show(stand, func() {
+			if len(stand) == 0 {
 				c.say("cli.block.none", "route", r.ID)
 				return
 			}
-			c.switchTable(blocks)
+			c.switchTable(stand)
 		})
 	}
 	f := cmd.Flags()
@@ -62,6 +67,11 @@ func (c *cli) blockCommand() *cobra.Command {
 	f.DurationVar(&last, "for", 0, c.t("cli.flag.for"))
 	f.BoolVar(&lift, "lift", false, c.t("cli.flag.lift"))
 	return cmd
+}
+
+// blocks are those of the settings that refuse some requests.
+func blocks(all []api.Switch) []api.Switch {
+	return slices.DeleteFunc(slices.Clone(all), func(s api.Switch) bool { return s.Block == nil })
 }
 
 // blocked writes a block in one line.

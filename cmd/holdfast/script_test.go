@@ -37,6 +37,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"holdfast": m
 //	ready                       until the relay in the current folder serves requests
 //	post PATH BODY STATUS       a client's request; sets $RECEIPT to a receipt's
 //	until STATE RECEIPT         until the record is in the state
+//	day RECEIPT                 sets $DAY to the day, in UTC, on which the record ended
 //	paused ROUTE REASON         until the route's replay pauses by itself
 //	exits N COMMAND...          runs a command that must end with that status
 //	sqlite FILE SQL             makes a database
@@ -54,11 +55,10 @@ func TestScripts(t *testing.T) {
 			e.Setenv("UPSTREAM", u.address)
 			e.Setenv("HOLDFAST_PERSON", "li.wei")
 			e.Setenv("LANG", "C")
-			e.Setenv("TODAY", time.Now().UTC().Format(time.DateOnly))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "paused": cmdPaused, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
+			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "day": cmdDay, "paused": cmdPaused, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
 		},
 	})
 }
@@ -221,6 +221,22 @@ func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	poll(ts, args[1]+" to be "+args[0], func() bool {
 		r, err := c.Record(context.Background(), args[1])
 		return err == nil && r.State == args[0]
+	})
+}
+
+func cmdDay(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: day RECEIPT")
+	}
+	c, err := client(ts)
+	ts.Check(err)
+	poll(ts, "the end of "+args[0]+" in its history", func() bool {
+		r, err := c.Record(context.Background(), args[0])
+		if err != nil || len(r.History) == 0 || r.History[len(r.History)-1].State != r.State {
+			return false
+		}
+		ts.Setenv("DAY", r.History[len(r.History)-1].At.UTC().Format(time.DateOnly))
+		return true
 	})
 }
 
