@@ -2,6 +2,7 @@ package imports
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,37 +22,69 @@ const (
 var forbidden = []struct{ from, to, rule string }{
 	{"internal/continuity", "holdfast/internal/catalogue", "domain"},
 	{"internal/continuity", pgx, "domain"},
-	{"internal/catalogue", "holdfast/internal/continuity", "catalogue"},
+	{"internal/catalogue", "holdfast/internal/continuity", "ground"},
+	{"internal/durable", "holdfast/internal/keyring", "ground"},
+	{"internal/loop", "holdfast/internal/http1", "ground"},
+	{"internal/loopback", "holdfast/internal/continuity", "ground"},
+	{"internal/pgtest", "holdfast/internal/app", "ground"},
+	{"internal/mariatest", "holdfast/internal/reconcile", "ground"},
 	{"internal/journal", "holdfast/internal/ledger", "leaves"},
-	{"internal/journal", sqlite, "sql"},
+	{"internal/journal", sqlite, "data-plane"},
+	{"internal/keyring", "holdfast/internal/config", "data-plane"},
+	{"internal/identity", "holdfast/internal/app", "app"},
+	{"internal/http1", "holdfast/internal/relay", "leaves"},
+	{"internal/http1", "holdfast/internal/catalogue", "leaves"},
+	{"internal/upstream", "holdfast/internal/replay", "leaves"},
+	{"internal/sign", "holdfast/internal/ledger", "leaves"},
 	{"internal/ledger", "database/sql", "sql"},
 	{"internal/ledger", "holdfast/internal/relay", "ledger"},
 	{"internal/ledger", "holdfast/internal/http1", "ledger"},
-	{"internal/keyring", "holdfast/internal/config", "data-plane"},
-	{"internal/identity", "holdfast/internal/app", "data-plane"},
-	{"internal/http1", "holdfast/internal/relay", "leaves"},
-	{"internal/upstream", "holdfast/internal/replay", "leaves"},
-	{"internal/health", "holdfast/internal/relay", "engine-health"},
-	{"internal/relay", "holdfast/internal/replay", "engine-relay"},
+	{"internal/health", "holdfast/internal/relay", "engines"},
+	{"internal/relay", "holdfast/internal/replay", "engines"},
+	{"internal/relay", "holdfast/internal/journal", "engines"},
+	{"internal/relay", "holdfast/internal/anew", "engines"},
 	{"internal/relay", "holdfast/internal/view", "data-plane"},
 	{"internal/relay", "holdfast/internal/reconcile", "data-plane"},
+	{"internal/relay", "holdfast/internal/restore", "data-plane"},
+	{"internal/relay", "holdfast/internal/webhook", "data-plane"},
 	{"internal/relay", "holdfast/internal/api", "data-plane"},
+	{"internal/relay", "holdfast/internal/doctor", "data-plane"},
 	{"internal/relay", "holdfast/internal/config", "data-plane"},
 	{"internal/relay", "holdfast/internal/pgtest", "data-plane"},
-	{"internal/relay", "holdfast/examples/shop", "data-plane"},
-	{"internal/relay", sqlite, "sql"},
-	{"internal/replay", "holdfast/internal/relay", "engine-replay"},
-	{"internal/replay", pgx, "sql"},
-	{"internal/replay", "holdfast/internal/app", "data-plane"},
-	{"internal/view", "holdfast/internal/relay", "engine-view"},
-	{"internal/reconcile", "holdfast/internal/replay", "engine-view"},
+	{"internal/relay", "holdfast/internal/mariatest", "data-plane"},
+	{"internal/relay", sqlite, "data-plane"},
+	{"internal/anew", mysql, "data-plane"},
+	{"internal/replay", "holdfast/internal/relay", "engines"},
+	{"internal/replay", pgx, "data-plane"},
+	{"internal/view", "holdfast/internal/relay", "readers"},
+	{"internal/view", "holdfast/internal/config", "readers"},
+	{"internal/reconcile", "holdfast/internal/replay", "readers"},
+	{"internal/webhook", "holdfast/internal/view", "readers"},
+	{"internal/restore", "holdfast/internal/api", "readers"},
 	{"internal/config", "holdfast/internal/ledger", "config"},
 	{"internal/api", "holdfast/internal/app", "app"},
+	{"internal/api", "holdfast/internal/view", "api"},
 	{"internal/api", "database/sql", "sql"},
+	{"internal/problem", "holdfast/internal/relay", "api"},
 	{"internal/app", sqlite, "sql"},
 	{"internal/app", mysql, "sql"},
+	{"internal/app", "holdfast/relay", "inside"},
+	{"internal/app", "holdfast/cmd/holdfast", "inside"},
+	{"internal/app", "holdfast/examples/shop", "inside"},
 	{"cmd/holdfast", pgx + "/pgxpool", "sql"},
+	{"cmd/holdfast", "holdfast/relay", "cmd"},
+	{"cmd/holdfast", "holdfast/examples/shop", "cmd"},
+	{"relay", "holdfast/internal/replay", "package"},
+	{"relay", sqlite, "sql"},
 	{"examples/demo", "holdfast/internal/ledger", "examples"},
+	{"examples/callbacks", "holdfast/relay", "examples"},
+}
+
+// forbiddenInTests is the same for imports of test files.
+var forbiddenInTests = []struct{ from, to, rule string }{
+	{"internal/relay", "holdfast/internal/view", "data-plane"},
+	{"internal/replay", "database/sql", "data-plane"},
+	{"internal/config", "holdfast/internal/app", "app"},
 }
 
 // allowed lists imports of which none may be reported.
@@ -65,19 +98,22 @@ var allowed = []struct{ from, to string }{
 	{"internal/relay", "holdfast/internal/catalogue"},
 	{"internal/replay", "holdfast/internal/continuity"},
 	{"internal/view", sqlite},
-	{"internal/view", "holdfast/internal/ledger"},
+	{"internal/view", "holdfast/internal/journal"},
 	{"internal/reconcile", pgx},
 	{"internal/config", "holdfast/internal/continuity"},
-	{"internal/api", "holdfast/internal/view"},
+	{"internal/api", "holdfast/internal/reconcile"},
 	{"internal/app", "holdfast/internal/relay"},
 	{"internal/app", "holdfast/internal/replay"},
 	{"cmd/holdfast", "holdfast/internal/app"},
+	{"relay", "holdfast/internal/app"},
 	{"examples/demo", "holdfast/internal/loopback"},
 	{"examples/shop", sqlite},
 	{"examples/shop", pgx},
 }
 
 var diagnostic = regexp.MustCompile(`(?m)^\S*/(case\d+(?:_test)?\.go):\d+:\d+: import '([^']+)' is not allowed from list '([^']+)'`)
+
+var ruleName = regexp.MustCompile(`(?m)^([a-z-]+):`)
 
 func TestImportRulesBite(t *testing.T) {
 	root, err := filepath.Abs("../..")
@@ -109,12 +145,13 @@ func TestImportRulesBite(t *testing.T) {
 
 	imports := map[string][2]string{} // file name -> from, to
 	want := map[string]string{}       // file name -> rule
-	add := func(from, to, rule string) {
+	add := func(from, to, suffix, rule string) {
 		// Each case has a package of its own below its room, so that imports in
 		// both directions make no cycle.
-		name := fmt.Sprintf("case%02d.go", len(imports))
+		room := fmt.Sprintf("case%02d", len(imports))
+		name := room + suffix
 		imports[name] = [2]string{from, to}
-		write(t, dir, from+"/"+strings.TrimSuffix(name, ".go")+"/"+name, fmt.Sprintf("package p\n\nimport _ %q\n", to))
+		write(t, dir, from+"/"+room+"/"+name, fmt.Sprintf("package p\n\nimport _ %q\n", to))
 		write(t, dir, from+"/room.go", "package room\n")
 		if room, ok := strings.CutPrefix(to, "holdfast/"); ok {
 			write(t, dir, room+"/room.go", "package room\n")
@@ -124,10 +161,18 @@ func TestImportRulesBite(t *testing.T) {
 		}
 	}
 	for _, c := range forbidden {
-		add(c.from, c.to, c.rule)
+		add(c.from, c.to, ".go", c.rule)
+	}
+	for _, c := range forbiddenInTests {
+		add(c.from, c.to, "_test.go", c.rule)
 	}
 	for _, c := range allowed {
-		add(c.from, c.to, "")
+		add(c.from, c.to, ".go", "")
+	}
+	for _, m := range ruleName.FindAllStringSubmatch(string(rules), -1) {
+		if !slices.Contains(slices.Collect(maps.Values(want)), m[1]) {
+			t.Errorf("no case shows that rule %s bites", m[1])
+		}
 	}
 
 	depguard := filepath.Join(t.TempDir(), "depguard")
