@@ -85,3 +85,7 @@ func Passes(f continuity.Field) (passes, valid bool) {
 	}
 	return true, ValidName(f.Name) && ValidValue(f.Value)
 }
+
+// ForOneHop reports whether a field is left out where Connection names it; see
+// "Hop-by-hop fields".
+func ForOneHop(name string) bool { return ValidName(name) && !isProtected(name) }

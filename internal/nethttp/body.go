@@ -83,7 +83,7 @@ func (b *body) end() error {
 // Trailers implements http1.Trailered.
 func (b *body) Trailers() []continuity.Field {
 	var out []continuity.Field
-	for name, values := range b.x.r.Trailer {
+	for name, values := range b.x.origin.Trailer {
 		for _, value := range values {
 			if http1.MayTrail(name) && http1.ValidValue(value) {
 				out = append(out, continuity.Field{Name: name, Value: value})

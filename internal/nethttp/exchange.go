@@ -19,7 +19,8 @@ import (
 type exchange struct {
 	s        *Server
 	w        http.ResponseWriter
-	r        *http.Request
+	r        *http.Request // as it is read
+	origin   *http.Request // as it came: its trailers appear there
 	control  *http.ResponseController
 	request  http1.Request
 	body     body
@@ -32,11 +33,14 @@ func (x *exchange) Context() context.Context { return x.r.Context() }
 func (x *exchange) Request() *http1.Request  { return &x.request }
 func (x *exchange) Started() bool            { return x.started }
 
+func newExchange(s *Server, w http.ResponseWriter, r *http.Request) *exchange {
+	return &exchange{s: s, w: w, r: r, origin: r, control: http.NewResponseController(w)}
+}
+
 // serve answers one request of net/http's.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{s: s, w: w, r: r, control: http.NewResponseController(w)}
+func (x *exchange) serve() {
 	if wrong := x.translate(); wrong != nil {
-		s.log.Debug("request refused", "remote", r.RemoteAddr, "status", wrong.Status, "reason", wrong.Reason)
+		x.s.log.Debug("request refused", "remote", x.r.RemoteAddr, "status", wrong.Status, "reason", wrong.Reason)
 		_ = x.Respond(wrong.Status, nil, nil) // a client that left can't be told
 		return
 	}
@@ -79,7 +83,8 @@ func (x *exchange) translate() *http1.ProtocolError {
 	r := x.r
 	x.request = http1.Request{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host, Remote: r.RemoteAddr, Scheme: "http",
-		Header: make([]continuity.Field, 0, len(r.Header)+4),
+		Upgrade: x.request.Upgrade,
+		Header:  make([]continuity.Field, 0, len(r.Header)+4),
 	}
 	if state, ok := r.Context().Value(connKey{}).(*tls.ConnectionState); ok {
 		x.request.Scheme, x.request.TLS = "https", state

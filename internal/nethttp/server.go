@@ -49,7 +49,7 @@ func New(o Options) *Server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.http = http.Server{
-		Handler:           http.HandlerFunc(s.serve),
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { newExchange(s, w, r).serve() }),
 		MaxHeaderBytes:    s.limits.Header,
 		ReadHeaderTimeout: s.limits.Head,
 		IdleTimeout:       s.limits.Idle,
@@ -85,23 +85,16 @@ func Handler(o Options) http.Handler {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := newExchange(s, w, r)
 		if r.ProtoMajor == 1 {
-			plain := *r
-			plain.Header = withoutHops(r.Header)
-			r = &plain
+			plain, upgrade := *r, ""
+			if plain.Header, upgrade = withoutHops(r); hijackable(w) {
+				x.request.Upgrade = upgrade
+			}
+			x.r = &plain
 		}
-		s.serve(w, r)
+		x.serve()
 	})
-}
-
-// withoutHops is a header of HTTP/1 without the fields that are for this
-// connection only; the server has heeded them.
-func withoutHops(h http.Header) http.Header {
-	out := h.Clone()
-	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"} {
-		out.Del(name)
-	}
-	return out
 }
 
 // Take serves a connection from now on. Its handshake, if it has one, is done.

@@ -194,7 +194,7 @@ func TestRule4_6_EmptyIdempotencyKeyHidesNoOther(t *testing.T) {
 }
 
 func TestRule7_2_LiveBytesAreBounded(t *testing.T) {
-	h := open(t)
+	h := open(t, patient)
 	h.use(continuity.Limits{LiveBytes: 100})
 	body := order("A") + strings.Repeat(" ", 80-len(order("A")))
 	release := make(chan struct{})
@@ -389,7 +389,7 @@ func TestRule11_2_Trail(t *testing.T) {
 	for name, want := range map[string][2]string{
 		"Via":               {"1.1 holdfast", "1.0 front, 1.1 side, 1.1 holdfast"},
 		"X-Forwarded-For":   {"127.0.0.1", "203.0.113.7, 10.0.0.1, 127.0.0.1"},
-		"X-Forwarded-Proto": {"http", "https"},
+		"X-Forwarded-Proto": {now.scheme(), "https"},
 		"X-Forwarded-Host":  {"shop.example", "www.example"},
 	} {
 		for n, req := range sent {

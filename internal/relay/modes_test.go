@@ -2,7 +2,6 @@ package relay_test
 
 import (
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -143,9 +142,12 @@ func TestExceptedAndCredentialsAreNeverHeld(t *testing.T) {
 }
 
 func TestClientThatLeavesBeforeAnythingWasSentIsDropped(t *testing.T) {
+	if now.second {
+		t.Skip("a stream of HTTP/2 ends otherwise")
+	}
 	h := open(t)
 	c := h.send("POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-	c.(*net.TCPConn).CloseWrite()
+	c.(interface{ CloseWrite() error }).CloseWrite()
 	if r, err := read(c, "POST"); err == nil && r.status != 400 {
 		t.Errorf("half a body answered %s", r)
 	}

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
-	"holdfast/internal/http1"
 	"holdfast/internal/identity"
 	"holdfast/internal/loopback"
 	"holdfast/internal/relay"
@@ -119,6 +119,9 @@ func raw(text string) func(net.Conn) {
 
 // reset ends the connection with RST.
 func reset(c net.Conn) {
+	if sealed, ok := c.(*tls.Conn); ok {
+		c = sealed.NetConn() // without a farewell
+	}
 	c.(*net.TCPConn).SetLinger(0)
 	c.Close()
 }
@@ -174,7 +177,7 @@ type house struct {
 	caller  relay.Caller
 	second  *shop // the standby's; nil: none
 	beside  relay.Standing
-	address string
+	front   *front
 }
 
 func open(t *testing.T, change ...func(h *house, o *relay.Options)) *house {
@@ -196,15 +199,7 @@ func open(t *testing.T, change ...func(h *house, o *relay.Options)) *house {
 	h.engine = relay.New(o)
 	h.engine.SetTransport(continuity.Transport{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	h.use(continuity.Limits{})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http1.Server{Handler: h.engine.Handle, Loops: loops}
-	served := make(chan struct{})
-	go func() { server.Serve(l); close(served) }()
-	t.Cleanup(func() { server.Close(); <-served })
-	h.address = l.Addr().String()
+	h.front = now.serve(t, h.engine.Handle)
 	return h
 }
 
@@ -252,11 +247,7 @@ func (r reply) String() string { return fmt.Sprintf("%d %v %s", r.status, r.head
 // dial opens a connection that a request can be written on.
 func (h *house) dial() net.Conn {
 	h.t.Helper()
-	c, err := net.Dial("tcp", h.address)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.t.Cleanup(func() { c.Close() })
+	c := h.front.dial(h.t)
 	c.SetDeadline(time.Now().Add(10 * time.Second))
 	return c
 }
