@@ -19,9 +19,10 @@ type bench struct {
 	pending int
 	rows    []string
 
-	onlyPeers bool
-	onlyPass  bool
-	binary    string // holdfast, as it is installed
+	onlyPeers  bool
+	onlyPass   bool
+	onlyAccept bool
+	binary     string // holdfast, as it is installed
 }
 
 func (b *bench) row(what, got, goal string) {
@@ -42,8 +43,9 @@ func main() {
 	fillShape := flag.Int("pending-fill", -1, "internal")
 	reopenShape := flag.Int("pending-reopen", -1, "internal")
 	load := flag.String("load", "", "only load the server at this address, for a round")
+	rate := flag.Float64("rate", 0, "with -load: requests a second, whether or not answers come; 0: as fast as it goes")
 	upstream := flag.String("upstream", "", "internal")
-	rows := flag.String("only", "", "pass: only the rows about passing requests on, beside nginx and others")
+	rows := flag.String("only", "", "pass: only the rows about passing requests on, beside nginx and others; accept: only those about keeping them")
 	binary := flag.String("holdfast", "", "the holdfast binary that passes requests on; empty: one is built")
 	onlyDrain := flag.Bool("drain", false, "only the rows about draining")
 	drainOnce := flag.Bool("drain-once", false, "internal")
@@ -64,18 +66,23 @@ func main() {
 		err = drainOne(*dir)
 	case *load != "":
 		var f figures
-		f, err = closed(*load, 64, *round)
-		fmt.Printf("%.0f/s\n", f.rate())
+		serial.Store(time.Now().UnixNano()) // not the orders of a load before
+		f, err = drive(*load, 64, *rate, *round)
+		fmt.Printf("%.0f/s", f.rate())
+		if *rate > 0 {
+			fmt.Printf(", median %v, p99 %v", f.percentile(0.5), f.percentile(0.99))
+		}
+		fmt.Println()
 	case *onlyDrain:
 		b := &bench{dir: *dir, round: *round, rounds: *rounds}
 		err = errors.Join(b.drainRows(), b.stuckRow(), b.lifeRow())
 	case *beside != "":
 		b := &bench{round: *round, rounds: *rounds}
 		err = b.compare(*beside, *dir, *delay)
-	case *rows != "" && *rows != "pass":
-		err = fmt.Errorf("-only %s: only pass is known", *rows)
+	case *rows != "" && *rows != "pass" && *rows != "accept":
+		err = fmt.Errorf("-only %s: only pass and accept are known", *rows)
 	default:
-		b := &bench{round: *round, rounds: *rounds, pending: *pending, onlyPeers: *only, onlyPass: *rows != "", binary: *binary}
+		b := &bench{round: *round, rounds: *rounds, pending: *pending, onlyPeers: *only, onlyPass: *rows == "pass", onlyAccept: *rows == "accept", binary: *binary}
 		err = b.run(*dir)
 	}
 	if err != nil {
@@ -91,7 +98,7 @@ func (b *bench) run(dir string) (err error) {
 	defer os.RemoveAll(b.dir)
 	fmt.Printf("%s, %s, %d cores; rounds of %v, medians of %d; 1 KB POST\n\n", time.Now().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), b.round, b.rounds)
 	fmt.Println("| what | measured | goal |\n|---|---|---|")
-	if !b.onlyPeers {
+	if !b.onlyPeers && !b.onlyAccept {
 		if err := b.passRows(); err != nil || b.onlyPass {
 			return err
 		}
@@ -102,11 +109,14 @@ func (b *bench) run(dir string) (err error) {
 				return err
 			}
 		}
+		if b.onlyAccept {
+			continue
+		}
 		if err := b.peerRows(delay); err != nil {
 			return err
 		}
 	}
-	if b.onlyPeers {
+	if b.onlyPeers || b.onlyAccept {
 		return nil
 	}
 	for _, rows := range []func() error{b.drainRows, b.stuckRow, b.lifeRow} {

@@ -51,9 +51,9 @@ func serve(kind, dir string, delay time.Duration) error {
 		}
 		handler(x)
 	}}
-	// As the program does: a processor beside those of the poll loops.
+	// As the program does: two processors beside those of the poll loops.
 	server.Loops = runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(server.Loops + 1)
+	runtime.GOMAXPROCS(server.Loops + 2)
 	fmt.Println(ln.Addr())
 	finish := func() {}
 	if path := os.Getenv("BENCH_CPUPROFILE"); path != "" {
