@@ -205,7 +205,7 @@ func (a *App) newLane(r continuity.Route, s *upstream.HTTP, out upstream.Sender,
 		Seed: uint64(time.Now().UnixNano()), // #nosec G115 -- any number will do
 	}
 	if standby != nil { // a nil *HTTP in the interface would not be nil
-		o.Standby = standby
+		o.Standby = minting(&r, standby)
 	}
 	l.drainer = replay.New(o)
 	return l

@@ -2,9 +2,19 @@ package app
 
 import (
 	"holdfast/internal/continuity"
+	"holdfast/internal/mint"
 	"holdfast/internal/sign"
 	"holdfast/internal/upstream"
 )
+
+// minting puts a token on what is sent later for a verified caller, where the
+// route makes them. It comes before a signature, which may cover it.
+func minting(r *continuity.Route, out upstream.Sender) upstream.Sender {
+	if r.Hold.Mint == nil {
+		return out
+	}
+	return mint.NewSender(out, *r.Hold.Mint)
+}
 
 // outward puts before each route's sender what the route does to every attempt,
 // live and in replay: it goes where the provider expects it, and is signed last.
@@ -26,7 +36,7 @@ func outward(routes []continuity.Route, senders map[string]*upstream.HTTP) (map[
 		if r.Rewrite != nil {
 			out = sign.NewRewriter(out, *r.Rewrite)
 		}
-		outs[r.ID] = out
+		outs[r.ID] = minting(&r, out)
 	}
 	return outs, nil
 }

@@ -60,7 +60,7 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 		Hold: continuity.Hold{
 			Methods: r.holdMethods(), ItemBytes: r.Hold.Item.V,
 			Count: r.Hold.Count.V, Bytes: r.Hold.Bytes.V, Age: r.Hold.Age.V,
-			Credentials: r.Hold.Credentials.V, State: holdStates[r.Hold.State.V], Share: r.Hold.Share.V,
+			Credentials: r.Hold.Credentials.V == "true", Mint: r.minting(), State: holdStates[r.Hold.State.V], Share: r.Hold.Share.V,
 			Amount: r.Hold.Amount.build(), SignedOff: r.Hold.SignedOff.build(),
 		},
 		Verdicts: continuity.Verdicts{

@@ -101,6 +101,7 @@ func checkRoute(f *findings, doc *document, r *routeBlock) {
 	checkSettlement(f, r)
 	checkUpstreamTLS(f, r)
 	checkTrust(f, r)
+	checkMint(f, r)
 	checkAdmission(f, r)
 	checkModes(f, doc, r)
 	if settle := r.settle(); r.Settle.set && settle > 0 && settle < r.Timeouts.Attempt.V {

@@ -78,6 +78,8 @@ func TestEveryProblemHasAFixture(t *testing.T) {
 		"config.too-large":     true, // TestCheckRefusesHugeFiles
 		"config.reconcile-off": true, // TestLoadChecksSecrets
 		"config.sign-off":      true, // TestSecretsOfSigners
+		"config.mint-key":      true, // TestKeysOfMinting
+		"config.mint-off":      true, // TestKeysOfMinting
 		"config.webhook-off":   true, // TestSecretsOfSigners
 	}
 	for id := range loadProblems {

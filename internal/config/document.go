@@ -134,7 +134,8 @@ type holdBlock struct {
 
 	Amount      amountBlock    `yaml:"amount"`
 	SignedOff   signedOffBlock `yaml:"signed_off"`
-	Credentials value[bool]    `yaml:"credentials" kind:"bool" default:"false"`
+	Credentials value[string]  `yaml:"credentials" kind:"credentials" default:"false"`
+	Mint        mintBlock      `yaml:"mint"`
 	Share       value[float64] `yaml:"share" kind:"percent" default:"100%" example:"10%"`
 }
 

@@ -110,6 +110,9 @@ func written(tag reflect.StructTag, text string) any {
 	case "int", "number", "bool":
 		return mustParse(tag, text)
 	}
+	if tag.Get("kind") == "credentials" && text == "false" {
+		return false
+	}
 	return text
 }
 

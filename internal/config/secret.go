@@ -21,7 +21,7 @@ func (d *decoder) secretScalar(path string, n *node) bool {
 		} else {
 			d.error(n.at, "config.dsn-form", "field", path)
 		}
-	case "sign.secret", "receipt.webhook.secret":
+	case "sign.secret", "receipt.webhook.secret", "hold.mint.key":
 		d.error(n.at, "config.secret-token", "field", path, "file", "route.secret")
 	default:
 		return false
@@ -93,6 +93,7 @@ func secrets(f *findings, doc *document, dir string, relay *Relay) {
 		checkTrustFiles(f, r, dir)
 		if i < len(relay.Routes) {
 			outboundSecrets(f, r, dir, &relay.Routes[i])
+			mintSecret(f, r, dir, &relay.Routes[i])
 		}
 		if !r.Reconcile.set || i >= len(relay.Routes) || relay.Routes[i].Reconcile == nil {
 			continue

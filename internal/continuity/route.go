@@ -141,6 +141,7 @@ type Hold struct {
 	// the encrypted journal, and sent again with it. Without it a request that
 	// bears them is not held.
 	Credentials bool
+	Mint        *Mint    // nil: no. Else none are kept, and each attempt bears new ones
 	Amount      *Amount  // nil: amounts are not read
 	SignedOff   *SignOff // who answers for holding amounts
 }

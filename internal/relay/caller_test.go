@@ -148,3 +148,45 @@ func TestRule10_1_CallersKeysAreStoredOnlyByLeave(t *testing.T) {
 		})
 	}
 }
+
+// Where credentials are minted none are stored, and nothing that proved the
+// caller is.
+func TestRule10_1_WhatIsMintedAnewIsNotStored(t *testing.T) {
+	for name, drop := range map[string]bool{"as it came": false, "with fields dropped": true} {
+		t.Run(name, func(t *testing.T) {
+			h, _ := guarded(t)
+			h.route.Verify = &continuity.Verify{
+				JWT: &continuity.VerifyJWT{Header: "X-Token"}, APIKey: &continuity.VerifyAPIKey{Header: "X-API-Key"},
+				HMAC: &continuity.VerifyHMAC{Header: "X-Signature"}, MTLS: &continuity.VerifyMTLS{Header: "X-Client-Cert"},
+			}
+			h.route.Hold.Mint = &continuity.Mint{}
+			h.route.Sensitive = continuity.Sensitive{Headers: []string{"X-Pin"}, Drop: drop}
+			h.use(continuity.Limits{})
+			fields := []string{
+				"X-Badge: alice", "Authorization: Bearer secret", "cookie: s=secret", "x-token: secret", "X-Api-Key: secret", "X-Signature: secret",
+				"X-Client-Cert: secret", "X-Kept: yes",
+			}
+			if drop {
+				fields = append(fields, "X-Pin: secret")
+			}
+			wantStatus(t, h.post(order("A"), fields...), 201)
+			if got := h.shop.requests()[0]; got.Header.Get("Authorization") != "Bearer secret" || got.Header.Get("X-Token") != "secret" {
+				t.Errorf("passed with %v", got.Header)
+			}
+			h.books.hold("operator")
+			wantProblem(t, h.post(order("B"), fields[1:]...), 401, "caller") // nobody to mint for
+			wantHeld(t, h.post(order("A"), fields...))
+			kept := h.wantKept(1)[0]
+			seen := false
+			for _, f := range kept.Header {
+				seen = seen || f.Name == "X-Kept"
+				if strings.Contains(f.Value, "secret") {
+					t.Errorf("stored: %s", f.Name)
+				}
+			}
+			if !seen || kept.Caller != "alice" || strings.Join(kept.Scopes, " ") != "order:write" {
+				t.Errorf("kept %+v", kept)
+			}
+		})
+	}
+}

@@ -30,7 +30,8 @@
 // it is dropped: its client was promised nothing.
 //
 // A request that bears credentials is not kept, unless the route says that the
-// encrypted journal may store them. A route in observe passes everything; a
+// encrypted journal may store them, or that they are made anew for each attempt:
+// then it is kept without them. A route in observe passes everything; a
 // request is kept there only behind pending records of its own key, from a time
 // when the route held.
 package relay

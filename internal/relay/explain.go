@@ -293,9 +293,12 @@ func (f *flight) explainIdentity(note noter) {
 func (f *flight) explainStoring(note noter, live bool) {
 	r := f.route
 	if f.route.credentials(f.req.Header) {
-		if r.Hold.Credentials {
+		switch {
+		case r.Hold.Mint != nil:
+			note(false, "credentials-minted")
+		case r.Hold.Credentials:
 			note(false, "credentials-stored")
-		} else {
+		default:
 			note(true, "credentials")
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"holdfast/internal/continuity"
-	"holdfast/internal/http1"
 )
 
 // Names of fields that the relay reads or adds.
@@ -105,34 +104,4 @@ func address(remote string) string {
 		return host
 	}
 	return remote
-}
-
-// credentials reports whether the header bears what proves who the client is, and
-// would prove it again: a password, a key or a token, wherever the route's
-// callers have it. A signature proves one request only.
-func (r *route) credentials(header []continuity.Field) bool {
-	if credentials(header) {
-		return true
-	}
-	if r.Verify == nil {
-		return false
-	}
-	bears := func(name string) bool { return name != "" && http1.Get(header, name) != "" }
-	return r.Verify.JWT != nil && bears(r.Verify.JWT.Header) || r.Verify.APIKey != nil && bears(r.Verify.APIKey.Header)
-}
-
-func credentials(header []continuity.Field) bool {
-	for i := range header {
-		switch name := header[i].Name; len(name) {
-		case len("Cookie"):
-			if strings.EqualFold(name, "Cookie") {
-				return true
-			}
-		case len("Authorization"):
-			if strings.EqualFold(name, "Authorization") {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -56,8 +56,12 @@ func (f *flight) repeatable() error {
 
 // stored is the request as it is kept. The keepable check has looked at it.
 func (f *flight) stored() sensitive.Request {
-	if f.guard.changed {
-		return f.guard.without
+	out := f.guard.without
+	if !f.guard.changed {
+		out = sensitive.Request{Target: f.req.Target, Header: f.header[:len(f.header)-1], Body: f.body}
 	}
-	return sensitive.Request{Target: f.req.Target, Header: f.header[:len(f.header)-1], Body: f.body}
+	if f.route.Hold.Mint != nil {
+		out.Header = f.route.unproven(out.Header)
+	}
+	return out
 }

@@ -89,7 +89,7 @@ func (f *flight) recordable() error {
 		return continuity.E(continuity.CodeNotHeld, errExcepted)
 	case f.facts.Ordered && !f.facts.HasKey:
 		return continuity.E(continuity.CodeKeyUnknown, errNoKey)
-	case !f.route.Hold.Credentials && f.route.credentials(f.req.Header):
+	case !f.route.Hold.Credentials && f.route.Hold.Mint == nil && f.route.credentials(f.req.Header):
 		return continuity.E(continuity.CodeNotHeld, errCredentials)
 	}
 	if _, err := f.who(); err != nil {

@@ -21,6 +21,7 @@ const (
 	// finishTries bounds how often an outcome is offered to a full disk once
 	// the Drainer has to stop.
 	finishTries = 3
+	public      = "public" // the caller of a route that asks for no proof
 )
 
 // deliver takes a claimed record through one attempt, or, where its doubt
@@ -90,8 +91,16 @@ func (d *Drainer) attempt(sender upstream.Sender, rec *continuity.Record) (upstr
 	}
 	return upstream.SendWhole(ctx, sender, upstream.Attempt{
 		Method: rec.Method, Target: rec.Target, Host: rec.Host, Header: header,
-		Length: int64(len(rec.Body)), Body: bytes.NewReader(rec.Body),
+		Length: int64(len(rec.Body)), Body: bytes.NewReader(rec.Body), Caller: verified(rec), Scopes: rec.Scopes,
 	}, read)
+}
+
+// verified is the record's caller, if somebody verified it.
+func verified(rec *continuity.Record) string {
+	if rec.Caller == public {
+		return ""
+	}
+	return rec.Caller
 }
 
 // headerOf returns the record's fields with exactly its Idempotency-Key.

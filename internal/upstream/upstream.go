@@ -37,6 +37,11 @@ type Attempt struct {
 
 	TakesTrailers bool   // who asked takes trailers
 	Upgrade       string // what to leave HTTP for; an answer 101 has an http1.Tunnel for its Body
+	// Caller, if set, is who was verified when the request was accepted, and Scopes
+	// what its proof allowed then: it is sent later, and nobody waits who could
+	// prove it anew.
+	Caller string
+	Scopes []string
 	// Interim, if set, is told of each 103 before the final response.
 	Interim func(status int, header []continuity.Field)
 }

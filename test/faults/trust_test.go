@@ -12,6 +12,21 @@ var trustFaults = []fault{
 		suite: "./internal/sensitive", run: "TestRule10_3",
 	},
 	{
+		name: "what was to be minted is stored", file: "internal/relay/guard.go",
+		from: "out.Header = f.route.unproven(out.Header)", to: "_ = f.route.unproven(out.Header)",
+		suite: "./internal/relay", run: "TestRule10_1",
+	},
+	{
+		name: "two scopes made of one", file: "internal/mint/mint.go",
+		from: "if isScope(s) && (", to: "if s != \"\" && (",
+		suite: "./internal/mint", run: "TestRule10_1",
+	},
+	{
+		name: "one token for all attempts", file: "internal/mint/mint.go",
+		from: "ID: rand.Text(),", to: "ID: rand.Text()[:0],",
+		suite: "./internal/mint", run: "TestRule10_1",
+	},
+	{
 		name: "another caller's repeat", file: "internal/relay/flight.go",
 		from: "f.known, f.receipt = true, h.Receipt(r.ID, who, f.key)", to: "f.known, f.receipt = who != \"\" || true, h.Receipt(r.ID, \"\", f.key)",
 		suite: "./internal/relay", run: "TestRule5_1",
