@@ -37,6 +37,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"holdfast": m
 //	ready                       until the relay in the current folder serves requests
 //	post PATH BODY STATUS       a client's request; sets $RECEIPT to a receipt's
 //	until STATE RECEIPT         until the record is in the state
+//	viewed                      until the relay's lists know what happened by now
 //	day RECEIPT                 sets $DAY to the day, in UTC, on which the record ended
 //	paused ROUTE REASON         until the route's replay pauses by itself
 //	exits N COMMAND...          runs a command that must end with that status
@@ -58,7 +59,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "day": cmdDay, "paused": cmdPaused, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
+			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "viewed": cmdViewed, "day": cmdDay, "paused": cmdPaused, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
 		},
 	})
 }
@@ -102,6 +103,9 @@ func (u *upstream) down() {
 }
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet { // a check of health
+		return
+	}
 	body, _ := io.ReadAll(r.Body)
 	u.mu.Lock()
 	u.bodies = append(u.bodies, string(body))
@@ -221,6 +225,18 @@ func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
 	poll(ts, args[1]+" to be "+args[0], func() bool {
 		r, err := c.Record(context.Background(), args[1])
 		return err == nil && r.State == args[0]
+	})
+}
+
+func cmdViewed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: viewed")
+	}
+	c, err := client(ts)
+	ts.Check(err)
+	poll(ts, "the view", func() bool {
+		s, err := c.Status(context.Background())
+		return err == nil && s.View.Open && s.View.Behind == 0
 	})
 }
 
