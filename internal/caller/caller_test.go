@@ -198,7 +198,7 @@ func TestKeysAreUsedWhileTheIssuerIsDown(t *testing.T) {
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(i.jwks("k1")))}, nil
 		})}}
 		way := jwtWay("")
-		way.JWKS = "https://login.example/keys"
+		way.JWKS = "https://login.example/keys?k=planted"
 		req := with("Authorization", sign(t, i.signer, claims(func(c map[string]any) { c["exp"] = time.Now().Add(100 * time.Hour).Unix() })))
 		first := open(t, continuity.Verify{JWT: &way}, o)
 		synctest.Wait()
@@ -206,6 +206,13 @@ func TestKeysAreUsedWhileTheIssuerIsDown(t *testing.T) {
 			t.Fatal(got)
 		}
 		first.Close()
+		files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+		if err != nil || len(files) != 1 {
+			t.Fatal(files, err)
+		}
+		if text, err := os.ReadFile(files[0]); err != nil || strings.Contains(string(text), "planted") {
+			t.Errorf("the file shows the address: %s %v", text, err)
+		}
 		down.Store(true)
 		again := open(t, continuity.Verify{JWT: &way}, o) // a restart while the issuer is down
 		if got := why(again, req); !strings.HasPrefix(got, "jwt:alice") {
@@ -216,7 +223,7 @@ func TestKeysAreUsedWhileTheIssuerIsDown(t *testing.T) {
 			t.Error(got)
 		}
 		time.Sleep(2 * time.Minute)
-		_, err := again.Verify(req)
+		_, err = again.Verify(req)
 		var r *caller.Refusal
 		if !errors.As(err, &r) || !r.Ours || r.Why != caller.WhyUnavailable {
 			t.Errorf("keys older than max_age are used: %v", err)

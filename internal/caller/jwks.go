@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -48,7 +49,7 @@ type fetched struct {
 
 // kept is the cache file.
 type kept struct {
-	URL  string          `json:"url"`
+	URL  string          `json:"url"` // its digest
 	At   time.Time       `json:"fetched"`
 	Keys json.RawMessage `json:"jwks"`
 }
@@ -67,12 +68,26 @@ func newJWKS(c *continuity.VerifyJWT, o Options) *jwks {
 		kick: make(chan struct{}, 1), stop: cancel,
 	}
 	if o.CacheDir != "" {
-		sum := sha256.Sum256([]byte(c.JWKS))
-		j.cache = filepath.Join(o.CacheDir, hex.EncodeToString(sum[:8])+".json")
+		j.cache = filepath.Join(o.CacheDir, j.id()[:16]+".json")
 		j.load()
 	}
 	j.done.Go(func() { j.run(ctx) })
 	return j
+}
+
+// id names the address without showing it, as it may bear a secret.
+func (j *jwks) id() string {
+	sum := sha256.Sum256([]byte(j.url))
+	return hex.EncodeToString(sum[:])
+}
+
+// host is as much of the address as is logged.
+func (j *jwks) host() string {
+	u, err := url.Parse(j.url)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 func (j *jwks) close() {
@@ -112,7 +127,7 @@ func (j *jwks) run(ctx context.Context) {
 				return
 			}
 			wait = min(retryFetch, j.refresh)
-			j.log.Warn("keys of an issuer can't be fetched; those fetched last are used while they are young enough", "url", j.url, "error", err)
+			j.log.Warn("keys of an issuer can't be fetched; those fetched last are used while they are young enough", "host", j.host(), "error", err)
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -134,6 +149,10 @@ func (j *jwks) fetch(ctx context.Context) error {
 	req.Header.Set("Accept", "application/json")
 	resp, err := j.client.Do(req)
 	if err != nil {
+		var at *url.Error
+		if errors.As(err, &at) {
+			return at.Err // without the address
+		}
 		return err
 	}
 	defer resp.Body.Close()
@@ -170,7 +189,7 @@ func (j *jwks) load() {
 		return
 	}
 	var k kept
-	if json.Unmarshal(text, &k) != nil || k.URL != j.url {
+	if json.Unmarshal(text, &k) != nil || k.URL != j.id() {
 		return
 	}
 	if set, err := parseKeySet(k.Keys); err == nil {
@@ -183,7 +202,7 @@ func (j *jwks) save(keys []byte) error {
 	if j.cache == "" {
 		return nil
 	}
-	text, err := json.Marshal(kept{URL: j.url, At: j.now(), Keys: keys})
+	text, err := json.Marshal(kept{URL: j.id(), At: j.now(), Keys: keys})
 	if err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (c *Courier) begin() bool {
 	s, err := load(c.path)
 	switch {
 	case missing(err):
-		s = saved{Next: c.Log.End(), URL: c.Hook.URL}
+		s = saved{Next: c.Log.End(), URL: digest(c.Hook.URL)}
 		if err := store(c.path, s); err != nil {
 			c.trouble(err)
 			return false
@@ -170,8 +170,8 @@ func (c *Courier) begin() bool {
 		c.trouble(err)
 		return false
 	}
-	if s.URL != c.Hook.URL {
-		s.URL, s.Gone = c.Hook.URL, false
+	if at := digest(c.Hook.URL); s.URL != at {
+		s.URL, s.Gone = at, false
 		c.dirty = true
 	}
 	c.state = s

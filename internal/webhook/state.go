@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,13 +33,19 @@ func (i *item) id() string { return i.Receipt + "-" + i.State }
 // saved is what a Courier keeps of its work.
 type saved struct {
 	Version int                 `json:"version"`
-	URL     string              `json:"url"`
+	URL     string              `json:"url"` // its digest
 	Next    continuity.Position `json:"next"`
 	Gone    bool                `json:"gone,omitempty"` // the endpoint answered 410
 	Items   []*item             `json:"items"`
 }
 
 const version = 1
+
+// digest tells URLs apart without showing them: many a webhook's URL is a secret.
+func digest(url string) string {
+	sum := sha256.Sum256([]byte(url))
+	return hex.EncodeToString(sum[:])
+}
 
 // load reads the file; the error is fs.ErrNotExist where there is none.
 func load(path string) (saved, error) {
