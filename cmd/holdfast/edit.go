@@ -15,6 +15,7 @@ import (
 
 	"holdfast/internal/api"
 	"holdfast/internal/continuity"
+	"holdfast/internal/jsonpointer"
 )
 
 const maxEdit = 16 << 20
@@ -165,7 +166,7 @@ func walk(dec *json.Decoder, pointer string, out *[]leaf) bool {
 			if err != nil {
 				return false
 			}
-			name = strings.NewReplacer("~", "~0", "/", "~1").Replace(tok.(string))
+			name = jsonpointer.Escape(tok.(string))
 		}
 		if !walk(dec, pointer+"/"+name, out) {
 			return false

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/jsonpointer"
 )
 
 func parseAddress(text string, _ reflect.StructTag) (any, *fault) {
@@ -220,10 +221,8 @@ func parsePointer(text string, _ reflect.StructTag) (any, *fault) {
 	if !strings.HasPrefix(text, "/") || text == "/" {
 		return nil, wrong("config.pointer", "near", likelyPointer(strings.TrimPrefix(text, "json:")))
 	}
-	for i, r := range text {
-		if r == '~' && (i+1 == len(text) || text[i+1] != '0' && text[i+1] != '1') {
-			return nil, wrong("config.pointer-escape")
-		}
+	if _, err := jsonpointer.Parse(text); err != nil {
+		return nil, wrong("config.pointer-escape")
 	}
 	return text, nil
 }

@@ -10,10 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/jsonpointer"
 )
 
 // The bounds of a list over HTTP.
@@ -162,19 +162,18 @@ func pointerName(pointer string) string {
 	return "json:" + pointer
 }
 
-var unescape = strings.NewReplacer("~1", "/", "~0", "~")
-
 // at follows a JSON pointer (RFC 6901); nil where nothing is.
 func at(v any, pointer string) any {
-	if pointer == "" {
-		return v
+	names, err := jsonpointer.Parse(pointer)
+	if err != nil {
+		return nil
 	}
-	for part := range strings.SplitSeq(pointer[1:], "/") {
+	for _, name := range names {
 		switch holder := v.(type) {
 		case map[string]any:
-			v = holder[unescape.Replace(part)]
+			v = holder[name]
 		case []any:
-			n, err := strconv.Atoi(part)
+			n, err := strconv.Atoi(name)
 			if err != nil || n < 0 || n >= len(holder) {
 				return nil
 			}

@@ -5,13 +5,13 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"holdfast/internal/admission"
 	"holdfast/internal/continuity"
 	"holdfast/internal/problem"
+	"holdfast/internal/stale"
 	"holdfast/internal/upstream"
 )
 
@@ -99,10 +99,8 @@ func (f *flight) withTicket(header []continuity.Field) []continuity.Field {
 	if t.Token == "" {
 		return header
 	}
-	for i := range header {
-		if strings.EqualFold(header[i].Name, "Cache-Control") && (strings.Contains(header[i].Value, "public") || strings.Contains(header[i].Value, "s-maxage")) {
-			return header
-		}
+	if stale.ForEverybody(header) {
+		return header
 	}
 	return append(header[:len(header):len(header)], ticketFields(t)...)
 }

@@ -114,7 +114,11 @@ func TestWaitingLineAnswers(t *testing.T) {
 		!strings.HasPrefix(r.header.Get("Set-Cookie"), "holdfast-line-orders=") || r.header.Get("Holdfast-State") != "waiting" {
 		t.Errorf("a browser got %s", r)
 	}
-	wantProblem(t, h.post(order("A"), "Accept: text/html"), 503, "waiting") // no page that would send a form again
+	if vary := r.header.Get("Vary"); vary != "Accept, Accept-Language" {
+		t.Errorf("Vary: %s", vary)
+	}
+	wantProblem(t, h.do("GET", "/orders/A", "", "Accept: application/json, text/html;q=0.5"), 503, "waiting") // as it prefers
+	wantProblem(t, h.post(order("A"), "Accept: text/html"), 503, "waiting")                                   // no page that would send a form again
 	token := r.header.Get("Holdfast-Line")
 	line = &continuity.LineState{Step: 1}
 	h.bounded(continuity.Admission{}, func() continuity.Admitting { return continuity.Admitting{Line: line} })
@@ -123,7 +127,11 @@ func TestWaitingLineAnswers(t *testing.T) {
 	if r.header.Get("Holdfast-Line") == "" {
 		t.Errorf("nothing to stay in with: %s", r)
 	}
-	if got := h.wantSent(1)[0]; got.Header.Get("Cookie") != "a=b" || got.Header.Get("Holdfast-Line") != "" {
+	h.shop.next(with("Cache-Control: public\r\n", "for all"), nil)
+	if r = h.do("GET", "/orders/A", "", "Holdfast-Line: "+token); r.body != "for all" || r.header.Get("Holdfast-Line") != "" || r.header.Get("Set-Cookie") != "" {
+		t.Errorf("what everybody is given bears a token: %s", r)
+	}
+	if got := h.wantSent(2)[0]; got.Header.Get("Cookie") != "a=b" || got.Header.Get("Holdfast-Line") != "" {
 		t.Errorf("the token went upstream: %v", got.Header)
 	}
 }

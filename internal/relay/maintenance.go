@@ -107,15 +107,9 @@ func (f *flight) maintenance() {
 	p, lang := f.route.page, f.engine.languages.of(f.req)
 	contentType, body := problem.ContentType, p.json[lang]
 	if prefersHTML(f.req) {
-		contentType, body = "text/html; charset=utf-8", p.html[lang]
+		contentType, body = htmlType, p.html[lang]
 	}
-	header := make([]continuity.Field, 0, 8)
-	for _, field := range own(stateClosed, contentType, lang) {
-		if field.Name == "Vary" {
-			field.Value = "Accept, Accept-Language"
-		}
-		header = append(header, field)
-	}
+	header := negotiated(stateClosed, contentType, lang)
 	after := p.after
 	if after <= 0 {
 		after = f.engine.retryAfter(f.route.ID)
@@ -126,6 +120,19 @@ func (f *flight) maintenance() {
 	}
 	f.done(Maintenance, status)
 	_ = f.x.Respond(status, header, body) // a client that left can't be told
+}
+
+const htmlType = "text/html; charset=utf-8"
+
+// negotiated are the fields of an answer whose type goes by Accept.
+func negotiated(state, contentType string, lang catalogue.Lang) []continuity.Field {
+	header := own(state, contentType, lang)
+	for i := range header {
+		if header[i].Name == "Vary" {
+			header[i].Value = "Accept, Accept-Language"
+		}
+	}
+	return header
 }
 
 // prefersHTML reports whether a client names HTML and likes nothing better that

@@ -20,33 +20,21 @@ func (f *flight) waits(no *admission.Refusal) {
 	lang := f.engine.languages.of(f.req)
 	t := &no.Ticket
 	f.done(Shed, http.StatusServiceUnavailable)
-	contentType, body := problem.ContentType, []byte(nil)
-	if page := f.wantsPage(); page {
-		contentType, body = "text/html; charset=utf-8", waitingPage(t, lang)
+	contentType, body := htmlType, []byte(nil)
+	// A form's answer is no page: one that loads itself again would send it again.
+	if f.safe() && prefersHTML(f.req) {
+		body = waitingPage(t, lang)
 	} else {
+		contentType = problem.ContentType
 		d := problem.Of(continuity.E(continuity.CodeWaiting, nil, "number", t.Number, "ahead", t.Ahead, "group", t.Batch, "open", t.Open,
 			"groups", t.Batches, "expected_seconds", int64(math.Ceil(t.Expected.Seconds()))), lang)
 		body = d.JSON()
 	}
-	header := append(own(stateWaiting, contentType, lang), retryAfter(t.Again))
+	header := append(negotiated(stateWaiting, contentType, lang), retryAfter(t.Again))
 	if t.Token != "" {
 		header = append(header, ticketFields(t)...)
 	}
 	_ = f.x.Respond(http.StatusServiceUnavailable, header, body) // a client that left can't be told
-}
-
-// wantsPage reports whether a person looks at the answer. What was sent by a
-// form is not: a page that loads itself again would send it again.
-func (f *flight) wantsPage() bool {
-	if f.req.Method != http.MethodGet && f.req.Method != http.MethodHead {
-		return false
-	}
-	for i := range f.req.Header {
-		if field := f.req.Header[i]; strings.EqualFold(field.Name, "Accept") && strings.Contains(strings.ToLower(field.Value), "text/html") {
-			return true
-		}
-	}
-	return false
 }
 
 func waitingPage(t *admission.Ticket, lang catalogue.Lang) []byte {

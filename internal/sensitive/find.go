@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/jsonpointer"
 )
 
 // The kinds of what is found.
@@ -46,9 +47,7 @@ type pattern []string
 // New makes the Finder of a route.
 func New(route *continuity.Route) *Finder {
 	f := &Finder{Sensitive: route.Sensitive}
-	for _, text := range f.Fields {
-		f.fields = append(f.fields, newPattern(text))
-	}
+	f.fields = patterns(f.Fields)
 	numbers := slices.Concat(f.Numbers, route.Identity.Fields)
 	switch route.Key.Source {
 	case continuity.SourceJSON:
@@ -58,18 +57,19 @@ func New(route *continuity.Route) *Finder {
 	case continuity.SourceHeader:
 		f.header = route.Key.Name
 	}
-	for _, text := range numbers {
-		f.numbers = append(f.numbers, newPattern(text))
-	}
+	f.numbers = patterns(numbers)
 	return f
 }
 
-func newPattern(pointer string) pattern {
-	names := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
-	for i, name := range names {
-		names[i] = strings.ReplaceAll(strings.ReplaceAll(name, "~1", "/"), "~0", "~")
+// patterns cuts those texts that are pointers; fields of forms and of XML are
+// not searched by place.
+func patterns(pointers []string) (all []pattern) {
+	for _, text := range pointers {
+		if names, err := jsonpointer.Parse(text); err == nil {
+			all = append(all, names)
+		}
 	}
-	return names
+	return all
 }
 
 // covers reports whether a path lies at or below the pattern.

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"holdfast/internal/jsonpointer"
 )
 
 // step is one level of a place in a JSON document.
@@ -36,7 +38,7 @@ func pointer(path []step, any bool) string {
 		case s.array:
 			b.WriteString(strconv.Itoa(s.index))
 		default:
-			b.WriteString(strings.ReplaceAll(strings.ReplaceAll(Mask(s.text), "~", "~0"), "/", "~1"))
+			b.WriteString(jsonpointer.Escape(Mask(s.text)))
 		}
 	}
 	return b.String()

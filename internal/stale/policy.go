@@ -85,6 +85,23 @@ func Storable(request []continuity.Field, status int, response []continuity.Fiel
 	return p, p.fresh > 0 || p.beyond >= 0
 }
 
+// ForEverybody reports whether a response states that shared caches may give it
+// to everybody. What can't be read may state it.
+func ForEverybody(response []continuity.Field) bool {
+	stated := all(response, "Cache-Control")
+	if stated == "" {
+		return false
+	}
+	said, err := cacheobject.ParseResponseCacheControl(stated)
+	switch {
+	case err != nil:
+		return true
+	case said.NoStore || said.PrivatePresent:
+		return false
+	}
+	return said.Public || said.SMaxAge >= 0 || said.MaxAge > 0
+}
+
 // Public reports whether the response is said to be for everybody.
 func (p *Policy) Public() bool { return p.public }
 

@@ -123,3 +123,24 @@ func TestWhatIsGoneNoLongerCounts(t *testing.T) {
 		t.Errorf("%d bytes after all was forgotten", s.Bytes())
 	}
 }
+
+func TestForEverybody(t *testing.T) {
+	for stated, want := range map[string]bool{
+		"":                        false,
+		"no-cache":                false,
+		"private, max-age=60":     false,
+		"no-store, public":        false,
+		"max-age=0":               false,
+		`no-cache="public"`:       false,
+		"Public":                  true,
+		"must-revalidate, public": true,
+		"s-maxage=0, max-age=0":   true,
+		"max-age=60":              true,
+		"max-age=x":               true, // nobody knows
+	} {
+		header := []continuity.Field{{Name: "cache-control", Value: stated}}
+		if got := stale.ForEverybody(header); got != want {
+			t.Errorf("%q: %v, want %v", stated, got, want)
+		}
+	}
+}
