@@ -69,10 +69,18 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 	c := &Conn{loop: l.group.pick(), fd: fd, remote: addrOf(from)}
 	if err := c.open(); err != nil {
-		return nil, err
+		return nil, unwatched{err}
 	}
 	return c, nil
 }
+
+// unwatched says that the kernel would watch no further socket (max_user_watches).
+// That connection is refused, and others may fare better.
+type unwatched struct{ error }
+
+func (unwatched) Temporary() bool { return true }
+
+func (u unwatched) Unwrap() error { return u.error }
 
 // open sets what the standard library sets too, and enrols the connection.
 func (c *Conn) open() error {

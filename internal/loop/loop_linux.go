@@ -304,6 +304,11 @@ func (l *Loop) close() {
 	l.evfd = -1
 }
 
+// watch adds a socket to an epoll instance; a test has it fail.
+var watch = func(epfd, fd int, ev *unix.EpollEvent) error {
+	return unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, fd, ev)
+}
+
 // enrol makes c known to the epoll instance.
 func (l *Loop) enrol(c *Conn) error {
 	l.mu.Lock()
@@ -318,7 +323,7 @@ func (l *Loop) enrol(c *Conn) error {
 	s := &l.slots[c.slot]
 	s.conn = c
 	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET, Fd: c.slot, Pad: s.used}
-	if err := unix.EpollCtl(l.epfd, unix.EPOLL_CTL_ADD, c.fd, &ev); err != nil {
+	if err := watch(l.epfd, c.fd, &ev); err != nil {
 		l.strikeLocked(c)
 		return err
 	}
