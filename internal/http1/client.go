@@ -120,7 +120,7 @@ func (cc *clientConn) attempt(ctx context.Context, r *Request, out *[]byte, rest
 		re = &reply{}
 	} else {
 		re = &r.Memory.reply
-		*re = reply{}
+		*re = reply{words: re.words, lent: true}
 	}
 	re.cc = cc
 	re.watch(ctx)
@@ -289,7 +289,7 @@ func (re *reply) writePieces(r *Request, buf []byte, rest int64, early *atomic.B
 // readHead reads the final response head into re and cc.head.
 func (re *reply) readHead() (int, error) {
 	for interim := 0; ; interim++ {
-		text, err := re.cc.readHeadText(true)
+		text, err := re.readHeadText(true)
 		if err != nil {
 			return 0, err
 		}
@@ -327,15 +327,19 @@ const maxResponseFields = 256
 
 // readHeadText reads a head, or what there is of it: without wait, "" says that
 // more has yet to come.
-func (cc *clientConn) readHeadText(wait bool) (string, error) {
+func (re *reply) readHeadText(wait bool) (string, error) {
+	cc := re.cc
 	for from := 0; ; {
 		n, wrong := cc.findHead(from, cc.pool.o.Head)
 		if wrong != nil {
 			return "", wrong
 		}
 		if n > 0 {
-			head := text(cc.buf[cc.r : cc.r+n])
+			head := re.words.text(cc.buf[cc.r : cc.r+n])
 			cc.r += n
+			if !re.lent {
+				re.words.end(false)
+			}
 			return head, nil
 		}
 		from = max(0, cc.w-cc.r-3)

@@ -31,6 +31,7 @@ type conn struct {
 	seen   uint64
 
 	exchange exchange
+	words    lease
 	head     head
 	request  Request
 	body     requestBody
@@ -67,6 +68,7 @@ func (c *conn) serve() {
 			c.nc.Close()
 		}
 		c.cancel()
+		c.words.end(false)
 		c.srv.ended(c)
 	}()
 	if !c.open() {
@@ -94,11 +96,13 @@ func (c *conn) serve() {
 		c.body.start(&c.request, &c.head)
 		c.exchange.start()
 		c.request.Remote = c.remote // whoever handles a request may know better
+		c.request.Spent = false
 		c.handle()
 		if !c.exchange.keep || !c.body.finish() {
 			c.part()
 			return
 		}
+		c.words.end(c.request.Spent)
 		c.rest()
 		c.served = true
 	}
@@ -153,7 +157,7 @@ func (c *conn) next() (string, error) {
 			return "", err
 		}
 		if n > 0 {
-			head := text(c.buf[c.r : c.r+n])
+			head := c.words.text(c.buf[c.r : c.r+n])
 			c.r += n
 			return head, nil
 		}

@@ -31,6 +31,10 @@ type Request struct {
 	// one; nil stands for an ordinary goroutine.
 	Waiter continuity.Waiter
 
+	// Spent is for a handler to set that has kept no string of this request: the
+	// memory of its head is used again then, at once.
+	Spent bool
+
 	// Memory, if set, is what the response to a request that is sent is made in.
 	Memory *Memory
 

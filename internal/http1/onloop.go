@@ -89,7 +89,7 @@ func (re *reply) writeRestOnLoop(r *Request, buf []byte, rest int64) (status int
 	interim := 0
 	answered := func() (bool, error) {
 		for status == 0 {
-			text, err := cc.readHeadText(false)
+			text, err := re.readHeadText(false)
 			if text == "" || err != nil {
 				return false, err
 			}

@@ -12,6 +12,10 @@ import (
 // nobody will read or close it another time.
 type Memory struct{ reply reply }
 
+// Free ends the response that was made here. If it is spent, nobody has kept a
+// string of its head, and their memory is used again.
+func (m *Memory) Free(spent bool) { m.reply.words.end(spent) }
+
 // reply is a response and, as its Body, what is still to come on its
 // connection. One is made for each response, so that a late Read or Close can
 // never touch another exchange, unless the caller brings a Memory and sees to
@@ -22,6 +26,8 @@ type reply struct {
 	ctx    context.Context
 	stop   func() bool // ends the watch over ctx
 	fields fieldArray
+	words  lease
+	lent   bool // by who will call Free
 
 	interim func(status int, header []continuity.Field)
 	upgrade string // what was asked for

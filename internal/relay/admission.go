@@ -34,6 +34,7 @@ func (f *flight) admit() (answered bool) {
 	}
 	var no admission.Refusal
 	kept := f.engine.ledger != nil && r.Hold.State == continuity.HoldOn && r.holds(f.req.Method)
+	f.noted = true
 	if g != nil {
 		f.admitted, no = g.Enter(&admission.Request{
 			At: f.began, Remote: f.req.Remote, Header: f.req.Header, Path: f.path, Kept: kept,

@@ -115,6 +115,7 @@ type route struct {
 	unrecorded *missed    // outlives the table
 	gate       *gate      // outlives the table
 	strips     bool       // tokens of a waiting line may come
+	forgets    bool       // nothing that it does with what passes keeps a string of it
 }
 
 // New makes an Engine without routes.
@@ -166,6 +167,7 @@ func (e *Engine) SetRoutes(bindings []Binding, limits continuity.Limits) error {
 			r.traffic, r.seen, r.unrecorded, r.gate = &traffic{}, newCollector(), &missed{}, &gate{}
 		}
 		r.strips = lines
+		r.forgets = r.Reply == nil && r.caller == nil && r.Sign == nil && r.Rewrite == nil && !r.Record.Passed
 		r.answer, r.page = newAnswer(r.Answer), newPage(r.Reply)
 		if r.Standby != nil && b.Standby != nil {
 			r.standby = &standby{r.Standby.Upstream, b.Standby, b.Beside}

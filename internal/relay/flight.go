@@ -61,6 +61,9 @@ type flight struct {
 	verdict verdict
 	tell    func(ledger.Status, error) // told, made once
 
+	noted bool // somebody may have kept a string of the request's head
+	spent bool // nobody has, nor of the answer's
+
 	admitted admission.Pass
 	overflow bool // it is kept because a limit leaves no room for it
 }
@@ -78,6 +81,8 @@ func (f *flight) land() {
 	}
 	f.free()
 	f.admitted.Leave()
+	f.memory.Free(f.spent)
+	f.req.Spent = f.spent
 	clear(f.header)
 	*f = flight{header: f.header[:0], hints: f.hints, tell: f.tell}
 	flights.Put(f)
@@ -142,6 +147,7 @@ func (f *flight) unheld() {
 func (f *flight) observed(err error) {
 	f.identify()
 	if err == nil && f.route.Hold.State != continuity.HoldNever {
+		f.noted = true
 		f.route.seen.saw(f)
 	}
 	if f.known {

@@ -91,6 +91,7 @@ func (f *flight) answered(result upstream.Result, p passage) {
 	switch {
 	case err == nil:
 		f.done(what, result.Status)
+		f.spent = f.route.forgets && !f.noted
 	case f.x.Started() || f.gone():
 		f.done(Cut, result.Status)
 	default: // the upstream's answer broke off before any of it had left

@@ -52,6 +52,11 @@ type Memory struct {
 	response http1.Memory
 }
 
+// Free ends what was made here. It must be called once the Result is done with,
+// and before the Memory is used again. If it is spent, nobody has kept a string
+// of the response's head, and their memory is used again.
+func (m *Memory) Free(spent bool) { m.response.Free(spent) }
+
 // Result is how an attempt ended. With Answered, Body streams the response and
 // must be closed; with Clean and Lost, Err says why and Timeout whether time
 // ran out.

@@ -12,6 +12,16 @@ var protocolFaults = []fault{
 		suite: "./internal/upstream", run: "TestRule4_2",
 	},
 	{
+		name: "memory of kept heads used again", file: "internal/http1/texts.go",
+		from: "if spent {", to: "if true {",
+		suite: "./internal/http1", run: "TestKeptStringsStay",
+	},
+	{
+		name: "heads of passed requests not given back", file: "internal/relay/pass.go",
+		from: "f.spent = f.route.forgets && !f.noted", to: "f.spent = false",
+		suite: "./internal/app", run: "TestPassingAllocatesNothing",
+	},
+	{
 		name: "two lengths taken for one", file: "internal/http1/check.go",
 		from: "if !ok || stated >= 0 {", to: "if !ok {",
 		suite: "./internal/nethttp", run: "TestRule11_2",
