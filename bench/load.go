@@ -63,6 +63,7 @@ func appendOrder(b []byte, n int64) []byte {
 type connection struct {
 	conn     *net.TCPConn
 	fd       int
+	asked    bool // and not answered yet
 	intended time.Time
 	in, out  []byte
 }
@@ -88,9 +89,14 @@ type driver struct {
 	last    time.Duration
 	asked   int
 	figures figures
+	note    func(*answered) // nil: whatever is no 202 ends the round
 }
 
 func drive(addr string, conns int, rate float64, d time.Duration) (figures, error) {
+	return (&driver{addr: addr, rate: rate, last: d}).load(conns)
+}
+
+func (dr *driver) load(conns int) (figures, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	poll, err := unix.EpollCreate1(0)
@@ -98,14 +104,14 @@ func drive(addr string, conns int, rate float64, d time.Duration) (figures, erro
 		return figures{}, err
 	}
 	defer unix.Close(poll)
-	dr := &driver{addr: addr, poll: poll, rate: rate, last: d}
+	dr.poll = poll
 	defer func() {
 		for _, c := range dr.clients {
 			c.conn.Close()
 		}
 	}()
 	for n := range conns {
-		c, err := dial(addr)
+		c, err := dial(dr.addr)
 		if err != nil {
 			return figures{}, err
 		}
@@ -183,7 +189,7 @@ func (d *driver) ask(at time.Time) error {
 	c := d.idle[len(d.idle)-1]
 	d.idle = d.idle[:len(d.idle)-1]
 	d.asked++
-	c.intended = at
+	c.intended, c.asked = at, true
 	c.out = appendPost(c.out[:0], d.addr)
 	n, err := unix.Write(c.fd, c.out)
 	if err == nil && n < len(c.out) {
@@ -193,6 +199,9 @@ func (d *driver) ask(at time.Time) error {
 }
 
 func (d *driver) hear(c *connection) error {
+	if d.note != nil {
+		return d.hearAny(c)
+	}
 	n, err := unix.Read(c.fd, c.in[len(c.in):cap(c.in)])
 	switch {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
@@ -207,13 +216,18 @@ func (d *driver) hear(c *connection) error {
 	if err != nil || !whole {
 		return err
 	}
-	c.in = c.in[:0]
+	d.free(c)
+	return nil
+}
+
+// free makes a connection that has been answered ready for the next request.
+func (d *driver) free(c *connection) {
+	c.in, c.asked = c.in[:0], false
 	d.figures.requests++
 	if d.rate > 0 {
 		d.figures.latency = append(d.figures.latency, time.Since(c.intended))
 	}
 	d.idle = append(d.idle, c)
-	return nil
 }
 
 var (

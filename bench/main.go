@@ -52,6 +52,8 @@ func main() {
 	flag.Parse()
 	var err error
 	switch {
+	case *kind == "shop":
+		err = serveShop()
 	case *kind == "jetstream":
 		err = serveJetStream(*dir)
 	case *kind == "upstream", *kind == "fasthttp", *kind == "reverseproxy":
@@ -76,6 +78,8 @@ func main() {
 	case *onlyDrain:
 		b := &bench{dir: *dir, round: *round, rounds: *rounds}
 		err = errors.Join(b.drainRows(), b.stuckRow(), b.lifeRow())
+	case *onlyOverload:
+		err = (&bench{dir: *dir, round: *round, rounds: *rounds}).overloadRows()
 	case *beside != "":
 		b := &bench{round: *round, rounds: *rounds}
 		err = b.compare(*beside, *dir, *delay)
@@ -119,7 +123,7 @@ func (b *bench) run(dir string) (err error) {
 	if b.onlyPeers || b.onlyAccept {
 		return nil
 	}
-	for _, rows := range []func() error{b.drainRows, b.stuckRow, b.lifeRow} {
+	for _, rows := range []func() error{b.drainRows, b.stuckRow, b.lifeRow, b.overloadRows} {
 		if err := rows(); err != nil {
 			return err
 		}
