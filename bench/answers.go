@@ -13,7 +13,8 @@ import (
 
 // answered is what came of one request under a load that expects anything.
 type answered struct {
-	status int // 0: the connection ended before any byte of an answer
+	status int  // 0: the connection ended before a whole head
+	begun  bool // a byte of an answer came
 	cut    bool
 	sent   time.Duration // intended, since the load began
 	took   time.Duration
@@ -37,7 +38,7 @@ func (d *driver) hearAny(c *connection) error {
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
 		return nil
 	}
-	ended := err != nil || n <= 0
+	ended := err != nil || n <= 0 // an error is the connection's end
 	if !ended {
 		c.in = c.in[:len(c.in)+n]
 	}
@@ -48,13 +49,20 @@ func (d *driver) hearAny(c *connection) error {
 	case ended && !c.asked:
 		return d.redial(c)
 	case whole || ended:
-		d.note(&answered{status: status, cut: !whole, sent: c.intended.Sub(d.start), took: time.Since(c.intended)})
+		d.note(&answered{status: status, begun: len(c.in) > 0, cut: !whole, sent: c.intended.Sub(d.start), took: time.Since(c.intended)})
 		d.free(c)
 	}
 	if ended || whole && closes {
 		return d.redial(c)
 	}
 	return nil
+}
+
+// left reports whether the server has closed a connection that it was not asked
+// over, as it may after a time.
+func left(fd int) bool {
+	n, _, err := unix.Recvfrom(fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == nil && n == 0 || err != nil && !errors.Is(err, unix.EAGAIN)
 }
 
 func (d *driver) redial(c *connection) error {

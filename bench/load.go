@@ -38,13 +38,16 @@ var padding = bytes.Repeat([]byte("x"), bodyBytes)
 
 // appendPost writes one order: 1 KB, one of 10,000 keys, an Idempotency-Key of
 // its own.
-func appendPost(b []byte, host string) []byte {
+func appendPost(b []byte, host string, order func([]byte, int64) []byte) []byte {
 	n := serial.Add(1)
 	b = append(b, "POST /orders HTTP/1.1\r\nHost: "...)
 	b = append(b, host...)
 	b = append(b, "\r\nContent-Type: application/json\r\nIdempotency-Key: bench-"...)
 	b = strconv.AppendInt(b, n, 10)
 	b = append(b, "\r\nContent-Length: 1024\r\n\r\n"...)
+	if order != nil {
+		return order(b, n)
+	}
 	return appendOrder(b, n)
 }
 
@@ -90,6 +93,8 @@ type driver struct {
 	asked   int
 	figures figures
 	note    func(*answered) // nil: whatever is no 202 ends the round
+	order   func([]byte, int64) []byte
+	ended   atomic.Bool // nothing is asked any more
 }
 
 func drive(addr string, conns int, rate float64, d time.Duration) (figures, error) {
@@ -145,6 +150,9 @@ func dial(addr string) (*connection, error) {
 
 // due is when the next request is to be sent, and whether there is one.
 func (d *driver) due(now time.Time) (at time.Time, more bool) {
+	if d.ended.Load() {
+		return now, false
+	}
 	if d.rate == 0 {
 		return now, now.Sub(d.start) < d.last
 	}
@@ -190,7 +198,12 @@ func (d *driver) ask(at time.Time) error {
 	d.idle = d.idle[:len(d.idle)-1]
 	d.asked++
 	c.intended, c.asked = at, true
-	c.out = appendPost(c.out[:0], d.addr)
+	c.out = appendPost(c.out[:0], d.addr, d.order)
+	if d.note != nil && left(c.fd) {
+		if err := d.redial(c); err != nil {
+			return err
+		}
+	}
 	n, err := unix.Write(c.fd, c.out)
 	if err == nil && n < len(c.out) {
 		err = errors.New("a request did not fit into the socket")

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,18 +19,35 @@ type bench struct {
 	round   time.Duration
 	rounds  int
 	pending int
-	rows    []string
+	kills   int
+	only    string // a group of rows; empty: all
+	binary  string // holdfast, as it is installed
 
-	onlyPeers  bool
-	onlyPass   bool
-	onlyAccept bool
-	binary     string // holdfast, as it is installed
+	silent bool // rows are kept for another process
+	cells  [][3]string
+}
+
+// groups are the rows, in the order of the table; -only takes one of them alone.
+var groups = []struct {
+	name string
+	rows func(*bench) error
+}{
+	{"pass", (*bench).passRows},
+	{"accept", func(b *bench) error { return errors.Join(b.acceptRows(0), b.acceptRows(time.Millisecond)) }},
+	{"peers", func(b *bench) error { return errors.Join(b.peerRows(0), b.peerRows(time.Millisecond)) }},
+	{"drain", func(b *bench) error { return errors.Join(b.drainRows(), b.stuckRow(), b.lifeRow()) }},
+	{"overload", (*bench).overloadRows},
+	{"killed", (*bench).killedRows},
+	{"pending", (*bench).pendingRows},
 }
 
 func (b *bench) row(what, got, goal string) {
+	b.cells = append(b.cells, [3]string{what, got, goal})
+	if b.silent {
+		return
+	}
 	line := fmt.Sprintf("| %s | %s | %s |", what, got, goal)
 	fmt.Println(line)
-	b.rows = append(b.rows, line)
 }
 
 func main() {
@@ -37,7 +56,6 @@ func main() {
 	delay := flag.Duration("delay", 0, "added to each sync")
 	round := flag.Duration("round", 2*time.Second, "length of a round")
 	rounds := flag.Int("rounds", 5, "rounds of each kind; odd")
-	only := flag.Bool("peers", false, "only durable accept beside Redis, RabbitMQ, JetStream and PostgreSQL")
 	beside := flag.String("beside", "", "another build of this program: only durable accept and drain of both, in turns")
 	pending := flag.Int("pending", 1_000_000, "records pending in the rows about them")
 	fillShape := flag.Int("pending-fill", -1, "internal")
@@ -45,9 +63,10 @@ func main() {
 	load := flag.String("load", "", "only load the server at this address, for a round")
 	rate := flag.Float64("rate", 0, "with -load: requests a second, whether or not answers come; 0: as fast as it goes")
 	upstream := flag.String("upstream", "", "internal")
-	rows := flag.String("only", "", "pass: only the rows about passing requests on, beside nginx and others; accept: only those about keeping them")
+	group := flag.String("only", "", "only one group of rows: "+strings.Join(names(), ", "))
+	kills := flag.Int("kills", 10, "how often the upstream goes away in the rows about it; a long run: 1000")
+	swallowed := flag.Bool("swallowed", false, "internal")
 	binary := flag.String("holdfast", "", "the holdfast binary that passes requests on; empty: one is built")
-	onlyDrain := flag.Bool("drain", false, "only the rows about draining")
 	drainOnce := flag.Bool("drain-once", false, "internal")
 	flag.Parse()
 	var err error
@@ -75,18 +94,15 @@ func main() {
 			fmt.Printf(", median %v, p99 %v", f.percentile(0.5), f.percentile(0.99))
 		}
 		fmt.Println()
-	case *onlyDrain:
-		b := &bench{dir: *dir, round: *round, rounds: *rounds}
-		err = errors.Join(b.drainRows(), b.stuckRow(), b.lifeRow())
-	case *onlyOverload:
-		err = (&bench{dir: *dir, round: *round, rounds: *rounds}).overloadRows()
+	case *swallowed:
+		err = (&bench{dir: *dir, kills: *kills, binary: *binary}).swallowed()
 	case *beside != "":
 		b := &bench{round: *round, rounds: *rounds}
 		err = b.compare(*beside, *dir, *delay)
-	case *rows != "" && *rows != "pass" && *rows != "accept":
-		err = fmt.Errorf("-only %s: only pass and accept are known", *rows)
+	case *group != "" && !slices.Contains(names(), *group):
+		err = fmt.Errorf("-only %s: known are %s", *group, strings.Join(names(), ", "))
 	default:
-		b := &bench{round: *round, rounds: *rounds, pending: *pending, onlyPeers: *only, onlyPass: *rows == "pass", onlyAccept: *rows == "accept", binary: *binary}
+		b := &bench{round: *round, rounds: *rounds, pending: *pending, only: *group, kills: *kills, binary: *binary}
 		err = b.run(*dir)
 	}
 	if err != nil {
@@ -102,31 +118,21 @@ func (b *bench) run(dir string) (err error) {
 	defer os.RemoveAll(b.dir)
 	fmt.Printf("%s, %s, %d cores; rounds of %v, medians of %d; 1 KB POST\n\n", time.Now().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), b.round, b.rounds)
 	fmt.Println("| what | measured | goal |\n|---|---|---|")
-	if !b.onlyPeers && !b.onlyAccept {
-		if err := b.passRows(); err != nil || b.onlyPass {
-			return err
-		}
-	}
-	for _, delay := range []time.Duration{0, time.Millisecond} {
-		if !b.onlyPeers {
-			if err := b.acceptRows(delay); err != nil {
-				return err
-			}
-		}
-		if b.onlyAccept {
+	for _, g := range groups {
+		if b.only != "" && b.only != g.name {
 			continue
 		}
-		if err := b.peerRows(delay); err != nil {
+		if err := g.rows(b); err != nil {
 			return err
 		}
 	}
-	if b.onlyPeers || b.onlyAccept {
-		return nil
+	return nil
+}
+
+func names() []string {
+	var all []string
+	for _, g := range groups {
+		all = append(all, g.name)
 	}
-	for _, rows := range []func() error{b.drainRows, b.stuckRow, b.lifeRow, b.overloadRows} {
-		if err := rows(); err != nil {
-			return err
-		}
-	}
-	return b.pendingRows()
+	return all
 }

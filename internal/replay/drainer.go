@@ -376,9 +376,14 @@ func (d *Drainer) busy() bool {
 	return d.inFlight > 0 || d.paused == PauseNone && d.flow.drainable > 0
 }
 
+// capacity is what bounds live requests and replay together. Where nobody stated
+// it, it is no lower than what clients ask for: that much reaches the upstream
+// anyhow, key by key as their gates open, and a drain that is slower than
+// records join it would never end. A minute in which requests were held back is
+// healthy and yet shows less than that.
 func (d *Drainer) capacity() float64 {
 	if d.Route.Capacity > 0 {
 		return d.Route.Capacity
 	}
-	return d.Meter.Capacity()
+	return max(d.Meter.Capacity(), measuredMargin*d.Meter.Demand())
 }

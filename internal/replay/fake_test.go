@@ -269,3 +269,18 @@ func (l *fakeLedger) states() map[continuity.State]int {
 	}
 	return n
 }
+
+func (l *fakeLedger) gated(key continuity.KeyTag) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.keys[key]) > 0
+}
+
+func (l *fakeLedger) pending() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, of := range l.keys {
+		n += len(of)
+	}
+	return n
+}

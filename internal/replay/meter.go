@@ -36,7 +36,8 @@ type Meter struct {
 	minute  minute
 	days    [meterDays]float64 // busiest minute of each day, requests a second
 	ran     time.Duration
-	demand  float64 // requests a second that clients made in their busiest minute
+	demand  float64    // requests a second that clients made in their busiest minute
+	recent  [2]float64 // the same, in the minute before this one and in this one
 }
 
 type sample struct {
@@ -97,11 +98,13 @@ func (m *Meter) closeMinute(now time.Time, total, bad int64) {
 	}
 	took, asked := now.Sub(m.minute.began), m.asked.Load()
 	if took >= demandLeast {
-		m.demand = max(m.demand, float64(asked-m.minute.asked)/took.Seconds())
+		m.recent[1] = float64(asked-m.minute.asked) / took.Seconds()
+		m.demand = max(m.demand, m.recent[1])
 	}
 	if took < meterMinute {
 		return
 	}
+	m.recent = [2]float64{m.recent[1], 0}
 	sent, failed := float64(total-m.minute.total), float64(bad-m.minute.bad)
 	m.minute = minute{now, total, bad, asked}
 	today := int(m.ran/(24*time.Hour)) % meterDays
@@ -155,6 +158,14 @@ func (m *Meter) Capacity() float64 {
 		highest = m.demand
 	}
 	return max(leastCapacity, measuredMargin*highest)
+}
+
+// Demand returns the requests a second that clients have made lately, as they
+// did or do in the busier of this minute and the one before.
+func (m *Meter) Demand() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return max(m.recent[0], m.recent[1])
 }
 
 // Estimate returns what is worth keeping over a restart.

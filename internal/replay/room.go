@@ -5,7 +5,10 @@ package replay
 // for whoever bounds live requests; replay itself takes no more than they leave,
 // or its tenth.
 func (d *Drainer) LiveRoom() float64 {
-	c := d.capacity()
+	c := d.Route.Capacity
+	if c <= 0 { // what clients ask for must not raise what bounds them
+		c = d.Meter.Capacity()
+	}
 	if d.busy() {
 		c -= replayShare * c
 	}
