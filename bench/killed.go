@@ -25,7 +25,8 @@ const (
 	lossBack  = time.Minute // after which the route should pass again by itself
 )
 
-// Nothing is said about the capacity: the drain has to do without.
+const lossCapacity = "    capacity: 2000/s\n" // the drain of the last row has to do without
+
 const lossConfig = `
 listen: 127.0.0.1:PORT
 admin: {listen: "127.0.0.1:ADMIN"}
@@ -64,7 +65,6 @@ type losses struct {
 	healthy, clean, waited []time.Duration // sorted in the end
 	asked, errors, cut     int
 	said                   map[int]int // errors by status; 0: the connection ended
-	late                   int         // clients that waited beyond the attempt's time-out
 	back                   []float64   // seconds until the route passed with nothing pending
 	left                   []string    // what kept it from it
 	most                   float64     // records pending
@@ -79,22 +79,29 @@ func (b *bench) killedRows() error {
 	if err != nil {
 		return err
 	}
-	l, err := b.lose(killed, addr, nil)
+	l, err := b.lose(killed, addr, nil, b.kills, lossCapacity)
 	if err != nil {
 		return err
 	}
 	b.lossRows(killed, l)
-	return b.swallowedApart()
+	if err := b.swallowedApart(); err != nil {
+		return err
+	}
+	if l, err = b.lose(killed, addr, nil, max(2, b.kills/50), ""); err != nil {
+		return err
+	}
+	b.backRow(killed.what+", no capacity stated", l)
+	return nil
 }
 
 // lose has the upstream go and come back under load.
-func (b *bench) lose(how loss, addr string, within []string) (*losses, error) {
+func (b *bench) lose(how loss, addr string, within []string, times int, more string) (*losses, error) {
 	s, err := shopKind{workers: 64, takes: 2 * time.Millisecond, apart: 20 * time.Millisecond, within: within}.start(addr)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { s.kill() }()
-	relay, err := b.startHoldfast(lossConfig, addr)
+	relay, err := b.startHoldfast(lossConfig+more, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +129,7 @@ func (b *bench) lose(how loss, addr string, within []string) (*losses, error) {
 	l := &losses{said: map[int]int{}}
 	time.Sleep(2 * time.Second) // all connections made, all pools warm
 	take()
-	for range b.kills {
+	for range times {
 		time.Sleep(time.Second)
 		down := time.Since(began)
 		if err := how.down(s); err != nil {
@@ -136,7 +143,7 @@ func (b *bench) lose(how loss, addr string, within []string) (*losses, error) {
 		if err := l.watch(relay); err != nil {
 			return nil, err
 		}
-		l.count(take(), down, up, time.Since(began))
+		l.count(take(), down, up)
 		select {
 		case err := <-done:
 			return nil, fmt.Errorf("the load ended: %w", err)
@@ -148,7 +155,7 @@ func (b *bench) lose(how loss, addr string, within []string) (*losses, error) {
 	}
 	dr.ended.Store(true)
 	err = <-done
-	l.count(take(), time.Since(began), 0, 0)
+	l.count(take(), time.Since(began), 0)
 	slices.Sort(l.healthy)
 	slices.Sort(l.clean)
 	slices.Sort(l.waited)
@@ -165,16 +172,6 @@ func (l *losses) watch(relay *holdfast) error {
 			return err
 		}
 		l.most = max(l.most, pending)
-		if os.Getenv("BENCH_WATCH") != "" {
-			capacity, _ := relay.metric(`holdfast_relay_capacity{`)
-			allowed, _ := relay.metric(`holdfast_relay_drain_allowed{`)
-			rate, _ := relay.metric(`holdfast_relay_drain_rate{`)
-			live, _ := relay.metric(`holdfast_relay_live_rate{`)
-			keys, _ := relay.metric(`holdfast_relay_gate_keys `)
-			trial, _ := relay.metric(`holdfast_relay_health{route="orders",state="trial"} `)
-			up, _ := relay.metric(`holdfast_relay_health{route="orders",state="up"} `)
-			fmt.Fprintf(os.Stderr, "%6.2fs pending %.0f keys %.0f capacity %.0f allowed %.0f drained %.0f live %.0f trial %v up %v\n", time.Since(began).Seconds(), pending, keys, capacity, allowed, rate, live, trial, up)
-		}
 		switch took := time.Since(began); {
 		case passes == 1 && pending == 0:
 			l.back = append(l.back, took.Seconds())
@@ -190,7 +187,7 @@ func (l *losses) watch(relay *holdfast) error {
 
 // count sorts what clients met while the upstream was there, gone from down to
 // up, and coming back.
-func (l *losses) count(all []answered, down, up, until time.Duration) {
+func (l *losses) count(all []answered, down, up time.Duration) {
 	for i := range all {
 		a := &all[i]
 		l.asked++
@@ -210,9 +207,6 @@ func (l *losses) count(all []answered, down, up, until time.Duration) {
 			l.waited = append(l.waited, a.took) // on its way, or tried in the dark
 		case a.sent < up:
 			l.clean = append(l.clean, a.took)
-		}
-		if a.sent < until && a.took > lossLimit {
-			l.late++
 		}
 	}
 }
@@ -235,9 +229,16 @@ func (b *bench) lossRows(how loss, l *losses) {
 	if how.most <= time.Second {
 		b.row(what+": answered while it is down", fmt.Sprintf("p99 %.1f ms, most %.1f ms; p99 while healthy %.1f ms", l.at(l.clean, 0.99), l.at(l.clean, 1), l.at(l.healthy, 0.99)), "<= healthy p99 + 5 ms")
 	} else {
-		longest := slices.Max(append(append(append([]time.Duration{0}, l.clean...), l.waited...), l.healthy...))
-		b.row(what+": longest wait of a client", fmt.Sprintf("%.0f ms, %d waited for more than %v; p99 of those who came meanwhile %.0f ms", millis(longest), l.late, lossLimit, l.at(l.clean, 0.99)), "<= 2 s, the attempt's time-out")
+		all := append(slices.Clone(l.clean), l.waited...)
+		slices.Sort(all)
+		beyond := lossLimit + figures{latency: l.healthy}.percentile(0.99)
+		late, _ := slices.BinarySearch(all, beyond)
+		b.row(what+": longest wait of a client", fmt.Sprintf("%.0f ms; %d waited for longer than %v and the p99 while healthy, %.1f ms; p99 of those who came meanwhile %.0f ms", l.at(all, 1), len(all)-late, lossLimit, l.at(l.healthy, 0.99), l.at(l.clean, 0.99)), "<= 2 s, the attempt's time-out")
 	}
+	b.backRow(what, l)
+}
+
+func (b *bench) backRow(what string, l *losses) {
 	slices.Sort(l.back)
 	got := fmt.Sprintf("%d of %d times; at most %.0f records pending", len(l.back), len(l.back)+len(l.left), l.most)
 	if len(l.back) > 0 {
@@ -320,7 +321,7 @@ func (b *bench) swallowed() error {
 		up:   func(*shop) error { return run("tc qdisc del dev near root", "far tc qdisc del dev far root") },
 		most: 4 * time.Second,
 	}
-	l, err := b.lose(hole, farShop, far)
+	l, err := b.lose(hole, farShop, far, b.kills, lossCapacity)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"time"
 
@@ -94,9 +95,20 @@ func (f *flight) answered(result upstream.Result, p passage) {
 		f.spent = f.route.forgets && !f.noted
 	case f.x.Started() || f.gone():
 		f.done(Cut, result.Status)
-	default: // the upstream's answer broke off before any of it had left
+	case p.keep && result.Status/100 == 2 && brokeOff(result.Body, err):
+		result.Err = err
+		f.lost(result, p)
+	default: // what the upstream said can't be passed on, and its client needs an answer
 		f.refuse(continuity.E(continuity.CodeUpstream, err))
 	}
+}
+
+// brokeOff reports whether an answer could not be passed on because the upstream
+// ended it too early. The body has been closed: what it says now is how it ended.
+func brokeOff(body io.Reader, err error) bool {
+	var one [1]byte
+	_, ended := body.Read(one[:])
+	return errors.Is(err, http1.ErrShort) || ended != nil && ended != io.EOF && errors.Is(err, ended)
 }
 
 // unprocessed deals with a clean failure: the route switches to hold on this

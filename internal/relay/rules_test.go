@@ -297,6 +297,22 @@ func TestRule4_3_LostLiveRequests(t *testing.T) {
 			h.wantSent(1)
 		})
 	}
+	for name, does := range map[string]func(net.Conn){
+		"an answer that ends too early": raw("HTTP/1.1 201 Created\r\nContent-Length: 200\r\n\r\nhalf"),
+		"an answer that is reset":       func(c net.Conn) { raw("HTTP/1.1 201 Created\r\nContent-Length: 200\r\n\r\n")(c); reset(c) },
+	} {
+		t.Run(name, func(t *testing.T) { // and of which nothing has left yet
+			h := open(t)
+			h.shop.next(does)
+			wantHeld(t, h.post(order("A")))
+			if !h.wantKept(1)[0].Lost {
+				t.Error("not kept in doubt")
+			}
+			h.shop.next(raw("HTTP/1.1 409 Conflict\r\nContent-Length: 200\r\n\r\nno"))
+			wantProblem(t, h.post(order("B")), 502, "upstream") // refused, whatever the rest would have said
+			h.wantKept(1)
+		})
+	}
 	t.Run("cut after the first byte", func(t *testing.T) {
 		h := open(t)
 		h.shop.next(raw("HTTP/1.1 201 Created\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 50000)))

@@ -2,6 +2,16 @@ package faults
 
 var replayFaults = []fault{
 	{
+		name: "a broken minute taken as the capacity of a drain", file: "internal/replay/drainer.go",
+		from: "max(d.Meter.Capacity(), measuredMargin*d.Meter.Demand())", to: "d.Meter.Capacity()",
+		suite: "./internal/replay", run: "TestRule6_1_ADrain",
+	},
+	{
+		name: "an answer that broke off before it left is given up", file: "internal/relay/pass.go",
+		from: "case p.keep && result.Status/100 == 2 && brokeOff(result.Body, err):", to: "case false && brokeOff(result.Body, err):",
+		suite: "./internal/relay", run: "TestRule4_3",
+	},
+	{
 		name: "doubt repeated though nothing dedupes", file: "internal/replay/verdict.go",
 		from: "case id.By == continuity.IdempotentNone:", to: "case false:",
 		suite: "./internal/replay", run: "TestRule4_5",
