@@ -161,7 +161,11 @@ func (c *cli) showRecord(r api.Record) {
 	line("reason", c.reason(r.Reason))
 	line("key", r.Key)
 	line("request", strings.TrimSpace(r.Method+" "+r.Target))
-	line("body-bytes", c.bytes(r.BodySize))
+	if r.Gone != "" {
+		line("body-bytes", c.t("cli.content."+r.Gone))
+	} else {
+		line("body-bytes", c.bytes(r.BodySize))
+	}
 	line("entry-bytes", c.bytes(r.Size))
 	line("accepted-at", clock(r.AcceptedAt))
 	line("attempts", fmt.Sprint(r.Attempts))

@@ -218,6 +218,7 @@ type Record struct {
 	Method       string    `json:"method,omitempty"`
 	Target       string    `json:"target,omitempty"`
 	Size         int64     `json:"size_bytes"`           // of its entry in the journal, as the limits count it
+	Gone         string    `json:"gone,omitempty"`       // why request and response can't be read any more: retention, or erased; not in lists
 	BodySize     int64     `json:"body_bytes,omitempty"` // as the customer sent it; not in lists
 	Age          float64   `json:"age_seconds,omitempty"`
 	Doubted      bool      `json:"doubted,omitempty"`

@@ -113,6 +113,15 @@ func (l *meteredLog) Erase(at []continuity.Position, change func(journal.Stored)
 	return files.Erase(at, change)
 }
 
+// Extents tells where the segments are.
+func (l *meteredLog) Extents() []journal.Extent {
+	files, ok := l.Log.(*journal.Files)
+	if !ok {
+		return nil
+	}
+	return files.Extents()
+}
+
 // Append implements journal.Log.
 func (l *meteredLog) Append(batch []journal.Entry) ([]continuity.Position, error) {
 	began := time.Now()

@@ -156,6 +156,12 @@ func (d *desk) Record(ctx context.Context, r continuity.Receipt) (api.Record, er
 	if !rec.Replaces.IsZero() {
 		out.Replaces = rec.Replaces.String()
 	}
+	switch {
+	case rec.Expired:
+		out.Gone = "retention"
+	case rec.Erased:
+		out.Gone = "erased"
+	}
 	out.Told, out.Proposed = st.Told, d.proposed(r)
 	if !rec.Again.IsZero() {
 		out.Again = rec.Again.String()
@@ -248,6 +254,9 @@ func (d *desk) Body(_ context.Context, r continuity.Receipt, raw bool) ([]byte, 
 	_, rec, err := d.found(r)
 	if err != nil {
 		return nil, "", err
+	}
+	if rec.Erased {
+		return nil, "", continuity.E(continuity.CodeErased, nil)
 	}
 	if !raw && utf8.Valid(rec.Body) {
 		return []byte(d.masker(rec.Route).Body(string(rec.Body))), http1.Get(rec.Header, "Content-Type"), nil

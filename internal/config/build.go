@@ -110,6 +110,7 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 	}
 	out.Priority = r.Priority.build()
 	out.Record = continuity.Recording{Passed: r.Record.V == "all", Keep: r.Keep.V}
+	out.Retention = r.Retention.V
 	out.Reconcile, out.Settlement = buildReconcile(&r.Reconcile), buildSettlement(&r.Settlement)
 	return out
 }

@@ -100,6 +100,7 @@ type routeBlock struct {
 	Priority    priorityBlock              `yaml:"priority"`
 	Record      value[string]              `yaml:"record" kind:"word" of:"held,all" default:"held"`
 	Keep        value[time.Duration]       `yaml:"keep" kind:"duration" zero:"ok" default:"0s" example:"7d"`
+	Retention   value[time.Duration]       `yaml:"retention" kind:"duration" example:"30d"`
 	Admission   admissionBlock             `yaml:"admission"`
 	Line        lineBlock                  `yaml:"waiting_line"`
 }

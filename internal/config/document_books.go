@@ -54,6 +54,9 @@ type aboveBlock struct {
 	Amount   value[int64]  `yaml:"amount" kind:"money" required:"true" example:"10000"`
 }
 
+// leastRetention is about how exactly the journal knows when something ended.
+const leastRetention = 10 * time.Minute
+
 const moneyForm = `^(0|[1-9][0-9]*)(\.[0-9]{1,4})?$`
 
 func moneySchema(reflect.StructTag) map[string]any {
@@ -142,6 +145,12 @@ func checkBooks(f *findings, r *routeBlock) {
 				members[m.V] = true
 			}
 		}
+	}
+	if r.Retention.set && r.Retention.V > 0 && r.Retention.V < leastRetention {
+		f.error(r.Retention.at, "config.retention-short", "retention", r.Retention.text, "least", "10m")
+	}
+	if r.Retention.set && r.Keep.V > r.Retention.V && r.Retention.V > 0 {
+		f.error(r.Keep.at, "config.keep-long", "keep", r.Keep.text, "retention", r.Retention.text)
 	}
 	if r.Record.V == "all" && r.Keep.V == 0 {
 		f.error(r.Record.at, "config.record-keep")

@@ -47,6 +47,8 @@ type Record struct {
 	// Erased says that what the caller sent was taken out; receipt, hashes and
 	// what the books need are left.
 	Erased bool
+	// Expired says that this was because its route's retention was over.
+	Expired bool
 }
 
 // Response is what an upstream answered, as far as it was kept.
@@ -55,6 +57,9 @@ type Response struct {
 	Header []Field
 	Body   []byte
 	Cut    bool // the body was longer than the route keeps
+	// Expired says that header and body were taken out when the route's retention
+	// was over.
+	Expired bool
 }
 
 // Kind says what an event is.
@@ -141,6 +146,7 @@ const (
 	VerbReject      Verb = "reject"      // a proposed act will not happen
 	VerbRestore     Verb = "restore"     // what a restored upstream has lost is brought back
 	VerbErase       Verb = "erase"       // what is not ended: never send it, as its data goes
+	VerbExpire      Verb = "expire"      // dead, and its customer told: what it holds has had its time
 )
 
 // Act is a person's decision on a stated version of a record.

@@ -38,10 +38,11 @@ type Route struct {
 	Webhook      *Webhook
 	Priority     *Priority // nil: all keys are alike
 	Record       Recording
-	UpstreamTLS  *UpstreamTLS // nil: http, or https checked by the system's authorities
-	Verify       *Verify      // nil: callers prove nothing
-	Admission    *Admission   // nil: everything is let in
-	Line         *WaitingLine // nil: none can be started
+	Retention    time.Duration // content lives so long after a record's end; 0: as long as the journal needs its segment
+	UpstreamTLS  *UpstreamTLS  // nil: http, or https checked by the system's authorities
+	Verify       *Verify       // nil: callers prove nothing
+	Admission    *Admission    // nil: everything is let in
+	Line         *WaitingLine  // nil: none can be started
 }
 
 // Match tells which requests belong to a route. Empty lists match everything.

@@ -18,6 +18,8 @@ func permits(verb continuity.Verb, st Status) bool {
 		return st.State == continuity.Parked || st.State == continuity.Dead || st.State == continuity.InDoubt
 	case continuity.VerbDiscard:
 		return st.State == continuity.Parked || st.State == continuity.Dead || st.State == continuity.Queued
+	case continuity.VerbExpire:
+		return st.State == continuity.Dead
 	case continuity.VerbErase:
 		return st.State == continuity.Queued || st.State == continuity.InDoubt || st.State == continuity.Parked || st.State == continuity.Dead
 	case continuity.VerbEdit:
@@ -69,6 +71,8 @@ func (s *State) act(a *continuity.Act, at continuity.Position, size int) error {
 		s.discard(ref, a.Receipt, at)
 	case continuity.VerbErase:
 		s.erase(ref, a.Receipt, at)
+	case continuity.VerbExpire:
+		s.discard(ref, a.Receipt, s.repeats.find(a.Receipt).ended) // its end was that it died
 	case continuity.VerbEdit:
 		if a.Replacement == nil || s.repeats.find(a.Replacement.Receipt) != nil {
 			return errTwice

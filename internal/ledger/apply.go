@@ -19,6 +19,7 @@ func (s *State) Apply(e *continuity.Event, at, next continuity.Position, size in
 		return fmt.Errorf("%w: %s at %d after %d", ErrHistory, e.Kind, at, s.applied)
 	}
 	s.applied, s.started = next, true
+	s.markPause(e, at)
 	s.pass(e)
 	s.mark(at, size)
 	var err error

@@ -201,6 +201,7 @@ func appendRecord(b []byte, r *continuity.Record) []byte {
 		b = appendString(b, 30, scope)
 	}
 	b = appendBool(b, 31, r.Erased)
+	b = appendBool(b, 45, r.Expired)
 	return appendString(b, 40, r.Upstream)
 }
 
@@ -242,6 +243,7 @@ func appendOutcome(b []byte, o *continuity.Outcome) []byte {
 			b = appendBytes(b, 7, r.Body)
 		}
 		b = appendBool(b, 8, r.Cut)
+		b = appendBool(b, 10, r.Expired)
 	}
 	return appendBool(b, 9, o.Counts)
 }

@@ -134,6 +134,8 @@ func (d *fields) record() *continuity.Record {
 			r.Scopes = append(r.Scopes, string(d.bytes))
 		case 31:
 			r.Erased = d.value != 0
+		case 45:
+			r.Expired = d.value != 0
 		case 40:
 			r.Upstream = string(d.bytes)
 		}
@@ -182,6 +184,8 @@ func (d *fields) outcome() *continuity.Outcome {
 			response().Cut = d.value != 0
 		case 9:
 			o.Counts = d.value != 0
+		case 10:
+			response().Expired = d.value != 0
 		}
 	}
 	return o

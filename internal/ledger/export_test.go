@@ -107,3 +107,13 @@ func (l *Ledger) PendingBytes() int {
 
 // Pad makes a payload as long as another was.
 func Pad(b []byte, n int) ([]byte, error) { return pad(b, n) }
+
+// Retain looks through every segment that is due.
+func (l *Ledger) Retain(ctx context.Context) error {
+	for range 1000 {
+		if err := l.retain(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -42,7 +42,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 				aged = now
 				err = errors.Join(err, l.age(ctx))
 			}
-			err = errors.Join(err, l.checkpointIfDue())
+			err = errors.Join(err, l.retain(ctx), l.checkpointIfDue())
 			if latched := l.Latched(); latched != nil {
 				return latched
 			}

@@ -69,12 +69,13 @@ type Ledger struct {
 
 	clockBase  continuity.Clock
 	clockStart time.Time
-	pool       sync.Pool           // of proposals
-	granted    int64               // room the log has promised to keep
-	since      int64               // bytes appended since the last checkpoint
-	saved      continuity.Position // horizon of the newest checkpoint
-	carried    continuity.Position // what is kept below has been copied forward
-	bodies     continuity.Position // nobody asks for entries below
+	pool       sync.Pool                                // of proposals
+	granted    int64                                    // room the log has promised to keep
+	since      int64                                    // bytes appended since the last checkpoint
+	saved      continuity.Position                      // horizon of the newest checkpoint
+	carried    continuity.Position                      // what is kept below has been copied forward
+	bodies     continuity.Position                      // nobody asks for entries below
+	looks      map[continuity.Position]continuity.Clock // when a segment is looked through for what has had its time
 
 	kick chan struct{} // the queue is not empty
 	done chan struct{} // the committer has ended
@@ -209,7 +210,7 @@ func (l *Ledger) setRoutes(routes []continuity.Route, limits continuity.Limits) 
 	for _, r := range routes {
 		l.routes[r.ID] = r
 	}
-	l.limits = limits
+	l.limits, l.looks = limits, nil
 }
 
 // now is the running clock; l.mu or single use is required.

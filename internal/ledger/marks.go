@@ -11,6 +11,7 @@ import (
 type mark struct {
 	At    continuity.Position `json:"at"`
 	Clock continuity.Clock    `json:"clock"`
+	Away  continuity.Clock    `json:"away,omitempty"` // Clock and Away together are outside time
 }
 
 const (
@@ -25,6 +26,18 @@ func (s *State) mark(at continuity.Position, size int) {
 		return
 	}
 	s.unmarked = 0
+	s.addMark(mark{At: at, Clock: s.clock, Away: s.away})
+}
+
+// markPause marks where nothing happened, or no relay ran, for a while: what
+// stands before an event is as old as the one before that, and not as the event.
+func (s *State) markPause(e *continuity.Event, at continuity.Position) {
+	if n := len(s.marks); n > 0 && s.unmarked > 0 && e.Clock+s.missed(e.At, e.Clock) >= s.clock+markEvery {
+		s.addMark(mark{At: at - 1, Clock: s.clock, Away: s.away}) // no entry stands there
+	}
+}
+
+func (s *State) addMark(m mark) {
 	if len(s.marks) == maxMarks {
 		half := s.marks[:0]
 		for i := 1; i < maxMarks; i += 2 {
@@ -32,7 +45,7 @@ func (s *State) mark(at continuity.Position, size int) {
 		}
 		s.marks = half
 	}
-	s.marks = append(s.marks, mark{At: at, Clock: s.clock})
+	s.marks = append(s.marks, m)
 }
 
 // before returns the furthest mark that is older than age, or 0.

@@ -228,36 +228,45 @@ func (l *Ledger) seek(ctx context.Context, s Subject) ([]Found, error) {
 }
 
 // redact takes out of an entry what a customer sent or was answered.
-func redact(s journal.Stored) ([]byte, error) {
+func redact(s journal.Stored) ([]byte, error) { return takeOut(s, false) }
+
+// takeOut takes the content out of an entry: for its customer's sake, or because
+// it has had its time.
+func takeOut(s journal.Stored, expired bool) ([]byte, error) {
 	e, err := Decode(s)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case e.Outcome != nil && e.Outcome.Response != nil:
-		e.Outcome.Response = &continuity.Response{Status: e.Outcome.Response.Status, Cut: e.Outcome.Response.Cut}
+		e.Outcome.Response = &continuity.Response{Status: e.Outcome.Response.Status, Cut: e.Outcome.Response.Cut, Expired: expired}
 	case e.Recorded != nil:
-		forget(e.Recorded)
+		forget(e.Recorded, expired)
 	case e.Proposed != nil && e.Proposed.Act.Replacement != nil:
-		forget(e.Proposed.Act.Replacement)
+		forget(e.Proposed.Act.Replacement, expired)
 	default:
 		r, err := recordOf(&e)
 		if err != nil || r == nil {
 			return nil, nil
 		}
-		forget(r)
+		forget(r, expired)
 	}
 	b := encode(nil, &e)
 	copy(b, s.Payload[:stampBytes])
 	return pad(b, len(s.Payload))
 }
 
-// forget leaves of a record what the books and the recognition of repeats need.
-func forget(r *continuity.Record) {
+// forget leaves of a record what the books and the recognition of repeats need,
+// and of one that has had its time who may ask what became of it.
+func forget(r *continuity.Record, expired bool) {
+	who := ""
+	if expired {
+		who = r.Caller
+	}
 	*r = continuity.Record{
 		Receipt: r.Receipt, Fingerprint: r.Fingerprint, Route: r.Route, Key: r.Key, Method: r.Method,
 		Lost: r.Lost, Settle: r.Settle, Replaces: r.Replaces, Again: r.Again, Amount: r.Amount, Class: r.Class,
-		Upstream: r.Upstream, Erased: true,
+		Upstream: r.Upstream, Caller: who, Erased: true, Expired: expired,
 	}
 }
 

@@ -40,7 +40,7 @@ func (e *Engine) serveOwn(x http1.Exchange, path string) {
 	}
 	rec, err := e.ledger.Record(st.Position)
 	switch {
-	case continuity.CodeOf(err) == continuity.CodeNotFound, err == nil && (rec.Erased || !e.mayRead(rec, req)):
+	case continuity.CodeOf(err) == continuity.CodeNotFound, err == nil && (rec.Erased && !rec.Expired || !e.mayRead(rec, req)):
 		e.refuse(x, "", continuity.E(continuity.CodeNotFound, nil))
 		return
 	case err != nil:
@@ -59,7 +59,7 @@ func (e *Engine) serveOwn(x http1.Exchange, path string) {
 	if st.State.Pending() {
 		header = append(header, retryAfter(e.retryAfter(st.Route)))
 	}
-	_ = x.Respond(http.StatusOK, header, e.tell(st, response, lang)) // a client that left can't be told
+	_ = x.Respond(http.StatusOK, header, e.tell(st, response, rec.Expired, lang)) // a client that left can't be told
 }
 
 // Receipt is what a client reads of its request.
@@ -69,6 +69,7 @@ type Receipt struct {
 	Reason   string   `json:"reason,omitempty"`
 	Message  string   `json:"message"`
 	Attempts int      `json:"attempts,omitempty"`
+	Gone     string   `json:"gone,omitempty"` // why request and response can't be read any more: retention
 	Response *Outcome `json:"response,omitempty"`
 }
 
@@ -82,11 +83,16 @@ type Outcome struct {
 	Cut         bool   `json:"cut"`
 }
 
-// tell is a record's receipt in a language.
-func (e *Engine) tell(st ledger.Status, response *continuity.Response, lang catalogue.Lang) []byte {
+// tell is a record's receipt in a language. gone says that its content has had
+// its time.
+func (e *Engine) tell(st ledger.Status, response *continuity.Response, gone bool, lang catalogue.Lang) []byte {
 	r := Receipt{
 		Receipt: st.Receipt.String(), State: st.State.String(), Reason: string(st.Reason), Attempts: st.Attempts,
 		Message: catalogue.Text(lang, "relay.state."+st.State.String(), nil),
+	}
+	if gone {
+		r.Gone = "retention"
+		r.Message = catalogue.Text(lang, "relay.gone", catalogue.Args{"state": r.Message})
 	}
 	if response != nil {
 		o := &Outcome{Status: response.Status, ContentType: http1.Get(response.Header, "Content-Type"), Cut: response.Cut}

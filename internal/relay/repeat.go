@@ -22,7 +22,7 @@ func (f *flight) repeat(st ledger.Status) {
 		f.refuse(continuity.E(continuity.CodeMismatch, nil))
 		return
 	}
-	if rec.Erased {
+	if rec.Erased && !rec.Expired {
 		f.refuse(continuity.E(continuity.CodeErased, nil))
 		return
 	}
@@ -39,7 +39,8 @@ func (f *flight) final(st ledger.Status, what What, prefer preference) {
 		return
 	}
 	receipt := st.Receipt.String()
-	if response != nil {
+	gone := response != nil && response.Expired
+	if response != nil && !gone {
 		header := make([]continuity.Field, 0, len(response.Header)+4)
 		header = append(header, response.Header...)
 		header = append(header, continuity.Field{Name: stateHeader, Value: stateRepeat}, continuity.Field{Name: receiptHeader, Value: receipt})
@@ -60,7 +61,7 @@ func (f *flight) final(st ledger.Status, what What, prefer preference) {
 	lang := f.engine.languages.of(f.req)
 	header := append(own(state, "application/json", lang), continuity.Field{Name: "Location", Value: receiptPrefix + receipt})
 	f.done(what, status)
-	_ = f.x.Respond(status, header, f.engine.tell(st, nil, lang)) // as above
+	_ = f.x.Respond(status, header, f.engine.tell(st, response, gone, lang)) // as above
 }
 
 // Fields of a final response that comes from the journal.

@@ -188,7 +188,7 @@ func (w *writer) act(ctx context.Context, e *entry, s journal.Stored, ev continu
 	case continuity.VerbUnprocessed:
 		e.Doubted = false
 		return w.move(ctx, e, continuity.Queued, continuity.ReasonPerson, s, ev, note)
-	case continuity.VerbDiscard, continuity.VerbErase:
+	case continuity.VerbDiscard, continuity.VerbErase, continuity.VerbExpire:
 		return w.move(ctx, e, continuity.Discarded, continuity.ReasonPerson, s, ev, note)
 	case continuity.VerbPark:
 		return w.move(ctx, e, continuity.Parked, continuity.ReasonPerson, s, ev, note)
