@@ -40,11 +40,17 @@ var loops = sync.OnceValue(func() int {
 	return n
 })
 
+// retire has clients move on to new connections.
+func (f *front) retire() {
+	f.lean.Retire()
+	f.complete.Retire()
+}
+
 // shutdown lets running exchanges end until ctx is done, and cuts the others.
 func (f *front) shutdown(ctx context.Context) (cut bool, err error) {
-	complete := make(chan error, 1)
-	go func() { complete <- f.complete.Shutdown(ctx) }()
-	err = errors.Join(f.lean.Shutdown(ctx), <-complete)
+	f.complete.Retire()
+	// The complete server comes second: the lean one may still hand connections over.
+	err = errors.Join(f.lean.Shutdown(ctx), f.complete.Shutdown(ctx))
 	if err != nil {
 		return true, errors.Join(f.lean.Close(), f.complete.Close())
 	}

@@ -72,7 +72,7 @@ func (a *App) makeRoom(ctx context.Context, signals <-chan os.Signal) error {
 	}
 	defer sockets.Close()
 	a.log.Info("making room for the new program", "program", a.o.Program)
-	a.front.lean.Retire()
+	a.front.retire()
 	select {
 	case <-time.After(retireFor):
 	case <-ctx.Done():

@@ -55,8 +55,10 @@ type Server struct {
 	Logger  *slog.Logger
 	Limits  Limits
 	// HTTP2 takes a connection over that begins with the preface of HTTP/2, with
-	// what was read of it still to be read; nil: such a connection is refused.
-	HTTP2 func(net.Conn)
+	// what was read of it still to be read; nil: such a connection is refused. It
+	// counts among the connections at once and those of its address until closed
+	// is called, once or more.
+	HTTP2 func(nc net.Conn, closed func())
 	// Loops is how many poll loops serve plain TCP connections on Linux; 0: one
 	// for each processor that Go uses, below 0: none, and each connection has a
 	// goroutine of its own, as all others have.
@@ -198,12 +200,19 @@ func (s *Server) start(nc net.Conn) {
 }
 
 func (s *Server) ended(c *conn) {
-	s.addresses.leave(c.address)
-	s.freeSlot()
+	if !c.handed {
+		s.release(c.address)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
 	s.lastOut()
+}
+
+// release gives back what a connection took of the bounds.
+func (s *Server) release(address uint64) {
+	s.addresses.leave(address)
+	s.freeSlot()
 }
 
 // lastOut tells whoever shuts the server down that nothing is left. While

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -27,7 +28,8 @@ func noHTTP(text string) bool {
 func (c *conn) handOver(nc net.Conn) {
 	c.handed = true
 	nc.SetDeadline(time.Time{})
-	c.srv.HTTP2(nc)
+	srv, address := c.srv, c.address // not c itself, which has no further use
+	srv.HTTP2(nc, sync.OnceFunc(func() { srv.release(address) }))
 }
 
 // begunConn is a connection of which something was read already.

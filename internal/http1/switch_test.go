@@ -185,7 +185,8 @@ func TestRule11_2_NothingElseIsAnUpgrade(t *testing.T) {
 
 func TestPrefaceIsHandedOver(t *testing.T) {
 	got := make(chan string, 1)
-	s := &http1.Server{Handler: func(x http1.Exchange) { x.Respond(200, nil, nil) }, HTTP2: func(c net.Conn) {
+	s := &http1.Server{Handler: func(x http1.Exchange) { x.Respond(200, nil, nil) }, HTTP2: func(c net.Conn, closed func()) {
+		defer closed()
 		defer c.Close()
 		b := make([]byte, 27)
 		io.ReadFull(c, b)

@@ -38,13 +38,17 @@ type Server struct {
 	http    http.Server
 	conns   *handed
 	ended   chan struct{}
+
+	mu       sync.Mutex
+	open     map[*framed]struct{}
+	retiring bool
 }
 
 type connKey struct{}
 
 // New makes a Server and starts it.
 func New(o Options) *Server {
-	s := &Server{handler: o.Handler, log: o.Logger, limits: o.Limits.WithDefaults(), conns: newHanded(), ended: make(chan struct{})}
+	s := &Server{handler: o.Handler, log: o.Logger, limits: o.Limits.WithDefaults(), conns: newHanded(), ended: make(chan struct{}), open: map[*framed]struct{}{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -97,18 +101,23 @@ func Handler(o Options) http.Handler {
 	})
 }
 
-// Take serves a connection from now on. Its handshake, if it has one, is done.
-func (s *Server) Take(nc net.Conn) {
+// Take serves a connection from now on, and calls closed when it has closed it.
+// Its handshake, if it has one, is done.
+func (s *Server) Take(nc net.Conn, closed func()) {
+	f := newFramed(s, nc, closed)
+	s.enter(f)
 	select {
-	case s.conns.ch <- newFramed(nc):
+	case s.conns.ch <- f:
 	case <-s.conns.done:
-		nc.Close()
+		f.Close()
 	}
 }
 
 // Shutdown takes no further connections, tells clients to send nothing more and
 // lets running exchanges end. When ctx is done first it returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.Retire()
+	s.heedLateComers(ctx)
 	err := s.http.Shutdown(ctx)
 	if err == nil {
 		<-s.ended

@@ -27,7 +27,11 @@ import (
 func serve(t *testing.T, secured bool, limits http1.Limits, handler http1.Handler) (address string, complete *nethttp.Server) {
 	t.Helper()
 	complete = nethttp.New(nethttp.Options{Handler: handler, Limits: limits})
-	lean := &http1.Server{Handler: handler, Limits: limits, HTTP2: complete.Take}
+	return listen(t, secured, &http1.Server{Handler: handler, Limits: limits, HTTP2: complete.Take}, complete), complete
+}
+
+func listen(t *testing.T, secured bool, lean *http1.Server, complete *nethttp.Server) (address string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +45,7 @@ func serve(t *testing.T, secured bool, limits http1.Limits, handler http1.Handle
 	}
 	go lean.Serve(l)
 	t.Cleanup(func() { lean.Close(); complete.Close() })
-	return address, complete
+	return address
 }
 
 func client(t *testing.T, secured bool) *http.Client {
@@ -529,3 +533,97 @@ func TestRepeatedSettings(t *testing.T) {
 		}
 	}
 }
+
+// Before a server is shut down its clients learn to open no further streams, and
+// those on their way are still answered.
+func TestRule11_3_RetiredConnectionsRefuseNothing(t *testing.T) {
+	entered, leave := make(chan struct{}, 10), make(chan struct{})
+	address, s := serve(t, false, http1.Limits{}, func(x http1.Exchange) {
+		entered <- struct{}{}
+		if x.Request().Target == "/wait" {
+			<-leave
+		}
+		x.Respond(200, nil, []byte("done"))
+	})
+	ask := func(c *raw, stream uint32, path string) {
+		c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.headers(":path", path), EndHeaders: true, EndStream: true})
+	}
+	farewell := func(c *raw) {
+		t.Helper()
+		for {
+			f, err := c.ReadFrame()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bye, ok := f.(*http2.GoAwayFrame); ok {
+				if bye.LastStreamID != 1<<31-1 || bye.ErrCode != http2.ErrCodeNo {
+					t.Errorf("refused what is above %d: %s", bye.LastStreamID, bye.ErrCode)
+				}
+				return
+			}
+		}
+	}
+	busy, idle := dial(t, address), dial(t, address)
+	ask(busy, 1, "/wait")
+	ask(idle, 1, "/")
+	if got := idle.outcome(1); got != "200" {
+		t.Fatal(got)
+	}
+	<-entered
+	<-entered
+	s.Retire()
+	farewell(idle)
+	farewell(busy)
+	ask(busy, 3, "/") // crossed it
+	if got := busy.outcome(3); got != "200" {
+		t.Errorf("a request that crossed the farewell: %s", got)
+	}
+	close(leave)
+	if got := busy.outcome(1); got != "200" {
+		t.Errorf("the one under way: %s", got)
+	}
+	late := dial(t, address)
+	ask(late, 1, "/")
+	if got := late.outcome(1); got != "200" {
+		t.Errorf("one that came later: %s", got)
+	}
+	farewell(late)
+}
+
+func TestConnectionsPerAddress(t *testing.T) {
+	for _, secured := range []bool{false, true} {
+		handler := func(x http1.Exchange) { x.Respond(200, nil, nil) }
+		complete := nethttp.New(nethttp.Options{Handler: handler})
+		lean := &http1.Server{Handler: handler, HTTP2: complete.Take, Limits: http1.Limits{Conns: 3}}
+		lean.SetConnsPerAddress(2, nil)
+		address := listen(t, secured, lean, complete)
+		ask := func() (io.Closer, error) {
+			tr := client(t, secured).Transport.(*http.Transport)
+			resp, err := (&http.Client{Transport: tr, Timeout: 10 * time.Second}).Get(map[bool]string{false: "http", true: "https"}[secured] + "://" + address)
+			if err != nil {
+				return nil, err
+			}
+			return closer(tr.CloseIdleConnections), resp.Body.Close()
+		}
+		first, err := ask()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ask(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ask(); err == nil {
+			t.Error("a third is served")
+		}
+		first.Close()
+		for { // the server has yet to see it go
+			if _, err := ask(); err == nil {
+				break
+			}
+		}
+	}
+}
+
+type closer func()
+
+func (c closer) Close() error { c(); return nil }

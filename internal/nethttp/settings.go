@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net"
 	"slices"
+	"time"
 )
 
 const (
@@ -21,7 +22,11 @@ const (
 // as it is.
 type framed struct {
 	net.Conn
-	tls *tls.ConnectionState // nil: not encrypted
+	tls    *tls.ConnectionState // nil: not encrypted
+	server *Server
+	since  time.Time
+	closed func()
+	out    sending
 
 	skip    int    // bytes that pass before the next frame's head
 	head    []byte // of the frame that is being read
@@ -31,13 +36,20 @@ type framed struct {
 	current []byte // that frame
 }
 
-func newFramed(nc net.Conn) *framed {
-	f := &framed{Conn: nc, skip: preface, store: make([]byte, 0, 512)}
+func newFramed(s *Server, nc net.Conn, closed func()) *framed {
+	f := &framed{Conn: nc, server: s, since: time.Now(), closed: closed, skip: preface, store: make([]byte, 0, 512)}
 	if sealed, ok := nc.(*tls.Conn); ok {
 		state := sealed.ConnectionState()
 		f.tls = &state
 	}
 	return f
+}
+
+// Close implements net.Conn.
+func (f *framed) Close() error {
+	defer f.closed()
+	f.server.leave(f)
+	return f.Conn.Close()
 }
 
 // Read implements net.Conn.

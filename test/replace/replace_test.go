@@ -2,6 +2,7 @@ package replace
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ type shop struct {
 	mu      sync.Mutex
 	orders  map[string]int
 	arrived chan struct{}
+	release chan struct{} // what /slow waits for
 }
 
 func newShop(t *testing.T) *shop {
@@ -34,7 +36,7 @@ func newShop(t *testing.T) *shop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shop{address: address, orders: map[string]int{}, arrived: make(chan struct{}, 1)}
+	s := &shop{address: address, orders: map[string]int{}, arrived: make(chan struct{}, 1), release: make(chan struct{})}
 	s.open(t)
 	t.Cleanup(func() { s.server.Close() })
 	return s
@@ -63,6 +65,9 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.arrived <- struct{}{}:
 	default:
 	}
+	if r.URL.Path == "/slow" {
+		<-s.release
+	}
 	w.WriteHeader(http.StatusCreated)
 }
 
@@ -87,7 +92,9 @@ func build(t *testing.T, version string) string {
 	return out
 }
 
-const config = `listen: %s
+const config = `listen:
+  - %s
+  - {address: "%s", tls: {certificates: [{cert: cert.pem, key: key.pem}]}}
 admin: {listen: "%s"}
 journal: {segment: 1MiB, size: 64MiB}
 routes:
@@ -98,6 +105,7 @@ routes:
     caller: public
     hold: {state: on, bytes: 32MiB}
     answer: {status: 202}
+    timeouts: {attempt: 60s}
     capacity: 5000/s
     ramp: {start: 100%%}
     detect: {check: {path: /healthz, every: 100ms, up: 1}}
@@ -109,6 +117,7 @@ type house struct {
 	dir     string
 	program string
 	listen  string
+	sealed  string // with TLS
 	shop    *shop
 	relay   *exec.Cmd
 	log     lockedBuffer
@@ -134,14 +143,15 @@ func (l *lockedBuffer) String() string {
 
 func start(t *testing.T, first string) *house {
 	t.Helper()
-	addresses, err := loopback.Addresses(2)
+	addresses, err := loopback.Addresses(3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, dir: t.TempDir(), listen: addresses[0], shop: newShop(t), ended: make(chan error, 1)}
+	h := &house{t: t, dir: t.TempDir(), listen: addresses[0], sealed: addresses[2], shop: newShop(t), ended: make(chan error, 1)}
 	h.program = filepath.Join(h.dir, "holdfast")
 	h.install(first)
-	text := fmt.Sprintf(config, h.listen, addresses[1], h.shop.address)
+	h.certify(1)
+	text := fmt.Sprintf(config, h.listen, h.sealed, addresses[1], h.shop.address)
 	if err := os.WriteFile(filepath.Join(h.dir, "relay.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -248,11 +258,47 @@ type clients struct {
 	first  string // of the failures
 }
 
-func order(h *house, n int, keepAlive bool) *clients {
+// way is how clients come to the relay.
+type way struct {
+	keepAlive, sealed, second bool
+}
+
+func (w way) String() string {
+	out := "HTTP/1.1"
+	if w.second {
+		out = "HTTP/2"
+	}
+	if w.sealed {
+		out += " over TLS"
+	}
+	if w.keepAlive {
+		return out + ", kept connections"
+	}
+	return out + ", new connections"
+}
+
+// client is one that comes that way.
+func (w way) client() *http.Client {
+	tr := &http.Transport{DisableKeepAlives: !w.keepAlive, Protocols: new(http.Protocols)}
+	tr.Protocols.SetHTTP1(!w.second)
+	tr.Protocols.SetHTTP2(w.second && w.sealed)
+	tr.Protocols.SetUnencryptedHTTP2(w.second && !w.sealed)
+	tr.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	return &http.Client{Transport: tr, Timeout: 30 * time.Second}
+}
+
+func (h *house) url(w way, path string) string {
+	if w.sealed {
+		return "https://" + h.sealed + path
+	}
+	return "http://" + h.listen + path
+}
+
+func order(h *house, n int, w way) *clients {
 	c := &clients{stop: make(chan struct{})}
+	client := w.client()
 	for i := range n {
 		c.all.Go(func() {
-			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: !keepAlive}, Timeout: 30 * time.Second}
 			defer client.CloseIdleConnections()
 			for number := 0; ; number++ {
 				select {
@@ -260,16 +306,21 @@ func order(h *house, n int, keepAlive bool) *clients {
 					return
 				default:
 				}
-				c.one(client, "http://"+h.listen+"/orders", fmt.Sprintf(`{"customer":"%v-%d","no":%d}`, keepAlive, i, number))
+				c.one(client, w, h.url(w, "/orders"), fmt.Sprintf(`{"customer":"%v-%d","no":%d}`, w, i, number))
 			}
 		})
 	}
 	return c
 }
 
-func (c *clients) one(client *http.Client, url, body string) {
-	// A reader that is no bytes.Reader keeps the client from sending again by itself.
-	resp, err := client.Post(url, "application/json", io.MultiReader(strings.NewReader(body)))
+func (c *clients) one(client *http.Client, w way, url, body string) {
+	// Over HTTP/1.1 a reader that is no bytes.Reader keeps the client from sending
+	// again by itself. Over HTTP/2 it may: only what GOAWAY says was not processed.
+	content := io.Reader(strings.NewReader(body))
+	if !w.second {
+		content = io.MultiReader(content)
+	}
+	resp, err := client.Post(url, "application/json", content)
 	if err == nil {
 		_, err = io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
@@ -346,7 +397,7 @@ func TestRule11_3_TheProgramIsReplacedWithoutARefusedConnection(t *testing.T) {
 	v1, v2 := programs(t)
 	h := start(t, v1)
 	before := h.status()
-	fresh, kept := order(h, 4, false), order(h, 4, true)
+	fresh, kept := order(h, 4, way{}), order(h, 4, way{keepAlive: true})
 	fresh.untilSent(t, 100)
 	h.install(v2)
 	if out, code := h.tell("relay", "replace"); code != 0 || !strings.Contains(out, "v2") {
@@ -378,7 +429,7 @@ func TestRule11_3_WhatIsKeptIsKeptOverAReplacement(t *testing.T) {
 	v1, v2 := programs(t)
 	h := start(t, v1)
 	h.shop.server.Close()
-	c := order(h, 4, false)
+	c := order(h, 4, way{})
 	c.untilSent(t, 50)
 	h.install(v2)
 	if err := h.relay.Process.Signal(syscall.SIGUSR2); err != nil {
@@ -436,7 +487,7 @@ func TestABadProgramIsNotPutInPlace(t *testing.T) {
 			}
 		})
 	}
-	c := order(h, 1, false)
+	c := order(h, 1, way{})
 	c.untilSent(t, 5)
 	if _, failed, why := c.end(); failed > 0 {
 		t.Error(why)
