@@ -1,16 +1,13 @@
 package caller
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/alexedwards/argon2id"
 
@@ -20,14 +17,9 @@ import (
 // apiKey verifies API keys by SHA-256, which suffices for keys of high entropy,
 // and passwords by argon2id.
 type apiKey struct {
-	header string
-	file   *file[*keyTable]
-	slow   chan struct{} // bounds the memory that argon2id takes
-
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]time.Time // passwords that were right, until when
-	salt  [32]byte
-	now   func() time.Time
+	header    string
+	file      *file[*keyTable]
+	passwords *passwords
 }
 
 type keyTable struct {
@@ -41,19 +33,12 @@ type hashed struct {
 }
 
 const (
-	manyKnown  = 10_000
-	knownFor   = 5 * time.Minute
 	mostArgon  = 256 << 10 // KiB of memory that a hash may ask for
 	mostPasses = 20
 )
 
 func newAPIKey(c *continuity.VerifyAPIKey, o Options) *apiKey {
-	a := &apiKey{
-		header: c.Header, file: newFile(c.File, o, parseKeys), slow: make(chan struct{}, 2),
-		known: make(map[[sha256.Size]byte]time.Time), now: o.Now,
-	}
-	_, _ = rand.Read(a.salt[:]) // never fails
-	return a
+	return &apiKey{header: c.Header, file: newFile(c.File, o, parseKeys), passwords: newPasswords(o.Now)}
 }
 
 // parseKeys reads lines of name:sha256:hex, or name:$argon2id$...
@@ -135,16 +120,6 @@ func (a *apiKey) key(key string) (Identity, error) {
 	return Identity{Name: "key:" + h.name}, nil
 }
 
-// nobody is the hash that an unknown name's password is compared with, so that
-// time does not tell which names there are.
-var nobody = sync.OnceValue(func() string {
-	h, err := argon2id.CreateHash(rand.Text(), argon2id.DefaultParams)
-	if err != nil {
-		return ""
-	}
-	return h
-})
-
 func (a *apiKey) password(name, password string) (Identity, error) {
 	t, ok := a.file.get()
 	if !ok {
@@ -154,33 +129,11 @@ func (a *apiKey) password(name, password string) (Identity, error) {
 	if !exists {
 		hash = nobody()
 	}
-	mac := hmac.New(sha256.New, a.salt[:])
-	_, _ = fmt.Fprintf(mac, "%d %s %d %s %s", len(name), name, len(password), password, hash)
-	tag := [sha256.Size]byte(mac.Sum(nil))
-	if exists && a.right(tag) {
-		return Identity{Name: "key:" + name}, nil
-	}
-	select {
-	case a.slow <- struct{}{}:
-	default:
-		return Identity{}, unavailable(nil) // who tries many must not take the memory of all
-	}
-	same, err := argon2id.ComparePasswordAndHash(password, hash)
-	<-a.slow
-	if err != nil || !same || !exists {
+	switch same, err := a.passwords.same(name, password, hash); {
+	case errors.Is(err, errBusy):
+		return Identity{}, unavailable(err)
+	case err != nil || !same || !exists:
 		return Identity{}, refuse(WhyUnknown, err)
 	}
-	a.mu.Lock()
-	if len(a.known) >= manyKnown {
-		clear(a.known)
-	}
-	a.known[tag] = a.now().Add(knownFor)
-	a.mu.Unlock()
 	return Identity{Name: "key:" + name}, nil
-}
-
-func (a *apiKey) right(tag [sha256.Size]byte) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.now().Before(a.known[tag])
 }

@@ -104,7 +104,10 @@ func New(v *continuity.Verify, o Options) (*Verifier, error) {
 		o.Now = time.Now
 	}
 	if o.Client == nil {
-		o.Client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 1, IdleConnTimeout: time.Minute}}
+		o.Client = &http.Client{
+			Timeout: 10 * time.Second, CheckRedirect: staySecure,
+			Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 1, IdleConnTimeout: time.Minute},
+		}
 	}
 	out := &Verifier{}
 	if v.MTLS != nil {
@@ -128,6 +131,18 @@ func New(v *continuity.Verify, o Options) (*Verifier, error) {
 		return nil, errors.New("caller: no way to verify")
 	}
 	return out, nil
+}
+
+// staySecure follows a few redirects, none of them out of TLS: whoever stands
+// between could give keys of their own.
+func staySecure(req *http.Request, via []*http.Request) error {
+	switch {
+	case len(via) > 3:
+		return errors.New("too many redirects")
+	case via[0].URL.Scheme == "https" && req.URL.Scheme != "https":
+		return errors.New("a redirect out of TLS")
+	}
+	return nil
 }
 
 // Verify returns who sent a request, or a *Refusal.

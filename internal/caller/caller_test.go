@@ -1,6 +1,7 @@
 package caller_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,13 +16,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -191,11 +195,13 @@ func TestKeysAreUsedWhileTheIssuerIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newIssuer(t, "k1")
 		var down atomic.Bool
+		var served atomic.Value
+		served.Store(i.jwks("k1"))
 		o := caller.Options{CacheDir: dir, Client: &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
 			if down.Load() {
 				return nil, errors.New("down")
 			}
-			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(i.jwks("k1")))}, nil
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(served.Load().(string)))}, nil
 		})}}
 		way := jwtWay("")
 		way.JWKS = "https://login.example/keys?k=planted"
@@ -236,9 +242,7 @@ func TestKeysAreUsedWhileTheIssuerIsDown(t *testing.T) {
 		// A new key is fetched when a token names it, not only in its time.
 		next := newIssuer(t, "k2")
 		stranger := with("Authorization", sign(t, next.signer, claims(nil)))
-		o.Client.Transport = transport(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(next.jwks("k2")))}, nil
-		})
+		served.Store(next.jwks("k2"))
 		if got := why(again, stranger); got != "unknown" {
 			t.Error(got)
 		}
@@ -310,6 +314,95 @@ func TestAPIKeys(t *testing.T) {
 				t.Errorf("%s: %s, want %s", name, got, x.want)
 			}
 		}
+	}
+}
+
+// Passwords are slow to compare, and few are compared at once. First log-ins that
+// come together wait for each other; none is told that it can't be judged.
+func TestFirstLogInsThatComeTogetherWait(t *testing.T) {
+	var text strings.Builder
+	const people = 6
+	for i := range people {
+		hash, err := argon2id.CreateHash(fmt.Sprint("password", i), &argon2id.Params{Memory: 8 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&text, "p%d:%s\n", i, hash)
+	}
+	c := open(t, continuity.Verify{APIKey: &continuity.VerifyAPIKey{File: write(t, "keys", text.String()), Header: "X-API-Key"}}, caller.Options{})
+	basic := func(text string) *caller.Request {
+		return with("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(text)))
+	}
+	var all sync.WaitGroup
+	begin := make(chan struct{})
+	try := func(text, want string) {
+		all.Go(func() {
+			<-begin
+			if got := why(c, basic(text)); got != want {
+				t.Errorf("%s: %s, want %s", text, got, want)
+			}
+		})
+	}
+	for i := range people {
+		try(fmt.Sprintf("p%d:wrong", i), "unknown")
+		for range 3 { // a client opens several connections at once
+			try(fmt.Sprintf("p%d:password%d", i, i), fmt.Sprintf("key:p%d", i))
+		}
+	}
+	close(begin)
+	all.Wait()
+}
+
+// The address of an issuer's keys may hold a secret: neither the log nor the file
+// of keys tells it.
+func TestAddressOfKeysIsNotTold(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) { addressOfKeys(t, dir) })
+}
+
+func addressOfKeys(t *testing.T, dir string) {
+	i := newIssuer(t, "k1")
+	var logged bytes.Buffer
+	var up atomic.Bool
+	o := caller.Options{CacheDir: dir, Logger: slog.New(slog.NewTextHandler(&logged, nil)), Client: &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+		if !up.Load() {
+			return nil, errors.New("down")
+		}
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(i.jwks("k1")))}, nil
+	})}}
+	way := jwtWay("")
+	way.JWKS = "https://hunter1:hunter2@login.example/keys?token=hunter3"
+	first := open(t, continuity.Verify{JWT: &way}, o)
+	synctest.Wait()
+	first.Close()
+	if text := logged.String(); strings.Contains(text, "hunter") || !strings.Contains(text, "login.example") {
+		t.Errorf("logged %s", text)
+	}
+	up.Store(true)
+	second := open(t, continuity.Verify{JWT: &way}, o)
+	synctest.Wait()
+	req := with("Authorization", sign(t, i.signer, claims(nil)))
+	second.Close()
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, files[0].Name()))
+	if err != nil || strings.Contains(string(text), "hunter") {
+		t.Errorf("written %s, %v", text, err)
+	}
+	// And all the same it is found again, one that an older version wrote, too.
+	old := regexp.MustCompile(`"url":"[^"]*"`).ReplaceAllLiteralString(string(text), `"url":"`+way.JWKS+`"`)
+	for _, written := range []string{string(text), old} {
+		if err := os.WriteFile(filepath.Join(dir, files[0].Name()), []byte(written), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		up.Store(false)
+		third := open(t, continuity.Verify{JWT: &way}, o)
+		if got := why(third, req); !strings.HasPrefix(got, "jwt:alice") {
+			t.Errorf("from %s: %s", written, got)
+		}
+		third.Close()
 	}
 }
 

@@ -189,7 +189,7 @@ func (j *jwks) load() {
 		return
 	}
 	var k kept
-	if json.Unmarshal(text, &k) != nil || k.URL != j.id() {
+	if json.Unmarshal(text, &k) != nil || k.URL != j.id() && k.URL != j.url { // older versions wrote the address itself
 		return
 	}
 	if set, err := parseKeySet(k.Keys); err == nil {

@@ -66,6 +66,9 @@ func (e *Engine) mayRead(rec *continuity.Record, req *http1.Request) bool {
 	if r == nil || r.caller == nil {
 		return false
 	}
+	if req.Waiter != nil {
+		req.Waiter.Block() // it may take a while
+	}
 	id, err := verify(r.caller, req, nil, req.Length == 0)
 	return err == nil && id.Name == rec.Caller
 }
