@@ -33,6 +33,7 @@ type hashed struct {
 }
 
 const (
+	wayKey     = "key:"
 	mostArgon  = 256 << 10 // KiB of memory that a hash may ask for
 	mostPasses = 20
 )
@@ -117,13 +118,13 @@ func (a *apiKey) key(key string) (Identity, error) {
 	if subtle.ConstantTimeCompare(h.sum[:], sum[:]) != 1 || h.name == "" {
 		return Identity{}, refuse(WhyUnknown, nil)
 	}
-	return Identity{Name: "key:" + h.name}, nil
+	return Identity{Name: wayKey + h.name}, nil
 }
 
 func (a *apiKey) password(name, password string) (Identity, error) {
 	t, ok := a.file.get()
 	if !ok {
-		return Identity{}, unavailable(nil)
+		return Identity{}, claiming(unavailable(nil), wayKey, name)
 	}
 	hash, exists := t.passwords[name]
 	if !exists {
@@ -131,9 +132,9 @@ func (a *apiKey) password(name, password string) (Identity, error) {
 	}
 	switch same, err := a.passwords.same(name, password, hash); {
 	case errors.Is(err, errBusy):
-		return Identity{}, unavailable(err)
+		return Identity{}, claiming(unavailable(err), wayKey, name)
 	case err != nil || !same || !exists:
-		return Identity{}, refuse(WhyUnknown, err)
+		return Identity{}, claiming(refuse(WhyUnknown, err), wayKey, name)
 	}
-	return Identity{Name: "key:" + name}, nil
+	return Identity{Name: wayKey + name}, nil
 }

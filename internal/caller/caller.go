@@ -39,7 +39,10 @@ type Refusal struct {
 	// Ours says that the proof could not be judged: there are no keys to do it
 	// with.
 	Ours bool
-	Err  error
+	// Claims is whom the proof names without proving it, by the name that it would
+	// have proven; empty: nobody. Nothing may be allowed by it.
+	Claims string
+	Err    error
 }
 
 // Error implements error.
@@ -74,6 +77,14 @@ var errAbsent = &Refusal{Why: WhyAbsent}
 func refuse(why string, err error) error { return &Refusal{Why: why, Err: err} }
 
 func unavailable(err error) error { return &Refusal{Why: WhyUnavailable, Ours: true, Err: err} }
+
+// claiming is a refusal of a proof that names somebody.
+func claiming(err error, way, name string) error {
+	if r, ok := err.(*Refusal); ok && name != "" { //nolint:errorlint // made here, and fresh
+		r.Claims = way + name
+	}
+	return err
+}
 
 // way is one way to verify. It returns errAbsent where the request bears no
 // proof of its kind.

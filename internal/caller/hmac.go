@@ -29,7 +29,10 @@ type signed struct {
 	now    func() time.Time
 }
 
-const leastSecret = 16
+const (
+	wayHMAC     = "hmac:"
+	leastSecret = 16
+)
 
 func newHMAC(c *continuity.VerifyHMAC, o Options) *signed {
 	return &signed{header: c.Header, window: c.Window, now: o.Now, keys: newFile(c.KeysFile, o, parseSecrets)}
@@ -77,22 +80,22 @@ func (s *signed) verify(req *Request) (Identity, error) {
 	}
 	keys, ok := s.keys.get()
 	if !ok {
-		return Identity{}, unavailable(nil)
+		return Identity{}, claiming(unavailable(nil), wayHMAC, id)
 	}
 	secret, ok := keys[id]
 	if !ok {
-		return Identity{}, refuse(WhyUnknown, nil)
+		return Identity{}, claiming(refuse(WhyUnknown, nil), wayHMAC, id)
 	}
 	if !req.Whole {
-		return Identity{}, refuse(WhyBody, nil) // what was not read can't be verified
+		return Identity{}, claiming(refuse(WhyBody, nil), wayHMAC, id) // what was not read can't be verified
 	}
 	if !hmac.Equal(given, Sign(secret, req.Method, req.Target, stamp, req.Body)) {
-		return Identity{}, refuse(WhySignature, nil)
+		return Identity{}, claiming(refuse(WhySignature, nil), wayHMAC, id)
 	}
 	if off := s.now().Sub(time.Unix(seconds, 0)); off > s.window || off < -s.window {
-		return Identity{}, refuse(WhyWindow, nil)
+		return Identity{}, claiming(refuse(WhyWindow, nil), wayHMAC, id)
 	}
-	return Identity{Name: "hmac:" + id}, nil
+	return Identity{Name: wayHMAC + id}, nil
 }
 
 // Sign returns the signature of a request.

@@ -43,6 +43,7 @@ type verified struct {
 }
 
 const (
+	wayJWT    = "jwt:"
 	longToken = 16 << 10
 	manySeen  = 4096
 )
@@ -90,7 +91,7 @@ func (t *token) verify(req *Request) (Identity, error) {
 	}
 	set, version, ok := t.source.keys()
 	if !ok {
-		return Identity{}, unavailable(nil)
+		return Identity{}, claiming(unavailable(nil), wayJWT, t.claimed(text))
 	}
 	sum, now := sha256.Sum256([]byte(text)), t.now()
 	t.mu.RLock()
@@ -102,7 +103,7 @@ func (t *token) verify(req *Request) (Identity, error) {
 	}
 	id, until, err := t.check(text, set, now)
 	if err != nil {
-		return Identity{}, err
+		return Identity{}, claiming(err, wayJWT, t.claimed(text))
 	}
 	t.mu.Lock()
 	if t.version != version || len(t.seen) >= manySeen {
@@ -149,7 +150,21 @@ func (t *token) check(text string, set *jose.JSONWebKeySet, now time.Time) (Iden
 	if !ok || name == "" {
 		return Identity{}, time.Time{}, refuse(WhyClaim, nil)
 	}
-	return Identity{Name: "jwt:" + name, Scopes: scopes(all[t.Scope])}, claims.Expiry.Time().Add(t.Leeway), nil
+	return Identity{Name: wayJWT + name, Scopes: scopes(all[t.Scope])}, claims.Expiry.Time().Add(t.Leeway), nil
+}
+
+// claimed is whom a token names, whether that is true or not.
+func (t *token) claimed(text string) string {
+	parsed, err := jwt.ParseSigned(text, t.algorithms)
+	if err != nil {
+		return ""
+	}
+	all := map[string]any{}
+	if parsed.UnsafeClaimsWithoutVerification(&all) != nil {
+		return ""
+	}
+	name, _ := all[t.Name].(string)
+	return name
 }
 
 func (t *token) claims(claims jwt.Claims, all map[string]any, now time.Time) error {

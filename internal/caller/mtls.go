@@ -23,6 +23,8 @@ type certificate struct {
 	now    func() time.Time
 }
 
+const wayMTLS = "cert:"
+
 var errNoRoots = errors.New("no certificate in the file")
 
 func newMTLS(c *continuity.VerifyMTLS, o Options) *certificate {
@@ -45,9 +47,10 @@ func (c *certificate) verify(req *Request) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
+	name := subject(chain[0], c.name)
 	roots, ok := c.roots.get()
 	if !ok {
-		return Identity{}, unavailable(nil)
+		return Identity{}, claiming(unavailable(nil), wayMTLS, name)
 	}
 	between := x509.NewCertPool()
 	for _, other := range chain[1:] {
@@ -59,15 +62,14 @@ func (c *certificate) verify(req *Request) (Identity, error) {
 	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return Identity{}, refuse(WhyExpired, err)
+		return Identity{}, claiming(refuse(WhyExpired, err), wayMTLS, name)
 	case err != nil:
-		return Identity{}, refuse(WhySignature, err)
+		return Identity{}, claiming(refuse(WhySignature, err), wayMTLS, name)
 	}
-	name := subject(chain[0], c.name)
 	if name == "" {
 		return Identity{}, refuse(WhyClaim, nil)
 	}
-	return Identity{Name: "cert:" + name}, nil
+	return Identity{Name: wayMTLS + name}, nil
 }
 
 // chain is the client's certificate and what it sent along.

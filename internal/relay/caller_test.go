@@ -12,17 +12,21 @@ import (
 type badges struct {
 	asked  int
 	broken bool
+	why    string // of every refusal
 	remote string
 }
 
 func (b *badges) Verify(req *caller.Request) (caller.Identity, error) {
 	b.asked++
 	b.remote = req.Remote
-	if b.broken {
-		return caller.Identity{}, &caller.Refusal{Why: caller.WhyUnavailable, Ours: true}
-	}
 	for _, f := range req.Header {
 		if f.Name == "X-Badge" {
+			if b.broken {
+				return caller.Identity{}, &caller.Refusal{Why: caller.WhyUnavailable, Ours: true, Claims: f.Value}
+			}
+			if b.why != "" {
+				return caller.Identity{}, &caller.Refusal{Why: b.why, Claims: f.Value}
+			}
 			return caller.Identity{Name: f.Value, Scopes: []string{"order:write"}}, nil
 		}
 	}
@@ -186,6 +190,57 @@ func TestRule10_1_WhatIsMintedAnewIsNotStored(t *testing.T) {
 			}
 			if !seen || kept.Caller != "alice" || strings.Join(kept.Scopes, " ") != "order:write" {
 				t.Errorf("kept %+v", kept)
+			}
+		})
+	}
+}
+
+// A repeat whose proof has run out, or can't be judged any more, is not sent on:
+// it could have its effect twice. Nor does it learn anything.
+func TestRule5_2_ARepeatWithAStaleProofIsNotSentOn(t *testing.T) {
+	for name, unordered := range map[string]bool{"ordered": false, "unordered": true} {
+		t.Run(name, func(t *testing.T) {
+			h, b := guarded(t)
+			h.route.Identity.Fields = []string{"/n"}
+			if unordered {
+				h.route.Key = continuity.Selector{}
+			}
+			h.use(continuity.Limits{})
+			h.books.hold("operator")
+			byField := `{"order_no":"B","n":"7"}`
+			wantHeld(t, h.post(order("A"), "X-Badge: alice", "Idempotency-Key: k"))
+			wantHeld(t, h.post(byField, "X-Badge: alice"))
+			for _, rec := range h.wantKept(2) {
+				h.books.end(rec.Receipt, continuity.Delivered, &continuity.Response{Status: 201, Body: []byte("secret")})
+			}
+			h.books.pass()
+			for _, state := range []continuity.HoldState{continuity.HoldOn, continuity.HoldObserve} {
+				h.route.Hold.State = state
+				h.use(continuity.Limits{})
+				sent := len(h.shop.requests())
+				b.why = caller.WhyExpired
+				for _, r := range []reply{
+					h.post(order("A"), "X-Badge: alice", "Idempotency-Key: k"), h.post(order("other"), "X-Badge: alice", "Idempotency-Key: k"),
+					h.post(byField, "X-Badge: alice"),
+				} {
+					wantProblem(t, r, 401, "caller")
+					if strings.Contains(r.body, "secret") || r.header.Get("Location") != "" {
+						t.Errorf("tells %s", r)
+					}
+				}
+				b.why, b.broken = "", true
+				wantProblem(t, h.post(order("A"), "X-Badge: alice", "Idempotency-Key: k"), 503, "not-held")
+				if n := len(h.shop.requests()); n != sent {
+					t.Errorf("sent on %d times", n-sent)
+				}
+				// What nobody keeps is the upstream's to judge.
+				wantStatus(t, h.post(order("A"), "X-Badge: bob", "Idempotency-Key: k"), 201)
+				wantStatus(t, h.post(order("A"), "X-Badge: alice", "Idempotency-Key: other"), 201)
+				wantStatus(t, h.post(order("A"), "Idempotency-Key: k"), 201)
+				b.broken = false
+				if r := h.post(order("A"), "X-Badge: alice", "Idempotency-Key: k"); r.status != 201 || r.body != "secret" {
+					t.Errorf("proven anew: %s", r)
+				}
 			}
 		})
 	}

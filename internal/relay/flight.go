@@ -52,6 +52,8 @@ type flight struct {
 
 	guard guarded // what speaks against storing it
 	proof proof   // who sends it
+	// unproved refuses what looks like a kept request's repeat; nil: it does not.
+	unproved error
 
 	header []continuity.Field // as sent upstream
 	memory upstream.Memory
@@ -145,7 +147,9 @@ func (f *flight) unheld() {
 // observed passes a request of a route in observe, except behind pending
 // records of its key from a time when the route held.
 func (f *flight) observed(err error) {
-	f.identify()
+	if f.identify(); f.claims() {
+		return
+	}
 	if err == nil && f.route.Hold.State != continuity.HoldNever {
 		f.noted = true
 		f.route.seen.saw(f)
@@ -180,7 +184,9 @@ func (f *flight) holdable(err error) {
 		return
 	}
 	l := f.engine.ledger
-	f.identify()
+	if f.identify(); f.claims() {
+		return
+	}
 	if f.known {
 		switch arrival, st := l.Arrive(f.receipt); arrival {
 		case ledger.Known:
@@ -230,17 +236,21 @@ func (f *flight) identify() {
 	case f.key != "":
 		if who, err := f.who(); err == nil {
 			f.known, f.receipt = true, h.Receipt(r.ID, who, f.key)
+		} else {
+			f.claimed(err, func(string) string { return f.key })
 		}
 		return
 	case r.reader.HasFields() && f.whole:
 		if f.readFacts(); f.facts.Fields == nil {
 			break
 		}
-		if who, err := f.who(); err == nil {
+		who, err := f.who()
+		if err == nil {
 			f.key, f.known = h.DerivedKey(r.ID, who, f.facts.Fields), true
 			f.receipt = h.Receipt(r.ID, who, f.key)
 			return
 		}
+		f.claimed(err, func(who string) string { return h.DerivedKey(r.ID, who, f.facts.Fields) })
 	}
 	f.key = identity.RandomKey()
 }

@@ -27,6 +27,11 @@ var trustFaults = []fault{
 		suite: "./internal/mint", run: "TestRule10_1",
 	},
 	{
+		name: "repeats with a stale proof sent on", file: "internal/relay/claimed.go",
+		from: "!errors.As(err, &refusal) || refusal.Claims == \"\"", to: "!errors.As(err, &refusal) || refusal.Claims != \"nobody\"",
+		suite: "./internal/relay", run: "TestRule5_2",
+	},
+	{
 		name: "another caller's repeat", file: "internal/relay/flight.go",
 		from: "f.known, f.receipt = true, h.Receipt(r.ID, who, f.key)", to: "f.known, f.receipt = who != \"\" || true, h.Receipt(r.ID, \"\", f.key)",
 		suite: "./internal/relay", run: "TestRule5_1",
