@@ -21,6 +21,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the shop's database is read as it stands
+
+	"holdfast/test/harness"
 )
 
 var (
@@ -153,15 +155,15 @@ type world struct {
 func newWorld(t *testing.T, shopAt string, in ...string) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, dir: dir, holdfast: build(t, dir, "./cmd/holdfast"), database: filepath.Join(dir, "shop.db"), relayAt: freePort(t)}
-	shopPath, adminAt := build(t, dir, "./examples/shop"), freePort(t)
+	w := &world{t: t, dir: dir, holdfast: harness.Build(t, dir, "./cmd/holdfast"), database: filepath.Join(dir, "shop.db"), relayAt: freePort(t)}
+	shopPath, adminAt := harness.Build(t, dir, "./examples/shop"), freePort(t)
 	text := strings.NewReplacer("RELAY", w.relayAt, "ADMIN", adminAt, "SHOP", shopAt).Replace(config)
 	if err := os.WriteFile(filepath.Join(dir, "relay.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	command := append(slices.Clone(in), shopPath, "--listen", shopAt, "--db", w.database)
-	w.shop = &program{t: t, path: command[0], args: command[1:], url: "http://" + shopAt + "/healthz", log: &lockedBuffer{}}
-	w.relay = &program{t: t, path: w.holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz", log: &lockedBuffer{}}
+	w.shop = &program{t: t, path: command[0], args: command[1:], url: "http://" + shopAt + "/healthz"}
+	w.relay = &program{t: t, path: w.holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz"}
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	w.ctx = ctx
@@ -193,7 +195,7 @@ func (w *world) check(when string) {
 	w.t.Helper()
 	b, err := status(w.ctx, w.holdfast, w.dir)
 	if err != nil {
-		w.t.Fatalf("%s: %v\n%s", when, err, w.relay.log.tail())
+		w.t.Fatalf("%s: %v\n%s", when, err, w.relay.log.Tail())
 	}
 	if !b.balanced() || b.Refused+b.Dead+b.Discarded+b.Parked > 0 {
 		w.t.Fatalf("%s: %+v", when, b)
@@ -273,7 +275,7 @@ func drained(ctx context.Context, t *testing.T, holdfast, dir string, relay *pro
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("not drained: %+v, %v\n%s", b, err, relay.log.tail())
+			t.Fatalf("not drained: %+v, %v\n%s", b, err, relay.log.Tail())
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -1,12 +1,10 @@
 package kill
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -16,6 +14,7 @@ import (
 	"time"
 
 	"holdfast/internal/loopback"
+	"holdfast/test/harness"
 )
 
 // program is a process that is started, killed and started again.
@@ -24,35 +23,17 @@ type program struct {
 	path string
 	args []string
 	url  string // answers 200 once it is ready
-	log  *lockedBuffer
+	log  harness.Log
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
 	done chan struct{}
 }
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) tail() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.b.String()
-	return s[max(0, len(s)-4000):]
-}
-
 func (p *program) start() {
 	p.t.Helper()
 	cmd := exec.Command(p.path, p.args...) // #nosec G204 -- built by this test
-	cmd.Stdout, cmd.Stderr = p.log, p.log
+	cmd.Stdout, cmd.Stderr = &p.log, &p.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -80,9 +61,9 @@ func (p *program) ready(ctx context.Context) {
 		}
 		select {
 		case <-p.done:
-			p.t.Fatalf("%s ended by itself:\n%s", filepath.Base(p.path), p.log.tail())
+			p.t.Fatalf("%s ended by itself:\n%s", filepath.Base(p.path), p.log.Tail())
 		case <-ctx.Done():
-			p.t.Fatalf("%s never became ready:\n%s", filepath.Base(p.path), p.log.tail())
+			p.t.Fatalf("%s never became ready:\n%s", filepath.Base(p.path), p.log.Tail())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -112,19 +93,6 @@ func freePort(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return address
-}
-
-// build compiles a program of this module.
-func build(t *testing.T, dir, pkg string) string {
-	t.Helper()
-	out := filepath.Join(dir, filepath.Base(pkg))
-	cmd := exec.Command("go", "build", "-o", out, pkg) // #nosec G204 -- constant packages
-	cmd.Dir = "../.."
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", pkg, err, text)
-	}
-	return out
 }
 
 // books are a route's counters as the relay tells them.

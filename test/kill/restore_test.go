@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"holdfast/test/harness"
 )
 
 // restored is a shop that is put back to an earlier moment.
@@ -134,7 +136,7 @@ func TestRule12_ARestoredShopGetsBackWhatItLost(t *testing.T) {
 
 func restoreShop(t *testing.T, applied string) {
 	dir := t.TempDir()
-	holdfast, shopPath := build(t, dir, "./cmd/holdfast"), build(t, dir, "./examples/shop")
+	holdfast, shopPath := harness.Build(t, dir, "./cmd/holdfast"), harness.Build(t, dir, "./examples/shop")
 	relayAt, adminAt, shopAt := freePort(t), freePort(t), freePort(t)
 	database := filepath.Join(dir, "shop.db")
 	text := strings.NewReplacer("RELAY", relayAt, "ADMIN", adminAt, "SHOP", shopAt).Replace(config) + fmt.Sprintf(`    record: all
@@ -148,8 +150,8 @@ func restoreShop(t *testing.T, applied string) {
 	if err := os.WriteFile(filepath.Join(dir, "relay.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	shop := &program{t: t, path: shopPath, args: []string{"--listen", shopAt, "--db", database}, url: "http://" + shopAt + "/healthz", log: &lockedBuffer{}}
-	relay := &program{t: t, path: holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz", log: &lockedBuffer{}}
+	shop := &program{t: t, path: shopPath, args: []string{"--listen", shopAt, "--db", database}, url: "http://" + shopAt + "/healthz"}
+	relay := &program{t: t, path: holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz"}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	defer shop.signal(syscall.SIGKILL)
@@ -235,6 +237,6 @@ func restoreShop(t *testing.T, applied string) {
 		t.Errorf("the shop has %d orders, not %d", len(has), len(r.want))
 	}
 	if t.Failed() {
-		t.Log(relay.log.tail())
+		t.Log(relay.log.Tail())
 	}
 }

@@ -1,7 +1,6 @@
 package nginx
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"holdfast/internal/loopback"
+	"holdfast/test/harness"
 )
 
 const page = "../../docs/put-it-in-front.md"
@@ -137,7 +137,7 @@ func lookNginx() (string, error) {
 // run starts a program, waits until it listens, and ends it with the test.
 func (s *stage) run(cmd *exec.Cmd, addr string) {
 	s.t.Helper()
-	var output lockedBuffer
+	var output harness.Log
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -292,21 +292,4 @@ func write(t *testing.T, file, text string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

@@ -1,7 +1,6 @@
 package replace
 
 import (
-	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"holdfast/internal/loopback"
+	"holdfast/test/harness"
 )
 
 // shop counts what it is sent.
@@ -82,14 +82,7 @@ func (s *shop) times() (distinct, all int) {
 
 func build(t *testing.T, version string) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), version)
-	cmd := exec.Command("go", "build", "-ldflags", "-X main.version="+version, "-o", out, "./cmd/holdfast")
-	cmd.Dir = "../.."
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	return out
+	return harness.Build(t, t.TempDir(), "./cmd/holdfast", "-ldflags", "-X main.version="+version)
 }
 
 const config = `listen:
@@ -120,25 +113,8 @@ type house struct {
 	sealed  string // with TLS
 	shop    *shop
 	relay   *exec.Cmd
-	log     lockedBuffer
+	log     harness.Log
 	ended   chan error
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func start(t *testing.T, first string) *house {

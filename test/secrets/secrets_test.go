@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -10,13 +9,13 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"holdfast/internal/loopback"
+	"holdfast/test/harness"
 )
 
 const config = `listen: @RELAY@
@@ -114,12 +113,7 @@ routes:
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{}}}
-	w.program = filepath.Join(w.dir, "holdfast")
-	build := exec.Command("go", "build", "-o", w.program, "./cmd/holdfast") // #nosec G204 -- a constant package
-	build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, text)
-	}
+	w.program = harness.Build(t, w.dir, "./cmd/holdfast")
 	for _, at := range []*string{&w.relayAt, &w.adminAt} {
 		address, err := loopback.Address()
 		if err != nil {
@@ -245,7 +239,7 @@ func TestRule10_1_SecretsStayWhereTheyBelong(t *testing.T) {
 	shop.down()
 	all() // it is kept, or refused
 	if len(w.receipts) < 5 {
-		t.Fatalf("only %d requests were kept:\n%s", len(w.receipts), w.log.bytes())
+		t.Fatalf("only %d requests were kept:\n%s", len(w.receipts), w.log.Tail())
 	}
 	asked()
 	for _, mode := range []string{"divert", "reply", "block"} {
@@ -261,7 +255,7 @@ func TestRule10_1_SecretsStayWhereTheyBelong(t *testing.T) {
 	shop.up()
 	w.run("drain", "orders", "--resume", "--why", "test")
 	w.until("the drain", w.drained)
-	w.until("the webhook", func() bool { return bytes.Contains(w.log.bytes(), []byte("a receipt could not be told")) })
+	w.until("the webhook", func() bool { return strings.Contains(w.log.String(), "a receipt could not be told") })
 	all()
 	asked()
 
@@ -281,7 +275,7 @@ func TestRule10_1_SecretsStayWhereTheyBelong(t *testing.T) {
 	}
 	w.clean("the command line of the process", line)
 	w.stop()
-	w.clean("the log", w.log.bytes())
+	w.clean("the log", []byte(w.log.String()))
 	clients := []string{"a bearer token", "a cookie", "an API key", "a password", "a PIN", "a JWT"}
 	w.clean("what the system was sent", shop.heads(), append(clients, "a name", "a list's token")...) // the name is in the JWT, and it makes the list
 	w.clean("what the standby was sent", standby.heads(), clients...)

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"holdfast/internal/loopback"
+	"holdfast/test/harness"
 )
 
 const patience = 30 * time.Second
@@ -101,24 +102,6 @@ func broken(t *testing.T, answer string) string {
 	return l.Addr().String()
 }
 
-// log is what the relay writes.
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *log) bytes() []byte {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return bytes.Clone(l.b.Bytes())
-}
-
 // world is a relay among systems, and what was seen of it.
 type world struct {
 	t        *testing.T
@@ -129,7 +112,7 @@ type world struct {
 	adminAt  string
 	planted  secrets
 	bearer   string // the admin token
-	log      log
+	log      harness.Log
 	cmd      *exec.Cmd
 	ended    chan error
 	receipts []string
@@ -164,7 +147,7 @@ func (w *world) start() {
 	go func(cmd *exec.Cmd) { w.ended <- cmd.Wait() }(w.cmd)
 	w.until("the relay to be ready", func() bool {
 		if len(w.ended) > 0 {
-			w.t.Fatalf("the relay ended:\n%s", w.log.bytes())
+			w.t.Fatalf("the relay ended:\n%s", w.log.Tail())
 		}
 		res, err := http.Get("http://" + w.adminAt + "/readyz")
 		if err != nil {
@@ -179,7 +162,7 @@ func (w *world) stop() {
 	w.t.Helper()
 	_ = w.cmd.Process.Signal(syscall.SIGTERM)
 	if err := <-w.ended; err != nil {
-		w.t.Fatalf("the relay ended with %v:\n%s", err, w.log.bytes())
+		w.t.Fatalf("the relay ended with %v:\n%s", err, w.log.Tail())
 	}
 }
 
@@ -191,7 +174,7 @@ func (w *world) until(what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-late:
-			text := w.log.bytes()
+			text := []byte(w.log.String())
 			w.t.Fatalf("waited in vain for %s:\n%s", what, text[max(0, len(text)-4000):])
 		}
 	}
