@@ -49,6 +49,10 @@ type Options struct {
 	// Standing tells what the route's standing settings say; nil: nothing.
 	Standing func() continuity.Admitting
 	Secret   []byte // signs the waiting line's tokens
+	// Implied says that the route asks for no admission, and is bounded by what
+	// replay needs of the upstream's capacity: what that leaves no room for is
+	// kept, where it can be.
+	Implied bool
 }
 
 // refreshEvery is how often capacity and standing settings are asked for.
@@ -349,9 +353,10 @@ func (g *Gate) refresh() {
 	g.now.Store(b)
 }
 
-// Hold says that a request may be kept where a limit of the whole route turns
-// it away.
-func (g *Gate) Hold() bool { return g.conf.Hold }
+// Holds says that a request may be kept where this turns it away.
+func (g *Gate) Holds(why Reason) bool {
+	return g.conf.Hold && !why.Client() || g.o.Implied && why == Capacity
+}
 
 // Info is what people see of a gate.
 type Info struct {

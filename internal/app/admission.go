@@ -33,6 +33,9 @@ func (a *App) needsGate(r *continuity.Route) bool {
 	if a.ledger == nil {
 		return false
 	}
+	if r.Capacity > 0 { // replay has to have its tenth of it (rule 6.1)
+		return true
+	}
 	now := a.ledger.Admitting(r.ID)
 	return now.Rate > 0 || now.Concurrency > 0 || now.Line != nil
 }
@@ -57,7 +60,7 @@ func (a *App) gate(l, before *lane) *admission.Gate {
 }
 
 func (a *App) newGate(l *lane) *admission.Gate {
-	o := admission.Options{Route: &l.route, Secret: a.admit.secret, Capacity: l.liveRoom}
+	o := admission.Options{Route: &l.route, Secret: a.admit.secret, Capacity: l.liveRoom, Implied: l.route.Admission == nil}
 	if a.ledger != nil {
 		o.Standing = func() continuity.Admitting { return a.ledger.Admitting(l.route.ID) }
 	}
@@ -75,7 +78,13 @@ func (a *App) boundConns() {
 // liveRoom is what live requests may take a second; 0: as much as they like.
 func (l *lane) liveRoom() float64 {
 	conf := l.route.Admission
-	if conf == nil || conf.Capacity == continuity.CapacityOff || conf.Capacity == continuity.CapacityStated && l.route.Capacity <= 0 {
+	if conf == nil {
+		if l.drainer == nil {
+			return 0
+		}
+		return l.drainer.LiveBound()
+	}
+	if conf.Capacity == continuity.CapacityOff || conf.Capacity == continuity.CapacityStated && l.route.Capacity <= 0 {
 		return 0
 	}
 	if l.drainer == nil {

@@ -49,7 +49,7 @@ func (f *flight) admit() (answered bool) {
 		return false
 	case no.Why == admission.Waiting:
 		f.waits(&no)
-	case kept && g.Hold() && !no.Why.Client():
+	case kept && g.Holds(no.Why):
 		f.overflow = true
 		return false
 	default:

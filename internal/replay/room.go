@@ -14,3 +14,13 @@ func (d *Drainer) LiveRoom() float64 {
 	}
 	return c
 }
+
+// LiveBound is what bounds live requests of a route that says nothing of
+// admission: while there is something to replay, nine tenths of the stated
+// capacity; else, and where nobody stated one, 0: nothing does.
+func (d *Drainer) LiveBound() float64 {
+	if d.Route.Capacity <= 0 || !d.busy() {
+		return 0
+	}
+	return d.LiveRoom()
+}
