@@ -108,5 +108,12 @@ type Tunnel interface {
 	SetReadDeadline(t time.Time) error
 }
 
+// Leavable is a response's body that nobody may want to its end.
+type Leavable interface {
+	// WatchFor has the end of ctx end the body too, from now on. A body whose
+	// attempt was made with a context of its own goes by that.
+	WatchFor(ctx context.Context)
+}
+
 // Handler answers one exchange.
 type Handler func(Exchange)

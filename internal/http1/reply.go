@@ -99,6 +99,13 @@ func (re *reply) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
+// WatchFor implements Leavable.
+func (re *reply) WatchFor(ctx context.Context) {
+	if re.cc != nil && re.ctx == nil {
+		re.watch(ctx)
+	}
+}
+
 func (re *reply) readToClose(p []byte) (int, error) {
 	cc := re.cc
 	if cc.r == cc.w {

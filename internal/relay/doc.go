@@ -27,7 +27,8 @@
 // kept: cutting it would only turn a known outcome into a doubt. If such an
 // attempt is lost, the request is kept in doubt all the same, as its client may
 // come back with the same Idempotency-Key. If it was not processed for certain,
-// it is dropped: its client was promised nothing.
+// it is dropped: its client was promised nothing. Once its answer has begun its
+// outcome is known, and a body of unknown length ends with its reader.
 //
 // A request that bears credentials is not kept, unless the route says that the
 // encrypted journal may store them, or that they are made anew for each attempt:

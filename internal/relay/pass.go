@@ -83,6 +83,9 @@ func (f *flight) answered(result upstream.Result, p passage) {
 	if p.keep && !p.standby || p.trial {
 		f.route.health.Succeeded()
 	}
+	if body, ok := result.Body.(http1.Leavable); ok && p.keep && result.Length < 0 {
+		body.WatchFor(f.x.Context()) // its outcome is known: a stream that nobody reads any more may end
+	}
 	save := f.saver(&result)
 	err := f.x.Stream(result.Status, f.withTicket(result.Header), result.Length, result.Body)
 	result.Body.Close()

@@ -27,6 +27,21 @@ var protocolFaults = []fault{
 		suite: "./internal/nethttp", run: "TestRule11_2",
 	},
 	{
+		name: "HTTP/2 connections counted no longer once handed over", file: "internal/http1/server.go",
+		from: "if !c.handed {", to: "if c != nil {",
+		suite: "./internal/nethttp", run: "TestConnectionsPerAddress",
+	},
+	{
+		name: "streams refused that cross the farewell of HTTP/2", file: "internal/nethttp/retire.go",
+		from: "binary.BigEndian.PutUint32(frame[frameHead:], math.MaxInt32)", to: "binary.BigEndian.PutUint32(frame[frameHead:], math.MaxInt8)",
+		suite: "./internal/nethttp", run: "TestRule11_3",
+	},
+	{
+		name: "streams go on without their readers", file: "internal/relay/pass.go",
+		from: "ok && p.keep && result.Length < 0 {", to: "ok && p.keep && result.Length < -1 {",
+		suite: "./internal/relay", run: "TestRule11_1_Events",
+	},
+	{
 		name: "cut answers of HTTP/2 look whole", file: "internal/nethttp/exchange.go",
 		from: "panic(http.ErrAbortHandler) // resets the stream, and nothing else", to: "return",
 		suite: "./internal/nethttp", run: "TestRule11_1",
