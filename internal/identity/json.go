@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 
 	"holdfast/internal/continuity"
@@ -44,21 +45,34 @@ const maxPointers = 64
 // JSON reads the values at pointers out of a body that must be strict JSON.
 // Its error has CodeBadBody.
 func JSON(body []byte, pointers ...Pointer) ([]Value, error) {
-	if len(pointers) > maxPointers {
-		return nil, continuity.E(continuity.CodeInvalid, fmt.Errorf("identity: %d pointers, at most %d", len(pointers), maxPointers))
-	}
-	if !utf8.Valid(body) {
-		return nil, badBody("not valid UTF-8")
-	}
-	s := scanner{b: body, pointers: pointers, values: make([]Value, len(pointers))}
-	s.space()
-	if err := s.value(0, 1<<len(pointers)-1); err != nil {
+	s := scanner{values: make([]Value, 0, len(pointers))}
+	err := s.read(body, pointers)
+	if err != nil {
 		return nil, err
 	}
-	if s.space(); s.i != len(body) {
-		return nil, badBody("data after the value")
-	}
 	return s.values, nil
+}
+
+// read reads the values at pointers out of a body.
+func (s *scanner) read(body []byte, pointers []Pointer) error {
+	if len(pointers) > maxPointers {
+		return continuity.E(continuity.CodeInvalid, fmt.Errorf("identity: %d pointers, at most %d", len(pointers), maxPointers))
+	}
+	if !utf8.Valid(body) {
+		return badBody("not valid UTF-8")
+	}
+	s.b, s.i, s.pointers = body, 0, pointers
+	for range pointers {
+		s.values = append(s.values, Value{})
+	}
+	s.space()
+	if err := s.value(0, 1<<len(pointers)-1); err != nil {
+		return err
+	}
+	if s.space(); s.i != len(body) {
+		return badBody("data after the value")
+	}
+	return nil
 }
 
 func badBody(why string) error {
@@ -73,6 +87,20 @@ type scanner struct {
 	pointers []Pointer
 	values   []Value
 	names    [][]byte // of the objects that are open, for doubled names
+}
+
+// scanners are used again, as each request of a route that holds is read.
+var scanners = sync.Pool{New: func() any { return new(scanner) }}
+
+// free gives a scanner back; what it read is no longer valid.
+func (s *scanner) free() {
+	names := s.names[:cap(s.names)]
+	clear(names)
+	clear(s.values)
+	if len(names) <= 4*manyNames {
+		*s = scanner{values: s.values[:0], names: names[:0]}
+		scanners.Put(s)
+	}
 }
 
 func (s *scanner) space() {

@@ -128,7 +128,9 @@ func (r *Reader) HasFields() bool { return len(r.fields) > 0 }
 // not what it has to be. A request without a body lacks every field of it.
 func (r *Reader) Read(req Request) (Facts, error) {
 	f := Facts{Ordered: r.key.Source != continuity.SourceNone}
-	read, err := r.body(req)
+	s := scanners.Get().(*scanner)
+	defer s.free()
+	read, err := r.body(req, s)
 	if err != nil {
 		return f, err
 	}
@@ -167,7 +169,8 @@ func (v *values) value(w wanted) Value {
 	return Value{}
 }
 
-func (r *Reader) body(req Request) (v values, err error) {
+// body reads what the body holds, JSON by a scanner whose values those are.
+func (r *Reader) body(req Request, s *scanner) (v values, err error) {
 	if len(req.Body) == 0 || len(r.pointers)+len(r.forms)+len(r.paths) == 0 {
 		return v, nil
 	}
@@ -175,9 +178,10 @@ func (r *Reader) body(req Request) (v values, err error) {
 		return v, err
 	}
 	if len(r.pointers) > 0 {
-		if v.json, err = JSON(req.Body, r.pointers...); err != nil {
+		if err = s.read(req.Body, r.pointers); err != nil {
 			return v, err
 		}
+		v.json = s.values
 	}
 	if len(r.forms) > 0 {
 		if v.form, err = form(req.Body, r.forms); err != nil {
