@@ -115,9 +115,6 @@ func (h *Hasher) DerivedKey(route, caller string, values []string) string {
 	return key
 }
 
-// RandomKey makes an Idempotency-Key for a request that nothing recognises.
-func RandomKey() string { return rand.Text() }
-
 // RandomTag makes the tag of a record that has no ordering key.
 func RandomTag() continuity.KeyTag {
 	var b [8]byte

@@ -312,6 +312,15 @@ func (l *Ledger) GateEmpty(route string) bool {
 	return l.flight.count[route] == 0 && (!ok || l.state.routes[n].pendingCount() == 0)
 }
 
+// Blank reports whether no request of a route was ever kept, nor is one on the
+// way: then none is known, and no key of it is in the gate.
+func (l *Ledger) Blank(route string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, ok := l.state.numbers[route]
+	return l.flight.count[route] == 0 && (!ok || l.state.routes[n].totals.Accepted == 0)
+}
+
 // Record reads the request that an accepted or carried entry, or an edit,
 // holds.
 func (l *Ledger) Record(at continuity.Position) (*continuity.Record, error) {

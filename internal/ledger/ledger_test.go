@@ -185,6 +185,31 @@ func TestRule3_2_RecordOnItsWayToDiskIsInTheGate(t *testing.T) {
 	})
 }
 
+// A route is blank until its first record is on its way, and never again.
+func TestRule5_3_BlankRoutesKeptNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newMemLog()
+		l := open(t, log, nil)
+		if !l.Blank("orders") {
+			t.Error("a new journal's route is not blank")
+		}
+		goOn := log.stall()
+		go func() { _, _, _ = l.Accept(record(1, 7), false) }()
+		synctest.Wait()
+		if l.Blank("orders") || !l.Blank("other") {
+			t.Error("a record on its way is overlooked, or taken for another route's")
+		}
+		goOn()
+		synctest.Wait()
+		_ = l.Close()
+		l = open(t, log, nil)
+		if l.Blank("orders") {
+			t.Error("blank after a restart")
+		}
+		_ = l.Close()
+	})
+}
+
 func TestRule3_3_KeyLeavesWithItsLastRecord(t *testing.T) {
 	l := open(t, newMemLog(), nil)
 	accept(t, l, record(1, 7))

@@ -25,6 +25,7 @@ type Ledger interface {
 	AcceptAsync(rec *continuity.Record, onlyBehind bool, done func(ledger.Status, error)) (queued bool, err error)
 	Gated(k continuity.KeyTag) bool
 	GateEmpty(route string) bool
+	Blank(route string) bool
 	Status(r continuity.Receipt) (ledger.Status, bool)
 	Record(at continuity.Position) (*continuity.Record, error)
 	Response(at continuity.Position) (*continuity.Response, error)

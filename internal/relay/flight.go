@@ -117,6 +117,10 @@ func (f *flight) run() {
 		f.unheld()
 		return
 	}
+	if f.untouched() {
+		f.onlyPassed()
+		return
+	}
 	err := f.buffer()
 	if err != nil && !errors.Is(err, errBudget) {
 		f.unreadable(err)

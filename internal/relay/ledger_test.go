@@ -49,6 +49,17 @@ func (b *books) Arrive(r continuity.Receipt) (ledger.Arrival, ledger.Status) {
 	return ledger.Fresh, ledger.Status{}
 }
 
+func (b *books) Blank(route string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, rec := range b.records {
+		if rec.Route == route {
+			return false
+		}
+	}
+	return true
+}
+
 func (b *books) Leave(r continuity.Receipt) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -161,6 +161,7 @@ func (empty) AcceptAsync(*continuity.Record, bool, func(ledger.Status, error)) (
 }
 func (empty) Gated(continuity.KeyTag) bool                           { return false }
 func (empty) GateEmpty(string) bool                                  { return true }
+func (empty) Blank(string) bool                                      { return true }
 func (empty) Status(continuity.Receipt) (ledger.Status, bool)        { return ledger.Status{}, false }
 func (empty) Record(continuity.Position) (*continuity.Record, error) { return nil, errRehearsed }
 func (empty) Response(continuity.Position) (*continuity.Response, error) {
