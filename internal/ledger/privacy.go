@@ -48,7 +48,7 @@ type eraser interface {
 // Find lists what the journal still holds of a subject, and writes down who
 // asked.
 func (l *Ledger) Find(ctx context.Context, s Subject, person, why string) ([]Found, error) {
-	found, err := l.seek(ctx, s)
+	found, _, err := l.seek(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,8 @@ func (l *Ledger) Find(ctx context.Context, s Subject, person, why string) ([]Fou
 }
 
 // Erase discards what is pending of a subject and makes unreadable whatever the
-// journal holds of its requests and their answers. Receipts, hashes, states and
+// journal holds of its requests and their answers, and of answers whose requests
+// it no longer holds, as they could be the subject's. Receipts, hashes, states and
 // amounts stay, so that the books balance and a repeat is recognised. It can be
 // done again, after a crash above all, and then finishes.
 func (l *Ledger) Erase(ctx context.Context, s Subject, person, why string) (found []Found, discarded int, err error) {
@@ -64,7 +65,7 @@ func (l *Ledger) Erase(ctx context.Context, s Subject, person, why string) (foun
 	if !ok {
 		return nil, 0, continuity.E(continuity.CodeInternal, errors.New("ledger: the log can't erase"))
 	}
-	if found, err = l.seek(ctx, s); err != nil {
+	if found, _, err = l.seek(ctx, s); err != nil {
 		return nil, 0, err
 	}
 	for _, f := range found {
@@ -80,13 +81,13 @@ func (l *Ledger) Erase(ctx context.Context, s Subject, person, why string) (foun
 		}
 	}
 	// What was carried forward or answered meanwhile is there now, too.
-	if found, err = l.seek(ctx, s); err != nil {
+	found, at, err := l.seek(ctx, s)
+	if err != nil {
 		return nil, discarded, err
 	}
 	if err := l.note(s, continuity.Privacy{Erased: true, Person: person, Why: why, Count: len(found)}); err != nil {
 		return nil, discarded, err
 	}
-	var at []continuity.Position
 	for _, f := range found {
 		at = append(at, f.Entries...)
 	}
@@ -157,17 +158,19 @@ func (s *State) erase(ref uint32, r continuity.Receipt, at continuity.Position) 
 	}
 }
 
-// seek reads the whole journal.
-func (l *Ledger) seek(ctx context.Context, s Subject) ([]Found, error) {
+// seek reads the whole journal. strays are the places of answers whose requests it
+// no longer holds: whose they were nobody can tell, and nobody can ask for them.
+func (l *Ledger) seek(ctx context.Context, s Subject) (list []Found, strays []continuity.Position, err error) {
 	l.savePassed()
+	forgotten := map[continuity.Receipt]bool{} // records that are there all the same
 	var order []*Found
 	byReceipt, byPlace := map[continuity.Receipt]*Found{}, map[continuity.Position]*Found{}
 	for stored, err := range l.log.All(0) {
 		if err != nil {
-			return nil, continuity.E(continuity.CodeDamaged, err)
+			return nil, nil, continuity.E(continuity.CodeDamaged, err)
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, continuity.E(continuity.CodeTimeout, err)
+			return nil, nil, continuity.E(continuity.CodeTimeout, err)
 		}
 		switch stored.Kind {
 		case continuity.KindAccepted, continuity.KindCarried, continuity.KindRecorded, continuity.KindAct, continuity.KindProposed,
@@ -177,7 +180,7 @@ func (l *Ledger) seek(ctx context.Context, s Subject) ([]Found, error) {
 		}
 		e, err := Decode(stored)
 		if err != nil {
-			return nil, continuity.E(continuity.CodeDamaged, err)
+			return nil, nil, continuity.E(continuity.CodeDamaged, err)
 		}
 		add := func(r *continuity.Record, recorded bool) {
 			f := byReceipt[r.Receipt]
@@ -200,6 +203,8 @@ func (l *Ledger) seek(ctx context.Context, s Subject) ([]Found, error) {
 			if f := byReceipt[e.Outcome.Receipt]; f != nil {
 				f.State, f.Ended = e.Outcome.To, e.At
 				f.Entries = append(f.Entries, stored.Position)
+			} else if says(e.Outcome.Response) && !forgotten[e.Outcome.Receipt] && !l.remembers(e.Outcome.Receipt) {
+				strays = append(strays, stored.Position)
 			}
 		case e.Proposed != nil && s.is(e.Proposed.Act.Replacement):
 			if f := byReceipt[e.Proposed.Act.Receipt]; f != nil {
@@ -208,6 +213,8 @@ func (l *Ledger) seek(ctx context.Context, s Subject) ([]Found, error) {
 		default:
 			if r, err := recordOf(&e); err == nil && s.is(r) {
 				add(r, false)
+			} else if err == nil && r != nil && !l.remembers(r.Receipt) {
+				forgotten[r.Receipt] = true
 			}
 			for _, p := range e.Passed {
 				if f := byPlace[p.Position]; f != nil {
@@ -224,8 +231,16 @@ func (l *Ledger) seek(ctx context.Context, s Subject) ([]Found, error) {
 		f.Entries = slices.Compact(f.Entries)
 		found = append(found, *f)
 	}
-	return found, nil
+	return found, strays, nil
 }
+
+func (l *Ledger) remembers(r continuity.Receipt) bool {
+	_, ok := l.Status(r)
+	return ok
+}
+
+// says reports whether a response holds anything that can be taken out.
+func says(r *continuity.Response) bool { return r != nil && (len(r.Header) > 0 || len(r.Body) > 0) }
 
 // redact takes out of an entry what a customer sent or was answered.
 func redact(s journal.Stored) ([]byte, error) { return takeOut(s, false) }

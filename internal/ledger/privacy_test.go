@@ -139,6 +139,76 @@ func TestRule10_3_ErasedWholeAtEveryCrash(t *testing.T) {
 	}
 }
 
+// TestRule10_3_AnAnswerThatOutlivesItsRequestIsErased: whose it was nobody can
+// tell, so whoever erases anything erases it, too; answers that can still be asked
+// for stay.
+func TestRule10_3_AnAnswerThatOutlivesItsRequestIsErased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{t: t, fs: journaltest.NewCrashFS(5)}
+		defer d.close()
+		if err := d.open(); err != nil {
+			t.Fatal(err)
+		}
+		deliver := func(answer string) {
+			t.Helper()
+			st := claim(t, d.l)
+			if _, err := d.l.Attempt(st.Receipt); err != nil {
+				t.Fatal(err)
+			}
+			finish(t, d.l, continuity.Outcome{Receipt: st.Receipt, To: continuity.Delivered, Response: &continuity.Response{Status: 201, Body: []byte(answer)}})
+		}
+		outcomes := func(answer string) (n int) {
+			t.Helper()
+			for s, err := range d.log.All(0) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s.Kind == continuity.KindOutcome && bytes.Contains(s.Payload, []byte(answer)) {
+					n++
+				}
+			}
+			return n
+		}
+		accept(t, d.l, private(1, 7))
+		gone := claim(t, d.l)
+		if _, err := d.l.Attempt(gone.Receipt); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 60 { // into the next segments
+			accept(t, d.l, record(n+10, 9))
+			deliver("another's answer")
+		}
+		finish(t, d.l, continuity.Outcome{Receipt: gone.Receipt, To: continuity.Delivered, Response: &continuity.Response{Status: 201, Body: []byte(secretPhone)}})
+		last := accept(t, d.l, record(100, 9))
+		deliver("a late answer")
+		if err := d.l.Forget(t.Context(), last.Position); err != nil {
+			t.Fatal(err)
+		}
+		accept(t, d.l, record(101, 9))
+		deliver("a late answer")
+		if err := d.l.Checkpoint(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.l.Record(gone.Position); err == nil || outcomes(secretPhone) != 1 {
+			t.Fatalf("its request is there (%v), or its answer is not (%d)", err, outcomes(secretPhone))
+		}
+		found, _, err := d.l.Erase(t.Context(), subject(), "li.wei", "asked by the customer")
+		if err != nil || len(found) != 0 {
+			t.Fatal(found, err)
+		}
+		if n := outcomes(secretPhone); n != 0 {
+			t.Errorf("%d answers are still there", n)
+		}
+		if n := outcomes("a late answer"); n != 2 {
+			t.Errorf("%d answers are left of two that can be asked for", n)
+		}
+		again, _, err := ledger.Restore(d.log, d.log.Checkpoints())
+		if err != nil || again.Describe() != d.l.Describe() {
+			t.Errorf("the journal tells another state: %v", err)
+		}
+	})
+}
+
 func TestRule10_3_WhoAskedIsWrittenDown(t *testing.T) {
 	log := newMemLog()
 	l := open(t, log, nil)
