@@ -143,9 +143,28 @@ type Request struct {
 	Trusted bool
 	Header  []continuity.Field
 	Path    string
+	// Who sends it, for what goes by verified callers; nil: nobody is verified.
+	Who Caller
 	// Kept says that the request is kept, and not sent, while intake is hold. It
 	// then takes nothing of the upstream.
 	Kept bool
+}
+
+// Caller tells who sends a request: the name of a verified caller and the rights
+// that the proof bears; ok is false for everybody else. It is asked only where
+// the answer decides something.
+type Caller interface {
+	Verified() (name string, rights []string, ok bool)
+}
+
+// member reports whether a request's verified caller, or a right of theirs, is
+// among some names.
+func (r *Request) member(names []string) bool {
+	if r.Who == nil {
+		return false
+	}
+	name, rights, ok := r.Who.Verified()
+	return ok && slices.ContainsFunc(names, func(n string) bool { return n == name || slices.Contains(rights, n) })
 }
 
 // Pass is what an admitted request gives back when it leaves.
@@ -272,8 +291,17 @@ func (p *Pass) Ended(now time.Time, took time.Duration, bad bool) {
 	}
 }
 
-// class is a request's class, by the header of a trusted proxy.
+// class is a request's class, by the verified caller, or by the header of a
+// trusted proxy.
 func (g *Gate) class(r *Request) int {
+	if members := g.conf.Classes.Members; members != nil {
+		for i := range members {
+			if r.member(members[i]) {
+				return i
+			}
+		}
+		return g.other
+	}
 	if r.Trusted {
 		if i := slices.Index(g.conf.Classes.Order, get(r.Header, g.conf.Classes.Header)); i >= 0 {
 			return i

@@ -214,13 +214,18 @@ func (l *Line) carried(header []continuity.Field) string {
 	return ""
 }
 
-// user tells users apart: by a header of a trusted proxy, or by the token that
-// they carry. Who comes without one is recognised by address and program, so
+// user tells users apart: as verified callers, by a header of a trusted proxy, or
+// by the token that they carry. Who comes without one is recognised by address and program, so
 // that coming again without it is no new chance.
 func (l *Line) user(r *Request, t token, had bool, address netip.Addr) uint64 {
 	if l.conf.User == continuity.SourceHeader && r.Trusted {
 		if name := get(r.Header, l.conf.UserHeader); name != "" {
 			return l.signer.user([]byte{'h'}, []byte(name))
+		}
+	}
+	if l.conf.User == continuity.SourceCaller && r.Who != nil {
+		if name, _, ok := r.Who.Verified(); ok {
+			return l.signer.user([]byte{'c'}, []byte(name))
 		}
 	}
 	if had {
@@ -235,7 +240,13 @@ func (l *Line) user(r *Request, t token, had bool, address netip.Addr) uint64 {
 // each line so that nobody is always the last.
 func (l *Line) batchOf(r *Request, user uint64, since int64) uint8 {
 	n := len(l.conf.Groups)
-	if n > 0 && r.Trusted {
+	if l.conf.GroupHeader == "" && l.conf.User == continuity.SourceCaller {
+		for i := range l.conf.Groups {
+			if r.member(l.conf.Groups[i].Values) {
+				return uint8(i) // #nosec G115 -- bounded by mostBatches
+			}
+		}
+	} else if n > 0 && r.Trusted {
 		value := get(r.Header, l.conf.GroupHeader)
 		for i := range l.conf.Groups {
 			for _, v := range l.conf.Groups[i].Values {

@@ -37,9 +37,17 @@ type clientBlock struct {
 
 type classesBlock struct {
 	block
-	Header    value[string] `yaml:"header" kind:"header" required:"true" example:"X-Class"`
+	By        value[string] `yaml:"by" kind:"word" of:"header,caller" default:"header"`
+	Header    value[string] `yaml:"header" kind:"header" example:"X-Class"`
 	Order     list[string]  `yaml:"order" kind:"text" required:"true" example:"[checkout, normal, crawler]"`
 	Otherwise value[string] `yaml:"otherwise" kind:"text" example:"normal"`
+	Members   []memberBlock `yaml:"members"`
+}
+
+type memberBlock struct {
+	block
+	Class   value[string] `yaml:"class" kind:"text" required:"true" example:"checkout"`
+	Callers list[string]  `yaml:"callers" kind:"text" required:"true" example:"[\"cert:till-1\", \"scope-of-tills\"]"`
 }
 
 type lineBlock struct {
@@ -83,6 +91,14 @@ func (b *admissionBlock) build() *continuity.Admission {
 	if b.Classes.set {
 		c := &b.Classes
 		a.Classes = continuity.AdmissionClasses{Header: c.Header.V, Order: c.Order.values(), Otherwise: c.Otherwise.V}
+		if c.By.V == "caller" {
+			a.Classes.Members = make([][]string, len(a.Classes.Order))
+			for i := range c.Members {
+				if at := slices.Index(a.Classes.Order, c.Members[i].Class.V); at >= 0 {
+					a.Classes.Members[at] = append(a.Classes.Members[at], c.Members[i].Callers.values()...)
+				}
+			}
+		}
 	}
 	return a
 }
@@ -135,14 +151,41 @@ func checkAdmission(f *findings, r *routeBlock) {
 			f.error(c.Otherwise.at, "config.class-unknown", "value", c.Otherwise.V, "order", c.Order.values())
 		}
 	}
+	checkClassesBy(f, r)
 	checkLine(f, &r.Line)
+	if u := &r.Line.User; u.V.Source == continuity.SourceCaller && !tellsEarly(&r.Caller) {
+		f.error(u.at, "config.admission-caller")
+	}
 }
+
+// checkClassesBy holds classes to what tells them.
+func checkClassesBy(f *findings, r *routeBlock) {
+	c := &r.Admission.Classes
+	switch {
+	case !c.set:
+	case c.By.V == "caller" && !tellsEarly(&r.Caller):
+		f.error(c.By.at, "config.admission-caller")
+	case c.By.V == "caller" && (c.Header.set || len(c.Members) == 0):
+		f.error(c.By.at, "config.classes-caller")
+	case c.By.V == "header" && (!c.Header.set || len(c.Members) > 0):
+		f.error(fallback(c.By.at, c.at), "config.classes-header")
+	}
+	for i := range c.Members {
+		if m := &c.Members[i].Class; m.V != "" && !slices.Contains(c.Order.values(), m.V) {
+			f.error(m.at, "config.class-unknown", "value", m.V, "order", c.Order.values())
+		}
+	}
+}
+
+// tellsEarly reports whether callers are verified by what a request bears before
+// its body: a signature that covers the body comes too late for admission.
+func tellsEarly(c *callerBlock) bool { return c.JWT.set || c.MTLS.set || c.APIKey.set }
 
 func checkLine(f *findings, l *lineBlock) {
 	if !l.set {
 		return
 	}
-	if len(l.Groups) > 0 && !l.GroupHeader.set {
+	if len(l.Groups) > 0 && !l.GroupHeader.set && l.User.V.Source != continuity.SourceCaller {
 		f.error(l.Groups[0].at, "config.groups-headerless")
 	}
 	shares := l.Shares.items

@@ -65,7 +65,7 @@ func init() { // not a literal: kinds are built of each other
 		"network":     {parse: parseNetwork, schema: pattern(`^[0-9A-Fa-f.:]+/[0-9]+$`)},
 		"header":      {parse: parseHeaderName, schema: pattern("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")},
 		"media":       {parse: parseMedia, schema: pattern(`^[^/ ]+/[^/ ]+.*$`)},
-		"user":        {parse: parseUser, schema: pattern(`^(cookie|header:.+)$`)},
+		"user":        {parse: parseUser, schema: pattern(`^(cookie|caller|header:.+)$`)},
 		"headers":     {parse: parseHeaderMatch, schema: pattern(`^[^:]+(:.*)?$`)},
 		"link":        {parse: parseLink, schema: pattern(`^[a-z]+:.+$`)},
 		"status":      {parse: parseStatus, schema: statusSchema},

@@ -12,6 +12,9 @@ func parseUser(text string, _ reflect.StructTag) (any, *fault) {
 	if text == "cookie" {
 		return continuity.Selector{}, nil
 	}
+	if text == "caller" {
+		return continuity.Selector{Source: continuity.SourceCaller}, nil
+	}
 	name, ok := strings.CutPrefix(text, "header:")
 	if !ok || !headerName.MatchString(name) {
 		return nil, wrong("config.user")

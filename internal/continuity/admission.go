@@ -49,13 +49,16 @@ type AdmissionClasses struct {
 	Header    string // of the request; believed only from a trusted proxy
 	Order     []string
 	Otherwise string // the class of a request that names none
+	// Members tell the class of a verified caller instead: for each of Order names
+	// of callers, and rights that their proofs bear. nil: Header does.
+	Members [][]string
 }
 
 // WaitingLine lets users back in by batches.
 type WaitingLine struct {
 	AfterOutage bool          // it begins by itself when an outage ends ...
 	Outage      time.Duration // ... that lasted at least so long
-	User        Source        // SourceNone: by a cookie; SourceHeader: UserHeader names who asks
+	User        Source        // SourceNone: by a cookie; SourceHeader: UserHeader names who asks; SourceCaller: the verified caller
 	UserHeader  string
 	GroupHeader string
 	Groups      []LineGroup // let in whole, one after the other, before the shares
@@ -69,7 +72,8 @@ type WaitingLine struct {
 }
 
 // LineGroup is a department or priority class, by values of a header that a
-// trusted proxy sets.
+// trusted proxy sets, or, where users are verified callers and there is no such
+// header, by names and rights of callers.
 type LineGroup struct {
 	Name   string
 	Values []string

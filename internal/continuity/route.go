@@ -85,6 +85,7 @@ const (
 	SourceJSON          // Name is a JSON pointer (RFC 6901) into the body
 	SourceForm          // Name is that of a field of a form
 	SourceXML           // Name is a path of element names into the body
+	SourceCaller        // the verified caller; of users of a waiting line only
 )
 
 // Selector reads one value out of a request.

@@ -38,7 +38,7 @@ func (f *flight) admit() (answered bool) {
 	if g != nil {
 		f.admitted, no = g.Enter(&admission.Request{
 			At: f.began, Remote: f.req.Remote, Header: f.req.Header, Path: f.path, Kept: kept,
-			Trusted: f.engine.trusts(f.req.Peer),
+			Trusted: f.engine.trusts(f.req.Peer), Who: f,
 		})
 	}
 	if r.strips {
@@ -56,6 +56,16 @@ func (f *flight) admit() (answered bool) {
 		f.shed(&no)
 	}
 	return true
+}
+
+// Verified implements admission.Caller. The body is not there yet: whoever is
+// verified by it is nobody here.
+func (f *flight) Verified() (name string, rights []string, ok bool) {
+	if f.route.caller == nil {
+		return "", nil, false
+	}
+	name, err := f.who()
+	return name, f.proof.Scopes, err == nil
 }
 
 // trusts reports whether a peer is a trusted proxy.

@@ -45,3 +45,19 @@ func TestRule6_1_LiveAboveNineTenthsIsKept(t *testing.T) {
 	wantProblem(t, h.post(order("F"), "Prefer: respond-async"), 503, "shed")
 	h.wantKept(1)
 }
+
+// Who is verified before the body is read is admitted by who it is; what
+// clients write in headers counts for nothing.
+func TestAdmissionKnowsTheVerifiedCaller(t *testing.T) {
+	h, b := guarded(t)
+	h.bounded(continuity.Admission{Rate: 0.01, Burst: 2, Classes: continuity.AdmissionClasses{
+		Order: []string{"checkout", "crawler"}, Members: [][]string{{"alice", "order:write"}, nil},
+	}}, nil)
+	wantStatus(t, h.do("GET", "/orders/1", "", "X-Class: checkout"), 201) // the half of two that the last class may use
+	wantProblem(t, h.do("GET", "/orders/1", "", "X-Class: checkout"), 503, "shed")
+	wantStatus(t, h.do("GET", "/orders/1", "", "X-Badge: alice"), 201)
+	wantProblem(t, h.do("GET", "/orders/1", "", "X-Badge: alice"), 503, "shed")
+	if b.asked == 0 {
+		t.Error("nobody was verified")
+	}
+}
