@@ -2,6 +2,7 @@ package main
 
 import (
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -41,12 +42,17 @@ func order(n int) *continuity.Record {
 		Route: "orders", Key: continuity.KeyTag(n%10000) + 1, Caller: "public", IdempotencyKey: fmt.Sprint("bench-", n),
 		Method: "POST", Target: "/orders", Host: "bench", Body: make([]byte, bodyBytes),
 	}
-	for i := range 8 {
-		r.Receipt[i] = byte(n >> (8 * i))
-		r.Receipt[8+i] = byte((n * 0x9e3779b1) >> (8 * i))
-	}
-	r.Receipt[15] |= 1
+	binary.LittleEndian.PutUint64(r.Receipt[:], mixed(uint64(n)))
+	binary.LittleEndian.PutUint64(r.Receipt[8:], mixed(^uint64(n)))
 	return r
+}
+
+// mixed spreads a number over all bits, as the keyed hashes do that receipts are.
+func mixed(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 func workers(n int, do func() error) error {

@@ -15,13 +15,14 @@ import (
 )
 
 type bench struct {
-	dir     string
-	round   time.Duration
-	rounds  int
-	pending int
-	kills   int
-	only    string // a group of rows; empty: all
-	binary  string // holdfast, as it is installed
+	dir        string
+	round      time.Duration
+	rounds     int
+	pending    int
+	remembered int
+	kills      int
+	only       string // a group of rows; empty: all
+	binary     string // holdfast, as it is installed
 
 	silent bool // rows are kept for another process
 	cells  [][3]string
@@ -38,6 +39,7 @@ var groups = []struct {
 	{"drain", func(b *bench) error { return errors.Join(b.drainRows(), b.stuckRow(), b.lifeRow()) }},
 	{"overload", (*bench).overloadRows},
 	{"killed", (*bench).killedRows},
+	{"replaying", (*bench).replayingRows},
 	{"pending", (*bench).pendingRows},
 }
 
@@ -58,6 +60,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "rounds of each kind; odd")
 	beside := flag.String("beside", "", "another build of this program: only durable accept and drain of both, in turns")
 	pending := flag.Int("pending", 1_000_000, "records pending in the rows about them")
+	remembered := flag.Int("remembered", 10_000_000, "repeat keys remembered in the row about them")
 	fillShape := flag.Int("pending-fill", -1, "internal")
 	reopenShape := flag.Int("pending-reopen", -1, "internal")
 	load := flag.String("load", "", "only load the server at this address, for a round")
@@ -80,9 +83,9 @@ func main() {
 	case *kind != "":
 		err = serve(*kind, *dir, *delay)
 	case *fillShape >= 0:
-		err = fillPending(*fillShape, *pending, *dir)
+		err = fillPending(*fillShape, *pending, *remembered, *dir)
 	case *reopenShape >= 0:
-		err = reopenPending(*pending, *dir)
+		err = reopenPending(*reopenShape, *pending, *remembered, *dir)
 	case *drainOnce:
 		err = drainOne(*dir)
 	case *load != "":
@@ -102,7 +105,7 @@ func main() {
 	case *group != "" && !slices.Contains(names(), *group):
 		err = fmt.Errorf("-only %s: known are %s", *group, strings.Join(names(), ", "))
 	default:
-		b := &bench{round: *round, rounds: *rounds, pending: *pending, only: *group, kills: *kills, binary: *binary}
+		b := &bench{round: *round, rounds: *rounds, pending: *pending, remembered: *remembered, only: *group, kills: *kills, binary: *binary}
 		err = b.run(*dir)
 	}
 	if err != nil {

@@ -143,33 +143,35 @@ func (h *holdfast) scraped() (end func()) {
 	return cancel
 }
 
+// set is a person's setting of the route.
+func (h *holdfast) set(intake, replay string) error {
+	token, err := os.ReadFile(filepath.Join(h.dir, "admin.token"))
+	if err != nil {
+		return err
+	}
+	body := fmt.Sprintf(`{"route":"orders","intake":%q,"replay":%q,"person":"bench","why":"to measure"}`, intake, replay)
+	req, err := http.NewRequest(http.MethodPost, "http://"+h.admin+"/api/v1/switches", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if text, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK {
+		return fmt.Errorf("switching to %s: %s %s %v", intake, res.Status, text, err)
+	}
+	return nil
+}
+
 // park has keys parked: their requests are held, and the upstream asks for each
 // of them to be sent later. Where that takes too long the rest stays queued,
 // with replay off: to the live path they are the same.
 func (h *holdfast) park(n int) (said string, err error) {
-	token, err := os.ReadFile(filepath.Join(h.dir, "admin.token"))
-	if err != nil {
-		return "", err
-	}
-	set := func(intake, replay string) error {
-		body := fmt.Sprintf(`{"route":"orders","intake":%q,"replay":%q,"person":"bench","why":"to measure"}`, intake, replay)
-		req, err := http.NewRequest(http.MethodPost, "http://"+h.admin+"/api/v1/switches", strings.NewReader(body))
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		if text, err := io.ReadAll(res.Body); err != nil || res.StatusCode != http.StatusOK {
-			return fmt.Errorf("switching to %s: %s %s %v", intake, res.Status, text, err)
-		}
-		return nil
-	}
-	if err := set("hold", "off"); err != nil {
+	if err := h.set("hold", "off"); err != nil {
 		return "", err
 	}
 	c, err := dial(h.addr)
@@ -182,7 +184,7 @@ func (h *holdfast) park(n int) (said string, err error) {
 			return "", err
 		}
 	}
-	if err := set("pass", "on"); err != nil {
+	if err := h.set("pass", "on"); err != nil {
 		return "", err
 	}
 	const is, was = `holdfast_relay_backlog_records{route="orders",state="parked"} `, `holdfast_relay_backlog_records{route="orders",state="queued"} `
@@ -194,7 +196,7 @@ func (h *holdfast) park(n int) (said string, err error) {
 			return "", err
 		}
 	}
-	if err := set("pass", "off"); err != nil {
+	if err := h.set("pass", "off"); err != nil {
 		return "", err
 	}
 	left, err := h.metric(is, was)
