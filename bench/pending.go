@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -145,11 +146,7 @@ func fillPending(shape, n, more int, dir string) error {
 	if err != nil {
 		return err
 	}
-	go func() {
-		for range time.Tick(time.Second) {
-			_ = l.Checkpoint()
-		}
-	}()
+	go func() { _ = l.Run(context.Background()) }() // checkpoints as in the product
 	if shapes[shape].more {
 		if err := remember(l, n+1, more); err != nil {
 			return err
@@ -188,9 +185,9 @@ func fillPending(shape, n, more int, dir string) error {
 }
 
 // remember has the ledger know n repeat keys of records that were delivered,
-// numbered from first on: a thousand come at once, and end at once.
+// numbered from first on: ten thousand come at once, and end at once.
 func remember(l *ledger.Ledger, first, n int) error {
-	const batch = 1000
+	const batch = 10_000
 	var failed atomic.Pointer[error]
 	var marks sync.WaitGroup
 	ended := func(_ ledger.Status, err error) {
