@@ -109,7 +109,7 @@ func (w *world) calm() {
 // says nothing: customers meet no more than a moment's waiting.
 func TestRules3And4_ANetworkThatFailsLosesDoublesReordersNothing(t *testing.T) {
 	if os.Getenv(apart) == "" {
-		runApart(t)
+		runApart(t, syscall.CLONE_NEWNET)
 		return
 	}
 	t.Logf("seed %d", *seed)
@@ -165,14 +165,14 @@ func TestRules3And4_ANetworkThatFailsLosesDoublesReordersNothing(t *testing.T) {
 	w.close()
 }
 
-// runApart runs the test again in a network namespace of its own, as another
-// user who may do anything there if this one may not.
-func runApart(t *testing.T) {
+// runApart runs the test again in namespaces of its own, as another user who
+// may do anything there if this one may not.
+func runApart(t *testing.T, flags uintptr) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=10m", // #nosec G204 -- this test
 		fmt.Sprintf("-kill.seed=%d", *seed), fmt.Sprintf("-kill.network=%d", *networkCycles))
 	cmd.Env = append(os.Environ(), apart+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags, Pdeathsig: syscall.SIGKILL}
 	if uid := os.Getuid(); uid != 0 {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
