@@ -28,10 +28,13 @@ func WriteEndpoint(data string, e Endpoint) error {
 		return err
 	}
 	tmp := endpointFile(data) + ".tmp"
-	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
-		return err
+	if err = os.WriteFile(tmp, append(b, '\n'), 0o600); err == nil {
+		err = os.Rename(tmp, endpointFile(data))
 	}
-	return os.Rename(tmp, endpointFile(data))
+	if err != nil {
+		_ = os.Remove(tmp) // it may not even be there
+	}
+	return err
 }
 
 // RemoveEndpoint takes it away.

@@ -210,16 +210,41 @@ func (a *App) openRoutes(context.Context) error {
 	return nil
 }
 
-// announce tells the command line where the admin API is.
+// announceAgain is how long a relay waits before it tries again to say where it
+// is.
+const announceAgain = 2 * time.Second
+
+// announce tells the command line where the admin API is. On a full disk it goes
+// on without: requests matter more.
 func (a *App) announce(context.Context) error {
 	tokenFile, err := filepath.Abs(a.home.TokenFile)
 	if err != nil {
 		return err
 	}
 	dir := a.home.DataDir
-	if err := api.WriteEndpoint(dir, api.Endpoint{Address: a.AdminAddr(), TokenFile: tokenFile, PID: os.Getpid()}); err != nil {
-		return err
+	write := func() error {
+		return api.WriteEndpoint(dir, api.Endpoint{Address: a.AdminAddr(), TokenFile: tokenFile, PID: os.Getpid()})
 	}
 	a.stack.push(func(context.Context) error { return api.RemoveEndpoint(dir) })
+	if err := write(); err != nil {
+		a.log.Error("the command line can't be told where the admin API is; it is tried again", "folder", dir, "admin", a.AdminAddr(), "error", err)
+		a.background("announcement", func(ctx context.Context) error { return again(ctx, announceAgain, write) })
+	}
 	return nil
+}
+
+// again tries until it works.
+func again(ctx context.Context, wait time.Duration, try func() error) error {
+	tick := time.NewTicker(wait)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if try() == nil {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
