@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"holdfast/test/harness"
 )
 
 const diskConfig = `schema: holdfast/relay@1
@@ -170,7 +172,7 @@ func TestRules1_2And7_2_AFullDiskLosesNothing(t *testing.T) {
 		t.Fatal("a small disk can't be mounted here: ", err)
 	}
 	defer func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) }()
-	holdfast := build(t, dir, "./cmd/holdfast")
+	holdfast := harness.Build(t, dir, "./cmd/holdfast")
 	relayAt, adminAt := freePort(t), freePort(t)
 	shop := &till{t: t, address: freePort(t), got: map[string][]int{}}
 	other := &till{t: t, address: freePort(t), got: map[string][]int{}}
@@ -180,12 +182,12 @@ func TestRules1_2And7_2_AFullDiskLosesNothing(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "relay.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	relay := &program{t: t, path: holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz", log: &lockedBuffer{}}
+	relay := &program{t: t, path: holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz"}
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	defer cancel()
 	defer func() {
 		if t.Failed() {
-			t.Log(relay.log.tail())
+			t.Log(relay.log.Tail())
 		}
 	}()
 	defer relay.signal(syscall.SIGKILL)

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"holdfast/test/harness"
 )
 
 const (
@@ -113,7 +115,7 @@ func (e *endpoint) until(ctx context.Context, n int, relay *program) {
 		if got, tries := e.count(); got >= n {
 			return
 		} else if ctx.Err() != nil {
-			e.t.Fatalf("%d receipts of %d told, in %d tries:\n%s", got, n, tries, relay.log.tail())
+			e.t.Fatalf("%d receipts of %d told, in %d tries:\n%s", got, n, tries, relay.log.Tail())
 		}
 		select {
 		case <-e.more:
@@ -137,13 +139,13 @@ func TestRule8_3_KillNineLosesNoWebhook(t *testing.T) {
 	hookServer := httptest.NewServer(hook)
 	defer hookServer.Close()
 	dir := t.TempDir()
-	holdfast := build(t, dir, "./cmd/holdfast")
+	holdfast := harness.Build(t, dir, "./cmd/holdfast")
 	relayAt, adminAt, shopAt := freePort(t), freePort(t), freePort(t)
 	text := strings.NewReplacer("RELAY", relayAt, "ADMIN", adminAt, "SHOP", shopAt, "http://HOOK", hookServer.URL).Replace(hookConfig)
 	if err := os.WriteFile(filepath.Join(dir, "relay.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	relay := &program{t: t, path: holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz", log: &lockedBuffer{}}
+	relay := &program{t: t, path: holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz"}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	defer relay.signal(syscall.SIGKILL)
@@ -206,7 +208,7 @@ func TestRule8_3_KillNineLosesNoWebhook(t *testing.T) {
 		t.Errorf("%d receipts are told, not %d", len(hook.told), told)
 	}
 	t.Logf("%d receipts in %d tries, %d of them repeats", told, hook.tries, hook.repeat)
-	if bare := strings.Count(relay.log.tail(), "forgot"); bare > 0 {
-		t.Errorf("the journal forgot what was to be told:\n%s", relay.log.tail())
+	if bare := strings.Count(relay.log.Tail(), "forgot"); bare > 0 {
+		t.Errorf("the journal forgot what was to be told:\n%s", relay.log.Tail())
 	}
 }
