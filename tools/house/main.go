@@ -19,6 +19,7 @@ func main() {
 		faults, err = check(tree, files)
 	}
 	for _, more := range []func() ([]string, error){
+		func() ([]string, error) { return unlisted(tree, files) },
 		func() ([]string, error) { return undecided(tree) },
 		func() ([]string, error) {
 			pages, err := tracked("*.md")
