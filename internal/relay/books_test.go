@@ -139,3 +139,48 @@ func TestRule6_4_TheClassIsStoredWithTheRecord(t *testing.T) {
 		}
 	}
 }
+
+// What passes to the standby is written down as the standby's: a restored first
+// upstream has not lost it.
+func TestRule12_WhatPassesToTheStandbyIsRecordedAsItsOwn(t *testing.T) {
+	for name, state := range map[string]continuity.HoldState{"hold": continuity.HoldOn, "observe": continuity.HoldObserve} {
+		t.Run(name, func(t *testing.T) {
+			r := &recorder{}
+			h := open(t, func(h *house, o *relay.Options) { second(h, o); recording(r)(h, o); h.route.Hold.State = state })
+			r.shop = h.second
+			h.books.set("operator:li.wei", continuity.IntakeDivert)
+			wantStatus(t, h.post(order("A"), "Idempotency-Key: one"), 201)
+			r.first(t, 1)
+			r.end(t)
+			wantStatus(t, h.do("GET", "/orders/A", ""), 201) // reads change nothing
+			h.wantDiverted(2)
+			h.wantSent(0)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if len(r.kept) != 1 || r.kept[0].Upstream != h.route.Standby.Upstream || r.kept[0].Lost {
+				t.Errorf("recorded %+v", r.kept)
+			}
+			if len(r.ended) != 1 || r.ended[0] != (continuity.Passed{Position: 1, To: continuity.Delivered, Status: 201}) {
+				t.Errorf("ended %+v", r.ended)
+			}
+		})
+	}
+}
+
+// What the standby did not process for certain is kept for the first upstream,
+// and bears no address of the standby's.
+func TestRule12_NotProcessedByTheStandbyIsTheFirstOnes(t *testing.T) {
+	r := &recorder{}
+	h := open(t, func(h *house, o *relay.Options) { second(h, o); recording(r)(h, o) })
+	h.books.set("operator:li.wei", continuity.IntakeDivert)
+	h.second.close()
+	h.use(continuity.Limits{})
+	wantHeld(t, h.post(order("A")))
+	r.end(t)
+	if kept := h.wantKept(1)[0]; kept.Upstream != "" {
+		t.Errorf("kept %+v", kept)
+	}
+	if r.ended[0].To != continuity.Dead {
+		t.Errorf("ended %+v", r.ended)
+	}
+}

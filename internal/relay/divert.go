@@ -27,6 +27,7 @@ func (f *flight) divert(p passage) (answered bool) {
 		f.refuse(err)
 		return true
 	}
+	p.diverts = p.keep || p.observe
 	p.standby, p.watch, p.observe = true, false, false
 	if s.health != nil && !s.health.Up() {
 		f.instead(p, continuity.E(continuity.CodeNotHeld, errStandby))

@@ -21,6 +21,7 @@ type passage struct {
 	observe bool // the report learns how it ends
 	trial   bool // health let it through to see whether the upstream is back
 	standby bool // it goes to the standby
+	diverts bool // one that goes there and could have been kept, or would be in the report
 }
 
 // pass sends the request and answers with what comes of it.
@@ -36,9 +37,9 @@ func (f *flight) pass(p passage) {
 	if f.at = r.Upstream; p.standby {
 		sender, f.at = r.standby.sender, r.standby.upstream
 	} else {
-		f.recording(p) // of what another system got, a restored one has lost nothing
 		r.traffic.count(time.Now())
 	}
+	f.recording(p)
 	result := sender.Send(ctx, upstream.Attempt{
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
 		Header: f.header, Length: length, Body: body,

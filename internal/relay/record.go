@@ -23,13 +23,17 @@ type Recorder interface {
 // somebody is told.
 func (f *flight) recording(p passage) {
 	r := f.route
-	if !r.Record.Passed || f.engine.recorder == nil || !p.keep && !p.observe {
+	if !r.Record.Passed || f.engine.recorder == nil || !p.keep && !p.observe && !p.diverts {
 		return
 	}
 	err := f.recordable()
 	if err == nil {
 		f.waiter().Block()
-		f.recorded, err = f.engine.recorder.Recording(f.record(false))
+		rec := f.record(false)
+		if p.standby { // another system's: a restored first one never had it
+			rec.Upstream = f.at
+		}
+		f.recorded, err = f.engine.recorder.Recording(rec)
 	}
 	if err == nil {
 		return

@@ -159,7 +159,7 @@ var table = []fault{
 	},
 	{
 		name: "recorded after it was sent", file: "internal/relay/pass.go",
-		from: "f.recording(p) // of what", to: "defer f.recording(p) // of what",
+		from: "f.recording(p)\n\tresult", to: "defer f.recording(p)\n\tresult",
 		suite: "./internal/relay", run: "TestRule12",
 	},
 	{
