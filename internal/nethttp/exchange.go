@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -137,8 +138,10 @@ func (x *exchange) head(status int, header []continuity.Field, length int64) err
 			return http1.ErrHeader
 		}
 		if passes {
-			name := http.CanonicalHeaderKey(f.Name)
-			out[name] = append(out[name], f.Value)
+			// net/http may write them when the handler has returned, and their memory
+			// is the handler's to use again then.
+			name := http.CanonicalHeaderKey(strings.Clone(f.Name))
+			out[name] = append(out[name], strings.Clone(f.Value))
 		}
 	}
 	if _, ok := out["Content-Type"]; !ok {
@@ -270,7 +273,7 @@ func (x *exchange) trail(source io.Reader) {
 	for _, f := range t.Trailers() {
 		if http1.MayTrail(f.Name) && http1.ValidValue(f.Value) {
 			name := http.TrailerPrefix + http.CanonicalHeaderKey(f.Name)
-			x.w.Header()[name] = append(x.w.Header()[name], f.Value)
+			x.w.Header()[name] = append(x.w.Header()[name], strings.Clone(f.Value))
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -627,3 +628,32 @@ func TestConnectionsPerAddress(t *testing.T) {
 type closer func()
 
 func (c closer) Close() error { c(); return nil }
+
+// A handler may use the memory of its answer again as soon as it has given it.
+func TestAnswersAreCopied(t *testing.T) {
+	address, _ := serve(t, false, http1.Limits{}, func(x http1.Exchange) {
+		memory := []byte("X-Mine value trail")
+		lent := unsafe.String(&memory[0], len(memory))
+		header := []continuity.Field{{Name: lent[:6], Value: lent[7:12]}}
+		if x.Request().Target == "/stream" {
+			x.Stream(200, header, -1, trailed{strings.NewReader("body"), []continuity.Field{{Name: "X-Late", Value: lent[13:]}}})
+		} else {
+			x.Respond(200, header, []byte("body"))
+		}
+		copy(memory, bytes.Repeat([]byte{0}, len(memory)))
+	})
+	c := client(t, false)
+	for _, path := range []string{"/", "/stream"} {
+		resp, err := c.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(resp.Body); err != nil {
+			t.Error(err)
+		}
+		resp.Body.Close()
+		if resp.Header.Get("X-Mine") != "value" || path == "/stream" && resp.Trailer.Get("X-Late") != "trail" {
+			t.Errorf("%s: %v, %v", path, resp.Header, resp.Trailer)
+		}
+	}
+}
