@@ -255,9 +255,6 @@ func (d *desk) Body(_ context.Context, r continuity.Receipt, raw bool) ([]byte, 
 	if err != nil {
 		return nil, "", err
 	}
-	if rec.Erased {
-		return nil, "", continuity.E(continuity.CodeErased, nil)
-	}
 	if !raw && utf8.Valid(rec.Body) {
 		return []byte(d.masker(rec.Route).Body(string(rec.Body))), http1.Get(rec.Header, "Content-Type"), nil
 	}
