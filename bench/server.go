@@ -138,7 +138,7 @@ func openLedger(dir string, delay time.Duration, n *slowFS) (*ledger.Ledger, *jo
 	if err != nil {
 		return nil, nil, err
 	}
-	l, recovery, err := ledger.Open(ledger.Options{Log: log, Checkpoints: log.Checkpoints(), Routes: []continuity.Route{held}})
+	l, recovery, err := ledger.Open(ledger.Options{Log: log, Checkpoints: log.Checkpoints(), Routes: []continuity.Route{held}, Thread: true})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -155,7 +155,7 @@ func (a *App) openLedger(context.Context) error {
 		return nil
 	}
 	l, recovery, err := ledger.Open(ledger.Options{
-		Log: a.journal, Checkpoints: a.saved, Routes: a.home.Routes, Limits: a.home.Limits, Logger: a.log,
+		Log: a.journal, Checkpoints: a.saved, Routes: a.home.Routes, Limits: a.home.Limits, Logger: a.log, Thread: true,
 	})
 	if err != nil {
 		return err

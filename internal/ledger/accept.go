@@ -31,7 +31,8 @@ func (l *Ledger) Arrive(r continuity.Receipt) (Arrival, Status) {
 	return Fresh, Status{}
 }
 
-// Leave ends what a fresh Arrive began.
+// Leave ends what a fresh Arrive began, unless the request was kept: a record
+// ends it, too.
 func (l *Ledger) Leave(r continuity.Receipt) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,12 +71,17 @@ func (l *Ledger) accept(rec *continuity.Record, onlyBehind bool, then func(Statu
 		rec.Settle = l.routes[rec.Route].Settle
 		l.mu.Unlock()
 	}
-	if err := l.reserve(); err != nil {
-		return nil, err
-	}
 	p := l.newProposal(continuity.Event{Kind: continuity.KindAccepted, Accepted: rec})
 	p.then = then
 	l.mu.Lock()
+	for l.promised()+recordRoom > l.granted {
+		l.mu.Unlock()
+		if err := l.reserve(); err != nil {
+			p.free()
+			return nil, err
+		}
+		l.mu.Lock()
+	}
 	gated := !onlyBehind || l.gated(rec.Key)
 	err := l.within(rec, len(p.payload))
 	if !gated || err != nil {
@@ -87,8 +93,11 @@ func (l *Ledger) accept(rec *continuity.Record, onlyBehind bool, then func(Statu
 		return nil, err
 	}
 	l.launch(rec, len(p.payload))
-	queued := l.offer(p)
+	queued, first := l.offer(p)
 	l.mu.Unlock()
+	if first {
+		l.bell.ring()
+	}
 	if !queued {
 		err = p.err
 		p.free()

@@ -203,7 +203,11 @@ func (l *Ledger) conclude(o continuity.Outcome, then func(Status, error)) (p *pr
 	p.event = continuity.Event{Kind: continuity.KindOutcome, Outcome: &p.outcome}
 	p.payload = encode(p.payload, &p.event)
 	p.ref, p.claim = ref, t.position
-	return p, l.offer(p), nil
+	queued, first := l.offer(p)
+	if first {
+		l.bell.ring()
+	}
+	return p, queued, nil
 }
 
 // hold finds a record in memory and waits until no event about it is in

@@ -95,39 +95,33 @@ func (l *Ledger) propose(e continuity.Event) *proposal {
 
 // enqueue queues an event that somebody waits for; l.mu is held.
 func (l *Ledger) enqueue(p *proposal) {
-	if !l.offer(p) {
+	switch queued, first := l.offer(p); {
+	case !queued:
 		p.tell()
+	case first:
+		l.bell.ring()
 	}
 }
 
 // offer queues an event, or answers it; l.mu is held. Its place in the queue is
-// its place in the journal.
-func (l *Ledger) offer(p *proposal) (queued bool) {
+// its place in the journal. Of the first the sequencer has to be told, best
+// without the lock, for which it asks at once.
+func (l *Ledger) offer(p *proposal) (queued, first bool) {
 	switch {
 	case l.latched != nil:
 		l.answer(p, continuity.E(continuity.CodeLatched, l.latched))
-		return false
+		return false, false
 	case l.closed:
 		l.answer(p, continuity.E(continuity.CodeLatched, errClosed))
-		return false
+		return false, false
 	}
 	p.event.Clock, p.event.At = l.now(), time.Now()
 	stamp(p.payload, p.event.Clock, p.event.At)
 	l.queue = append(l.queue, p)
-	if len(l.queue) == 1 {
-		l.nudge()
-	}
-	return true
+	return true, len(l.queue) == 1
 }
 
 var errClosed = errors.New("ledger: closed")
-
-func (l *Ledger) nudge() {
-	select {
-	case l.kick <- struct{}{}:
-	default:
-	}
-}
 
 // answer says how a proposal ended and gives back what it kept in flight; l.mu
 // is held. It is told afterwards.
@@ -191,7 +185,7 @@ const maxBatchBytes = 4 << 20
 func (l *Ledger) take(batch []*proposal) []*proposal {
 	usual := len(batch)
 	for {
-		<-l.kick
+		l.bell.wait()
 		// Whoever is about to propose gets its chance now: one yield more than
 		// halves the syncs a request costs, and no timer is as short. Who comes
 		// alone, as the last did, need not wait for nobody.
@@ -212,7 +206,7 @@ func (l *Ledger) take(batch []*proposal) []*proposal {
 		closed := l.closed
 		l.mu.Unlock()
 		if rest > 0 || closed {
-			l.nudge()
+			l.bell.ring()
 		}
 		if n > 0 || closed {
 			return batch
@@ -338,26 +332,33 @@ func (l *Ledger) refuse(batch []*proposal, err error) {
 	tell(batch)
 }
 
-// applyStep is how many events are applied under one lock, so that the live
-// path does not wait for a whole batch.
-const applyStep = 16
+// applyStep is how many events are applied under one lock, so that whoever wants
+// it meanwhile does not give up its thread; tellStep is how many are told at once,
+// so that live requests neither wait for a whole batch nor wake their loop for
+// each of its records.
+const (
+	applyStep = 4
+	tellStep  = 16
+)
 
 // apply turns a synced batch into state and answers its proposers.
 func (l *Ledger) apply(batch []*proposal, positions []continuity.Position) {
 	end := l.log.End()
-	for len(batch) > 0 {
-		n := min(applyStep, len(batch))
-		l.mu.Lock()
-		for i, p := range batch[:n] {
-			next := end
-			if i+1 < len(positions) {
-				next = positions[i+1]
+	for untold := 0; untold < len(batch); {
+		most := min(untold+tellStep, len(batch))
+		for at := untold; at < most; at += applyStep {
+			l.mu.Lock()
+			for i := at; i < min(at+applyStep, most); i++ {
+				next := end
+				if i+1 < len(positions) {
+					next = positions[i+1]
+				}
+				l.applyOne(batch[i], positions[i], next)
 			}
-			l.applyOne(p, positions[i], next)
+			l.mu.Unlock()
 		}
-		l.mu.Unlock()
-		tell(batch[:n])
-		batch, positions = batch[n:], positions[n:]
+		tell(batch[untold:most])
+		untold = most
 	}
 }
 
@@ -377,6 +378,9 @@ func (l *Ledger) applyOne(p *proposal, at, next continuity.Position) {
 		l.logger.Error("journal latched: an event does not fit the state", "error", err)
 		l.answer(p, continuity.E(continuity.CodeOutcomeUnknown, err))
 		return
+	}
+	if r := p.event.Accepted; r != nil {
+		delete(l.live, r.Receipt) // it is known by its record now
 	}
 	l.since += int64(len(p.payload) + frameRoom)
 	p.position = at

@@ -117,3 +117,10 @@ func (l *Ledger) Retain(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Registered is how many requests are being answered of which there is no record.
+func (l *Ledger) Registered() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.live)
+}

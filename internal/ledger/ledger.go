@@ -32,6 +32,9 @@ type Options struct {
 	Logger      *slog.Logger
 	// MaxRemembered bounds the repeat index; 0: 20 million.
 	MaxRemembered int
+	// Thread has the sequencer wait with a thread of its own, where that is
+	// cheaper: not for code under testing/synctest.
+	Thread bool
 }
 
 // Recovery says what Open found.
@@ -77,7 +80,7 @@ type Ledger struct {
 	bodies     continuity.Position                      // nobody asks for entries below
 	looks      map[continuity.Position]continuity.Clock // when a segment is looked through for what has had its time
 
-	kick chan struct{} // the queue is not empty
+	bell bell          // the queue is not empty
 	done chan struct{} // the committer has ended
 }
 
@@ -105,7 +108,7 @@ func Open(o Options) (*Ledger, Recovery, error) {
 			money: make(map[moneyKey]int64),
 		},
 		claims: make(map[continuity.Position]*continuity.Record),
-		kick:   make(chan struct{}, 1), done: make(chan struct{}),
+		bell:   newChannel(), done: make(chan struct{}),
 	}
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)
@@ -118,6 +121,9 @@ func Open(o Options) (*Ledger, Recovery, error) {
 	recovery, err := l.recover()
 	if err != nil {
 		return nil, recovery, err
+	}
+	if o.Thread {
+		l.bell = newWire()
 	}
 	go l.commit()
 	if err := l.begin(); err != nil && continuity.CodeOf(err) != continuity.CodeDiskFull {
@@ -193,8 +199,9 @@ func (l *Ledger) Close() error {
 	l.tellPassed()
 	l.closed = true
 	l.mu.Unlock()
-	l.nudge()
+	l.bell.ring()
 	<-l.done
+	l.bell.close()
 	return nil
 }
 

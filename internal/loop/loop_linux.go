@@ -39,11 +39,14 @@ type Loop struct {
 	free     []int32
 	filled   atomic.Bool // there is something in inbox
 	sleeping atomic.Bool
+
+	waking sync.Mutex // of evfd, which the loop closes when it ends
 }
 
 // politely is how long a busy loop may keep other goroutines that came to its
-// processor from running, if no other processor takes them over.
-const politely = 200 * time.Microsecond
+// processor from running, if no other processor takes them over. That is rare, and
+// each look wakes another thread, which as often as not takes the loop with it.
+const politely = time.Millisecond
 
 // letter is what others have to tell the owner of a loop.
 type letter struct {
@@ -104,9 +107,9 @@ func (l *Loop) post(m letter) {
 	l.mu.Unlock()
 	if l.sleeping.Load() && l.sleeping.Swap(false) {
 		one := [8]byte{1}
-		l.mu.Lock() // of the descriptor, which the loop closes when it ends
+		l.waking.Lock() // not mu, which the loop asks for as soon as it wakes
 		_, _ = unix.Write(l.evfd, one[:])
-		l.mu.Unlock()
+		l.waking.Unlock()
 	}
 }
 
@@ -298,8 +301,8 @@ func (l *Loop) patience() int {
 
 func (l *Loop) close() {
 	unix.Close(l.epfd)
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.waking.Lock()
+	defer l.waking.Unlock()
 	unix.Close(l.evfd)
 	l.evfd = -1
 }

@@ -29,6 +29,9 @@ func (f *flight) accept(rec *continuity.Record, onlyBehind bool) (st ledger.Stat
 	for !v.known.Load() {
 		v.waiter.Wait()
 	}
+	if v.err == nil {
+		f.registered = false // as who repeats it finds the record
+	}
 	return v.st, v.err == nil, v.err
 }
 
