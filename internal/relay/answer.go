@@ -30,6 +30,17 @@ func newTemplate(text string) template { return strings.Split(text, "{receipt}")
 
 func (t template) fill(receipt string) string { return strings.Join(t, receipt) }
 
+// add is fill behind what a buffer holds.
+func (t template) add(b []byte, receipt string) []byte {
+	for i, part := range t {
+		if i > 0 {
+			b = append(b, receipt...)
+		}
+		b = append(b, part...)
+	}
+	return b
+}
+
 // newAnswer prepares a route's answer; that of a route without one is for
 // clients that prefer it.
 func newAnswer(a *continuity.Answer) answer {

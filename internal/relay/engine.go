@@ -22,6 +22,7 @@ import (
 type Ledger interface {
 	Arrive(r continuity.Receipt) (ledger.Arrival, ledger.Status)
 	Leave(r continuity.Receipt)
+	// AcceptAsync ends also what Arrive began, where it keeps the request.
 	AcceptAsync(rec *continuity.Record, onlyBehind bool, done func(ledger.Status, error)) (queued bool, err error)
 	Gated(k continuity.KeyTag) bool
 	GateEmpty(route string) bool

@@ -60,6 +60,9 @@ type flight struct {
 	reader bytes.Reader
 	hints  func(status int, header []continuity.Field) // hint, made once
 
+	fields []continuity.Field // header and body of the answer to a kept request
+	text   []byte
+
 	verdict verdict
 	tell    func(ledger.Status, error) // told, made once
 
@@ -86,7 +89,8 @@ func (f *flight) land() {
 	f.memory.Free(f.spent)
 	f.req.Spent = f.spent
 	clear(f.header)
-	*f = flight{header: f.header[:0], hints: f.hints, tell: f.tell}
+	clear(f.fields)
+	*f = flight{header: f.header[:0], fields: f.fields[:0], text: f.text[:0], hints: f.hints, tell: f.tell}
 	flights.Put(f)
 }
 

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 
@@ -32,7 +33,9 @@ func (f *flight) keep(onlyBehind bool) (done bool) {
 	case !kept:
 		return false
 	default:
-		f.event(slog.LevelDebug, "request held", "behind", onlyBehind, "bytes", len(f.body))
+		if f.engine.log.Enabled(context.Background(), slog.LevelDebug) { // else the figures need no memory
+			f.event(slog.LevelDebug, "request held", "behind", onlyBehind, "bytes", len(f.body))
+		}
 		f.answerKept(st, Held)
 	}
 	return true

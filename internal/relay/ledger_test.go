@@ -97,6 +97,8 @@ func (b *books) Accept(rec *continuity.Record, onlyBehind bool) (ledger.Status, 
 	kept.Body = append([]byte(nil), rec.Body...) // the journal has its own copy
 	kept.Header = append([]continuity.Field(nil), rec.Header...)
 	b.records = append(b.records, &kept)
+	delete(b.live, rec.Receipt)
+	b.ended.Broadcast()
 	st := ledger.Status{Receipt: rec.Receipt, Route: rec.Route, Key: rec.Key, State: continuity.Queued, Position: continuity.Position(len(b.records))}
 	if rec.Lost {
 		st.State, st.Attempts, st.Doubted = continuity.InDoubt, 1, true

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -97,13 +98,20 @@ func retryAfter(d time.Duration) continuity.Field {
 
 // own are the fields of an answer that the relay makes.
 func own(state, contentType string, lang catalogue.Lang) []continuity.Field {
-	return []continuity.Field{
-		{Name: "Content-Type", Value: contentType},
-		{Name: "Content-Language", Value: string(lang)},
-		{Name: "Vary", Value: "Accept-Language"},
-		{Name: "Cache-Control", Value: "no-store"},
-		{Name: stateHeader, Value: state},
-	}
+	return appendOwn(make([]continuity.Field, 0, ownFields), state, contentType, lang)
+}
+
+// ownFields is how many they are; the content's type is the first.
+const ownFields = 5
+
+func appendOwn(header []continuity.Field, state, contentType string, lang catalogue.Lang) []continuity.Field {
+	return append(header,
+		continuity.Field{Name: "Content-Type", Value: contentType},
+		continuity.Field{Name: "Content-Language", Value: string(lang)},
+		continuity.Field{Name: "Vary", Value: "Accept-Language"},
+		continuity.Field{Name: "Cache-Control", Value: "no-store"},
+		continuity.Field{Name: stateHeader, Value: state},
+	)
 }
 
 // answerKept answers a request that was kept: with its final response if that is
@@ -133,28 +141,30 @@ func (f *flight) answerKept(st ledger.Status, what What) {
 func (f *flight) answerHeld(st ledger.Status, what What, prefer preference) {
 	lang := f.engine.languages.of(f.req)
 	a := &f.route.answer
-	receipt := st.Receipt.String()
-	header := make([]continuity.Field, 0, 10+len(a.header))
+	location := receiptPrefix + st.Receipt.String()
+	receipt := location[len(receiptPrefix):]
+	header := f.fields[:0]
 	contentType := false
 	for _, field := range a.header {
 		contentType = contentType || strings.EqualFold(field.name, "Content-Type")
 		header = append(header, continuity.Field{Name: field.name, Value: field.value.fill(receipt)})
 	}
-	body := []byte(a.body[lang].fill(receipt))
 	if a.status == http.StatusNoContent {
-		contentType, body = true, nil
+		contentType = true
+	} else {
+		f.text = a.body[lang].add(f.text[:0], receipt)
 	}
-	for _, field := range own(stateHeld, a.contentType, lang) {
-		if !contentType || field.Name != "Content-Type" {
-			header = append(header, field)
-		}
+	header = appendOwn(header, stateHeld, a.contentType, lang)
+	if own := len(header) - ownFields; contentType {
+		header = slices.Delete(header, own, own+1)
 	}
-	header = append(header, continuity.Field{Name: "Location", Value: receiptPrefix + receipt}, retryAfter(f.engine.retryAfter(f.route.ID)))
+	header = append(header, continuity.Field{Name: "Location", Value: location}, retryAfter(f.engine.retryAfter(f.route.ID)))
 	if applied := prefer.applied(); applied != "" {
 		header = append(header, continuity.Field{Name: "Preference-Applied", Value: applied})
 	}
+	f.fields = header
 	f.done(what, a.status)
-	_ = f.x.Respond(a.status, header, body) // kept all the same
+	_ = f.x.Respond(a.status, header, f.text) // kept all the same
 }
 
 // wait waits for the record's end as long as the route or the client says.
