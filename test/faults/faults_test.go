@@ -102,6 +102,11 @@ var table = []fault{
 		suite: "./internal/ledger", run: "TestRule1",
 	},
 	{
+		name: "what was kept stays registered", file: "internal/ledger/told.go",
+		from: "delete(l.live, r.Receipt) // it is known by its record now", to: "_ = r",
+		suite: "./internal/ledger", run: "TestRule5_2",
+	},
+	{
 		name: "gate opened while the record is on its way", file: "internal/ledger/ledger.go",
 		from: "return l.flight.keys[k] > 0 || l.state.keys.head(k) != 0", to: "return l.state.keys.head(k) != 0",
 		suite: "./internal/ledger", run: "TestRule3",
