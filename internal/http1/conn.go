@@ -96,13 +96,12 @@ func (c *conn) serve() {
 		c.body.start(&c.request, &c.head)
 		c.exchange.start()
 		c.request.Remote = c.remote // whoever handles a request may know better
-		c.request.Spent = false
 		c.handle()
 		if !c.exchange.keep || !c.body.finish() {
 			c.part()
 			return
 		}
-		c.words.end(c.request.Spent)
+		c.words.end(c.exchange.spent)
 		c.rest()
 		c.served = true
 	}

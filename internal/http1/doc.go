@@ -19,9 +19,9 @@
 // A head is copied once into a string of which every field is a part, so
 // strings taken out of a [Request] live as long as they are wanted; the
 // Request itself, its Header slice and its Body belong to the connection and
-// end with the handler. A handler that has kept no string may say so by
-// Request.Spent, and its head's memory is used again. The same goes for a
-// response that was made in a [Memory], by its Free.
+// end with the handler. A handler that has kept no string may say so to a
+// [Spender], and the head's memory is used again. The same goes for a response
+// that was made in a [Memory], by its Free.
 //
 // # Hop-by-hop fields
 //

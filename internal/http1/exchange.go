@@ -19,13 +19,19 @@ type exchange struct {
 	answered bool // an answer was begun, or its handler was denied another try
 	started  bool
 	keep     bool // the connection may go on after this exchange
+	spent    bool // nobody has kept a string of the request
 }
 
-func (x *exchange) start() { x.answered, x.started, x.keep = false, false, x.c.head.persistent() }
+func (x *exchange) start() {
+	x.answered, x.started, x.keep, x.spent = false, false, x.c.head.persistent(), false
+}
 
 func (x *exchange) Context() context.Context { return x.c.ctx }
 func (x *exchange) Request() *Request        { return &x.c.request }
 func (x *exchange) Started() bool            { return x.started }
+
+// Spend implements Spender.
+func (x *exchange) Spend() { x.spent = true }
 
 // Respond implements Exchange.
 func (x *exchange) Respond(status int, header []continuity.Field, body []byte) error {

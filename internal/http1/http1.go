@@ -31,10 +31,6 @@ type Request struct {
 	// one; nil stands for an ordinary goroutine.
 	Waiter continuity.Waiter
 
-	// Spent is for a handler to set that has kept no string of this request: the
-	// memory of its head is used again then, at once.
-	Spent bool
-
 	// Memory, if set, is what the response to a request that is sent is made in.
 	Memory *Memory
 
@@ -93,6 +89,13 @@ type Exchange interface {
 type Informer interface {
 	Inform(status int, header []continuity.Field) error
 }
+
+// Spender is an Exchange whose answer has left, as far as it ever will, when
+// Respond or Stream return: nothing of it, nor of the request, is read any more.
+// A handler that has kept no string of the request either says so by Spend before
+// it returns, and the memory of the head is used again. Any other Exchange may go
+// on reading both, as HTTP/2 does.
+type Spender interface{ Spend() }
 
 // Switcher is an Exchange that can leave HTTP: Switch answers 101 and returns
 // the connection, which ends with the handler. It stands in place of Respond.

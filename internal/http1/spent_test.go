@@ -18,7 +18,7 @@ func TestKeptStringsStay(t *testing.T) {
 		case "PUT":
 			kept = append(kept, r.Target, r.Get("X-Name"))
 		default:
-			r.Spent = true
+			x.(http1.Spender).Spend()
 		}
 		x.Respond(200, nil, []byte(r.Target))
 	}})

@@ -87,7 +87,6 @@ func (f *flight) land() {
 	f.free()
 	f.admitted.Leave()
 	f.memory.Free(f.spent)
-	f.req.Spent = f.spent
 	clear(f.header)
 	clear(f.fields)
 	*f = flight{header: f.header[:0], fields: f.fields[:0], text: f.text[:0], hints: f.hints, tell: f.tell}

@@ -96,7 +96,7 @@ func (f *flight) answered(result upstream.Result, p passage) {
 	switch {
 	case err == nil:
 		f.done(what, result.Status)
-		f.spent = f.route.forgets && !f.noted
+		f.spend()
 	case f.x.Started() || f.gone():
 		f.done(Cut, result.Status)
 	case p.keep && result.Status/100 == 2 && brokeOff(result.Body, err):
@@ -113,6 +113,15 @@ func brokeOff(body io.Reader, err error) bool {
 	var one [1]byte
 	_, ended := body.Read(one[:])
 	return errors.Is(err, http1.ErrShort) || ended != nil && ended != io.EOF && errors.Is(err, ended)
+}
+
+// spend has the memory of both heads used again where nobody has kept a string of
+// them, nor will read one: not every Exchange has done with an answer by now.
+func (f *flight) spend() {
+	if x, ok := f.x.(http1.Spender); ok && f.route.forgets && !f.noted {
+		x.Spend()
+		f.spent = true
+	}
 }
 
 // unprocessed deals with a clean failure: the route switches to hold on this

@@ -18,7 +18,7 @@ var protocolFaults = []fault{
 	},
 	{
 		name: "heads of passed requests not given back", file: "internal/relay/pass.go",
-		from: "f.spent = f.route.forgets && !f.noted", to: "f.spent = false",
+		from: "\t\tf.spend()\n", to: "",
 		suite: "./internal/app", run: "TestPassingAllocatesNothing",
 	},
 	{
