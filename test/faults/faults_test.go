@@ -185,7 +185,7 @@ var table = []fault{
 }
 
 func all() []fault {
-	return slices.Concat(table, modesFaults, replayFaults, trustFaults, outboundFaults, protocolFaults)
+	return slices.Concat(table, modesFaults, replayFaults, trustFaults, outboundFaults, protocolFaults, seamFaults)
 }
 
 // Whoever moves a line that a fault replaces hears of it in a moment, not at
