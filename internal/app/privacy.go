@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 
 	"holdfast/internal/api"
 	"holdfast/internal/continuity"
@@ -21,7 +22,9 @@ func (d *desk) FindPrivate(ctx context.Context, req api.PrivacyRequest) (api.Pri
 	return private(found, 0), nil
 }
 
-// ErasePrivate implements api.Privacy. No exchange of the master key goes on
+// ErasePrivate implements api.Privacy. It reaches last good responses, too; what
+// webhooks have yet to tell are receipts, states and times, as they stay in the
+// journal. No exchange of the master key goes on
 // meanwhile.
 func (d *desk) ErasePrivate(ctx context.Context, req api.PrivacyRequest) (api.PrivacyResult, error) {
 	if err := d.usable(); err != nil {
@@ -36,10 +39,12 @@ func (d *desk) ErasePrivate(ctx context.Context, req api.PrivacyRequest) (api.Pr
 	if err != nil {
 		return api.PrivacyResult{}, err
 	}
+	_, name, _ := strings.Cut(req.Caller, ":") // its way is the relay's own word
+	replies := d.engine.ForgetReplies(req.Key) + d.engine.ForgetReplies(name)
 	if drainer := d.drainer(req.Route); drainer != nil {
 		drainer.Nudge()
 	}
-	d.log.Info("a person erased a customer's requests", "person", req.Person, "route", req.Route, "found", len(found), "discarded", discarded, "why", req.Why)
+	d.log.Info("a person erased a customer's requests", "person", req.Person, "route", req.Route, "found", len(found), "discarded", discarded, "replies", replies, "why", req.Why)
 	return private(found, discarded), nil
 }
 
