@@ -27,7 +27,7 @@ import (
 	"holdfast/test/harness"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // system is the system behind, or one beside it.
 type system struct {
@@ -168,7 +168,7 @@ func (w *world) stop() {
 
 func (w *world) until(what string, done func() bool) {
 	w.t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for late := time.After(patience); !done(); {
 		select {
