@@ -115,7 +115,7 @@ func TestRule11_2_SlowHandshakesAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http1.Server{Handler: echo, Limits: http1.Limits{Head: time.Second}}
+	server := &http1.Server{Handler: echo, Limits: http1.Limits{Head: 4 * time.Second}}
 	server.SetConnsPerAddress(20, nil)
 	go server.Serve(tls.NewListener(plain, &tls.Config{Certificates: donor.TLS.Certificates}))
 	t.Cleanup(func() { server.Close() })
@@ -128,7 +128,6 @@ func TestRule11_2_SlowHandshakesAreBounded(t *testing.T) {
 		c.SetDeadline(time.Now().Add(20 * time.Second))
 		return c
 	}
-	began := time.Now()
 	var slow []net.Conn
 	for n := range 20 {
 		c := dial("127.0.0.1")
@@ -139,9 +138,6 @@ func TestRule11_2_SlowHandshakesAreBounded(t *testing.T) {
 	}
 	if n, err := dial("127.0.0.1").Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Error("one more than the bound is waited for")
-	}
-	if took := time.Since(began); took > 900*time.Millisecond {
-		t.Skipf("the machine is too slow: %s", took) // the first ones may be gone already
 	}
 	c := tls.Client(dial("127.0.0.2"), &tls.Config{InsecureSkipVerify: true})
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
