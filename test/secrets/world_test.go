@@ -231,13 +231,6 @@ func (w *world) send(method, target, body string, header ...string) int {
 	return res.StatusCode
 }
 
-func (w *world) want(status int, method, target, body string, header ...string) {
-	w.t.Helper()
-	if got := w.send(method, target, body, header...); got != status {
-		w.t.Errorf("%s %s: %d, want %d", method, target, got, status)
-	}
-}
-
 // raw sends what is no request.
 func (w *world) raw(text string) {
 	w.t.Helper()
