@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/continuity"
 	"holdfast/internal/problem"
 	"holdfast/internal/relay"
+	"holdfast/internal/yamldoc"
 )
 
 // asked is a request as it was typed.
@@ -76,7 +77,7 @@ func (c *cli) explanation(cmd *cobra.Command, q continuity.Question, offline boo
 	}
 	conf, problems, err := config.Load(file)
 	if err != nil {
-		if e := config.Render(c.err, c.lang, src, problems); e != nil {
+		if e := yamldoc.Render(c.err, c.lang, src, problems); e != nil {
 			return continuity.Explanation{}, e
 		}
 		c.reported = len(problems) > 0

@@ -9,6 +9,7 @@ import (
 	"holdfast/internal/api"
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 func (c *cli) relayCommand() *cobra.Command {
@@ -38,10 +39,10 @@ func (c *cli) checkCommand() *cobra.Command {
 		}
 		relay, problems, err := config.Load(file)
 		if c.json {
-			if e := config.WriteJSON(c.out, c.lang, problems); e != nil {
+			if e := yamldoc.WriteJSON(c.out, c.lang, problems); e != nil {
 				return e
 			}
-		} else if e := config.Render(c.err, c.lang, src, problems); e != nil {
+		} else if e := yamldoc.Render(c.err, c.lang, src, problems); e != nil {
 			return e
 		}
 		if err != nil {
@@ -92,9 +93,9 @@ func (c *cli) reloadCommand() *cobra.Command {
 
 func (c *cli) showReload(r api.ReloadResult) {
 	for _, p := range r.Problems {
-		told := config.Problem{File: p.File, Line: p.Line, Column: p.Column, Severity: config.Error, ID: p.ID, Args: p.Args}
+		told := yamldoc.Problem{File: p.File, Line: p.Line, Column: p.Column, Severity: yamldoc.Error, ID: p.ID, Args: p.Args}
 		if p.Warning {
-			told.Severity = config.Warning
+			told.Severity = yamldoc.Warning
 		}
 		fmt.Fprintf(c.err, "%s\n      %s\n", told.Text(c.lang), told.Hint(c.lang))
 	}

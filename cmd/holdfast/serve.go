@@ -15,6 +15,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
 	"holdfast/internal/listener"
+	"holdfast/internal/yamldoc"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -81,8 +82,8 @@ func (c *cli) explainConfig(file string) {
 		return
 	}
 	if c.json {
-		_ = config.WriteJSON(c.out, c.lang, problems)
+		_ = yamldoc.WriteJSON(c.out, c.lang, problems)
 		return
 	}
-	_ = config.Render(c.err, c.lang, src, problems)
+	_ = yamldoc.Render(c.err, c.lang, src, problems)
 }

@@ -7,6 +7,7 @@ import (
 	"holdfast/internal/catalogue"
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 // The problems that speak against a configuration only while records are
@@ -23,8 +24,8 @@ const (
 // another key, requests would
 // no longer queue behind them; under another identity, repeats of them would be
 // kept again.
-func (a *App) overtaking(before []continuity.Route, next *config.Relay) []config.Problem {
-	var out []config.Problem
+func (a *App) overtaking(before []continuity.Route, next *config.Relay) []yamldoc.Problem {
+	var out []yamldoc.Problem
 	for i := range before {
 		old := &before[i]
 		n := slices.IndexFunc(next.Routes, func(r continuity.Route) bool { return r.ID == old.ID })
@@ -49,7 +50,7 @@ func (a *App) overtaking(before []continuity.Route, next *config.Relay) []config
 // moving are the upstreams that a configuration changes although records may have
 // been processed there already: another one would not know of it (rule 4.7). A
 // configuration may say that it is the same system at another address.
-func (a *App) moving(old, next *continuity.Route, file string) []config.Problem {
+func (a *App) moving(old, next *continuity.Route, file string) []yamldoc.Problem {
 	first := append([]string{next.Upstream}, next.Moved...)
 	var before, second []string
 	if old.Standby != nil {
@@ -58,7 +59,7 @@ func (a *App) moving(old, next *continuity.Route, file string) []config.Problem 
 	if next.Standby != nil {
 		second = append([]string{next.Standby.Upstream}, next.Standby.Moved...)
 	}
-	var out []config.Problem
+	var out []yamldoc.Problem
 	for _, s := range []struct {
 		setting string
 		before  []string

@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
 	"holdfast/internal/durable"
+	"holdfast/internal/yamldoc"
 )
 
 const lastGoodName = "last-good.yaml"
@@ -34,7 +35,7 @@ type loaded struct {
 func (a *App) loadFirst() (loaded, error) {
 	file := a.o.ConfigFile
 	src, err := config.Read(file)
-	var problems []config.Problem
+	var problems []yamldoc.Problem
 	if err == nil {
 		var r *config.Relay
 		if r, problems, err = config.Parse(file, src, filepath.Dir(file)); err == nil {
@@ -61,26 +62,26 @@ func (a *App) loadFirst() (loaded, error) {
 	return loaded{relay: r, src: src, config: c, fallback: true}, nil
 }
 
-func (a *App) describe(src []byte, problems []config.Problem) api.Config {
+func (a *App) describe(src []byte, problems []yamldoc.Problem) api.Config {
 	sum := sha256.Sum256(src)
 	return api.Config{File: a.o.ConfigFile, Loaded: time.Now(), Digest: hex.EncodeToString(sum[:6]), Problems: told(problems)}
 }
 
-func (a *App) logProblems(problems []config.Problem) {
+func (a *App) logProblems(problems []yamldoc.Problem) {
 	for _, p := range problems {
 		level := a.log.Error
-		if p.Severity == config.Warning {
+		if p.Severity == yamldoc.Warning {
 			level = a.log.Warn
 		}
 		level("configuration", "problem", p.Text(catalogue.En))
 	}
 }
 
-func told(problems []config.Problem) []api.Problem {
+func told(problems []yamldoc.Problem) []api.Problem {
 	out := make([]api.Problem, 0, len(problems))
 	for _, p := range problems {
 		out = append(out, api.Problem{
-			File: p.File, Line: p.Line, Column: p.Column, Warning: p.Severity == config.Warning, ID: p.ID, Args: p.Args,
+			File: p.File, Line: p.Line, Column: p.Column, Warning: p.Severity == yamldoc.Warning, ID: p.ID, Args: p.Args,
 			Text: p.What(catalogue.En), Hint: p.Hint(catalogue.En),
 		})
 	}
@@ -106,17 +107,17 @@ func (a *App) Reload(context.Context) (api.ReloadResult, error) {
 	file := a.o.ConfigFile
 	src, err := config.Read(file)
 	if err != nil {
-		return a.refused([]config.Problem{fileProblem(file, "api.reload.unreadable", "cause", err.Error())}), nil
+		return a.refused([]yamldoc.Problem{fileProblem(file, "api.reload.unreadable", "cause", err.Error())}), nil
 	}
 	next, problems, err := config.Parse(file, src, filepath.Dir(file))
 	if err == nil {
 		problems = append(a.obstacles(next), problems...)
 	}
-	if next == nil || config.Failed(problems) {
+	if next == nil || yamldoc.Failed(problems) {
 		return a.refused(problems), nil
 	}
 	if err := a.apply(next); err != nil {
-		return a.refused([]config.Problem{fileProblem(file, "api.reload.failed", "cause", err.Error())}), nil
+		return a.refused([]yamldoc.Problem{fileProblem(file, "api.reload.failed", "cause", err.Error())}), nil
 	}
 	a.keepLastGood(src)
 	a.logProblems(problems)
@@ -129,7 +130,7 @@ func (a *App) Reload(context.Context) (api.ReloadResult, error) {
 	return api.ReloadResult{Applied: true, Config: c, Problems: c.Problems}, nil
 }
 
-func (a *App) refused(problems []config.Problem) api.ReloadResult {
+func (a *App) refused(problems []yamldoc.Problem) api.ReloadResult {
 	a.logProblems(problems)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -142,8 +143,8 @@ func (a *App) refused(problems []config.Problem) api.ReloadResult {
 
 // obstacles are what speaks against putting a valid configuration into use in
 // a running relay.
-func (a *App) obstacles(next *config.Relay) []config.Problem {
-	var out []config.Problem
+func (a *App) obstacles(next *config.Relay) []yamldoc.Problem {
+	var out []yamldoc.Problem
 	for _, s := range []struct {
 		setting   string
 		unchanged bool
@@ -171,10 +172,10 @@ func (a *App) obstacles(next *config.Relay) []config.Problem {
 }
 
 // fileProblem is a problem of the whole file.
-func fileProblem(file, id string, pairs ...any) config.Problem {
+func fileProblem(file, id string, pairs ...any) yamldoc.Problem {
 	args := catalogue.Args{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		args[fmt.Sprint(pairs[i])] = pairs[i+1]
 	}
-	return config.Problem{File: file, Line: 1, Column: 1, Length: 1, Severity: config.Error, ID: id, Args: args}
+	return yamldoc.Problem{File: file, Line: 1, Column: 1, Length: 1, Severity: yamldoc.Error, ID: id, Args: args}
 }

@@ -28,10 +28,10 @@ func build(doc *document, dir string) *Relay {
 		},
 	}
 	relay.Approvals = doc.Approvals.build()
-	if doc.Admin.Token.File.set {
+	if doc.Admin.Token.File.Set {
 		relay.TokenFile = resolve(dir, doc.Admin.Token.File.V)
 	}
-	if doc.Master.File.set {
+	if doc.Master.File.Set {
 		relay.MasterKeyFile = resolve(dir, doc.Master.File.V)
 	}
 	for i := range doc.Routes {
@@ -46,14 +46,14 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 	out := continuity.Route{
 		ID: r.ID.V,
 		Match: continuity.Match{
-			Hosts: r.Match.Host.values(), Paths: r.Match.Path.values(), Methods: r.Match.Methods.values(),
+			Hosts: r.Match.Host.Values(), Paths: r.Match.Path.Values(), Methods: r.Match.Methods.Values(),
 		},
 		Upstream: r.Upstream.V,
 		Key:      r.Key.V,
 		Identity: continuity.Identity{
 			By: idempotents[r.Idempotency.By.V], Remembers: r.Idempotency.Remembers.V,
 			SavesErrors: r.Idempotency.SavesErrors.V, Decides: r.Idempotency.Decides.V,
-			Fields: r.Idempotency.Fields.values(), Loose: r.Idempotency.Compare.V == "fields",
+			Fields: r.Idempotency.Fields.Values(), Loose: r.Idempotency.Compare.V == "fields",
 			Lookup: r.Idempotency.Lookup.build(),
 		},
 		Caller: r.Caller.name(), Verify: r.Caller.build(dir),
@@ -64,8 +64,8 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 			Amount: r.Hold.Amount.build(), SignedOff: r.Hold.SignedOff.build(),
 		},
 		Verdicts: continuity.Verdicts{
-			Delivered: r.Outcome.Delivered.values(), Retry: r.Outcome.Retry.values(),
-			Refused: r.Outcome.Refused.values(), Clean: r.Outcome.Clean.values(), Lost: r.Outcome.Lost.values(),
+			Delivered: r.Outcome.Delivered.Values(), Retry: r.Outcome.Retry.Values(),
+			Refused: r.Outcome.Refused.Values(), Clean: r.Outcome.Clean.Values(), Lost: r.Outcome.Lost.Values(),
 			Body: r.Outcome.Body.build(),
 		},
 		Capacity: r.Capacity.V,
@@ -74,7 +74,7 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 			Aggression: r.Ramp.Aggression.V, InFlight: int(r.Ramp.InFlight.V),
 		},
 		Timeouts:     r.Timeouts.built(),
-		Moved:        r.Moved.values(),
+		Moved:        r.Moved.Values(),
 		Standby:      r.standby(),
 		Reply:        r.reply(),
 		Block:        r.blocks(),
@@ -94,16 +94,16 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 	}
 	for i := range r.Hold.Except {
 		e := &r.Hold.Except[i]
-		out.Hold.Except = append(out.Hold.Except, continuity.Except{Pointer: e.Pointer.V, In: e.In.values()})
+		out.Hold.Except = append(out.Hold.Except, continuity.Except{Pointer: e.Pointer.V, In: e.In.Values()})
 	}
-	if r.Answer.set {
+	if r.Answer.Set {
 		out.Answer = &continuity.Answer{
-			Status: int(r.Answer.Status.V), Header: r.Answer.Headers.items,
+			Status: int(r.Answer.Status.V), Header: r.Answer.Headers.Items,
 			ContentType: r.Answer.Type.V, Body: r.Answer.Body.V, Wait: r.Answer.Wait.V,
 			Same: r.Answer.Repeat.V == "same",
 		}
 	}
-	if r.Detect.Check.set {
+	if r.Detect.Check.Set {
 		c := &r.Detect.Check
 		out.Detect.Path, out.Detect.Every = c.Path.V, c.Every.V
 		out.Detect.Down, out.Detect.Up = int(c.Down.V), int(c.Up.V)
@@ -128,19 +128,19 @@ func safe(method string) bool {
 
 // holdMethods are those stated, or else the route's methods that do something.
 func (r *routeBlock) holdMethods() []string {
-	if r.Hold.Methods.set {
-		return r.Hold.Methods.values()
+	if r.Hold.Methods.Set {
+		return r.Hold.Methods.Values()
 	}
 	candidates := methods
-	if r.Match.Methods.set {
-		candidates = r.Match.Methods.values()
+	if r.Match.Methods.Set {
+		candidates = r.Match.Methods.Values()
 	}
 	return slices.DeleteFunc(slices.Clone(candidates), safe)
 }
 
 // settle is as stated, or else the route's longest time-out.
 func (r *routeBlock) settle() time.Duration {
-	if r.Settle.set {
+	if r.Settle.Set {
 		return r.Settle.V
 	}
 	return max(r.Timeouts.Connect.V, r.Timeouts.Attempt.V)

@@ -3,11 +3,11 @@ package config
 import "holdfast/internal/continuity"
 
 func buildReconcile(r *reconcileBlock) *continuity.Reconcile {
-	if !r.set {
+	if !r.Set {
 		return nil
 	}
 	out := &continuity.Reconcile{
-		Driver: r.Driver.V, Query: r.Query.V, Methods: r.Methods.values(), Amount: r.Amount.V, Currency: r.Currency.V,
+		Driver: r.Driver.V, Query: r.Query.V, Methods: r.Methods.Values(), Amount: r.Amount.V, Currency: r.Currency.V,
 		Applied: r.Applied.V,
 	}
 	if r.Driver.V == "http" {
@@ -23,12 +23,12 @@ func buildReconcile(r *reconcileBlock) *continuity.Reconcile {
 var commas = map[string]rune{"comma": ',', "semicolon": ';', "tab": '\t'}
 
 func buildSettlement(s *settlementBlock) *continuity.Settlement {
-	if !s.set {
+	if !s.Set {
 		return nil
 	}
 	return &continuity.Settlement{
 		Key: s.Key.V, Amount: s.Amount.V, Fee: s.Fee.V, Net: s.Net.V, Currency: s.Currency.V, Code: s.Code.V,
 		Comma: commas[s.Comma.V], Encoding: s.Encoding.V, Cutoff: s.Cutoff.V, Zone: s.Zone.V, Slack: s.Slack.V,
-		RecordAmount: s.RecordAmount.V, RecordCurrency: s.RecordCurrency.V, Methods: s.Methods.values(),
+		RecordAmount: s.RecordAmount.V, RecordCurrency: s.RecordCurrency.V, Methods: s.Methods.Values(),
 	}
 }

@@ -18,20 +18,20 @@ func check(f *findings, doc *document) {
 	checkAddresses(f, doc)
 	checkListeners(f, doc)
 	if doc.Journal.Segment.V > 0 && doc.Journal.Size.V > 0 && doc.Journal.Size.V < 4*doc.Journal.Segment.V {
-		f.error(fallback(doc.Journal.Size.at, doc.Journal.Segment.at), "config.journal-small",
-			"size", doc.Journal.Size.text, "segment", doc.Journal.Segment.text)
+		f.Error(fallback(doc.Journal.Size.At, doc.Journal.Segment.At), "config.journal-small",
+			"size", doc.Journal.Size.Text, "segment", doc.Journal.Segment.Text)
 	}
 	if len(doc.Routes) > maxRoutes {
-		f.error(doc.Routes[maxRoutes].at, "config.too-many-routes", "max", maxRoutes)
+		f.Error(doc.Routes[maxRoutes].At, "config.too-many-routes", "max", maxRoutes)
 		return
 	}
 	ids, flows := map[string]int{}, make([]flow, 0, len(doc.Routes))
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
 		if line, twice := ids[r.ID.V]; twice && r.ID.V != "" {
-			f.error(r.ID.at, "config.route-twice", "id", r.ID.V, "line", line)
+			f.Error(r.ID.At, "config.route-twice", "id", r.ID.V, "line", line)
 		} else {
-			ids[r.ID.V] = r.ID.at.line
+			ids[r.ID.V] = r.ID.At.Line
 		}
 		checkRoute(f, doc, r)
 		flows = append(flows, flowOf(r))
@@ -42,20 +42,20 @@ func check(f *findings, doc *document) {
 func checkAddresses(f *findings, doc *document) {
 	admin := doc.Admin.Listen.V
 	if admin != "" && !loopback(admin) {
-		f.error(doc.Admin.Listen.at, "config.admin-open", "value", admin)
+		f.Error(doc.Admin.Listen.At, "config.admin-open", "value", admin)
 	}
 	for i := range doc.Listen {
 		if l := &doc.Listen[i].Address; same(l.V, admin) {
-			f.error(fallback(doc.Admin.Listen.at, l.at), "config.same-address", "value", l.V)
+			f.Error(fallback(doc.Admin.Listen.At, l.At), "config.same-address", "value", l.V)
 		}
 	}
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
 		host := upstreamHost(r.Upstream.V)
 		if slices.ContainsFunc(doc.Listen, func(l listenBlock) bool { return same(l.Address.V, host) }) {
-			f.error(r.Upstream.at, "config.upstream-self", "value", host, "field", "listen")
+			f.Error(r.Upstream.At, "config.upstream-self", "value", host, "field", "listen")
 		} else if same(admin, host) {
-			f.error(r.Upstream.at, "config.upstream-self", "value", host, "field", "admin.listen")
+			f.Error(r.Upstream.At, "config.upstream-self", "value", host, "field", "admin.listen")
 		}
 	}
 }
@@ -104,52 +104,52 @@ func checkRoute(f *findings, doc *document, r *routeBlock) {
 	checkMint(f, r)
 	checkAdmission(f, r)
 	checkModes(f, doc, r)
-	if settle := r.settle(); r.Settle.set && settle > 0 && settle < r.Timeouts.Attempt.V {
-		f.error(r.Settle.at, "config.settle-short", "settle", r.Settle.text, "attempt", r.Timeouts.Attempt.text)
+	if settle := r.settle(); r.Settle.Set && settle > 0 && settle < r.Timeouts.Attempt.V {
+		f.Error(r.Settle.At, "config.settle-short", "settle", r.Settle.Text, "attempt", r.Timeouts.Attempt.Text)
 	}
 }
 
 // checkHold holds a route that keeps requests to all that it must declare.
 func checkHold(f *findings, r *routeBlock) {
-	for _, m := range r.Hold.Methods.items {
+	for _, m := range r.Hold.Methods.Items {
 		switch {
 		case safe(m.V):
-			f.error(m.at, "config.hold-safe", "method", m.V)
-		case r.Match.Methods.set && !slices.Contains(r.Match.Methods.values(), m.V):
-			f.error(m.at, "config.hold-unmatched", "method", m.V, "methods", r.Match.Methods.values())
+			f.Error(m.At, "config.hold-safe", "method", m.V)
+		case r.Match.Methods.Set && !slices.Contains(r.Match.Methods.Values(), m.V):
+			f.Error(m.At, "config.hold-unmatched", "method", m.V, "methods", r.Match.Methods.Values())
 		}
 	}
 	if r.Hold.State.V != "on" {
 		return
 	}
-	at := r.Hold.State.at
+	at := r.Hold.State.At
 	for _, need := range []struct {
 		name, example string
 		set           bool
 	}{
-		{"key", "key: json:/order_no", r.Key.set},
-		{"idempotency", "idempotency: {by: key, remembers: 72h}", r.Idempotency.set},
-		{"caller", "caller: public", r.Caller.set},
-		{"answer", "answer: {status: 202}", r.Answer.set},
+		{"key", "key: json:/order_no", r.Key.Set},
+		{"idempotency", "idempotency: {by: key, remembers: 72h}", r.Idempotency.Set},
+		{"caller", "caller: public", r.Caller.Set},
+		{"answer", "answer: {status: 202}", r.Answer.Set},
 	} {
 		if !need.set {
-			f.error(at, "config.hold-needs."+need.name, "id", r.ID.V, "example", need.example)
+			f.Error(at, "config.hold-needs."+need.name, "id", r.ID.V, "example", need.example)
 		}
 	}
-	if len(r.holdMethods()) == 0 && !r.Hold.Methods.set {
-		f.error(at, "config.hold-nothing", "id", r.ID.V)
+	if len(r.holdMethods()) == 0 && !r.Hold.Methods.Set {
+		f.Error(at, "config.hold-nothing", "id", r.ID.V)
 	}
-	if r.Idempotency.By.V == "none" && !r.Idempotency.Decides.set && !r.Idempotency.Lookup.set {
-		f.error(r.Idempotency.By.at, "config.doubt-undecided")
+	if r.Idempotency.By.V == "none" && !r.Idempotency.Decides.Set && !r.Idempotency.Lookup.Set {
+		f.Error(r.Idempotency.By.At, "config.doubt-undecided")
 	}
 	if r.Idempotency.By.V == "key" && r.Idempotency.Remembers.V > 0 && r.Idempotency.Remembers.V < r.Hold.Age.V {
-		f.warning(r.Idempotency.Remembers.at, "config.remembers-short",
-			"remembers", r.Idempotency.Remembers.text, "age", r.Hold.Age.text)
+		f.Warning(r.Idempotency.Remembers.At, "config.remembers-short",
+			"remembers", r.Idempotency.Remembers.Text, "age", r.Hold.Age.Text)
 	}
 	bodiless := func(m string) bool { return m == "DELETE" || safe(m) }
 	held := r.holdMethods()
 	if r.Key.V.Source == continuity.SourceJSON && len(held) > 0 && !slices.ContainsFunc(held, func(m string) bool { return !bodiless(m) }) {
-		f.warning(r.Key.at, "config.key-bodiless", "methods", held)
+		f.Warning(r.Key.At, "config.key-bodiless", "methods", held)
 	}
 }
 
@@ -157,44 +157,44 @@ func checkIdentity(f *findings, r *routeBlock) {
 	id := &r.Idempotency
 	switch id.By.V {
 	case "key":
-		if !id.Remembers.set {
-			f.error(id.By.at, "config.remembers-missing")
+		if !id.Remembers.Set {
+			f.Error(id.By.At, "config.remembers-missing")
 		}
 	case "natural", "none":
-		if id.Remembers.set {
-			f.warning(id.Remembers.at, "config.no-effect", "field", "idempotency.remembers", "by", id.By.V)
+		if id.Remembers.Set {
+			f.Warning(id.Remembers.At, "config.no-effect", "field", "idempotency.remembers", "by", id.By.V)
 		}
-		if id.SavesErrors.set {
-			f.warning(id.SavesErrors.at, "config.no-effect", "field", "idempotency.saves_errors", "by", id.By.V)
+		if id.SavesErrors.Set {
+			f.Warning(id.SavesErrors.At, "config.no-effect", "field", "idempotency.saves_errors", "by", id.By.V)
 		}
 	}
-	if id.Decides.set && id.By.V != "none" && id.By.V != "" {
-		f.warning(id.Decides.at, "config.no-effect", "field", "idempotency.decides", "by", id.By.V)
+	if id.Decides.Set && id.By.V != "none" && id.By.V != "" {
+		f.Warning(id.Decides.At, "config.no-effect", "field", "idempotency.decides", "by", id.By.V)
 	}
 }
 
 func checkLimits(f *findings, doc *document, r *routeBlock) {
 	h := &r.Hold
-	if h.Count.V > doc.Limits.Count.V && doc.Limits.Count.V > 0 && (h.Count.set || doc.Limits.Count.set) {
-		f.warning(fallback(h.Count.at, doc.Limits.Count.at), "config.above",
-			"field", "hold.count", "value", h.Count.text, "limit", "limits.count", "most", doc.Limits.Count.text)
+	if h.Count.V > doc.Limits.Count.V && doc.Limits.Count.V > 0 && (h.Count.Set || doc.Limits.Count.Set) {
+		f.Warning(fallback(h.Count.At, doc.Limits.Count.At), "config.above",
+			"field", "hold.count", "value", h.Count.Text, "limit", "limits.count", "most", doc.Limits.Count.Text)
 	}
-	if h.Bytes.V > doc.Journal.Size.V && doc.Journal.Size.V > 0 && (h.Bytes.set || doc.Journal.Size.set) {
-		f.warning(fallback(h.Bytes.at, doc.Journal.Size.at), "config.above",
-			"field", "hold.bytes", "value", h.Bytes.text, "limit", "journal.size", "most", doc.Journal.Size.text)
+	if h.Bytes.V > doc.Journal.Size.V && doc.Journal.Size.V > 0 && (h.Bytes.Set || doc.Journal.Size.Set) {
+		f.Warning(fallback(h.Bytes.At, doc.Journal.Size.At), "config.above",
+			"field", "hold.bytes", "value", h.Bytes.Text, "limit", "journal.size", "most", doc.Journal.Size.Text)
 	}
 	for _, most := range []struct {
 		limit, text string
 		bytes       int64
 		at          place
 	}{
-		{"hold.bytes", h.Bytes.text, h.Bytes.V, h.Bytes.at},
-		{"limits.live", doc.Limits.Live.text, doc.Limits.Live.V, doc.Limits.Live.at},
-		{"journal.segment", doc.Journal.Segment.text, doc.Journal.Segment.V, doc.Journal.Segment.at},
+		{"hold.bytes", h.Bytes.Text, h.Bytes.V, h.Bytes.At},
+		{"limits.live", doc.Limits.Live.Text, doc.Limits.Live.V, doc.Limits.Live.At},
+		{"journal.segment", doc.Journal.Segment.Text, doc.Journal.Segment.V, doc.Journal.Segment.At},
 	} {
 		if h.Item.V > most.bytes && most.bytes > 0 {
-			f.error(fallback(h.Item.at, most.at), "config.item-above",
-				"value", h.Item.text, "limit", most.limit, "most", most.text)
+			f.Error(fallback(h.Item.At, most.at), "config.item-above",
+				"value", h.Item.Text, "limit", most.limit, "most", most.text)
 			return
 		}
 	}
@@ -214,16 +214,16 @@ func checkOutcome(f *findings, r *routeBlock) {
 		{"delivered", &r.Outcome.Delivered}, {"retry", &r.Outcome.Retry}, {"refused", &r.Outcome.Refused},
 		{"clean", &r.Outcome.Clean}, {"lost", &r.Outcome.Lost},
 	} {
-		for _, item := range l.list.items {
+		for _, item := range l.list.Items {
 			for _, c := range claims {
 				if c.name != l.name && item.V.Low <= c.High && c.Low <= item.V.High {
-					f.error(item.at, "config.outcome-twice", "value", item.text,
+					f.Error(item.At, "config.outcome-twice", "value", item.Text,
 						"field", "outcome."+l.name, "other", "outcome."+c.name)
 					break
 				}
 			}
 		}
-		for _, item := range l.list.items {
+		for _, item := range l.list.Items {
 			claims = append(claims, claim{l.name, item.V})
 		}
 	}
@@ -231,7 +231,7 @@ func checkOutcome(f *findings, r *routeBlock) {
 
 func checkReconcile(f *findings, r *routeBlock) {
 	rec := &r.Reconcile
-	if !rec.set {
+	if !rec.Set {
 		return
 	}
 	needed := []struct {
@@ -239,71 +239,65 @@ func checkReconcile(f *findings, r *routeBlock) {
 		set   bool
 		by    bool // this driver's
 	}{
-		{"dsn", rec.DSN.set, rec.Driver.V != "http"},
-		{"query", rec.Query.set, rec.Driver.V != "http"},
-		{"url", rec.URL.set, rec.Driver.V == "http"},
-		{"pages", rec.Pages.set, rec.Driver.V == "http"},
+		{"dsn", rec.DSN.Set, rec.Driver.V != "http"},
+		{"query", rec.Query.Set, rec.Driver.V != "http"},
+		{"url", rec.URL.Set, rec.Driver.V == "http"},
+		{"pages", rec.Pages.Set, rec.Driver.V == "http"},
 	}
 	for _, n := range needed {
 		switch {
-		case !rec.Driver.set: // which is an error of its own
+		case !rec.Driver.Set: // which is an error of its own
 		case n.by && !n.set:
-			f.error(rec.at, "config.reconcile-needs", "field", n.field, "driver", rec.Driver.V)
+			f.Error(rec.At, "config.reconcile-needs", "field", n.field, "driver", rec.Driver.V)
 		case !n.by && n.set:
-			f.error(rec.at, "config.reconcile-other", "field", n.field, "driver", rec.Driver.V)
+			f.Error(rec.At, "config.reconcile-other", "field", n.field, "driver", rec.Driver.V)
 		}
 	}
-	if rec.Token.set && rec.Token.File.set == rec.Token.Env.set {
-		f.error(rec.Token.at, "config.token-form", "field", "reconcile.token")
+	if rec.Token.Set && rec.Token.File.Set == rec.Token.Env.Set {
+		f.Error(rec.Token.At, "config.token-form", "field", "reconcile.token")
 	}
-	if rec.Pages.Cursor.set && !rec.Pages.Next.set {
-		f.error(rec.Pages.Cursor.at, "config.pages-cursor")
+	if rec.Pages.Cursor.Set && !rec.Pages.Next.Set {
+		f.Error(rec.Pages.Cursor.At, "config.pages-cursor")
 	}
-	if rec.DSN.set {
+	if rec.DSN.Set {
 		given := 0
-		for _, set := range []bool{rec.DSN.File.set, rec.DSN.Env.set, rec.DSN.Value.set} {
+		for _, set := range []bool{rec.DSN.File.Set, rec.DSN.Env.Set, rec.DSN.Value.Set} {
 			if set {
 				given++
 			}
 		}
-		if given != 1 && !f.reportedOn(rec.DSN.at.line) {
-			f.error(rec.DSN.at, "config.dsn-form", "field", "reconcile.dsn")
+		if given != 1 && !f.ReportedOn(rec.DSN.At.Line) {
+			f.Error(rec.DSN.At, "config.dsn-form", "field", "reconcile.dsn")
 		}
-		if rec.DSN.Value.set && hasPassword(rec.DSN.Value.V) {
-			f.error(rec.DSN.Value.at, "config.secret", "field", "reconcile.dsn.value")
+		if rec.DSN.Value.Set && hasPassword(rec.DSN.Value.V) {
+			f.Error(rec.DSN.Value.At, "config.secret", "field", "reconcile.dsn.value")
 		}
 	}
-	r.checkCompared(f, rec.at, rec.Methods)
+	r.checkCompared(f, rec.At, rec.Methods)
 }
 
 // checkCompared checks what every comparison of records with a list needs.
 func (r *routeBlock) checkCompared(f *findings, at place, methods list[string]) {
 	if r.Key.V.Source == continuity.SourceNone {
-		f.error(at, "config.reconcile-keyless")
+		f.Error(at, "config.reconcile-keyless")
 	}
-	for _, m := range methods.items {
-		if m.at.line > 0 && !slices.Contains(r.holdMethods(), m.V) {
-			f.error(m.at, "config.reconcile-method", "method", m.V, "methods", r.holdMethods())
+	for _, m := range methods.Items {
+		if m.At.Line > 0 && !slices.Contains(r.holdMethods(), m.V) {
+			f.Error(m.At, "config.reconcile-method", "method", m.V, "methods", r.holdMethods())
 		}
 	}
 }
 
 func checkSettlement(f *findings, r *routeBlock) {
 	s := &r.Settlement
-	if !s.set {
+	if !s.Set {
 		return
 	}
-	if s.Currency.set && s.Code.set {
-		f.error(s.Code.at, "config.settlement-currency")
+	if s.Currency.Set && s.Code.Set {
+		f.Error(s.Code.At, "config.settlement-currency")
 	}
-	if s.Net.set && !s.Fee.set {
-		f.error(s.Net.at, "config.settlement-net")
+	if s.Net.Set && !s.Fee.Set {
+		f.Error(s.Net.At, "config.settlement-net")
 	}
-	r.checkCompared(f, s.at, s.Methods)
-}
-
-// reportedOn reports whether a line has an error already, of which another
-// would only be the echo.
-func (f *findings) reportedOn(line int) bool {
-	return slices.ContainsFunc(f.problems, func(p Problem) bool { return p.Line == line && p.Severity == Error })
+	r.checkCompared(f, s.At, s.Methods)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"holdfast/internal/catalogue"
+	"holdfast/internal/yamldoc"
 )
 
 var update = flag.Bool("update", false, "rewrite the wanted output")
@@ -35,7 +36,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 			}
 			for lang, ext := range map[catalogue.Lang]string{catalogue.En: ".want", catalogue.Zh: ".want.zh"} {
 				var out bytes.Buffer
-				if err := Render(&out, lang, src, problems); err != nil {
+				if err := yamldoc.Render(&out, lang, src, problems); err != nil {
 					t.Fatal(err)
 				}
 				golden(t, strings.TrimSuffix(file, ".yaml")+ext, out.Bytes())
@@ -104,7 +105,7 @@ func TestEveryProblemHasAFixture(t *testing.T) {
 }
 
 func TestCheckRefusesHugeFiles(t *testing.T) {
-	src := bytes.Repeat([]byte("# comment\n"), maxSize/10+1)
+	src := bytes.Repeat([]byte("# comment\n"), yamldoc.MaxSize/10+1)
 	problems := Check("relay.yaml", src)
 	if len(problems) != 1 || problems[0].ID != "config.too-large" {
 		t.Errorf("problems: %+v", problems)
@@ -119,7 +120,7 @@ func TestGoodFilesHaveNoProblems(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		_ = Render(&out, catalogue.En, src, Check(file, src))
+		_ = yamldoc.Render(&out, catalogue.En, src, Check(file, src))
 		if out.Len() > 0 {
 			t.Errorf("%s", &out)
 		}
@@ -143,7 +144,7 @@ func TestMendedPlacesAreTheFilesOwn(t *testing.T) {
 func TestWriteJSON(t *testing.T) {
 	src := []byte("listen: 127.0.0.1:9000\nroutes:\n  - {id: a, upstream: \"http://127.0.0.1:9001\", settle: 6x}\n")
 	var out bytes.Buffer
-	if err := WriteJSON(&out, catalogue.Zh, Check("relay.yaml", src)); err != nil {
+	if err := yamldoc.WriteJSON(&out, catalogue.Zh, Check("relay.yaml", src)); err != nil {
 		t.Fatal(err)
 	}
 	var got []map[string]any
@@ -168,7 +169,7 @@ func TestTextsSurviveJSON(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var again Problem
+			var again yamldoc.Problem
 			if err := json.Unmarshal(text, &again); err != nil {
 				t.Fatal(err)
 			}
@@ -193,7 +194,7 @@ func FuzzCheck(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
-		lines := splitLines(src)
+		lines := yamldoc.SplitLines(src)
 		problems := Check("relay.yaml", src)
 		for _, p := range problems {
 			if p.Line < 1 || p.Line > len(lines) {
@@ -205,12 +206,12 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 		var out bytes.Buffer
-		if err := Render(&out, catalogue.En, src, problems); err != nil {
+		if err := yamldoc.Render(&out, catalogue.En, src, problems); err != nil {
 			t.Fatal(err)
 		}
-		if !Failed(problems) { // what has no errors can be used
+		if !yamldoc.Failed(problems) { // what has no errors can be used
 			var doc *document
-			doc, _ = examine(&findings{file: "relay.yaml"}, src)
+			doc, _ = examine(yamldoc.NewFindings("relay.yaml"), src)
 			if relay := build(doc, "/"); len(relay.Routes) == 0 {
 				t.Fatal("no routes and no error")
 			}

@@ -1,47 +1,51 @@
 package config
 
-import "strings"
+import (
+	"strings"
 
-// short reads the one word that stands in the place of a block.
-func (c *callerBlock) short(d *decoder, n *node) {
-	if c.public = n.text == "public"; !c.public {
-		d.error(n.at, "config.caller-word", "value", brief(n.text))
+	"holdfast/internal/yamldoc"
+)
+
+// Short reads the one word that stands in the place of a block.
+func (c *callerBlock) Short(f *findings, n *yamldoc.Node) {
+	if c.public = n.Text == "public"; !c.public {
+		f.Error(n.At, "config.caller-word", "value", yamldoc.Brief(n.Text))
 	}
 }
 
 // checkTrust holds what a route says about its callers together.
 func checkTrust(f *findings, r *routeBlock) {
 	c := &r.Caller
-	if !c.set || c.public {
+	if !c.Set || c.public {
 		return
 	}
-	if !c.JWT.set && !c.MTLS.set && !c.HMAC.set && !c.APIKey.set {
-		if !f.reportedOn(c.at.line) {
-			f.error(c.at, "config.caller-empty")
+	if !c.JWT.Set && !c.MTLS.Set && !c.HMAC.Set && !c.APIKey.Set {
+		if !f.ReportedOn(c.At.Line) {
+			f.Error(c.At, "config.caller-empty")
 		}
 		return
 	}
-	if j := &c.JWT; j.set {
+	if j := &c.JWT; j.Set {
 		given := 0
-		for _, set := range []bool{j.JWKS.set, j.Keys.set, j.Secret.set} {
+		for _, set := range []bool{j.JWKS.Set, j.Keys.Set, j.Secret.Set} {
 			if set {
 				given++
 			}
 		}
 		if given != 1 {
-			f.error(j.at, "config.caller-keys")
+			f.Error(j.At, "config.caller-keys")
 		}
-		for _, a := range j.Algorithms.items {
-			if strings.HasPrefix(a.V, "HS") != j.Secret.set {
-				f.error(a.at, "config.caller-algorithm", "value", a.V)
+		for _, a := range j.Algorithms.Items {
+			if strings.HasPrefix(a.V, "HS") != j.Secret.Set {
+				f.Error(a.At, "config.caller-algorithm", "value", a.V)
 			}
 		}
-		if j.JWKS.set && j.Refresh.V > j.MaxAge.V {
-			f.error(fallback(j.Refresh.at, j.MaxAge.at), "config.caller-refresh", "refresh", j.Refresh.text, "age", j.MaxAge.text)
+		if j.JWKS.Set && j.Refresh.V > j.MaxAge.V {
+			f.Error(fallback(j.Refresh.At, j.MaxAge.At), "config.caller-refresh", "refresh", j.Refresh.Text, "age", j.MaxAge.Text)
 		}
 	}
-	if m := &c.MTLS; m.set && m.Header.set != m.Proxies.set {
-		f.error(fallback(m.Header.at, m.Proxies.at), "config.caller-proxies")
+	if m := &c.MTLS; m.Set && m.Header.Set != m.Proxies.Set {
+		f.Error(fallback(m.Header.At, m.Proxies.At), "config.caller-proxies")
 	}
 }
 
@@ -61,14 +65,14 @@ func checkTrustFiles(f *findings, r *routeBlock, dir string) {
 		{"caller.hmac.keys", &c.HMAC.Keys, true},
 		{"caller.api_key.file", &c.APIKey.File, false},
 	} {
-		if !x.v.set {
+		if !x.v.Set {
 			continue
 		}
 		path := resolve(dir, x.v.V)
 		if x.secret {
-			secretFile(f, Warning, x.v.at, x.name, path, false)
+			secretFile(f, yamldoc.Warning, x.v.At, x.name, path, false)
 		} else {
-			readableFile(f, x.v.at, x.name, path)
+			readableFile(f, x.v.At, x.name, path)
 		}
 	}
 }

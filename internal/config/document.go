@@ -151,7 +151,7 @@ type answerBlock struct {
 	Status  value[int64]         `yaml:"status" kind:"int" min:"200" max:"299" default:"202"`
 	Type    value[string]        `yaml:"type" kind:"media" default:"application/json"`
 	Body    value[string]        `yaml:"body" kind:"text" example:"'{\"receipt\": \"{receipt}\"}'"`
-	Headers fields               `yaml:"headers" kind:"text" example:"{Cache-Control: no-store}"`
+	Headers headerMap            `yaml:"headers" kind:"text" example:"{Cache-Control: no-store}"`
 	Wait    value[time.Duration] `yaml:"wait" kind:"duration" zero:"ok" default:"0s"`
 	Repeat  value[string]        `yaml:"repeat" kind:"word" of:"final,same" default:"final"`
 }

@@ -73,29 +73,29 @@ type lineGroupBlock struct {
 }
 
 func (b *admissionBlock) build() *continuity.Admission {
-	if !b.set {
+	if !b.Set {
 		return nil
 	}
 	a := &continuity.Admission{
 		Rate: b.Rate.V, Burst: int(b.Burst.V), Concurrency: int(b.Concurrency.V), Hold: b.Overflow.V == "hold",
 		Capacity: map[string]continuity.CapacityUse{"measured": continuity.CapacityMeasured, "off": continuity.CapacityOff}[b.Capacity.V],
 	}
-	if b.Adaptive.set {
+	if b.Adaptive.Set {
 		d := &b.Adaptive
 		a.Adaptive = &continuity.Adaptive{Least: int(d.Least.V), Most: int(d.Most.V), Start: int(d.Start.V), Slow: d.Slow.V}
 	}
-	if b.Client.set {
+	if b.Client.Set {
 		c := &b.Client
 		a.Client = continuity.ClientLimits{Rate: c.Rate.V, Burst: int(c.Burst.V), Concurrency: int(c.Concurrency.V), Addresses: int(c.Addresses.V)}
 	}
-	if b.Classes.set {
+	if b.Classes.Set {
 		c := &b.Classes
-		a.Classes = continuity.AdmissionClasses{Header: c.Header.V, Order: c.Order.values(), Otherwise: c.Otherwise.V}
+		a.Classes = continuity.AdmissionClasses{Header: c.Header.V, Order: c.Order.Values(), Otherwise: c.Otherwise.V}
 		if c.By.V == "caller" {
 			a.Classes.Members = make([][]string, len(a.Classes.Order))
 			for i := range c.Members {
 				if at := slices.Index(a.Classes.Order, c.Members[i].Class.V); at >= 0 {
-					a.Classes.Members[at] = append(a.Classes.Members[at], c.Members[i].Callers.values()...)
+					a.Classes.Members[at] = append(a.Classes.Members[at], c.Members[i].Callers.Values()...)
 				}
 			}
 		}
@@ -106,19 +106,19 @@ func (b *admissionBlock) build() *continuity.Admission {
 var defaultShares = []float64{0.1, 0.25, 0.5, 1}
 
 func (b *lineBlock) build() *continuity.WaitingLine {
-	if !b.set {
+	if !b.Set {
 		return nil
 	}
 	l := &continuity.WaitingLine{
 		AfterOutage: b.After.V == "outage", Outage: b.Outage.V, User: b.User.V.Source, UserHeader: b.User.V.Name, GroupHeader: b.GroupHeader.V,
-		Shares: b.Shares.values(), Hold: b.Hold.V, Spread: b.Spread.V, Errors: b.Errors.V, Slow: b.Slow.V,
-		Exempt: b.Exempt.values(), Stays: b.Stays.V,
+		Shares: b.Shares.Values(), Hold: b.Hold.V, Spread: b.Spread.V, Errors: b.Errors.V, Slow: b.Slow.V,
+		Exempt: b.Exempt.Values(), Stays: b.Stays.V,
 	}
 	if len(l.Shares) == 0 {
 		l.Shares = slices.Clone(defaultShares)
 	}
 	for i := range b.Groups {
-		l.Groups = append(l.Groups, continuity.LineGroup{Name: b.Groups[i].Name.V, Values: b.Groups[i].Values.values()})
+		l.Groups = append(l.Groups, continuity.LineGroup{Name: b.Groups[i].Name.V, Values: b.Groups[i].Values.Values()})
 	}
 	return l
 }
@@ -130,31 +130,31 @@ func checkAdmission(f *findings, r *routeBlock) {
 		burst *value[int64]
 		rate  *value[float64]
 	}{{&a.Burst, &a.Rate}, {&a.Client.Burst, &a.Client.Rate}} {
-		if b.burst.set && !b.rate.set {
-			f.error(b.burst.at, "config.burst-rateless")
+		if b.burst.Set && !b.rate.Set {
+			f.Error(b.burst.At, "config.burst-rateless")
 		}
 	}
-	if d := &a.Adaptive; d.set && (d.Least.V > d.Start.V || d.Start.V > d.Most.V) && d.Start.V > 0 && d.Most.V > 0 {
-		f.error(d.at, "config.adaptive-order", "least", d.Least.text, "start", d.Start.text, "most", d.Most.text)
+	if d := &a.Adaptive; d.Set && (d.Least.V > d.Start.V || d.Start.V > d.Most.V) && d.Start.V > 0 && d.Most.V > 0 {
+		f.Error(d.At, "config.adaptive-order", "least", d.Least.Text, "start", d.Start.Text, "most", d.Most.Text)
 	}
-	if a.Capacity.set && a.Capacity.V == "stated" && !r.Capacity.set {
-		f.error(a.Capacity.at, "config.capacity-unstated")
+	if a.Capacity.Set && a.Capacity.V == "stated" && !r.Capacity.Set {
+		f.Error(a.Capacity.At, "config.capacity-unstated")
 	}
 	if a.Overflow.V == "hold" && r.Hold.State.V != "on" {
-		f.error(a.Overflow.at, "config.overflow-unheld")
+		f.Error(a.Overflow.At, "config.overflow-unheld")
 	}
-	if c := &a.Classes; c.set {
-		if len(c.Order.items) == 1 {
-			f.error(c.Order.at, "config.classes-few")
+	if c := &a.Classes; c.Set {
+		if len(c.Order.Items) == 1 {
+			f.Error(c.Order.At, "config.classes-few")
 		}
-		if c.Otherwise.set && !slices.Contains(c.Order.values(), c.Otherwise.V) {
-			f.error(c.Otherwise.at, "config.class-unknown", "value", c.Otherwise.V, "order", c.Order.values())
+		if c.Otherwise.Set && !slices.Contains(c.Order.Values(), c.Otherwise.V) {
+			f.Error(c.Otherwise.At, "config.class-unknown", "value", c.Otherwise.V, "order", c.Order.Values())
 		}
 	}
 	checkClassesBy(f, r)
 	checkLine(f, &r.Line)
 	if u := &r.Line.User; u.V.Source == continuity.SourceCaller && !tellsEarly(&r.Caller) {
-		f.error(u.at, "config.admission-caller")
+		f.Error(u.At, "config.admission-caller")
 	}
 }
 
@@ -162,43 +162,43 @@ func checkAdmission(f *findings, r *routeBlock) {
 func checkClassesBy(f *findings, r *routeBlock) {
 	c := &r.Admission.Classes
 	switch {
-	case !c.set:
+	case !c.Set:
 	case c.By.V == "caller" && !tellsEarly(&r.Caller):
-		f.error(c.By.at, "config.admission-caller")
-	case c.By.V == "caller" && (c.Header.set || len(c.Members) == 0):
-		f.error(c.By.at, "config.classes-caller")
-	case c.By.V == "header" && (!c.Header.set || len(c.Members) > 0):
-		f.error(fallback(c.By.at, c.at), "config.classes-header")
+		f.Error(c.By.At, "config.admission-caller")
+	case c.By.V == "caller" && (c.Header.Set || len(c.Members) == 0):
+		f.Error(c.By.At, "config.classes-caller")
+	case c.By.V == "header" && (!c.Header.Set || len(c.Members) > 0):
+		f.Error(fallback(c.By.At, c.At), "config.classes-header")
 	}
 	for i := range c.Members {
-		if m := &c.Members[i].Class; m.V != "" && !slices.Contains(c.Order.values(), m.V) {
-			f.error(m.at, "config.class-unknown", "value", m.V, "order", c.Order.values())
+		if m := &c.Members[i].Class; m.V != "" && !slices.Contains(c.Order.Values(), m.V) {
+			f.Error(m.At, "config.class-unknown", "value", m.V, "order", c.Order.Values())
 		}
 	}
 }
 
 // tellsEarly reports whether callers are verified by what a request bears before
 // its body: a signature that covers the body comes too late for admission.
-func tellsEarly(c *callerBlock) bool { return c.JWT.set || c.MTLS.set || c.APIKey.set }
+func tellsEarly(c *callerBlock) bool { return c.JWT.Set || c.MTLS.Set || c.APIKey.Set }
 
 func checkLine(f *findings, l *lineBlock) {
-	if !l.set {
+	if !l.Set {
 		return
 	}
-	if len(l.Groups) > 0 && !l.GroupHeader.set && l.User.V.Source != continuity.SourceCaller {
-		f.error(l.Groups[0].at, "config.groups-headerless")
+	if len(l.Groups) > 0 && !l.GroupHeader.Set && l.User.V.Source != continuity.SourceCaller {
+		f.Error(l.Groups[0].At, "config.groups-headerless")
 	}
-	shares := l.Shares.items
+	shares := l.Shares.Items
 	for i := range shares {
 		if i > 0 && shares[i].V <= shares[i-1].V && shares[i].V > 0 {
-			f.error(shares[i].at, "config.shares-order", "value", shares[i].text, "before", shares[i-1].text)
+			f.Error(shares[i].At, "config.shares-order", "value", shares[i].Text, "before", shares[i-1].Text)
 			return
 		}
 	}
-	if n := len(shares); n > 0 && !l.Shares.bad && shares[n-1].V != 1 {
-		f.error(shares[n-1].at, "config.shares-end", "value", shares[n-1].text)
+	if n := len(shares); n > 0 && !l.Shares.Bad && shares[n-1].V != 1 {
+		f.Error(shares[n-1].At, "config.shares-end", "value", shares[n-1].Text)
 	}
 	if l.Spread.V > l.Hold.V && l.Hold.V > 0 {
-		f.error(fallback(l.Spread.at, l.Hold.at), "config.spread-long", "spread", l.Spread.text, "hold", l.Hold.text)
+		f.Error(fallback(l.Spread.At, l.Hold.At), "config.spread-long", "spread", l.Spread.Text, "hold", l.Hold.Text)
 	}
 }

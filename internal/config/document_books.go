@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 type amountBlock struct {
@@ -66,20 +67,20 @@ func moneySchema(reflect.StructTag) map[string]any {
 func parseMoney(text string, _ reflect.StructTag) (any, *fault) {
 	units, ok := continuity.ParseUnits(text)
 	if !ok {
-		return nil, wrong("config.money")
+		return nil, yamldoc.Wrong("config.money")
 	}
 	return units, nil
 }
 
 func parseDate(text string, _ reflect.StructTag) (any, *fault) {
 	if _, err := time.Parse(time.DateOnly, text); err != nil {
-		return nil, wrong("config.date")
+		return nil, yamldoc.Wrong("config.date")
 	}
 	return text, nil
 }
 
 func (a *amountBlock) build() *continuity.Amount {
-	if !a.set {
+	if !a.Set {
 		return nil
 	}
 	out := &continuity.Amount{Pointer: a.Pointer.V, Currency: a.Currency.V.Code, In: a.Currency.V.Pointer}
@@ -94,25 +95,25 @@ func (a *amountBlock) build() *continuity.Amount {
 }
 
 func (s *signedOffBlock) build() *continuity.SignOff {
-	if !s.set {
+	if !s.Set {
 		return nil
 	}
 	return &continuity.SignOff{Person: s.Person.V, Date: s.Date.V, Why: s.Why.V}
 }
 
 func (p *priorityBlock) build() *continuity.Priority {
-	if !p.set {
+	if !p.Set {
 		return nil
 	}
 	out := &continuity.Priority{Header: p.Header.V}
 	for i := range p.Classes {
-		out.Classes = append(out.Classes, p.Classes[i].Members.values())
+		out.Classes = append(out.Classes, p.Classes[i].Members.Values())
 	}
 	return out
 }
 
 func (a *approvalsBlock) build() *continuity.Approvals {
-	if !a.set {
+	if !a.Set {
 		return nil
 	}
 	out := &continuity.Approvals{Count: a.Count.V}
@@ -126,55 +127,55 @@ func (a *approvalsBlock) build() *continuity.Approvals {
 func checkBooks(f *findings, r *routeBlock) {
 	checkAmount(f, &r.Hold)
 	p := &r.Priority
-	if p.set {
+	if p.Set {
 		if most := continuity.Classes - 1; len(p.Classes) > most {
-			f.error(p.Classes[most].at, "config.classes", "max", most)
+			f.Error(p.Classes[most].At, "config.classes", "max", most)
 		}
-		if p.By.V == "header" && !p.Header.set {
-			f.error(p.By.at, "config.priority-header")
+		if p.By.V == "header" && !p.Header.Set {
+			f.Error(p.By.At, "config.priority-header")
 		}
-		if p.By.V == "caller" && (r.Caller.public || p.Header.set) {
-			f.error(p.By.at, "config.priority-caller")
+		if p.By.V == "caller" && (r.Caller.public || p.Header.Set) {
+			f.Error(p.By.At, "config.priority-caller")
 		}
 		members := map[string]bool{}
 		for i := range p.Classes {
-			for _, m := range p.Classes[i].Members.items {
+			for _, m := range p.Classes[i].Members.Items {
 				if members[m.V] {
-					f.error(m.at, "config.class-twice", "value", m.V)
+					f.Error(m.At, "config.class-twice", "value", m.V)
 				}
 				members[m.V] = true
 			}
 		}
 	}
-	if r.Retention.set && r.Retention.V > 0 && r.Retention.V < leastRetention {
-		f.error(r.Retention.at, "config.retention-short", "retention", r.Retention.text, "least", "10m")
+	if r.Retention.Set && r.Retention.V > 0 && r.Retention.V < leastRetention {
+		f.Error(r.Retention.At, "config.retention-short", "retention", r.Retention.Text, "least", "10m")
 	}
-	if r.Retention.set && r.Keep.V > r.Retention.V && r.Retention.V > 0 {
-		f.error(r.Keep.at, "config.keep-long", "keep", r.Keep.text, "retention", r.Retention.text)
+	if r.Retention.Set && r.Keep.V > r.Retention.V && r.Retention.V > 0 {
+		f.Error(r.Keep.At, "config.keep-long", "keep", r.Keep.Text, "retention", r.Retention.Text)
 	}
 	if r.Record.V == "all" && r.Keep.V == 0 {
-		f.error(r.Record.at, "config.record-keep")
+		f.Error(r.Record.At, "config.record-keep")
 	}
 }
 
 func checkAmount(f *findings, h *holdBlock) {
 	a := &h.Amount
-	if !a.set {
+	if !a.Set {
 		return
 	}
-	if h.State.V == "on" && !h.SignedOff.set {
-		f.error(a.at, "config.signed-off", "example", "signed_off: {person: Zhang Min, date: 2026-03-01, why: ...}")
+	if h.State.V == "on" && !h.SignedOff.Set {
+		f.Error(a.At, "config.signed-off", "example", "signed_off: {person: Zhang Min, date: 2026-03-01, why: ...}")
 	}
 	fixed := a.Currency.V.Code != ""
 	switch {
-	case fixed && (!a.Item.set || !a.Total.set || len(a.Caps) > 0):
-		f.error(a.at, "config.amount-caps", "example", "item: 5000, total: 200000")
-	case a.Currency.V.Pointer != "" && (a.Item.set || a.Total.set || len(a.Caps) == 0):
-		f.error(a.at, "config.amount-caps", "example", "caps: [{currency: CNY, item: 5000, total: 200000}]")
+	case fixed && (!a.Item.Set || !a.Total.Set || len(a.Caps) > 0):
+		f.Error(a.At, "config.amount-caps", "example", "item: 5000, total: 200000")
+	case a.Currency.V.Pointer != "" && (a.Item.Set || a.Total.Set || len(a.Caps) == 0):
+		f.Error(a.At, "config.amount-caps", "example", "caps: [{currency: CNY, item: 5000, total: 200000}]")
 	}
 	above := func(item, total *value[int64]) {
-		if item.V > total.V && total.set {
-			f.error(item.at, "config.amount-above", "item", item.text, "total", total.text)
+		if item.V > total.V && total.Set {
+			f.Error(item.At, "config.amount-above", "item", item.Text, "total", total.Text)
 		}
 	}
 	above(&a.Item, &a.Total)
@@ -183,7 +184,7 @@ func checkAmount(f *findings, h *holdBlock) {
 		c := &a.Caps[i]
 		above(&c.Item, &c.Total)
 		if seen[c.Currency.V] {
-			f.error(c.Currency.at, "config.class-twice", "value", c.Currency.V)
+			f.Error(c.Currency.At, "config.class-twice", "value", c.Currency.V)
 		}
 		seen[c.Currency.V] = true
 	}

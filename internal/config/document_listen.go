@@ -52,7 +52,7 @@ var defaultTrusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.
 
 func buildListeners(doc *document, dir string) []continuity.Listener {
 	file := func(v *value[string]) string {
-		if !v.set {
+		if !v.Set {
 			return ""
 		}
 		return resolve(dir, v.V)
@@ -61,19 +61,19 @@ func buildListeners(doc *document, dir string) []continuity.Listener {
 	for i := range doc.Listen {
 		l := &doc.Listen[i]
 		one := continuity.Listener{Address: l.Address.V, Proxy: l.Proxy.V}
-		if t := &l.TLS; t.set {
+		if t := &l.TLS; t.Set {
 			one.TLS = &continuity.TLS{
-				Internal: t.Internal.values(), Modern: t.Minimum.V == "tls-1.3", Clients: clientModes[t.Clients.V], ClientCA: file(&t.ClientCA),
+				Internal: t.Internal.Values(), Modern: t.Minimum.V == "tls-1.3", Clients: clientModes[t.Clients.V], ClientCA: file(&t.ClientCA),
 			}
-			if !t.Clients.set && doc.wantsCertificates() {
+			if !t.Clients.Set && doc.wantsCertificates() {
 				one.TLS.Clients = continuity.ClientsAsked
 			}
 			for n := range t.Certificates {
 				c := &t.Certificates[n]
 				one.TLS.Pairs = append(one.TLS.Pairs, continuity.Pair{Certificate: file(&c.Cert), Key: file(&c.Key)})
 			}
-			if a := &t.ACME; a.set {
-				one.TLS.ACME = &continuity.ACME{Directory: a.Directory.V, CA: file(&a.CA), Email: a.Email.V, Names: a.Names.values()}
+			if a := &t.ACME; a.Set {
+				one.TLS.ACME = &continuity.ACME{Directory: a.Directory.V, CA: file(&a.CA), Email: a.Email.V, Names: a.Names.Values()}
 			}
 		}
 		out = append(out, one)
@@ -85,7 +85,7 @@ func buildListeners(doc *document, dir string) []continuity.Listener {
 // that they show to the relay itself.
 func (doc *document) wantsCertificates() bool {
 	for i := range doc.Routes {
-		if m := &doc.Routes[i].Caller.MTLS; m.set && !m.Header.set {
+		if m := &doc.Routes[i].Caller.MTLS; m.Set && !m.Header.Set {
 			return true
 		}
 	}
@@ -97,7 +97,7 @@ var clientModes = map[string]continuity.ClientCertificates{
 }
 
 func buildUpstreamTLS(t *upstreamTLSBlock, dir string) *continuity.UpstreamTLS {
-	if !t.set {
+	if !t.Set {
 		return nil
 	}
 	out := &continuity.UpstreamTLS{Name: t.Name.V}
@@ -105,7 +105,7 @@ func buildUpstreamTLS(t *upstreamTLSBlock, dir string) *continuity.UpstreamTLS {
 		to   *string
 		from *value[string]
 	}{{&out.CA, &t.CA}, {&out.Certificate, &t.Cert}, {&out.Key, &t.Key}} {
-		if f.from.set {
+		if f.from.Set {
 			*f.to = resolve(dir, f.from.V)
 		}
 	}
@@ -114,8 +114,8 @@ func buildUpstreamTLS(t *upstreamTLSBlock, dir string) *continuity.UpstreamTLS {
 
 // trusted are the proxies whose word about clients counts.
 func (doc *document) trusted() []netip.Prefix {
-	if doc.Trusted.set {
-		return doc.Trusted.values()
+	if doc.Trusted.Set {
+		return doc.Trusted.Values()
 	}
 	return defaultTrusted
 }
@@ -126,21 +126,21 @@ func checkListeners(f *findings, doc *document) {
 		l := &doc.Listen[i]
 		for n := range i {
 			if same(l.Address.V, doc.Listen[n].Address.V) {
-				f.error(l.Address.at, "config.listen-twice", "value", l.Address.V)
+				f.Error(l.Address.At, "config.listen-twice", "value", l.Address.V)
 			}
 		}
-		if t := &l.TLS; t.set {
+		if t := &l.TLS; t.Set {
 			sources := 0
-			for _, set := range []bool{t.Certificates != nil, t.ACME.set, t.Internal.set} {
+			for _, set := range []bool{t.Certificates != nil, t.ACME.Set, t.Internal.Set} {
 				if set {
 					sources++
 				}
 			}
-			if sources != 1 && !f.reportedOn(t.at.line) {
-				f.error(t.at, "config.tls-source")
+			if sources != 1 && !f.ReportedOn(t.At.Line) {
+				f.Error(t.At, "config.tls-source")
 			}
-			if t.ClientCA.set && t.Clients.V == "anonymous" {
-				f.warning(t.ClientCA.at, "config.no-clients", "field", "listen.tls.client_ca")
+			if t.ClientCA.Set && t.Clients.V == "anonymous" {
+				f.Warning(t.ClientCA.At, "config.no-clients", "field", "listen.tls.client_ca")
 			}
 		}
 	}
@@ -148,13 +148,13 @@ func checkListeners(f *findings, doc *document) {
 
 func checkUpstreamTLS(f *findings, r *routeBlock) {
 	t := &r.UpstreamTLS
-	if !t.set {
+	if !t.Set {
 		return
 	}
 	if r.Upstream.V != "" && !isHTTPS(r.Upstream.V) {
-		f.error(t.at, "config.upstream-tls-plain", "value", r.Upstream.text)
+		f.Error(t.At, "config.upstream-tls-plain", "value", r.Upstream.Text)
 	}
-	if t.Cert.set != t.Key.set {
-		f.error(t.at, "config.pair")
+	if t.Cert.Set != t.Key.Set {
+		f.Error(t.At, "config.pair")
 	}
 }

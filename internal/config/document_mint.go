@@ -8,6 +8,7 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/mint"
+	"holdfast/internal/yamldoc"
 )
 
 type mintBlock struct {
@@ -28,12 +29,12 @@ const minted = "mint"
 
 func (r *routeBlock) minting() *continuity.Mint {
 	b := &r.Hold.Mint
-	if r.Hold.Credentials.V != minted || !b.set {
+	if r.Hold.Credentials.V != minted || !b.Set {
 		return nil
 	}
 	return &continuity.Mint{
-		KeyID: b.KeyID.V, Algorithm: b.Algorithm.V, Issuer: b.Issuer.V, Audience: b.Audience.values(),
-		Lifetime: b.Lifetime.V, Header: b.Header.V, Subject: b.Subject.V, Scopes: b.Scopes.values(),
+		KeyID: b.KeyID.V, Algorithm: b.Algorithm.V, Issuer: b.Issuer.V, Audience: b.Audience.Values(),
+		Lifetime: b.Lifetime.V, Header: b.Header.V, Subject: b.Subject.V, Scopes: b.Scopes.Values(),
 	}
 }
 
@@ -47,42 +48,42 @@ const (
 func checkMint(f *findings, r *routeBlock) {
 	c, b := &r.Hold.Credentials, &r.Hold.Mint
 	if c.V != minted {
-		if b.set {
-			f.warning(b.at, "config.mint-no-effect")
+		if b.Set {
+			f.Warning(b.At, "config.mint-no-effect")
 		}
 		return
 	}
-	if !r.Caller.set || r.Caller.public {
-		f.error(c.at, "config.mint-caller", "id", r.ID.V)
+	if !r.Caller.Set || r.Caller.public {
+		f.Error(c.At, "config.mint-caller", "id", r.ID.V)
 	}
-	if !b.set {
-		f.error(c.at, "config.mint-missing")
+	if !b.Set {
+		f.Error(c.At, "config.mint-missing")
 		return
 	}
 	checkSecret(f, &b.Key, "hold.mint.key")
 	if l := b.Lifetime.V; l > 0 && (l < leastLife || l > mostLife) {
-		f.error(fallback(b.Lifetime.at, b.at), "config.mint-lifetime", "value", b.Lifetime.text, "least", "5s", "most", "15m")
+		f.Error(fallback(b.Lifetime.At, b.At), "config.mint-lifetime", "value", b.Lifetime.Text, "least", "5s", "most", "15m")
 	}
 	for _, name := range placeholder.FindAllString(b.Subject.V, -1) {
 		if name != continuity.MintName && name != continuity.MintWay {
-			f.error(b.Subject.at, "config.mint-name", "value", name)
+			f.Error(b.Subject.At, "config.mint-name", "value", name)
 		}
 	}
 	switch {
 	case !strings.Contains(b.Subject.V, continuity.MintName):
-		f.error(fallback(b.Subject.at, b.at), "config.mint-subject")
+		f.Error(fallback(b.Subject.At, b.At), "config.mint-subject")
 	case r.Caller.ways() > 1 && !strings.Contains(b.Subject.V, continuity.MintWay):
 		// One name may be two people's, by two proofs.
-		f.error(fallback(b.Subject.at, b.at), "config.mint-ways")
+		f.Error(fallback(b.Subject.At, b.At), "config.mint-ways")
 	}
-	if r.Sign.set && slices.ContainsFunc(r.Sign.writes(), func(name string) bool { return strings.EqualFold(name, b.Header.V) }) {
-		f.error(fallback(b.Header.at, b.at), "config.mint-signed", "field", b.Header.V, "by", r.Sign.By.V)
+	if r.Sign.Set && slices.ContainsFunc(r.Sign.writes(), func(name string) bool { return strings.EqualFold(name, b.Header.V) }) {
+		f.Error(fallback(b.Header.At, b.At), "config.mint-signed", "field", b.Header.V, "by", r.Sign.By.V)
 	}
 }
 
 // ways is how many ways there are to prove oneself.
 func (c *callerBlock) ways() (n int) {
-	for _, set := range []bool{c.JWT.set, c.MTLS.set, c.HMAC.set, c.APIKey.set} {
+	for _, set := range []bool{c.JWT.Set, c.MTLS.Set, c.HMAC.Set, c.APIKey.Set} {
 		if set {
 			n++
 		}
@@ -97,7 +98,7 @@ func (b *signBlock) writes() []string {
 		return []string{"Authorization"}
 	case "hmac":
 		var out []string
-		for _, h := range b.HMAC.Headers.items {
+		for _, h := range b.HMAC.Headers.Items {
 			out = append(out, h.Name)
 		}
 		return out
@@ -109,19 +110,19 @@ func (b *signBlock) writes() []string {
 // not start would keep nothing at all.
 func mintSecret(f *findings, r *routeBlock, dir string, out *continuity.Route) {
 	b, m := &r.Hold.Mint, out.Hold.Mint
-	if m == nil || b.Key.File.set == b.Key.Env.set {
+	if m == nil || b.Key.File.Set == b.Key.Env.Set {
 		return
 	}
 	text, ok := secretText(f, "hold.mint.key", b.Key.File, b.Key.Env, dir)
 	if ok {
 		if err := mint.Check(text, m.Algorithm); err != nil {
-			f.warning(b.Key.at, "config.mint-key", "algorithm", m.Algorithm)
+			f.Warning(b.Key.At, "config.mint-key", "algorithm", m.Algorithm)
 			ok = false
 		}
 	}
 	if m.Key = continuity.Secret(text); !ok {
 		m.Key = ""
-		f.warning(b.Key.at, "config.mint-off", "id", r.ID.V)
+		f.Warning(b.Key.At, "config.mint-off", "id", r.ID.V)
 	}
 }
 
@@ -129,12 +130,12 @@ func parseCredentials(text string, tag reflect.StructTag) (any, *fault) {
 	if text == minted {
 		return text, nil
 	}
-	if _, bad := parseBool(text, tag); bad == nil {
+	if _, bad := kinds["bool"].Parse(text, tag); bad == nil {
 		return text, nil
-	} else if bad.id == "config.bool-near" {
+	} else if bad.ID == "config.bool-near" {
 		return nil, bad
 	}
-	return nil, wrong("config.word", "words", []string{"true", "false", minted})
+	return nil, yamldoc.Wrong("config.word", "words", []string{"true", "false", minted})
 }
 
 func credentialsSchema(reflect.StructTag) map[string]any {

@@ -50,14 +50,14 @@ type blockEntry struct {
 
 func (r *routeBlock) standby() *continuity.Standby {
 	s := &r.Standby
-	if !s.set {
+	if !s.Set {
 		return nil
 	}
-	out := &continuity.Standby{Upstream: s.Upstream.V, Moved: s.Moved.values(), Timeouts: s.Timeouts.built()}
-	if !s.Timeouts.set {
+	out := &continuity.Standby{Upstream: s.Upstream.V, Moved: s.Moved.Values(), Timeouts: s.Timeouts.built()}
+	if !s.Timeouts.Set {
 		out.Timeouts = r.Timeouts.built()
 	}
-	if s.Check.set {
+	if s.Check.Set {
 		out.Path, out.Every, out.Down, out.Up = s.Check.Path.V, s.Check.Every.V, int(s.Check.Down.V), int(s.Check.Up.V)
 	}
 	return out
@@ -71,7 +71,7 @@ func (s *saidBlock) said() continuity.Said { return continuity.Said{En: s.En.V, 
 
 func (r *routeBlock) reply() *continuity.Reply {
 	b := &r.Reply
-	if !b.set {
+	if !b.Set {
 		return nil
 	}
 	out := &continuity.Reply{
@@ -89,7 +89,7 @@ func (r *routeBlock) blocks() []continuity.Block {
 	for i := range r.Block {
 		b := &r.Block[i]
 		out = append(out, continuity.Block{
-			Reason: b.Reason.V, Addresses: b.Address.values(), Paths: b.Path.values(), Headers: b.Header.values(),
+			Reason: b.Reason.V, Addresses: b.Address.Values(), Paths: b.Path.Values(), Headers: b.Header.Values(),
 		})
 	}
 	return out
@@ -100,35 +100,35 @@ var holdStates = map[string]continuity.HoldState{"": continuity.HoldObserve, "ob
 // checkModes holds what a route does besides passing and holding to all that it
 // needs.
 func checkModes(f *findings, doc *document, r *routeBlock) {
-	if r.Standby.set && r.Standby.Upstream.V != "" && r.Standby.Upstream.V == r.Upstream.V {
-		f.error(r.Standby.Upstream.at, "config.standby-same", "value", r.Standby.Upstream.text)
+	if r.Standby.Set && r.Standby.Upstream.V != "" && r.Standby.Upstream.V == r.Upstream.V {
+		f.Error(r.Standby.Upstream.At, "config.standby-same", "value", r.Standby.Upstream.Text)
 	}
 	switch then := &r.Detect.Then; {
-	case then.V == "divert" && !r.Standby.set:
-		f.error(then.at, "config.then-needs", "then", "divert", "field", "standby", "example", "standby: {upstream: http://127.0.0.1:9002}")
-	case then.V == "reply" && !r.Reply.set:
-		f.error(then.at, "config.then-needs", "then", "reply", "field", "reply", "example", "reply: {cache: true}")
+	case then.V == "divert" && !r.Standby.Set:
+		f.Error(then.At, "config.then-needs", "then", "divert", "field", "standby", "example", "standby: {upstream: http://127.0.0.1:9002}")
+	case then.V == "reply" && !r.Reply.Set:
+		f.Error(then.At, "config.then-needs", "then", "reply", "field", "reply", "example", "reply: {cache: true}")
 	}
-	if r.Hold.Share.set && r.Hold.State.V != "on" {
-		f.warning(r.Hold.Share.at, "config.share-unheld")
+	if r.Hold.Share.Set && r.Hold.State.V != "on" {
+		f.Warning(r.Hold.Share.At, "config.share-unheld")
 	}
-	if r.Reply.set && r.Reply.Item.V > doc.Limits.Replies.V && doc.Limits.Replies.V > 0 {
-		f.error(fallback(r.Reply.Item.at, doc.Limits.Replies.at), "config.item-above",
-			"value", r.Reply.Item.text, "limit", "limits.replies", "most", doc.Limits.Replies.text)
+	if r.Reply.Set && r.Reply.Item.V > doc.Limits.Replies.V && doc.Limits.Replies.V > 0 {
+		f.Error(fallback(r.Reply.Item.At, doc.Limits.Replies.At), "config.item-above",
+			"value", r.Reply.Item.Text, "limit", "limits.replies", "most", doc.Limits.Replies.Text)
 	}
 	for i := range r.Reply.Channels {
 		c := &r.Reply.Channels[i]
-		if !c.URL.set && !c.Text.set {
-			f.error(c.at, "config.channel-empty")
+		if !c.URL.Set && !c.Text.Set {
+			f.Error(c.At, "config.channel-empty")
 		}
-		if !c.Name.En.set && !c.Name.Zh.set {
-			f.error(c.Name.at, "config.channel-nameless")
+		if !c.Name.En.Set && !c.Name.Zh.Set {
+			f.Error(c.Name.At, "config.channel-nameless")
 		}
 	}
 	for i := range r.Block {
 		b := &r.Block[i]
-		if !b.Address.set && !b.Path.set && !b.Header.set {
-			f.error(b.at, "config.block-all")
+		if !b.Address.Set && !b.Path.Set && !b.Header.Set {
+			f.Error(b.At, "config.block-all")
 		}
 	}
 }

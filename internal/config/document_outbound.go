@@ -42,15 +42,15 @@ var otherVerdicts = map[string]continuity.Verdict{
 }
 
 func (b *outcomeBodyBlock) build() *continuity.BodyVerdicts {
-	if !b.set {
+	if !b.Set {
 		return nil
 	}
 	out := &continuity.BodyVerdicts{
-		Pointer: b.Pointer.V, Statuses: b.Status.values(), Other: otherVerdicts[b.Other.V], Limit: b.Limit.V,
+		Pointer: b.Pointer.V, Statuses: b.Status.Values(), Other: otherVerdicts[b.Other.V], Limit: b.Limit.V,
 		Values: make(map[string]continuity.Verdict),
 	}
 	for _, l := range b.lists() {
-		for _, text := range l.list.values() {
+		for _, text := range l.list.Values() {
 			out.Values[text] = l.is
 		}
 	}
@@ -61,33 +61,33 @@ func (b *outcomeBodyBlock) build() *continuity.BodyVerdicts {
 const mostBody = 1 << 20
 
 func checkOutcomeBody(f *findings, b *outcomeBodyBlock) {
-	if !b.set {
+	if !b.Set {
 		return
 	}
 	claimed := map[string]string{}
 	listed := false
 	for _, l := range b.lists() {
-		for _, item := range l.list.items {
+		for _, item := range l.list.Items {
 			listed = true
 			if other, twice := claimed[item.V]; twice && other != l.name {
-				f.error(item.at, "config.outcome-twice", "value", item.text,
+				f.Error(item.At, "config.outcome-twice", "value", item.Text,
 					"field", "outcome.body."+l.name, "other", "outcome.body."+other)
 			}
 			claimed[item.V] = l.name
 		}
 	}
-	if !listed && b.Pointer.set && b.Other.set {
-		f.error(b.at, "config.outcome-empty")
+	if !listed && b.Pointer.Set && b.Other.Set {
+		f.Error(b.At, "config.outcome-empty")
 	}
 	if b.Limit.V > mostBody {
-		f.error(b.Limit.at, "config.outcome-limit", "value", b.Limit.text, "most", "1MiB")
+		f.Error(b.Limit.At, "config.outcome-limit", "value", b.Limit.Text, "most", "1MiB")
 	}
 }
 
 // checkLoose wants fields where only fields are compared.
 func checkLoose(f *findings, r *routeBlock) {
-	if id := &r.Idempotency; id.Compare.set && id.Compare.V == "fields" && !id.Fields.set {
-		f.error(id.Compare.at, "config.compare-fields")
+	if id := &r.Idempotency; id.Compare.Set && id.Compare.V == "fields" && !id.Fields.Set {
+		f.Error(id.Compare.At, "config.compare-fields")
 	}
 }
 
@@ -109,11 +109,11 @@ type conditionBlock struct {
 }
 
 func (b *conditionBlock) build() continuity.Condition {
-	return continuity.Condition{Statuses: b.Status.values(), Pointer: b.Pointer.V, In: b.In.values()}
+	return continuity.Condition{Statuses: b.Status.Values(), Pointer: b.Pointer.V, In: b.In.Values()}
 }
 
 func (b *lookupBlock) build() *continuity.Lookup {
-	if !b.set {
+	if !b.Set {
 		return nil
 	}
 	return &continuity.Lookup{
@@ -125,7 +125,7 @@ var placeholder = regexp.MustCompile(`\{[a-z_]*\}`)
 
 func checkLookup(f *findings, r *routeBlock) {
 	b := &r.Idempotency.Lookup
-	if !b.set {
+	if !b.Set {
 		return
 	}
 	named := false
@@ -135,27 +135,27 @@ func checkLookup(f *findings, r *routeBlock) {
 			case "{key}", "{idempotency_key}":
 				named = true
 			default:
-				f.error(v.at, "config.lookup-name", "value", name)
+				f.Error(v.At, "config.lookup-name", "value", name)
 			}
 			if name == "{key}" && r.Key.V.Source == continuity.SourceNone {
-				f.error(v.at, "config.lookup-keyless")
+				f.Error(v.At, "config.lookup-keyless")
 			}
 		}
 	}
-	if !named && b.Path.set && !f.reportedOn(b.Path.at.line) {
-		f.error(b.Path.at, "config.lookup-blind")
+	if !named && b.Path.Set && !f.ReportedOn(b.Path.At.Line) {
+		f.Error(b.Path.At, "config.lookup-blind")
 	}
-	if b.Body.set && b.Method.V == "GET" {
-		f.error(b.Body.at, "config.lookup-body")
+	if b.Body.Set && b.Method.V == "GET" {
+		f.Error(b.Body.At, "config.lookup-body")
 	}
 	for _, c := range []*conditionBlock{&b.Found, &b.NotFound} {
-		if c.In.set && !c.Pointer.set {
-			f.error(c.In.at, "config.lookup-in")
+		if c.In.Set && !c.Pointer.Set {
+			f.Error(c.In.At, "config.lookup-in")
 		}
 	}
 	found, not := b.Found.build(), b.NotFound.build()
-	if b.Found.set && b.NotFound.set && found.Pointer == not.Pointer && overlap(found.Statuses, not.Statuses) && (found.Pointer == "" || common(found.In, not.In)) {
-		f.error(b.NotFound.at, "config.lookup-same")
+	if b.Found.Set && b.NotFound.Set && found.Pointer == not.Pointer && overlap(found.Statuses, not.Statuses) && (found.Pointer == "" || common(found.In, not.In)) {
+		f.Error(b.NotFound.At, "config.lookup-same")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/sign"
+	"holdfast/internal/yamldoc"
 )
 
 type rewriteBlock struct {
@@ -18,7 +19,7 @@ type rewriteBlock struct {
 }
 
 func (b *rewriteBlock) build() *continuity.Rewrite {
-	if !b.set {
+	if !b.Set {
 		return nil
 	}
 	return &continuity.Rewrite{Host: b.Host.V, Strip: b.Strip.V, Prefix: b.Prefix.V}
@@ -41,17 +42,17 @@ type signHMACBlock struct {
 	Algorithm value[string] `yaml:"algorithm" kind:"word" of:"sha1,sha256,sha512" default:"sha256"`
 	Encoding  value[string] `yaml:"encoding" kind:"word" of:"hex,HEX,base64,base64url" default:"hex"`
 	Text      value[string] `yaml:"text" kind:"text" required:"true" example:"'{timestamp}.{body}'"`
-	Headers   fields        `yaml:"headers" kind:"text" required:"true" example:"{X-Signature: '{signature}'}"`
+	Headers   headerMap     `yaml:"headers" kind:"text" required:"true" example:"{X-Signature: '{signature}'}"`
 }
 
 func (b *signBlock) build() *continuity.Sign {
-	if !b.set {
+	if !b.Set {
 		return nil
 	}
 	return &continuity.Sign{
 		By: b.By.V, ID: b.ID.V, Service: b.Service.V, Region: b.Region.V, Action: b.Action.V, Version: b.Version.V,
 		HMAC: continuity.HMACSign{
-			Algorithm: b.HMAC.Algorithm.V, Encoding: b.HMAC.Encoding.V, Text: b.HMAC.Text.V, Fields: b.HMAC.Headers.items,
+			Algorithm: b.HMAC.Algorithm.V, Encoding: b.HMAC.Encoding.V, Text: b.HMAC.Text.V, Fields: b.HMAC.Headers.Items,
 		},
 	}
 }
@@ -66,7 +67,7 @@ var signerFields = map[string][]string{
 
 func checkSign(f *findings, r *routeBlock) {
 	b := &r.Sign
-	if !b.set {
+	if !b.Set {
 		return
 	}
 	checkSecret(f, &b.Secret, "sign.secret")
@@ -79,17 +80,17 @@ func checkSign(f *findings, r *routeBlock) {
 		set  bool
 		at   place
 	}{
-		{"id", b.ID.set, b.ID.at}, {"service", b.Service.set, b.Service.at}, {"region", b.Region.set, b.Region.at},
-		{"action", b.Action.set, b.Action.at}, {"version", b.Version.set, b.Version.at}, {"hmac", b.HMAC.set, b.HMAC.at},
+		{"id", b.ID.Set, b.ID.At}, {"service", b.Service.Set, b.Service.At}, {"region", b.Region.Set, b.Region.At},
+		{"action", b.Action.Set, b.Action.At}, {"version", b.Version.Set, b.Version.At}, {"hmac", b.HMAC.Set, b.HMAC.At},
 	} {
 		switch {
 		case field.set && !slices.Contains(reads, field.name) && !slices.Contains(reads, "+"+field.name):
-			f.warning(field.at, "config.sign-no-effect", "field", field.name, "by", b.By.V)
+			f.Warning(field.at, "config.sign-no-effect", "field", field.name, "by", b.By.V)
 		case !field.set && slices.Contains(reads, "+"+field.name):
-			f.error(b.By.at, "config.sign-needs", "field", "sign."+field.name, "by", b.By.V)
+			f.Error(b.By.At, "config.sign-needs", "field", "sign."+field.name, "by", b.By.V)
 		}
 	}
-	if b.HMAC.set {
+	if b.HMAC.Set {
 		checkSignHMAC(f, &b.HMAC)
 	}
 }
@@ -98,28 +99,28 @@ func checkSignHMAC(f *findings, b *signHMACBlock) {
 	known := func(text string, at place, also ...string) {
 		for _, name := range placeholder.FindAllString(text, -1) {
 			if !slices.Contains(sign.Placeholders, name) && !slices.Contains(also, name) {
-				f.error(at, "config.sign-name", "value", name, "words", append(slices.Clone(sign.Placeholders), also...))
+				f.Error(at, "config.sign-name", "value", name, "words", append(slices.Clone(sign.Placeholders), also...))
 			}
 		}
 	}
-	known(b.Text.V, b.Text.at)
+	known(b.Text.V, b.Text.At)
 	borne := false
-	for i, h := range b.Headers.items {
-		known(h.Value, b.Headers.ats[i], "{signature}")
+	for i, h := range b.Headers.Items {
+		known(h.Value, b.Headers.Ats[i], "{signature}")
 		borne = borne || strings.Contains(h.Value, "{signature}")
 		if strings.Contains(h.Value, "{body}") {
-			f.error(b.Headers.ats[i], "config.sign-body")
+			f.Error(b.Headers.Ats[i], "config.sign-body")
 		}
 	}
-	if !borne && b.Headers.set {
-		f.error(b.Headers.at, "config.sign-unborne")
+	if !borne && b.Headers.Set {
+		f.Error(b.Headers.At, "config.sign-unborne")
 	}
 }
 
 // checkSecret wants one place to read a secret from.
 func checkSecret(f *findings, b *fileOrEnvBlock, field string) {
-	if b.set && b.File.set == b.Env.set && !f.reportedOn(b.at.line) {
-		f.error(b.at, "config.token-form", "field", field)
+	if b.Set && b.File.Set == b.Env.Set && !f.ReportedOn(b.At.Line) {
+		f.Error(b.At, "config.token-form", "field", field)
 	}
 }
 
@@ -132,12 +133,12 @@ type webhookBlock struct {
 }
 
 func (b *webhookBlock) build() *continuity.Webhook {
-	if !b.set {
+	if !b.Set {
 		return nil
 	}
 	out := &continuity.Webhook{URL: b.URL.V, Timeout: b.Timeout.V}
 	for _, s := range continuity.States() {
-		if s.Ended() && (!b.States.set || slices.Contains(b.States.values(), s.String())) {
+		if s.Ended() && (!b.States.Set || slices.Contains(b.States.Values(), s.String())) {
 			out.States = append(out.States, s)
 		}
 	}
@@ -145,28 +146,28 @@ func (b *webhookBlock) build() *continuity.Webhook {
 }
 
 func checkWebhook(f *findings, b *webhookBlock) {
-	if !b.set {
+	if !b.Set {
 		return
 	}
 	checkSecret(f, &b.Secret, "receipt.webhook.secret")
 	if t := b.Timeout.V; t > 0 && (t < 15*time.Second || t > 30*time.Second) {
-		f.error(b.Timeout.at, "config.webhook-timeout", "value", b.Timeout.text)
+		f.Error(b.Timeout.At, "config.webhook-timeout", "value", b.Timeout.Text)
 	}
 }
 
 // outboundSecrets reads what signs. What is wrong with it is a warning: a relay
 // that did not start would pass and keep nothing at all.
 func outboundSecrets(f *findings, r *routeBlock, dir string, out *continuity.Route) {
-	if r.Sign.set && out.Sign != nil && (r.Sign.Secret.File.set || r.Sign.Secret.Env.set) {
+	if r.Sign.Set && out.Sign != nil && (r.Sign.Secret.File.Set || r.Sign.Secret.Env.Set) {
 		text, ok := secretText(f, "sign.secret", r.Sign.Secret.File, r.Sign.Secret.Env, dir)
 		if out.Sign.Secret = continuity.Secret(text); !ok {
-			f.warning(r.Sign.at, "config.sign-off", "id", r.ID.V)
+			f.Warning(r.Sign.At, "config.sign-off", "id", r.ID.V)
 		}
 	}
-	if w := &r.Receipt.Webhook; w.set && out.Webhook != nil && (w.Secret.File.set || w.Secret.Env.set) {
+	if w := &r.Receipt.Webhook; w.Set && out.Webhook != nil && (w.Secret.File.Set || w.Secret.Env.Set) {
 		text, ok := secretText(f, "receipt.webhook.secret", w.Secret.File, w.Secret.Env, dir)
 		if out.Webhook.Secret = continuity.Secret(text); !ok {
-			f.warning(w.at, "config.webhook-off", "id", r.ID.V)
+			f.Warning(w.At, "config.webhook-off", "id", r.ID.V)
 		}
 	}
 }
@@ -175,12 +176,12 @@ func parseAuthority(text string, _ reflect.StructTag) (any, *fault) {
 	if validAddress(text, false) || hostForm.MatchString(text) {
 		return text, nil
 	}
-	return nil, wrong("config.authority")
+	return nil, yamldoc.Wrong("config.authority")
 }
 
 func parsePrefix(text string, _ reflect.StructTag) (any, *fault) {
 	if !strings.HasPrefix(text, "/") || strings.HasSuffix(text, "/") || strings.ContainsAny(text, "?#* ") {
-		return nil, wrong("config.prefix", "near", "/"+strings.Trim(text, "/*?# "))
+		return nil, yamldoc.Wrong("config.prefix", "near", "/"+strings.Trim(text, "/*?# "))
 	}
 	return text, nil
 }

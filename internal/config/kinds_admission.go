@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 // parseUser reads by what users are told apart.
@@ -17,7 +18,7 @@ func parseUser(text string, _ reflect.StructTag) (any, *fault) {
 	}
 	name, ok := strings.CutPrefix(text, "header:")
 	if !ok || !headerName.MatchString(name) {
-		return nil, wrong("config.user")
+		return nil, yamldoc.Wrong("config.user")
 	}
 	return continuity.Selector{Source: continuity.SourceHeader, Name: name}, nil
 }

@@ -15,11 +15,12 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/jsonpointer"
+	"holdfast/internal/yamldoc"
 )
 
 func parseAddress(text string, _ reflect.StructTag) (any, *fault) {
 	if !validAddress(text, true) {
-		return nil, wrong("config.address")
+		return nil, yamldoc.Wrong("config.address")
 	}
 	return text, nil
 }
@@ -46,21 +47,21 @@ func validAddress(text string, every bool) bool {
 func parseUpstream(text string, _ reflect.StructTag) (any, *fault) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, wrong("config.upstream")
+		return nil, yamldoc.Wrong("config.upstream")
 	}
 	base := u.Scheme + "://"
 	switch {
 	case u.User != nil:
-		return nil, &fault{id: "config.upstream-user", from: len(base)}
+		return nil, &fault{ID: "config.upstream-user", From: len(base)}
 	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(text, "?#"):
-		return nil, &fault{id: "config.upstream-path", from: utf8.RuneCountInString(base + u.Host), args: []any{"base", base + u.Host}}
+		return nil, &fault{ID: "config.upstream-path", From: utf8.RuneCountInString(base + u.Host), Args: []any{"base", base + u.Host}}
 	}
 	host := u.Host
 	if u.Port() == "" {
 		host += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
 	}
 	if !validAddress(host, false) || strings.HasSuffix(host, ":0") {
-		return nil, wrong("config.upstream")
+		return nil, yamldoc.Wrong("config.upstream")
 	}
 	return base + host, nil
 }
@@ -80,7 +81,7 @@ func parseCIDR(text string, _ reflect.StructTag) (any, *fault) {
 	}
 	p, err := netip.ParsePrefix(text)
 	if err != nil || p.Addr().Is4In6() {
-		return nil, wrong("config.cidr")
+		return nil, yamldoc.Wrong("config.cidr")
 	}
 	return p.Masked(), nil
 }
@@ -95,7 +96,7 @@ func parseName(text string, tag reflect.StructTag) (any, *fault) {
 
 func parseHTTPS(text string, _ reflect.StructTag) (any, *fault) {
 	if u, err := url.Parse(text); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return nil, wrong("config.https")
+		return nil, yamldoc.Wrong("config.https")
 	}
 	return text, nil
 }
@@ -104,11 +105,11 @@ func parseHost(text string, _ reflect.StructTag) (any, *fault) {
 	host := strings.ToLower(text)
 	switch {
 	case strings.Contains(host, "*"):
-		return nil, wrong("config.host-wild")
+		return nil, yamldoc.Wrong("config.host-wild")
 	case strings.Contains(host, ":") || strings.Contains(host, "/"):
-		return nil, wrong("config.host-port")
+		return nil, yamldoc.Wrong("config.host-port")
 	case !hostForm.MatchString(host):
-		return nil, wrong("config.host")
+		return nil, yamldoc.Wrong("config.host")
 	}
 	return host, nil
 }
@@ -117,27 +118,27 @@ func parsePath(text string, _ reflect.StructTag) (any, *fault) {
 	rest, below := strings.CutSuffix(text, "/**")
 	switch {
 	case !strings.HasPrefix(text, "/"):
-		return nil, wrong("config.path", "near", "/"+text)
+		return nil, yamldoc.Wrong("config.path", "near", "/"+text)
 	case strings.ContainsAny(text, "?#"):
-		return nil, &fault{id: "config.path-query", from: utf8.RuneCountInString(text[:strings.IndexAny(text, "?#")])}
+		return nil, &fault{ID: "config.path-query", From: utf8.RuneCountInString(text[:strings.IndexAny(text, "?#")])}
 	case strings.Contains(rest, "*"):
 		near := path.Clean(rest[:strings.IndexByte(rest, '*')])
 		return nil, &fault{
-			id: "config.path-wild", from: utf8.RuneCountInString(rest[:strings.IndexByte(rest, '*')]),
-			args: []any{"near", strings.TrimSuffix(near, "/") + "/**"},
+			ID: "config.path-wild", From: utf8.RuneCountInString(rest[:strings.IndexByte(rest, '*')]),
+			Args: []any{"near", strings.TrimSuffix(near, "/") + "/**"},
 		}
 	case !below && strings.HasSuffix(text, "/") && text != "/":
-		return nil, wrong("config.path-slash", "near", text+"**")
+		return nil, yamldoc.Wrong("config.path-slash", "near", text+"**")
 	}
 	return text, nil
 }
 
 func parseTarget(text string, _ reflect.StructTag) (any, *fault) {
 	if !strings.HasPrefix(text, "/") {
-		return nil, wrong("config.path", "near", "/"+text)
+		return nil, yamldoc.Wrong("config.path", "near", "/"+text)
 	}
 	if strings.ContainsAny(text, "# ") {
-		return nil, wrong("config.target")
+		return nil, yamldoc.Wrong("config.target")
 	}
 	return text, nil
 }
@@ -146,10 +147,10 @@ func parseMethod(text string, _ reflect.StructTag) (any, *fault) {
 	if slices.Contains(methods, text) {
 		return text, nil
 	}
-	if near, ok := nearest(strings.ToUpper(text), methods); ok {
-		return nil, wrong("config.method-near", "near", near)
+	if near, ok := yamldoc.Nearest(strings.ToUpper(text), methods); ok {
+		return nil, yamldoc.Wrong("config.method-near", "near", near)
 	}
-	return nil, wrong("config.method", "words", methods)
+	return nil, yamldoc.Wrong("config.method", "words", methods)
 }
 
 func parseSelector(text string, tag reflect.StructTag) (any, *fault) {
@@ -169,16 +170,16 @@ func parseSelector(text string, tag reflect.StructTag) (any, *fault) {
 			return continuity.Selector{Source: continuity.SourceJSON, Name: pointer.(string)}, nil
 		}
 		if strings.HasPrefix(arg, "$") || arg != "" && !strings.HasPrefix(arg, "/") {
-			return nil, wrong("config.selector-pointer", "near", "json:"+likelyPointer(arg))
+			return nil, yamldoc.Wrong("config.selector-pointer", "near", "json:"+likelyPointer(arg))
 		}
 	case source == "form" && arg != "":
 		return continuity.Selector{Source: continuity.SourceForm, Name: arg}, nil
 	case source == "xml" && xmlPath.MatchString(arg):
 		return continuity.Selector{Source: continuity.SourceXML, Name: arg}, nil
 	case strings.HasPrefix(text, "/"):
-		return nil, wrong("config.selector-pointer", "near", "json:"+text)
+		return nil, yamldoc.Wrong("config.selector-pointer", "near", "json:"+text)
 	}
-	return nil, wrong("config.selector")
+	return nil, yamldoc.Wrong("config.selector")
 }
 
 var xmlPath = regexp.MustCompile(`^(/[^/ ]+){1,64}$`)
@@ -186,7 +187,7 @@ var xmlPath = regexp.MustCompile(`^(/[^/ ]+){1,64}$`)
 // parseField reads a field of the body by which a repeat is recognised.
 func parseField(text string, tag reflect.StructTag) (any, *fault) {
 	s, bad := parseSelector(text, tag)
-	if bad != nil && bad.id == "config.selector-pointer" {
+	if bad != nil && bad.ID == "config.selector-pointer" {
 		return nil, bad
 	}
 	if bad == nil {
@@ -197,16 +198,16 @@ func parseField(text string, tag reflect.StructTag) (any, *fault) {
 			return text, nil
 		}
 	}
-	return nil, wrong("config.field")
+	return nil, yamldoc.Wrong("config.field")
 }
 
 func parseBodyPointer(text string, tag reflect.StructTag) (any, *fault) {
 	s, bad := parseSelector(text, tag)
-	if bad != nil && bad.id == "config.selector-pointer" {
+	if bad != nil && bad.ID == "config.selector-pointer" {
 		return nil, bad
 	}
 	if bad != nil || s.(continuity.Selector).Source != continuity.SourceJSON {
-		return nil, wrong("config.body-pointer")
+		return nil, yamldoc.Wrong("config.body-pointer")
 	}
 	return s.(continuity.Selector).Name, nil
 }
@@ -219,10 +220,10 @@ func likelyPointer(text string) string {
 
 func parsePointer(text string, _ reflect.StructTag) (any, *fault) {
 	if !strings.HasPrefix(text, "/") || text == "/" {
-		return nil, wrong("config.pointer", "near", likelyPointer(strings.TrimPrefix(text, "json:")))
+		return nil, yamldoc.Wrong("config.pointer", "near", likelyPointer(strings.TrimPrefix(text, "json:")))
 	}
 	if _, err := jsonpointer.Parse(text); err != nil {
-		return nil, wrong("config.pointer-escape")
+		return nil, yamldoc.Wrong("config.pointer-escape")
 	}
 	return text, nil
 }
@@ -230,7 +231,7 @@ func parsePointer(text string, _ reflect.StructTag) (any, *fault) {
 func parseMedia(text string, _ reflect.StructTag) (any, *fault) {
 	media, _, err := mime.ParseMediaType(text)
 	if main, sub, ok := strings.Cut(media, "/"); err != nil || !ok || main == "" || sub == "" {
-		return nil, wrong("config.media")
+		return nil, yamldoc.Wrong("config.media")
 	}
 	return text, nil
 }
@@ -246,14 +247,14 @@ func parseStatus(text string, _ reflect.StructTag) (any, *fault) {
 	a, errLow := strconv.Atoi(low)
 	b, errHigh := strconv.Atoi(high)
 	if errLow != nil || errHigh != nil || len(low) != 3 || len(high) != 3 || a < 200 || b > 599 || a > b {
-		return nil, wrong("config.status")
+		return nil, yamldoc.Wrong("config.status")
 	}
 	return continuity.StatusRange{Low: a, High: b}, nil
 }
 
 func parseHeaderName(text string, _ reflect.StructTag) (any, *fault) {
 	if !headerName.MatchString(text) {
-		return nil, wrong("config.header-name")
+		return nil, yamldoc.Wrong("config.header-name")
 	}
 	return text, nil
 }
@@ -265,14 +266,14 @@ func parseSecure(text string, tag reflect.StructTag) (any, *fault) {
 		return nil, bad
 	}
 	if u, err := url.Parse(text); err == nil && u.Scheme == "http" && !loopback(net.JoinHostPort(u.Hostname(), "80")) {
-		return nil, wrong("config.url-plain")
+		return nil, yamldoc.Wrong("config.url-plain")
 	}
 	return text, nil
 }
 
 func parseNetwork(text string, _ reflect.StructTag) (any, *fault) {
 	if _, err := netip.ParsePrefix(text); err != nil {
-		return nil, wrong("config.network")
+		return nil, yamldoc.Wrong("config.network")
 	}
 	return text, nil
 }

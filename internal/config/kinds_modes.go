@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 // ParseNetwork reads 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32.
@@ -23,7 +24,7 @@ func ParseNetwork(text string) (netip.Prefix, bool) {
 func parseHeaderMatch(text string, _ reflect.StructTag) (any, *fault) {
 	f, ok := ParseHeaderMatch(text)
 	if !ok {
-		return nil, wrong("config.header-match")
+		return nil, yamldoc.Wrong("config.header-match")
 	}
 	return f, nil
 }
@@ -41,7 +42,7 @@ var linkSchemes = []string{"http", "https", "tel", "mailto", "sms", "weixin", "w
 func parseLink(text string, _ reflect.StructTag) (any, *fault) {
 	u, err := url.Parse(text)
 	if err != nil || !slices.Contains(linkSchemes, u.Scheme) || strings.ContainsAny(text, " \r\n\t<>\"") {
-		return nil, wrong("config.link", "words", linkSchemes)
+		return nil, yamldoc.Wrong("config.link", "words", linkSchemes)
 	}
 	return text, nil
 }

@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 func parseURL(text string, _ reflect.StructTag) (any, *fault) {
 	u, err := url.Parse(text)
 	switch {
 	case err == nil && u.User != nil:
-		return nil, wrong("config.url-user")
+		return nil, yamldoc.Wrong("config.url-user")
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Fragment != "":
-		return nil, wrong("config.url")
+		return nil, yamldoc.Wrong("config.url")
 	}
 	return text, nil
 }
@@ -25,7 +26,7 @@ var codeForm = regexp.MustCompile(`^[A-Z]{3}$`)
 
 func parseCode(text string, _ reflect.StructTag) (any, *fault) {
 	if !codeForm.MatchString(text) {
-		return nil, wrong("config.currency-code")
+		return nil, yamldoc.Wrong("config.currency-code")
 	}
 	return text, nil
 }
@@ -35,7 +36,7 @@ func parseCurrency(text string, tag reflect.StructTag) (any, *fault) {
 		return continuity.Currency{Code: text}, nil
 	}
 	if !strings.HasPrefix(text, "json:") && !strings.HasPrefix(text, "/") {
-		return nil, wrong("config.currency-code")
+		return nil, yamldoc.Wrong("config.currency-code")
 	}
 	pointer, bad := parseBodyPointer(text, tag)
 	if bad != nil {
@@ -53,7 +54,7 @@ func parseClock(text string, _ reflect.StructTag) (any, *fault) {
 	}
 	t, err := time.Parse("15:04", text)
 	if err != nil || len(text) != len("15:04") {
-		return nil, wrong("config.clock")
+		return nil, yamldoc.Wrong("config.clock")
 	}
 	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, nil
 }
@@ -61,7 +62,7 @@ func parseClock(text string, _ reflect.StructTag) (any, *fault) {
 func parseZone(text string, _ reflect.StructTag) (any, *fault) {
 	zone, err := time.LoadLocation(text)
 	if err != nil || text == "Local" {
-		return nil, wrong("config.zone")
+		return nil, yamldoc.Wrong("config.zone")
 	}
 	return zone, nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 // A listener asks for certificates where a route goes by them, unless it says
@@ -21,10 +22,10 @@ func TestListenersAskForCertificates(t *testing.T) {
 		{", clients: anonymous", mtls, continuity.ClientsAnonymous},
 		{", clients: require", mtls, continuity.ClientsRequired},
 	} {
-		f := &findings{file: "relay.yaml"}
+		f := yamldoc.NewFindings("relay.yaml")
 		doc, _ := examine(f, []byte("listen: [{address: \":9443\", tls: {internal: a.test"+c.tls+"}}]\n"+routes+c.caller))
-		if doc == nil || f.failed() {
-			t.Fatalf("%+v", f.problems)
+		if doc == nil || f.Failed() {
+			t.Fatalf("%+v", f.Settle(nil))
 		}
 		if got := build(doc, filepath.Dir("/")).Listeners[0].TLS.Clients; got != c.want {
 			t.Errorf("%q, %q: %d", c.tls, c.caller, got)

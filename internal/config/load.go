@@ -2,13 +2,12 @@ package config
 
 import (
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 // Relay is a complete, valid configuration with every default filled in and
@@ -35,7 +34,7 @@ type Relay struct {
 // Load reads the file and what it refers to. It returns a complete
 // configuration, with the warnings about it, or no configuration, with all
 // problems and an error of CodeConfig; any other error is one of reading.
-func Load(path string) (*Relay, []Problem, error) {
+func Load(path string) (*Relay, []yamldoc.Problem, error) {
 	src, err := Read(path)
 	if err != nil {
 		return nil, nil, err
@@ -45,12 +44,12 @@ func Load(path string) (*Relay, []Problem, error) {
 
 // Parse is Load for a text that was read already. path names it in problems;
 // what it refers to is looked for in dir.
-func Parse(path string, src []byte, dir string) (*Relay, []Problem, error) {
+func Parse(path string, src []byte, dir string) (*Relay, []yamldoc.Problem, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, nil, continuity.E(continuity.CodeConfig, err, "detail", err.Error())
 	}
-	f := &findings{file: path}
+	f := yamldoc.NewFindings(path)
 	doc, lines := examine(f, src)
 	var relay *Relay
 	if doc != nil {
@@ -58,8 +57,8 @@ func Parse(path string, src []byte, dir string) (*Relay, []Problem, error) {
 		relay.File = path
 		secrets(f, doc, dir, relay)
 	}
-	problems := f.settle(lines)
-	if doc == nil || f.failed() {
+	problems := f.Settle(lines)
+	if doc == nil || f.Failed() {
 		return nil, problems, continuity.E(continuity.CodeConfig, errInvalid)
 	}
 	return relay, problems, nil
@@ -67,15 +66,10 @@ func Parse(path string, src []byte, dir string) (*Relay, []Problem, error) {
 
 var errInvalid = errors.New("config: the file has errors")
 
-// Read reads a file's text: a little more than is allowed, so that a huge file
-// is refused without being read whole.
+// Read reads a file's text; one that is too large comes cut, and is refused by
+// Check.
 func Read(path string) ([]byte, error) {
-	file, err := os.Open(path) // #nosec G304 -- the operator names the file
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	defer file.Close()
-	src, err := io.ReadAll(io.LimitReader(file, maxSize+1))
+	src, err := yamldoc.ReadFile(path)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
@@ -113,30 +107,21 @@ func DataDir(path string) string {
 
 // Check reports every problem of a file's text. It looks at nothing but src:
 // secret files and variables are checked by Load.
-func Check(path string, src []byte) []Problem {
-	f := &findings{file: path}
+func Check(path string, src []byte) []yamldoc.Problem {
+	f := yamldoc.NewFindings(path)
 	_, lines := examine(f, src)
-	return f.settle(lines)
+	return f.Settle(lines)
 }
 
 // examine takes a text through all steps that need nothing else. doc is nil
 // where there is nothing to build on.
 func examine(f *findings, src []byte) (doc *document, lines []string) {
-	lines, ok := readSource(f, src)
-	if !ok {
+	root, lines := yamldoc.Read(f, src)
+	if root == nil {
 		return nil, lines
 	}
-	mended, moved := scan(f, lines)
-	for _, p := range f.problems {
-		if p.ID == "config.tab" { // what a tab was meant to be can't be known
-			return nil, lines
-		}
-	}
-	root, ok := parse(f, mended, moved)
-	if !ok {
-		return nil, lines
-	}
-	doc = decode(f, root)
+	doc = &document{}
+	language.Decode(f, root, doc)
 	check(f, doc)
 	return doc, lines
 }

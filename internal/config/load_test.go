@@ -11,6 +11,7 @@ import (
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 // load writes a file and loads it, without a problem.
@@ -26,7 +27,7 @@ func load(t *testing.T, name string) *Relay {
 	}
 	relay, problems, err := Load(path)
 	if err != nil || len(problems) > 0 {
-		_ = Render(os.Stderr, catalogue.En, src, problems)
+		_ = yamldoc.Render(os.Stderr, catalogue.En, src, problems)
 		t.Fatalf("%d problems, error %v", len(problems), err)
 	}
 	return relay

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"holdfast/internal/catalogue"
+	"holdfast/internal/yamldoc"
 )
 
 const fieldsMark = "<!-- The tables below come from the program: go test ./internal/config -update -->\n"
@@ -67,7 +68,7 @@ func TestExamplesHaveNoProblems(t *testing.T) {
 			}
 			whole++
 			var out bytes.Buffer
-			_ = Render(&out, catalogue.En, []byte(src), Check(file, []byte(src)))
+			_ = yamldoc.Render(&out, catalogue.En, []byte(src), Check(file, []byte(src)))
 			if out.Len() > 0 {
 				t.Errorf("%s", &out)
 			}
@@ -109,8 +110,8 @@ func reference(lang catalogue.Lang) string {
 			}
 			note := ""
 			switch reflect.New(f.Type).Interface().(type) {
-			case scalar, *fields:
-			case scalars:
+			case yamldoc.Scalar, *headerMap:
+			case yamldoc.Scalars:
 				note = " (" + words[6] + ")"
 			default:
 				note = " (" + words[8] + ")"

@@ -113,7 +113,7 @@ func TestDurationsSizesRates(t *testing.T) {
 		"upstream //shop": nil, "upstream shop": nil,
 	} {
 		kind, value, _ := strings.Cut(text, " ")
-		got, bad := kinds[kind].parse(value, "")
+		got, bad := kinds[kind].Parse(value, "")
 		if diff := cmp.Diff(want, got); diff != "" || (bad == nil) != (want != nil) {
 			t.Errorf("%q: %v, %v, want %v", text, got, bad, want)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"holdfast/internal/catalogue"
+	"holdfast/internal/yamldoc"
 )
 
 func compiled(t *testing.T, lang catalogue.Lang) *jsonschema.Schema {
@@ -84,14 +85,14 @@ func everyField(t reflect.Type, path string, f func(path string, field reflect.S
 		if field.Tag.Get("yaml") == "" {
 			continue
 		}
-		at := below(path, field.Tag.Get("yaml"))
+		at := yamldoc.Below(path, field.Tag.Get("yaml"))
 		f(at, field)
 		inner := field.Type
 		if inner.Kind() == reflect.Slice {
 			inner = inner.Elem()
 		}
 		switch reflect.New(inner).Interface().(type) {
-		case scalar, scalars, *fields:
+		case yamldoc.Scalar, yamldoc.Scalars, *headerMap:
 		default:
 			everyField(inner, at, f)
 		}
@@ -114,8 +115,8 @@ func TestEveryFieldIsWhole(t *testing.T) {
 			if !ok || tag.Get("kind") == "" || strings.ContainsAny(text[:1], "[{'") {
 				continue
 			}
-			if _, bad := kinds[tag.Get("kind")].parse(text, tag); bad != nil {
-				t.Errorf("%s: %s %q: %s", path, name, text, bad.id)
+			if _, bad := kinds[tag.Get("kind")].Parse(text, tag); bad != nil {
+				t.Errorf("%s: %s %q: %s", path, name, text, bad.ID)
 			}
 		}
 		if kind := tag.Get("kind"); kind != "" {

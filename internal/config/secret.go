@@ -8,21 +8,22 @@ import (
 	"strings"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 // secretScalar reports a secret written where a reference to one belongs.
-func (d *decoder) secretScalar(path string, n *node) bool {
+func secretScalar(f *findings, path string, n *yamldoc.Node) bool {
 	switch path {
 	case "admin.token", "master_key":
-		d.error(n.at, "config.secret-token", "field", path, "file", map[string]string{"admin.token": "admin.token", "master_key": "master.key"}[path])
+		f.Error(n.At, "config.secret-token", "field", path, "file", map[string]string{"admin.token": "admin.token", "master_key": "master.key"}[path])
 	case "reconcile.dsn":
-		if hasPassword(n.text) {
-			d.error(n.at, "config.secret", "field", path)
+		if hasPassword(n.Text) {
+			f.Error(n.At, "config.secret", "field", path)
 		} else {
-			d.error(n.at, "config.dsn-form", "field", path)
+			f.Error(n.At, "config.dsn-form", "field", path)
 		}
 	case "sign.secret", "receipt.webhook.secret", "hold.mint.key":
-		d.error(n.at, "config.secret-token", "field", path, "file", "route.secret")
+		f.Error(n.At, "config.secret-token", "field", path, "file", "route.secret")
 	default:
 		return false
 	}
@@ -45,22 +46,22 @@ func hasPassword(dsn string) bool {
 
 // secretFile reports what keeps a file of secrets from being used. absent says
 // that it may be made later.
-func secretFile(f *findings, severity Severity, at place, field, path string, absent bool) bool {
+func secretFile(f *findings, severity yamldoc.Severity, at place, field, path string, absent bool) bool {
 	info, err := os.Stat(path)
 	switch {
 	case os.IsNotExist(err):
 		if !absent {
-			f.add(severity, at, "config.file-missing", "field", field, "path", path)
+			f.Add(severity, at, "config.file-missing", "field", field, "path", path)
 		}
 		return false
 	case err != nil:
-		f.add(severity, at, "config.file-unreadable", "field", field, "path", path)
+		f.Add(severity, at, "config.file-unreadable", "field", field, "path", path)
 		return false
 	case info.IsDir():
-		f.add(severity, at, "config.file-folder", "field", field, "path", path)
+		f.Add(severity, at, "config.file-folder", "field", field, "path", path)
 		return false
 	case info.Mode().Perm()&0o077 != 0:
-		f.add(severity, at, "config.file-open", "field", field, "path", path)
+		f.Add(severity, at, "config.file-open", "field", field, "path", path)
 		return false
 	}
 	return true
@@ -71,11 +72,11 @@ func readableFile(f *findings, at place, field, path string) {
 	info, err := os.Stat(path)
 	switch {
 	case os.IsNotExist(err):
-		f.warning(at, "config.file-missing", "field", field, "path", path)
+		f.Warning(at, "config.file-missing", "field", field, "path", path)
 	case err != nil:
-		f.warning(at, "config.file-unreadable", "field", field, "path", path)
+		f.Warning(at, "config.file-unreadable", "field", field, "path", path)
 	case info.IsDir():
-		f.warning(at, "config.file-folder", "field", field, "path", path)
+		f.Warning(at, "config.file-folder", "field", field, "path", path)
 	}
 }
 
@@ -84,10 +85,10 @@ func readableFile(f *findings, at place, field, path string) {
 // configuration file.
 func secrets(f *findings, doc *document, dir string, relay *Relay) {
 	token := doc.Admin.Token.File
-	secretFile(f, Error, fallback(token.at, doc.at), "admin.token.file", relay.TokenFile, true)
+	secretFile(f, yamldoc.Error, fallback(token.At, doc.At), "admin.token.file", relay.TokenFile, true)
 	// Without its master key a relay still passes requests, so that is no reason
 	// to keep it from starting.
-	secretFile(f, Warning, fallback(doc.Master.File.at, doc.at), "master_key.file", relay.MasterKeyFile, true)
+	secretFile(f, yamldoc.Warning, fallback(doc.Master.File.At, doc.At), "master_key.file", relay.MasterKeyFile, true)
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
 		checkTrustFiles(f, r, dir)
@@ -95,11 +96,11 @@ func secrets(f *findings, doc *document, dir string, relay *Relay) {
 			outboundSecrets(f, r, dir, &relay.Routes[i])
 			mintSecret(f, r, dir, &relay.Routes[i])
 		}
-		if !r.Reconcile.set || i >= len(relay.Routes) || relay.Routes[i].Reconcile == nil {
+		if !r.Reconcile.Set || i >= len(relay.Routes) || relay.Routes[i].Reconcile == nil {
 			continue
 		}
 		if !reconcileSecrets(f, &r.Reconcile, dir, relay.Routes[i].Reconcile) {
-			f.warning(r.Reconcile.at, "config.reconcile-off", "id", r.ID.V)
+			f.Warning(r.Reconcile.At, "config.reconcile-off", "id", r.ID.V)
 			relay.Routes[i].Reconcile = nil
 		}
 	}
@@ -110,7 +111,7 @@ func secrets(f *findings, doc *document, dir string, relay *Relay) {
 // start would be missed at once.
 func reconcileSecrets(f *findings, b *reconcileBlock, dir string, out *continuity.Reconcile) bool {
 	if b.Driver.V == "http" {
-		if !b.Token.set {
+		if !b.Token.Set {
 			return true
 		}
 		text, ok := secretText(f, "reconcile.token", b.Token.File, b.Token.Env, dir)
@@ -118,7 +119,7 @@ func reconcileSecrets(f *findings, b *reconcileBlock, dir string, out *continuit
 		return ok
 	}
 	text, ok := b.DSN.Value.V, true
-	if !b.DSN.Value.set {
+	if !b.DSN.Value.Set {
 		text, ok = secretText(f, "reconcile.dsn", b.DSN.File, b.DSN.Env, dir)
 	}
 	out.DSN = resolveDSN(dir, b.Driver.V, text)
@@ -127,23 +128,23 @@ func reconcileSecrets(f *findings, b *reconcileBlock, dir string, out *continuit
 
 // secretText reads a secret from its file or its environment variable.
 func secretText(f *findings, field string, file, env value[string], dir string) (text string, ok bool) {
-	if file.set {
+	if file.Set {
 		path := resolve(dir, file.V)
-		if !secretFile(f, Warning, file.at, field+".file", path, false) {
+		if !secretFile(f, yamldoc.Warning, file.At, field+".file", path, false) {
 			return "", false
 		}
 		content, err := os.ReadFile(path) // #nosec G304 -- the operator names the file
 		if err != nil {
-			f.warning(file.at, "config.file-unreadable", "field", field+".file", "path", path)
+			f.Warning(file.At, "config.file-unreadable", "field", field+".file", "path", path)
 			return "", false
 		}
 		if text = strings.TrimSpace(string(content)); text == "" {
-			f.warning(file.at, "config.file-empty", "field", field+".file", "path", path)
+			f.Warning(file.At, "config.file-empty", "field", field+".file", "path", path)
 		}
 		return text, text != ""
 	}
 	if text = strings.TrimSpace(os.Getenv(env.V)); text == "" {
-		f.warning(env.at, "config.env-missing", "field", field+".env", "name", env.V)
+		f.Warning(env.At, "config.env-missing", "field", field+".env", "name", env.V)
 	}
 	return text, text != ""
 }
@@ -167,9 +168,9 @@ func resolve(dir, path string) string {
 // fallback is the first place that is one.
 func fallback(places ...place) place {
 	for _, p := range places {
-		if p.line > 0 {
+		if p.Line > 0 {
 			return p
 		}
 	}
-	return place{1, 1, 1}
+	return place{Line: 1, Column: 1, Length: 1}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
 )
 
 const secretHead = `listen: 127.0.0.1:9000
@@ -32,7 +33,7 @@ var loadProblems = map[string]struct {
 	"config.env-missing":     {"{env: HOLDFAST_TEST_UNSET}", "-", 0o600},
 }
 
-func loadWithDSN(t *testing.T, dsn, file string, mode os.FileMode) (*Relay, []Problem, error) {
+func loadWithDSN(t *testing.T, dsn, file string, mode os.FileMode) (*Relay, []yamldoc.Problem, error) {
 	t.Helper()
 	dir := t.TempDir()
 	if file != "-" {
@@ -55,7 +56,7 @@ func TestLoadChecksSecrets(t *testing.T) {
 				t.Errorf("relay %+v, error %v", relay, err) // it starts, and does not reconcile
 			}
 			if len(problems) != 2 || problems[0].ID != "config.reconcile-off" || problems[0].Line != 6 ||
-				problems[1].ID != id || problems[1].Line != 9 || Failed(problems) {
+				problems[1].ID != id || problems[1].Line != 9 || yamldoc.Failed(problems) {
 				t.Errorf("problems: %+v", problems)
 			}
 		})
@@ -123,7 +124,7 @@ func TestRule10_2_RelayStartsWithoutAUsableMasterKey(t *testing.T) {
 	if relay == nil || err != nil {
 		t.Fatalf("relay %v, error %v", relay, err)
 	}
-	if len(problems) != 1 || problems[0].ID != "config.file-open" || problems[0].Severity != Warning {
+	if len(problems) != 1 || problems[0].ID != "config.file-open" || problems[0].Severity != yamldoc.Warning {
 		t.Errorf("problems: %+v", problems)
 	}
 }

@@ -16,8 +16,8 @@ type flow struct {
 func flowOf(r *routeBlock) flow {
 	m := &r.Match
 	return flow{
-		id: r.ID.V, hosts: m.Host.values(), paths: m.Path.values(), methods: m.Methods.values(),
-		at: fallback(m.at, r.ID.at, r.at), known: r.ID.V != "" && !m.Host.bad && !m.Path.bad && !m.Methods.bad,
+		id: r.ID.V, hosts: m.Host.Values(), paths: m.Path.Values(), methods: m.Methods.Values(),
+		at: fallback(m.At, r.ID.At, r.At), known: r.ID.V != "" && !m.Host.Bad && !m.Path.Bad && !m.Methods.Bad,
 	}
 }
 
@@ -42,7 +42,7 @@ func checkShadow(f *findings, flows []flow) {
 			}
 		}
 	}
-	f.error(last.at, "config.shadowed", "id", last.id, "other", first)
+	f.Error(last.at, "config.shadowed", "id", last.id, "other", first)
 }
 
 // orAny stands the empty text for a list that matches everything.

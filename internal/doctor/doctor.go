@@ -5,6 +5,7 @@ import (
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/config"
+	"holdfast/internal/yamldoc"
 )
 
 // Level says how grave a finding is.
@@ -62,7 +63,7 @@ type Target struct {
 
 	File     string        // the configuration's
 	Config   *config.Relay // nil: it can't be used
-	Problems []config.Problem
+	Problems []yamldoc.Problem
 	Err      error // why Config is nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/doctor"
 	"holdfast/internal/keyring"
 	"holdfast/internal/loopback"
+	"holdfast/internal/yamldoc"
 )
 
 func target(t *testing.T) doctor.Target {
@@ -45,7 +46,7 @@ func TestFindings(t *testing.T) {
 		"changed tree":  {func(_ *testing.T, d *doctor.Target) { d.Modified = true }, "program", doctor.Warn, "modified"},
 		"configuration": {func(*testing.T, *doctor.Target) {}, "config", doctor.OK, "fine"},
 		"bad configuration": {func(_ *testing.T, d *doctor.Target) {
-			d.Config, d.Problems = nil, []config.Problem{{Line: 3, Severity: config.Error}}
+			d.Config, d.Problems = nil, []yamldoc.Problem{{Line: 3, Severity: yamldoc.Error}}
 		}, "config", doctor.Fail, "bad"},
 		"skipped without one": {func(_ *testing.T, d *doctor.Target) { d.Config, d.Err = nil, os.ErrNotExist }, "disk", doctor.Skip, "skipped"},
 		"clock":               {func(*testing.T, *doctor.Target) {}, "clock", doctor.OK, "fine"},

@@ -1,4 +1,4 @@
-package config
+package yamldoc
 
 import (
 	"errors"
@@ -12,28 +12,30 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-type nodeKind uint8
+// NodeKind says what a Node is.
+type NodeKind uint8
 
+// The kinds of nodes.
 const (
-	emptyNode nodeKind = iota
-	scalarNode
-	mappingNode
-	sequenceNode
+	EmptyNode NodeKind = iota // absent, null or ~
+	ScalarNode
+	MappingNode
+	SequenceNode
 )
 
-// node is a part of the file. Scalars stay the text that they were: what a
+// Node is a part of the file. Scalars stay the text that they were: what a
 // value is decides the field that it stands in, never its looks.
-type node struct {
-	kind   nodeKind
-	at     place
-	text   string
-	quoted bool
-	pairs  []pair
-	items  []*node
+type Node struct {
+	Kind   NodeKind
+	At     Place
+	Text   string
+	Quoted bool
+	Pairs  []Pair
+	Items  []*Node
 }
 
-// pair is one field of a mapping.
-type pair struct{ key, value *node }
+// Pair is one field of a mapping.
+type Pair struct{ Key, Value *Node }
 
 const (
 	maxDepth = 16   // the deepest field stands at 6
@@ -41,15 +43,15 @@ const (
 )
 
 // parse turns the mended lines into a tree, or reports why it can't.
-func parse(f *findings, lines []string, moved shifts) (root *node, ok bool) {
+func parse(f *Findings, lines []string, moved shifts) (root *Node, ok bool) {
 	defer func() {
 		if recover() != nil { // the parser's own mistake; the file is odd all the same
-			f.error(place{1, 1, 1}, "config.syntax")
+			f.Error(Place{1, 1, 1}, "config.syntax")
 			root, ok = nil, false
 		}
 	}()
 	tokens := lexer.Tokenize(strings.Join(lines, "\n"))
-	t := &tree{findings: f, moved: moved}
+	t := &tree{Findings: f, moved: moved}
 	if !t.guard(tokens) {
 		return nil, false
 	}
@@ -66,24 +68,24 @@ func parse(f *findings, lines []string, moved shifts) (root *node, ok bool) {
 		}
 	}
 	if body == nil {
-		f.error(place{1, 1, 1}, "config.empty")
+		f.Error(Place{1, 1, 1}, "config.empty")
 		return nil, false
 	}
 	root = t.node(body)
-	return root, !f.failed() || root.kind == mappingNode
+	return root, !f.Failed() || root.Kind == MappingNode
 }
 
 // tree builds nodes of the parser's syntax tree.
 type tree struct {
-	*findings
+	*Findings
 	moved shifts
 }
 
-func (t *tree) place(tk *token.Token, length int) place {
+func (t *tree) place(tk *token.Token, length int) Place {
 	if tk == nil || tk.Position == nil {
-		return place{1, 1, 1}
+		return Place{1, 1, 1}
 	}
-	return t.moved.back(place{tk.Position.Line, tk.Position.Column, length})
+	return t.moved.back(Place{tk.Position.Line, tk.Position.Column, length})
 }
 
 // guard refuses, before anything is parsed or expanded, what a configuration
@@ -100,21 +102,21 @@ func (t *tree) guard(tokens token.Tokens) bool {
 		column := tk.Position.Column
 		switch tk.Type {
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
-			if at := t.place(tk, 1); at.line != anchored { // once a line
-				t.error(at, "config.anchor")
-				anchored = at.line
+			if at := t.place(tk, 1); at.Line != anchored { // once a line
+				t.Error(at, "config.anchor")
+				anchored = at.Line
 			}
 		case token.MappingKeyType:
-			t.error(t.place(tk, 1), "config.question")
+			t.Error(t.place(tk, 1), "config.question")
 		case token.TagType:
-			t.error(t.place(tk, utf8.RuneCountInString(tk.Value)), "config.tag")
+			t.Error(t.place(tk, utf8.RuneCountInString(tk.Value)), "config.tag")
 		case token.DirectiveType:
-			t.error(t.place(tk, 1), "config.directive")
+			t.Error(t.place(tk, 1), "config.directive")
 			return false
 		case token.DocumentHeaderType:
 			documents++
 			if content || documents > 1 {
-				t.error(t.place(tk, 3), "config.documents")
+				t.Error(t.place(tk, 3), "config.documents")
 				return false
 			}
 		case token.CommentType, token.DocumentEndType:
@@ -147,13 +149,13 @@ func (t *tree) guard(tokens token.Tokens) bool {
 				top.keys++
 			}
 			if top.keys > maxKeys {
-				t.error(t.place(tk, 1), "config.too-many", "max", maxKeys)
+				t.Error(t.place(tk, 1), "config.too-many", "max", maxKeys)
 				return false
 			}
 		}
 		content = content || tk.Type != token.DocumentHeaderType
 		if len(open) > maxDepth {
-			t.error(t.place(tk, 1), "config.too-deep", "max", maxDepth)
+			t.Error(t.place(tk, 1), "config.too-deep", "max", maxDepth)
 			return false
 		}
 	}
@@ -165,13 +167,13 @@ func (t *tree) guard(tokens token.Tokens) bool {
 func (t *tree) syntax(err error, lines []string) {
 	var syntax yaml.Error
 	if !errors.As(err, &syntax) {
-		t.error(place{1, 1, 1}, "config.syntax")
+		t.Error(Place{1, 1, 1}, "config.syntax")
 		return
 	}
 	at := t.place(syntax.GetToken(), 1)
-	if at.line <= len(lines) {
-		runes := []rune(lines[at.line-1])
-		at.length = max(len([]rune(strings.TrimRight(string(runes[min(at.column-1, len(runes)):]), " "))), 1)
+	if at.Line <= len(lines) {
+		runes := []rune(lines[at.Line-1])
+		at.Length = max(len([]rune(strings.TrimRight(string(runes[min(at.Column-1, len(runes)):]), " "))), 1)
 	}
 	message := syntax.GetMessage()
 	for _, known := range []struct{ part, id string }{
@@ -187,56 +189,56 @@ func (t *tree) syntax(err error, lines []string) {
 			continue
 		}
 		if known.id != "config.unclosed-quote" || !t.wideQuote(at, lines) {
-			t.error(at, known.id)
+			t.Error(at, known.id)
 		}
 		return
 	}
-	t.error(at, "config.syntax")
+	t.Error(at, "config.syntax")
 }
 
 // wideQuote reports a full-width quote that was meant to close an open one.
-func (t *tree) wideQuote(at place, lines []string) bool {
-	if at.line > len(lines) {
+func (t *tree) wideQuote(at Place, lines []string) bool {
+	if at.Line > len(lines) {
 		return false
 	}
-	for i, r := range []rune(lines[at.line-1]) {
-		if a, ok := plain(r); ok && i >= at.column && (a == '"' || a == '\'') {
-			reportWide(t.findings, t.moved.back(place{at.line, i + 1, 1}), r, a)
+	for i, r := range []rune(lines[at.Line-1]) {
+		if a, ok := plain(r); ok && i >= at.Column && (a == '"' || a == '\'') {
+			reportWide(t.Findings, t.moved.back(Place{at.Line, i + 1, 1}), r, a)
 			return true
 		}
 	}
 	return false
 }
 
-func (t *tree) node(n ast.Node) *node {
+func (t *tree) node(n ast.Node) *Node {
 	switch n := n.(type) {
 	case nil:
-		return &node{kind: emptyNode, at: place{1, 1, 1}}
+		return &Node{Kind: EmptyNode, At: Place{1, 1, 1}}
 	case *ast.NullNode: // absent, or written as null or ~
-		return &node{kind: emptyNode, at: t.place(n.GetToken(), 1)}
+		return &Node{Kind: EmptyNode, At: t.place(n.GetToken(), 1)}
 	case *ast.MappingNode:
-		out := &node{kind: mappingNode, at: t.place(n.GetToken(), 1)}
+		out := &Node{Kind: MappingNode, At: t.place(n.GetToken(), 1)}
 		for _, v := range n.Values {
-			out.pairs = append(out.pairs, pair{t.node(v.Key), t.node(v.Value)})
+			out.Pairs = append(out.Pairs, Pair{t.node(v.Key), t.node(v.Value)})
 		}
-		if len(out.pairs) > 0 {
-			out.at = out.pairs[0].key.at
+		if len(out.Pairs) > 0 {
+			out.At = out.Pairs[0].Key.At
 		}
 		return out
 	case *ast.MappingValueNode:
-		out := &node{kind: mappingNode, pairs: []pair{{t.node(n.Key), t.node(n.Value)}}}
-		out.at = out.pairs[0].key.at
+		out := &Node{Kind: MappingNode, Pairs: []Pair{{t.node(n.Key), t.node(n.Value)}}}
+		out.At = out.Pairs[0].Key.At
 		return out
 	case *ast.SequenceNode:
-		out := &node{kind: sequenceNode, at: t.place(n.GetToken(), 1)}
+		out := &Node{Kind: SequenceNode, At: t.place(n.GetToken(), 1)}
 		for _, v := range n.Values {
-			out.items = append(out.items, joined(v, t.node(v)))
+			out.Items = append(out.Items, joined(v, t.node(v)))
 		}
 		return out
 	case *ast.LiteralNode:
-		out := &node{kind: scalarNode, quoted: true, at: t.place(n.GetToken(), 1)}
+		out := &Node{Kind: ScalarNode, Quoted: true, At: t.place(n.GetToken(), 1)}
 		if n.Value != nil {
-			out.text = n.Value.Value
+			out.Text = n.Value.Value
 		}
 		return out
 	}
@@ -245,25 +247,25 @@ func (t *tree) node(n ast.Node) *node {
 
 // joined undoes a quirk of the parser: inside { } it takes a list's a:b for a
 // mapping, though without a space after the colon that is one text.
-func joined(in ast.Node, n *node) *node {
-	if m, ok := in.(*ast.MappingNode); n.kind != mappingNode || len(n.pairs) != 1 || ok && m.IsFlowStyle {
+func joined(in ast.Node, n *Node) *Node {
+	if m, ok := in.(*ast.MappingNode); n.Kind != MappingNode || len(n.Pairs) != 1 || ok && m.IsFlowStyle {
 		return n
 	}
-	key, value := n.pairs[0].key, n.pairs[0].value
-	tight := value.at.line == key.at.line && value.at.column == key.at.column+key.at.length+1
-	if key.kind != scalarNode || value.kind != scalarNode || key.quoted || value.quoted || !tight {
+	key, value := n.Pairs[0].Key, n.Pairs[0].Value
+	tight := value.At.Line == key.At.Line && value.At.Column == key.At.Column+key.At.Length+1
+	if key.Kind != ScalarNode || value.Kind != ScalarNode || key.Quoted || value.Quoted || !tight {
 		return n
 	}
-	at := place{key.at.line, key.at.column, key.at.length + 1 + value.at.length}
-	return &node{kind: scalarNode, at: at, text: key.text + ":" + value.text}
+	at := Place{key.At.Line, key.At.Column, key.At.Length + 1 + value.At.Length}
+	return &Node{Kind: ScalarNode, At: at, Text: key.Text + ":" + value.Text}
 }
 
 // scalar keeps the text as it stands in the file, but for quotes and escapes.
-func (t *tree) scalar(tk *token.Token) *node {
+func (t *tree) scalar(tk *token.Token) *Node {
 	if tk == nil {
-		return &node{kind: emptyNode, at: place{1, 1, 1}}
+		return &Node{Kind: EmptyNode, At: Place{1, 1, 1}}
 	}
 	quoted := tk.Type == token.SingleQuoteType || tk.Type == token.DoubleQuoteType
 	length := utf8.RuneCountInString(strings.SplitN(strings.TrimSpace(tk.Origin), "\n", 2)[0])
-	return &node{kind: scalarNode, at: t.place(tk, max(length, 1)), text: tk.Value, quoted: quoted}
+	return &Node{Kind: ScalarNode, At: t.place(tk, max(length, 1)), Text: tk.Value, Quoted: quoted}
 }

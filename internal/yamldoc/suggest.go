@@ -1,7 +1,7 @@
-package config
+package yamldoc
 
-// nearest returns the word that a mistyped one was likely meant to be.
-func nearest(text string, words []string) (string, bool) {
+// Nearest returns the word that a mistyped one was likely meant to be.
+func Nearest(text string, words []string) (string, bool) {
 	best, distance := "", max(1, len([]rune(text))/3)+1
 	for _, w := range words {
 		if d := edits([]rune(text), []rune(w)); d < distance {

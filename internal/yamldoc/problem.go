@@ -1,4 +1,4 @@
-package config
+package yamldoc
 
 import (
 	"cmp"
@@ -91,7 +91,7 @@ func Failed(problems []Problem) bool {
 // Render writes the problems as a compiler does: place, what is wrong, the line
 // of the source, and under it what would be right. src may be nil.
 func Render(w io.Writer, lang catalogue.Lang, src []byte, problems []Problem) error {
-	lines := splitLines(src)
+	lines := SplitLines(src)
 	for _, p := range problems {
 		text := p.Text(lang) + "\n"
 		if p.Line >= 1 && p.Line <= len(lines) && !strings.ContainsRune(lines[p.Line-1], 0) {
@@ -127,7 +127,7 @@ func WriteJSON(w io.Writer, lang catalogue.Lang, problems []Problem) error {
 const excerptWidth = 100
 
 // excerpt shows a line with the problem marked and the hint beside the mark.
-func excerpt(line string, p Problem, secrets []place, hint string) string {
+func excerpt(line string, p Problem, secrets []Place, hint string) string {
 	runes := []rune(mask(line, secrets))
 	from := min(p.Column-1, len(runes))
 	to := min(from+max(p.Length, 1), max(len(runes), from+1))
@@ -168,11 +168,11 @@ func excerpt(line string, p Problem, secrets []place, hint string) string {
 var screen = &runewidth.Condition{}
 
 // secretsOn lists the places on a line that hold a secret in plain text.
-func secretsOn(line int, problems []Problem) []place {
-	var places []place
+func secretsOn(line int, problems []Problem) []Place {
+	var places []Place
 	for _, p := range problems {
 		if p.Line == line && (p.ID == "config.secret" || p.ID == "config.secret-token") {
-			places = append(places, place{p.Line, p.Column, p.Length})
+			places = append(places, Place{p.Line, p.Column, p.Length})
 		}
 	}
 	return places
@@ -182,10 +182,10 @@ var passwords = regexp.MustCompile(`(?i)(://[^:/?#\s]*:)[^@\s]+@|((?:password|pa
 
 // mask hides what looks like a secret, character for character, so that an
 // excerpt can go into a log or a ticket.
-func mask(line string, secrets []place) string {
+func mask(line string, secrets []Place) string {
 	runes := []rune(line)
 	for _, s := range secrets {
-		for i := max(s.column-1, 0); i < min(s.column-1+s.length, len(runes)); i++ {
+		for i := max(s.Column-1, 0); i < min(s.Column-1+s.Length, len(runes)); i++ {
 			runes[i] = '*'
 		}
 	}
@@ -200,18 +200,28 @@ func mask(line string, secrets []place) string {
 	})
 }
 
-// findings collects problems on the way through a file.
-type findings struct {
+// Findings collects problems on the way through a file.
+type Findings struct {
 	file     string
 	problems []Problem
 	erred    bool
+}
+
+// ReportedOn reports whether a line has an error already, of which another
+// would only be the echo.
+func (f *Findings) ReportedOn(line int) bool {
+	return slices.ContainsFunc(f.problems, func(p Problem) bool { return p.Line == line && p.Severity == Error })
 }
 
 // maxProblems bounds what is reported of one file; who mends a hundred runs the
 // check again.
 const maxProblems = 100
 
-func (f *findings) add(severity Severity, at place, id string, pairs ...any) {
+// NewFindings begins the findings of a file, by its name in problems.
+func NewFindings(file string) *Findings { return &Findings{file: file} }
+
+// Add notes a problem; pairs are the arguments of its text, names and values.
+func (f *Findings) Add(severity Severity, at Place, id string, pairs ...any) {
 	if len(f.problems) >= maxProblems && (f.erred || severity == Warning) {
 		return
 	}
@@ -224,18 +234,22 @@ func (f *findings) add(severity Severity, at place, id string, pairs ...any) {
 		}
 	}
 	f.problems = append(f.problems, Problem{
-		File: f.file, Line: at.line, Column: at.column, Length: at.length,
+		File: f.file, Line: at.Line, Column: at.Column, Length: at.Length,
 		Severity: severity, ID: id, Args: args,
 	})
 }
 
-func (f *findings) error(at place, id string, pairs ...any)   { f.add(Error, at, id, pairs...) }
-func (f *findings) warning(at place, id string, pairs ...any) { f.add(Warning, at, id, pairs...) }
+// Error notes what keeps the document out of use.
+func (f *Findings) Error(at Place, id string, pairs ...any) { f.Add(Error, at, id, pairs...) }
 
-func (f *findings) failed() bool { return f.erred }
+// Warning notes something to think about.
+func (f *Findings) Warning(at Place, id string, pairs ...any) { f.Add(Warning, at, id, pairs...) }
 
-// settle puts the problems in the order of the file and inside its lines.
-func (f *findings) settle(lines []string) []Problem {
+// Failed reports whether there was an error.
+func (f *Findings) Failed() bool { return f.erred }
+
+// Settle puts the problems in the order of the file and inside its lines.
+func (f *Findings) Settle(lines []string) []Problem {
 	for i := range f.problems {
 		p := &f.problems[i]
 		p.Line = min(max(p.Line, 1), max(len(lines), 1))

@@ -1,4 +1,4 @@
-package config
+package yamldoc
 
 import (
 	"bytes"
@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxSize bounds the file: a configuration of a thousand routes is far smaller.
-const maxSize = 1 << 20
+// MaxSize bounds the file: a configuration of a thousand routes is far smaller.
+const MaxSize = 1 << 20
 
-// splitLines gives the lines without their ends and without a byte order mark.
-func splitLines(src []byte) []string {
+// SplitLines gives the lines without their ends and without a byte order mark.
+func SplitLines(src []byte) []string {
 	text := strings.TrimPrefix(string(src), "\ufeff")
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return strings.Split(text, "\n")
@@ -20,35 +20,35 @@ func splitLines(src []byte) []string {
 
 // readSource checks the bytes and returns the lines. ok is false where reading
 // on would make no sense.
-func readSource(f *findings, src []byte) (lines []string, ok bool) {
-	top := place{1, 1, 1}
-	if len(src) > maxSize {
-		f.error(top, "config.too-large", "size", len(src))
+func readSource(f *Findings, src []byte) (lines []string, ok bool) {
+	top := Place{1, 1, 1}
+	if len(src) > MaxSize {
+		f.Error(top, "config.too-large", "size", len(src))
 		return nil, false
 	}
 	if bytes.HasPrefix(src, []byte{0xff, 0xfe}) || bytes.HasPrefix(src, []byte{0xfe, 0xff}) {
-		f.error(top, "config.utf16")
+		f.Error(top, "config.utf16")
 		return nil, false
 	}
-	lines = splitLines(src)
+	lines = SplitLines(src)
 	for i, line := range lines {
 		column := 0
 		for at := 0; at < len(line); {
 			r, size := utf8.DecodeRuneInString(line[at:])
 			at += size
 			column++
-			here := place{i + 1, column, 1}
+			here := Place{i + 1, column, 1}
 			switch {
 			case r == utf8.RuneError && size == 1:
-				f.error(here, "config.encoding")
+				f.Error(here, "config.encoding")
 				return lines, false // the rest of the file is likely the same
 			case r == '\t':
 			case unicode.IsControl(r), invisible(r):
-				f.error(here, "config.character", "code", fmt.Sprintf("U+%04X", r))
+				f.Error(here, "config.character", "code", fmt.Sprintf("U+%04X", r))
 			}
 		}
 	}
-	return lines, !f.failed()
+	return lines, !f.Failed()
 }
 
 // invisible reports whether a character has no place in a configuration: it
@@ -89,17 +89,17 @@ func wide(text string) (offset int, found, meant rune, ok bool) {
 }
 
 // reportWide names a full-width character and the right one.
-func reportWide(f *findings, at place, found, meant rune) {
+func reportWide(f *Findings, at Place, found, meant rune) {
 	id := "config.full-width"
 	if meant == ' ' {
 		id = "config.full-width-space"
 	}
 	if last := len(f.problems) - 1; last >= 0 && id == "config.full-width-space" {
 		p := &f.problems[last]
-		if p.ID == id && p.Line == at.line && p.Column+p.Length == at.column {
+		if p.ID == id && p.Line == at.Line && p.Column+p.Length == at.Column {
 			p.Length++ // one run of them, one problem
 			return
 		}
 	}
-	f.error(at, id, "found", string(found), "code", fmt.Sprintf("U+%04X", found), "right", string(meant))
+	f.Error(at, id, "found", string(found), "code", fmt.Sprintf("U+%04X", found), "right", string(meant))
 }

@@ -1,4 +1,4 @@
-package config
+package yamldoc
 
 import (
 	"regexp"
@@ -10,7 +10,7 @@ import (
 // colon does not hide the mistakes after it. Inside quotes, comments and block
 // texts everything is left as it is.
 type scanner struct {
-	*findings
+	*Findings
 	line   int // number of the line
 	quote  rune
 	mended bool   // the open quote was a full-width one
@@ -31,20 +31,20 @@ type scanner struct {
 type shifts map[int][]int
 
 // back turns a place of the mended text into one of the file.
-func (s shifts) back(at place) place {
-	column := at.column
-	for _, put := range s[at.line] {
-		if at.column > put {
+func (s shifts) back(at Place) Place {
+	column := at.Column
+	for _, put := range s[at.Line] {
+		if at.Column > put {
 			column--
 		}
 	}
-	at.column = column
+	at.Column = column
 	return at
 }
 
 // scan returns the mended lines.
-func scan(f *findings, lines []string) ([]string, shifts) {
-	s := &scanner{findings: f, block: -1, shifts: shifts{}}
+func scan(f *Findings, lines []string) ([]string, shifts) {
+	s := &scanner{Findings: f, block: -1, shifts: shifts{}}
 	mended := make([]string, len(lines))
 	for i, line := range lines {
 		s.line = i + 1
@@ -114,14 +114,14 @@ func (s *scanner) quoted(i int) int {
 func (s *scanner) step(i int) {
 	r := s.in[i]
 	if a, ok := plain(r); ok && s.structural(i, a) {
-		reportWide(s.findings, place{s.line, i + 1, 1}, r, a)
+		reportWide(s.Findings, Place{s.line, i + 1, 1}, r, a)
 		r = a
 		s.mended = a == '"' || a == '\''
 	} else {
 		s.mended = false
 	}
 	if r == '\t' {
-		s.error(place{s.line, i + 1, 1}, "config.tab")
+		s.Error(Place{s.line, i + 1, 1}, "config.tab")
 		r = ' '
 	}
 	s.out = append(s.out, r)
