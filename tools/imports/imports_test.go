@@ -62,6 +62,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/webhook", "holdfast/internal/view", "readers"},
 	{"internal/restore", "holdfast/internal/api", "readers"},
 	{"internal/config", "holdfast/internal/ledger", "config"},
+	{"internal/yamldoc", "holdfast/internal/config", "documents"},
+	{"internal/relay", "holdfast/internal/yamldoc", "data-plane"},
 	{"internal/api", "holdfast/internal/app", "app"},
 	{"internal/api", "holdfast/internal/view", "api"},
 	{"internal/api", "database/sql", "sql"},
