@@ -215,8 +215,8 @@ func (l *Line) carried(header []continuity.Field) string {
 }
 
 // user tells users apart: as verified callers, by a header of a trusted proxy, or
-// by the token that they carry. Who comes without one is recognised by address and program, so
-// that coming again without it is no new chance.
+// by the token that they carry. Who comes without one is recognised by address
+// and program, so that coming again without it is no new chance.
 func (l *Line) user(r *Request, t token, had bool, address netip.Addr) uint64 {
 	if l.conf.User == continuity.SourceHeader && r.Trusted {
 		if name := get(r.Header, l.conf.UserHeader); name != "" {
