@@ -297,6 +297,10 @@ func (x *exchange) Inform(status int, header []continuity.Field) error {
 			out.Add(f.Name, f.Value)
 		}
 	}
+	// Over HTTP/2 net/http may read them still when this has returned, if the client
+	// has left: a copy of its own, which it makes only of a head with a length. It
+	// leaves that out.
+	out["Content-Length"] = nil
 	x.w.WriteHeader(status)
 	return nil
 }
