@@ -46,6 +46,11 @@ func (x *exchange) serve() {
 		return
 	}
 	x.handle()
+	if x.Context().Err() != nil {
+		// A deadline that is set once the stream has been reset keeps it until then.
+		_ = x.control.SetWriteDeadline(time.Time{}) // it is gone, or has none
+		_ = x.control.SetReadDeadline(time.Time{})
+	}
 	if x.cut {
 		panic(http.ErrAbortHandler) // resets the stream, and nothing else
 	}
