@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,7 +59,7 @@ func (c *cli) admissionLift() *cobra.Command {
 	f := cmd.Flags()
 	var (
 		line  = f.Bool("line", false, c.t("cli.flag.admission-lift-line"))
-		owner = f.String("owner", "", c.t("cli.flag.owner"))
+		owner = f.String("owner", "", c.t("cli.flag.admission-owner"))
 		why   = f.String("why", "", c.t("cli.flag.why"))
 	)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -102,7 +103,7 @@ func (c *cli) showAdmission(all []api.Admission) error {
 			for _, why := range slices.Sorted(maps.Keys(a.Refused)) {
 				refused += fmt.Sprintf("%s=%d ", why, a.Refused[why])
 			}
-			t.add(a.Route, rate, a.RateBy, most, c.number(a.OnWay), c.number(a.Admitted), refused)
+			t.add(a.Route, rate, c.word("cli.admission.by.", a.RateBy), most, c.number(a.OnWay), c.number(a.Admitted), strings.TrimSpace(refused))
 		}
 		c.table(t)
 		for _, a := range all {

@@ -138,6 +138,9 @@ func (c *cli) root() *cobra.Command {
 	f.StringVar(&c.where.config, "config", "", c.t("cli.flag.config"))
 	f.StringVar(&c.where.admin, "admin", c.env("HOLDFAST_ADMIN"), c.t("cli.flag.admin"))
 	f.StringVar(&c.where.tokenFile, "token-file", c.env("HOLDFAST_TOKEN_FILE"), c.t("cli.flag.token-file"))
+	for _, name := range []string{"person", "dir", "admin", "token-file"} {
+		f.Lookup(name).DefValue = "" // their texts say where the default comes from
+	}
 	f.BoolP("help", "h", false, c.t("cli.flag.help"))
 
 	root.AddCommand(

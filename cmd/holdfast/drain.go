@@ -118,7 +118,7 @@ func (c *cli) drainLine(r api.Route, first int64) string {
 	if r.Drain.Paused != "" {
 		line += "  " + c.t("cli.drain.paused", "why", c.pause(r))
 	}
-	return line
+	return strings.TrimRight(line, " ")
 }
 
 // forecast says when the drain ends, or how long it would take.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -75,7 +76,7 @@ func (c *cli) explanation(cmd *cobra.Command, q continuity.Question, offline boo
 	if err != nil {
 		return continuity.Explanation{}, err
 	}
-	conf, problems, err := config.Load(file)
+	conf, problems, err := config.Parse(file, src, filepath.Dir(file))
 	if err != nil {
 		if e := yamldoc.Render(c.err, c.lang, src, problems); e != nil {
 			return continuity.Explanation{}, e
@@ -132,6 +133,9 @@ const mostRaw = 16 << 20
 
 func (c *cli) rawQuestion(a asked) (q continuity.Question, err error) {
 	in := c.in
+	if a.file == "" && terminal(in) {
+		return q, invalid("cli.explain.raw") // nobody types a whole request: this would look like hanging
+	}
 	if a.file != "" && a.file != "-" {
 		f, err := os.Open(a.file)
 		if err != nil {
@@ -216,9 +220,9 @@ func (c *cli) fate(f continuity.Fate) string {
 	text := c.t("cli.explain.fate."+f.What, "status", f.Status)
 	switch {
 	case f.Code != "":
-		text += " " + problem.Text(f.Code, f.Args, c.lang)
+		return c.t("cli.explain.fate.why", "fate", text, "why", problem.Text(f.Code, f.Args, c.lang))
 	case f.Why != "":
-		text += " " + c.t("cli.explain.why."+f.Why)
+		return c.t("cli.explain.fate.why", "fate", text, "why", c.t("cli.explain.why."+f.Why))
 	}
 	return text
 }

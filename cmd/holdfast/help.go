@@ -3,17 +3,26 @@ package main
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
 
+// byDefault is what pflag writes behind a flag that has a default value.
+var byDefault = regexp.MustCompile(`(?m) \(default ("[^"]*"|\d+)\)$`)
+
 // localise gives cobra's own words in the person's language.
 func (c *cli) localise(root *cobra.Command) {
 	label := func(id string) string { return c.t("cli.label." + id) }
+	cobra.AddTemplateFunc("defaults", func(usages string) string {
+		return byDefault.ReplaceAllStringFunc(usages, func(found string) string {
+			return c.t("cli.label.default", "value", byDefault.FindStringSubmatch(found)[1])
+		})
+	})
 	root.SetUsageTemplate(label("usage") + `
-  {{.UseLine}}{{if .HasAvailableSubCommands}} ` + label("command") + `{{end}}{{if .HasExample}}
+  {{.UseLine}}{{if .HasAvailableSubCommands}} {{if eq .Name "relay"}}[` + label("command") + `]{{else}}` + label("command") + `{{end}}{{end}}{{if .HasExample}}
 
 ` + label("examples") + `
 {{.Example}}{{end}}{{if .HasAvailableSubCommands}}
@@ -22,18 +31,21 @@ func (c *cli) localise(root *cobra.Command) {
   {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 ` + label("flags") + `
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+{{.LocalFlags.FlagUsages | defaults | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
 
 ` + label("global-flags") + `
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+{{.InheritedFlags.FlagUsages | defaults | trimTrailingWhitespaces}}{{end}}
 `)
 	root.SetFlagErrorFunc(wrongFlag)
 	root.SetHelpCommand(&cobra.Command{
 		Use: "help", Short: c.t("cli.help.short"), DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			target, _, err := cmd.Root().Find(args)
+			target, rest, err := cmd.Root().Find(args)
 			if err != nil || target == nil {
 				return unknown(cmd.Root(), strings.Join(args, " "))
+			}
+			if len(rest) > 0 {
+				return unknown(target, rest[0])
 			}
 			target.InitDefaultHelpFlag()
 			return target.Help()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -80,7 +81,7 @@ func (c *cli) privateTable(items []api.PrivateItem) {
 		if i.Ended != nil {
 			ended = clock(*i.Ended)
 		}
-		t.add(receipt, state, clock(i.At), ended, fmt.Sprint(i.Entries))
+		t.add(receipt, state, clock(i.At), ended, strings.Trim(fmt.Sprint(i.Entries), "[]"))
 	}
 	c.table(t)
 }

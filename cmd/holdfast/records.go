@@ -41,7 +41,7 @@ func (c *cli) list(cmd *cobra.Command, l *listFlags) error {
 	for _, name := range l.states {
 		state, ok := api.ParseState(name)
 		if !ok {
-			return invalid("api.invalid.state", "name", name)
+			return invalid("api.invalid.state", "name", name, "known", api.StateNames())
 		}
 		l.query.States = append(l.query.States, state)
 	}
@@ -56,6 +56,11 @@ func (c *cli) list(cmd *cobra.Command, l *listFlags) error {
 		page, err := client.List(cmd.Context(), l.query)
 		if err != nil {
 			return err
+		}
+		if len(page.Items) == 0 && l.query.Route != "" { // records outlive their route, so only now
+			if _, err := c.route(cmd.Context(), client, l.query.Route); err != nil {
+				return err
+			}
 		}
 		if err := c.show(page, func() { c.recordTable(page.Items) }); err != nil {
 			return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,7 +38,8 @@ func (c *cli) checkCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		relay, problems, err := config.Load(file)
+		// Of this text: what comes from a pipe can't be read twice.
+		relay, problems, err := config.Parse(file, src, filepath.Dir(file))
 		if c.json {
 			if e := yamldoc.WriteJSON(c.out, c.lang, problems); e != nil {
 				return e

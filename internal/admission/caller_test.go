@@ -47,7 +47,10 @@ func TestUsersOfALineAreVerifiedCallers(t *testing.T) {
 	}}, []byte("secret"), now)
 	from := func(who Caller, remote, program string) uint64 {
 		r := &Request{At: now, Remote: remote, Who: who, Header: []continuity.Field{{Name: "User-Agent", Value: program}}}
-		return l.user(r, token{}, false, r.client())
+		if name, ok := l.named(r); ok {
+			return name
+		}
+		return l.stranger(r, r.client())
 	}
 	a := from(verified{name: "jwt:a"}, "192.0.2.1:1", "browser")
 	if a != from(verified{name: "jwt:a"}, "198.51.100.7:9", "phone") {
@@ -66,5 +69,29 @@ func TestUsersOfALineAreVerifiedCallers(t *testing.T) {
 		if got := l.batchOf(&Request{Who: c.who}, 1, 1) == 0; got != c.group {
 			t.Errorf("%+v in the group: %v, want %v", c.who, got, c.group)
 		}
+	}
+}
+
+// What lets one caller in lets nobody else in who carries it.
+func TestLineTokensAreTheCallersOwn(t *testing.T) {
+	now := time.Now()
+	l := newLine(&continuity.Route{ID: "shop", Line: &continuity.WaitingLine{
+		User: continuity.SourceCaller, Shares: []float64{0.5, 1}, Stays: time.Hour,
+		Groups: []continuity.LineGroup{{Name: "tills", Values: []string{"jwt:till-1"}}},
+	}}, []byte("secret"), now)
+	state := &continuity.LineState{Since: now, Step: 1, Stepped: now}
+	ask := func(name, carried string) Ticket {
+		r := &Request{At: now, Remote: "192.0.2.1:1", Who: verified{name: name}}
+		if carried != "" {
+			r.Header = []continuity.Field{{Name: TokenHeader, Value: carried}}
+		}
+		return l.ask(r, state, r.client())
+	}
+	till := ask("jwt:till-1", "")
+	if !till.In || !ask("jwt:till-1", till.Token).In {
+		t.Fatalf("the first group is not in: %+v", till)
+	}
+	if lent := ask("jwt:guest", till.Token); lent.In || lent.Batch != ask("jwt:guest", "").Batch {
+		t.Errorf("a guest came in with a till's token: %+v", lent)
 	}
 }

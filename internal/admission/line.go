@@ -93,7 +93,9 @@ func (l *Line) ask(r *Request, s *continuity.LineState, address netip.Addr) Tick
 	l.turn(s)
 	since := s.Since.UnixMilli()
 	t, had := l.signer.read(l.carried(r.Header), r.At)
-	ours := had && t.since == since && int(t.batch) < len(l.batches)
+	name, named := l.named(r)
+	// A token that another lent is none: who is known by name keeps its own place.
+	ours := had && t.since == since && int(t.batch) < len(l.batches) && (!named || t.user == name)
 	out := Ticket{Cookie: l.cookie, Stays: l.conf.Stays, Open: s.Step, Batches: len(l.batches)}
 	until := r.At.Add(l.conf.Stays)
 	if ours && t.in {
@@ -105,7 +107,15 @@ func (l *Line) ask(r *Request, s *continuity.LineState, address netip.Addr) Tick
 		return out
 	}
 	if !ours {
-		t = token{since: since, user: l.user(r, t, had, address)}
+		user := name
+		switch {
+		case named:
+		case had:
+			user = t.user
+		default:
+			user = l.stranger(r, address)
+		}
+		t = token{since: since, user: user}
 		t.batch = l.batchOf(r, t.user, since)
 	}
 	b := &l.batches[t.batch]
@@ -214,23 +224,25 @@ func (l *Line) carried(header []continuity.Field) string {
 	return ""
 }
 
-// user tells users apart: as verified callers, by a header of a trusted proxy, or
-// by the token that they carry. Who comes without one is recognised by address and program, so
-// that coming again without it is no new chance.
-func (l *Line) user(r *Request, t token, had bool, address netip.Addr) uint64 {
+// named tells users apart as verified callers, or by a header of a trusted proxy.
+// Others are told apart by the token that they carry.
+func (l *Line) named(r *Request) (user uint64, ok bool) {
 	if l.conf.User == continuity.SourceHeader && r.Trusted {
 		if name := get(r.Header, l.conf.UserHeader); name != "" {
-			return l.signer.user([]byte{'h'}, []byte(name))
+			return l.signer.user([]byte{'h'}, []byte(name)), true
 		}
 	}
 	if l.conf.User == continuity.SourceCaller && r.Who != nil {
 		if name, _, ok := r.Who.Verified(); ok {
-			return l.signer.user([]byte{'c'}, []byte(name))
+			return l.signer.user([]byte{'c'}, []byte(name)), true
 		}
 	}
-	if had {
-		return t.user
-	}
+	return 0, false
+}
+
+// stranger recognises who comes without a name and a token by address and
+// program, so that coming again without one is no new chance.
+func (l *Line) stranger(r *Request, address netip.Addr) uint64 {
 	var key [8]byte
 	binary.BigEndian.PutUint64(key[:], AddressKey(address))
 	return l.signer.user([]byte{'a'}, key[:], []byte(get(r.Header, "User-Agent")))

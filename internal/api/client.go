@@ -60,7 +60,7 @@ func (c *Client) List(ctx context.Context, q Query) (Page[Record], error) {
 		names[i] = s.String()
 	}
 	v.Set("state", strings.Join(names, ","))
-	if q.Limit > 0 {
+	if q.Limit != 0 {
 		v.Set("limit", fmt.Sprint(q.Limit))
 	}
 	return get[Page[Record]](ctx, c, "/records", v)

@@ -35,16 +35,14 @@ func (s *server) selected(r *http.Request) ([]Route, error) {
 	if want == "" {
 		return status.Routes, nil
 	}
-	for _, route := range status.Routes {
+	known := make([]string, len(status.Routes))
+	for i, route := range status.Routes {
 		if route.ID == want {
 			return []Route{route}, nil
 		}
+		known[i] = route.ID
 	}
-	return nil, noRoute(want)
-}
-
-func noRoute(name string) error {
-	return continuity.E(continuity.CodeNotFound, nil, "route", name)
+	return nil, continuity.E(continuity.CodeNoRoute, nil, "name", want, "known", strings.Join(known, ", "))
 }
 
 func (s *server) routes(r *http.Request) (any, error) { return s.selected(r) }
@@ -76,11 +74,20 @@ func (s *server) list(r *http.Request) (any, error) {
 	for _, name := range strings.FieldsFunc(v.Get("state"), func(c rune) bool { return c == ',' }) {
 		state, ok := ParseState(name)
 		if !ok {
-			return nil, continuity.E(continuity.CodeInvalid, nil, problem.DetailID, "api.invalid.state", "name", name)
+			return nil, continuity.E(continuity.CodeInvalid, nil, problem.DetailID, "api.invalid.state", "name", name, "known", StateNames())
 		}
 		q.States = append(q.States, state)
 	}
 	return s.Records.List(r.Context(), q)
+}
+
+// StateNames lists the names of all states.
+func StateNames() string {
+	var names []string
+	for _, s := range continuity.States() {
+		names = append(names, s.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 // ParseState reads a state's name.

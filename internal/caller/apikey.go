@@ -51,7 +51,7 @@ func parseKeys(text []byte) (*keyTable, error) {
 		}
 		if strings.HasPrefix(value, "$argon2id$") {
 			p, _, _, err := argon2id.DecodeHash(value)
-			if err != nil || p.Memory > mostArgon || p.Iterations > mostPasses {
+			if err != nil || p.Memory > mostArgon || p.Iterations > mostPasses || p.Iterations == 0 || p.Parallelism == 0 { // the library panics on those
 				return fmt.Errorf("line %d: not an argon2id hash, or one that asks for too much", n)
 			}
 			t.passwords[name] = value

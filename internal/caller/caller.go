@@ -11,9 +11,6 @@ import (
 	"holdfast/internal/continuity"
 )
 
-// Public is the caller of a route that asks for no proof.
-const Public = "public"
-
 // Request is what a proof is looked for in.
 type Request struct {
 	Method string

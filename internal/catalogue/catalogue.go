@@ -6,6 +6,8 @@ package catalogue
 
 import (
 	"embed"
+	"maps"
+	"math"
 	"strings"
 	"sync"
 
@@ -55,7 +57,7 @@ func Text(lang Lang, id string, args Args) string {
 	if !ok {
 		localizer = localizers()[En]
 	}
-	config := &i18n.LocalizeConfig{MessageID: id, TemplateData: args}
+	config := &i18n.LocalizeConfig{MessageID: id, TemplateData: plain(args)}
 	if n, ok := args["n"]; ok {
 		config.PluralCount = n
 	}
@@ -64,6 +66,24 @@ func Text(lang Lang, id string, args Args) string {
 		return id
 	}
 	return text
+}
+
+// plain writes whole numbers that came through JSON without an exponent, which
+// a template would give them from a million on.
+func plain(args Args) Args {
+	var out Args
+	for name, value := range args {
+		if n, ok := value.(float64); ok && n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+			if out == nil {
+				out = maps.Clone(args) // they are their owner's
+			}
+			out[name] = int64(n)
+		}
+	}
+	if out == nil {
+		return args
+	}
+	return out
 }
 
 // Accept chooses a language by an Accept-Language field.

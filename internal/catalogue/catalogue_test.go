@@ -257,3 +257,16 @@ func TestFromEnv(t *testing.T) {
 		}
 	}
 }
+
+func TestWholeNumbersOutOfJSONHaveNoExponent(t *testing.T) {
+	args := Args{"bytes": 16.0, "limit": 1048576.0}
+	if got := Text(En, "cli.explain.size", args); got != "16 bytes of body; up to 1048576 are held" {
+		t.Error(got)
+	}
+	if args["limit"] != 1048576.0 {
+		t.Error("the arguments were changed")
+	}
+	if got := Text(En, "cli.explain.admission", Args{"rate": 0.5, "concurrency": 2000000.0, "way": 0}); got != "lets in 0.5 requests a second and 2000000 at once (0: no limit); 0 on their way" {
+		t.Error(got)
+	}
+}

@@ -17,15 +17,15 @@ func (s *sensitiveBlock) build() continuity.Sensitive {
 func (c *callerBlock) name() string {
 	switch {
 	case c.public:
-		return "public"
+		return continuity.CallerPublic
 	case c.Set:
-		return "verified"
+		return continuity.CallerVerified
 	}
 	return ""
 }
 
 func (c *callerBlock) build(dir string) *continuity.Verify {
-	if c.name() != "verified" {
+	if c.name() != continuity.CallerVerified {
 		return nil
 	}
 	file := func(v value[string]) string {

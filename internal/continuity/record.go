@@ -12,7 +12,7 @@ type Record struct {
 	Route       string
 	Key         KeyTag // order key; a record of an unordered route has a tag of its own
 	KeyText     string // the key as read, empty on an unordered route
-	Caller      string // who sent it, as far as verified; "public" where the route says so
+	Caller      string // who sent it, as far as verified; CallerPublic where the route says so
 	// Scopes are what the caller's proof allowed, at acceptance.
 	Scopes []string
 	// IdempotencyKey goes upstream with every attempt: the client's own, or one

@@ -18,7 +18,7 @@ type Route struct {
 	Block    []Block  // refused whatever the switches say
 	Key      Selector
 	Identity Identity
-	Caller   string // "public", "verified" where Verify says how, or empty: nobody decided
+	Caller   string // CallerPublic, CallerVerified where Verify says how, or empty: nobody decided
 	Hold     Hold
 	Answer   *Answer // nil: the route's clients do not understand being held
 	Verdicts Verdicts
@@ -44,6 +44,12 @@ type Route struct {
 	Admission    *Admission    // nil: everything is let in
 	Line         *WaitingLine  // nil: none can be started
 }
+
+// What a Route's Caller says of who may be a caller.
+const (
+	CallerPublic   = "public" // everybody; also the name of such a caller
+	CallerVerified = "verified"
+)
 
 // Match tells which requests belong to a route. Empty lists match everything.
 type Match struct {

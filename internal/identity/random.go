@@ -11,25 +11,26 @@ const (
 	keysMade  = 78                                 // at once: 2 KiB of them
 )
 
-// texts are keys that have been made and not yet used.
-var texts = sync.Pool{New: func() any { return new(unused) }}
+// spares are keys that have been made and not yet used.
+var spares = sync.Pool{New: func() any { return new(spare) }}
 
-type unused struct{ text string }
+// spare is several keys in one text.
+type spare struct{ text string }
 
 // RandomKey makes an Idempotency-Key for a request that nothing recognises. Many
 // are made at once, as nearly each request of some routes needs one.
 func RandomKey() string {
-	u := texts.Get().(*unused)
-	if u.text == "" {
+	s := spares.Get().(*spare)
+	if s.text == "" {
 		var b [keysMade * keyLength]byte
 		rand.Read(b[:]) // never fails
 		for i := range b {
 			b[i] = alphabet[b[i]%byte(len(alphabet))] // which divides 256
 		}
-		u.text = string(b[:])
+		s.text = string(b[:])
 	}
-	key := u.text[:keyLength]
-	u.text = u.text[keyLength:]
-	texts.Put(u)
+	key := s.text[:keyLength]
+	s.text = s.text[keyLength:]
+	spares.Put(s)
 	return key
 }

@@ -2,4 +2,4 @@
 
 package ledger
 
-func newWire() bell { return newChannel() }
+func newThreadBell() bell { return newChannel() }

@@ -122,7 +122,7 @@ func Open(o Options) (*Ledger, Recovery, error) {
 		return nil, recovery, err
 	}
 	if o.Thread {
-		l.bell = newWire()
+		l.bell = newThreadBell()
 	}
 	go l.commit()
 	if err := l.begin(); err != nil && continuity.CodeOf(err) != continuity.CodeDiskFull {

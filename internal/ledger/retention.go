@@ -253,8 +253,7 @@ func contentOf(s journal.Stored) (content, error) {
 	request := func(r *continuity.Record) { c.route, c.held = r.Route, !r.Erased }
 	switch {
 	case e.Outcome != nil:
-		response := e.Outcome.Response
-		c.receipt, c.held = e.Outcome.Receipt, response != nil && len(response.Header)+len(response.Body) > 0
+		c.receipt, c.held = e.Outcome.Receipt, says(e.Outcome.Response)
 	case e.Recorded != nil:
 		c.passed = true
 		request(e.Recorded)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,11 +156,7 @@ func (k keeper) wantReadable(where string, want ...int) {
 	k.t.Helper()
 	found := k.readable()
 	for i := 1; i <= 6; i++ {
-		wanted := false
-		for _, w := range want {
-			wanted = wanted || w == i
-		}
-		if found[i] != wanted {
+		if wanted := slices.Contains(want, i); found[i] != wanted {
 			k.t.Fatalf("%s: content of %d readable on the disk: %v, want %v", where, i, found[i], wanted)
 		}
 	}

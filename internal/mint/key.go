@@ -14,8 +14,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Algorithms are those that tokens may be signed with.
-var Algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"}
+// algorithms are those that tokens may be signed with.
+var algorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"}
 
 // What is wrong with a key. The texts show nothing of it.
 var (
@@ -37,7 +37,7 @@ func parseKey(text, algorithm string) (jose.JSONWebKey, error) {
 	var key jose.JSONWebKey
 	text = strings.TrimSpace(text)
 	switch {
-	case text == "" || !slices.Contains(Algorithms, algorithm):
+	case text == "" || !slices.Contains(algorithms, algorithm):
 		return key, errKey
 	case strings.HasPrefix(text, "{"):
 		if json.Unmarshal([]byte(text), &key) != nil || key.Algorithm != "" && key.Algorithm != algorithm {

@@ -12,16 +12,16 @@ import (
 	"holdfast/internal/continuity"
 )
 
-// Minter makes tokens. It is safe for concurrent use.
-type Minter struct {
+// minter makes tokens. It is safe for concurrent use.
+type minter struct {
 	c      continuity.Mint
 	signer jose.Signer
 	now    func() time.Time
 }
 
-// New makes a Minter; the error says what is wrong with the key, and shows
+// newMinter makes a minter; the error says what is wrong with the key, and shows
 // nothing of it.
-func New(c continuity.Mint) (*Minter, error) {
+func newMinter(c continuity.Mint) (*minter, error) {
 	key, err := parseKey(c.Key.Reveal(), c.Algorithm)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func New(c continuity.Mint) (*Minter, error) {
 	if err != nil {
 		return nil, errKey
 	}
-	return &Minter{c: c, signer: signer, now: time.Now}, nil
+	return &minter{c: c, signer: signer, now: time.Now}, nil
 }
 
 // claims are what a token says beside the registered ones.
@@ -55,8 +55,8 @@ type made struct {
 	Way string `json:"way"` // by which the caller was verified
 }
 
-// Token makes a token for a verified caller, by its full name.
-func (m *Minter) Token(caller string, scopes []string) (string, error) {
+// token makes a token for a verified caller, by its full name.
+func (m *minter) token(caller string, scopes []string) (string, error) {
 	way, name, _ := strings.Cut(caller, ":")
 	now := m.now()
 	return jwt.Signed(m.signer).Claims(jwt.Claims{
@@ -68,7 +68,7 @@ func (m *Minter) Token(caller string, scopes []string) (string, error) {
 
 // scope lists the scopes that a token may say. One that is no scope by RFC 6749
 // is left out: with a blank in it, it would become two.
-func (m *Minter) scope(verified []string) string {
+func (m *minter) scope(verified []string) string {
 	var out []string
 	for _, s := range verified {
 		if isScope(s) && (len(m.c.Scopes) == 0 || slices.Contains(m.c.Scopes, s)) && !slices.Contains(out, s) {

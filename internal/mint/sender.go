@@ -15,7 +15,7 @@ import (
 type Sender struct {
 	next   upstream.Sender
 	header string
-	minter *Minter // nil: its key is not there
+	minter *minter // nil: its key is not there
 	err    error
 }
 
@@ -23,7 +23,7 @@ type Sender struct {
 // nothing for such callers.
 func NewSender(next upstream.Sender, c continuity.Mint) *Sender {
 	s := &Sender{next: next, header: c.Header}
-	s.minter, s.err = New(c)
+	s.minter, s.err = newMinter(c)
 	return s
 }
 
@@ -35,7 +35,7 @@ func (s *Sender) Send(ctx context.Context, a upstream.Attempt) upstream.Result {
 	if s.minter == nil {
 		return refused(s.err)
 	}
-	token, err := s.minter.Token(a.Caller, a.Scopes)
+	token, err := s.minter.token(a.Caller, a.Scopes)
 	if err != nil {
 		return refused(errSign)
 	}

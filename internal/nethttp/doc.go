@@ -13,8 +13,12 @@
 //
 // What is sent and received flows as it comes: each piece that the handler's
 // body gives is flushed. A response that breaks off resets its stream. Trailers
-// pass both ways, those of a request only if its Trailer field announced them,
-// as net/http drops the others.
+// pass both ways, those of a request of HTTP/2 only if its Trailer field announced
+// them, as net/http drops the others.
+//
+// A Server that is to end retires its connections first: clients learn by GOAWAY
+// to open no further streams, and none is refused. [Handler] is the same path
+// under a server of net/http's own, HTTP/1 included.
 //
 // Floods are bounded: streams at once, bytes and fields of a header list, bytes
 // buffered for a stream and for a connection, requests waiting behind a rapid

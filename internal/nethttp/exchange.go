@@ -46,6 +46,11 @@ func (x *exchange) serve() {
 		return
 	}
 	x.handle()
+	if x.Context().Err() != nil {
+		// A deadline that is set once the stream has been reset keeps it until then.
+		_ = x.control.SetWriteDeadline(time.Time{}) // it is gone, or has none
+		_ = x.control.SetReadDeadline(time.Time{})
+	}
 	if x.cut {
 		panic(http.ErrAbortHandler) // resets the stream, and nothing else
 	}
@@ -297,6 +302,10 @@ func (x *exchange) Inform(status int, header []continuity.Field) error {
 			out.Add(f.Name, f.Value)
 		}
 	}
+	// Over HTTP/2 net/http may read them still when this has returned, if the client
+	// has left: a copy of its own, which it makes only of a head with a length. It
+	// leaves that out.
+	out["Content-Length"] = nil
 	x.w.WriteHeader(status)
 	return nil
 }

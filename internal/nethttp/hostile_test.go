@@ -2,11 +2,13 @@ package nethttp_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -137,8 +139,13 @@ func TestRule11_2_SlowHandshakesAreBounded(t *testing.T) {
 		slow = append(slow, c)
 	}
 	if n, err := dial("127.0.0.1").Read(make([]byte, 1)); n != 0 || err == nil {
-		t.Error("one more than the bound is waited for")
+		t.Errorf("one more than the bound is answered: %d, %v", n, err)
 	}
+	slow[0].SetReadDeadline(time.Now().Add(500 * time.Millisecond)) // far from its end
+	if _, err := slow[0].Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("one more than the bound is waited for as long as the others: %v", err)
+	}
+	slow[0].SetReadDeadline(time.Now().Add(20 * time.Second))
 	c := tls.Client(dial("127.0.0.2"), &tls.Config{InsecureSkipVerify: true})
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 	if text, err := io.ReadAll(c); err != nil || len(text) == 0 {

@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	typeHeaders = 1
-	typeGoAway  = 7
+	typeHeaders      = 1
+	typeGoAway       = 7
+	typeContinuation = 9
+	flagEndHeaders   = 4
 )
 
 // farewell says to open no further stream, and refuses none: net/http's own
@@ -96,6 +98,7 @@ type sending struct {
 	head   [frameHead]byte
 	got    int  // bytes of head
 	begun  bool // SETTINGS, which come before all else, have left
+	within bool // a head goes on in the next frame
 	retire atomic.Uint32
 }
 
@@ -132,21 +135,24 @@ func (o *sending) follow(p []byte) {
 		}
 		o.got, o.begun = 0, true
 		o.skip = int(o.head[0])<<16 | int(o.head[1])<<8 | int(o.head[2])
+		if kind := o.head[3]; kind == typeHeaders || kind == typeContinuation {
+			o.within = o.head[4]&flagEndHeaders == 0
+		}
 		if o.head[3] == typeHeaders {
 			o.retire.CompareAndSwap(retireLater, retireNow)
 		}
 	}
 }
 
-// part says farewell if no frame is half written; otherwise whoever writes it
-// does so behind it.
+// part says farewell if no frame is half written, nor a head of several;
+// otherwise whoever writes it does so behind it.
 func (f *framed) part() {
 	o := &f.out
 	if !o.mu.TryLock() {
 		return // its Write looks again
 	}
 	defer o.mu.Unlock()
-	if !o.begun || o.skip > 0 || o.got > 0 || !o.retire.CompareAndSwap(retireNow, retired) {
+	if !o.begun || o.skip > 0 || o.got > 0 || o.within || !o.retire.CompareAndSwap(retireNow, retired) {
 		return
 	}
 	_, _ = f.Conn.Write(farewell) // a client that left can't be told

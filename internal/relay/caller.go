@@ -59,7 +59,7 @@ func verify(c Caller, req *http1.Request, body []byte, whole bool) (caller.Ident
 // mayRead reports whether a request may see the receipt of a record: it comes
 // from the record's caller (rule 8.3). A public record's receipt is its own key.
 func (e *Engine) mayRead(rec *continuity.Record, req *http1.Request) bool {
-	if rec.Caller == "" || rec.Caller == caller.Public {
+	if rec.Caller == "" || rec.Caller == continuity.CallerPublic {
 		return true
 	}
 	r := e.table.Load().find(rec.Route)

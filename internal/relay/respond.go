@@ -165,6 +165,9 @@ func (f *flight) answerHeld(st ledger.Status, what What, prefer preference) {
 	f.fields = header
 	f.done(what, a.status)
 	_ = f.x.Respond(a.status, header, f.text) // kept all the same
+	if _, done := f.x.(http1.Spender); !done {
+		f.fields, f.text = nil, nil // it may go on reading them
+	}
 }
 
 // wait waits for the record's end as long as the route or the client says.

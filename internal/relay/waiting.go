@@ -20,15 +20,15 @@ func (f *flight) waits(no *admission.Refusal) {
 	lang := f.engine.languages.of(f.req)
 	t := &no.Ticket
 	f.done(Shed, http.StatusServiceUnavailable)
-	contentType, body := htmlType, []byte(nil)
+	var contentType string
+	var body []byte
 	// A form's answer is no page: one that loads itself again would send it again.
 	if f.safe() && prefersHTML(f.req) {
-		body = waitingPage(t, lang)
+		contentType, body = htmlType, waitingPage(t, lang)
 	} else {
-		contentType = problem.ContentType
 		d := problem.Of(continuity.E(continuity.CodeWaiting, nil, "number", t.Number, "ahead", t.Ahead, "group", t.Batch, "open", t.Open,
 			"groups", t.Batches, "expected_seconds", int64(math.Ceil(t.Expected.Seconds()))), lang)
-		body = d.JSON()
+		contentType, body = problem.ContentType, d.JSON()
 	}
 	header := append(negotiated(stateWaiting, contentType, lang), retryAfter(t.Again))
 	if t.Token != "" {

@@ -21,7 +21,6 @@ const (
 	// finishTries bounds how often an outcome is offered to a full disk once
 	// the Drainer has to stop.
 	finishTries = 3
-	public      = "public" // the caller of a route that asks for no proof
 )
 
 // deliver takes a claimed record through one attempt, or, where its doubt
@@ -97,7 +96,7 @@ func (d *Drainer) attempt(sender upstream.Sender, rec *continuity.Record) (upstr
 
 // verified is the record's caller, if somebody verified it.
 func verified(rec *continuity.Record) string {
-	if rec.Caller == public {
+	if rec.Caller == continuity.CallerPublic {
 		return ""
 	}
 	return rec.Caller

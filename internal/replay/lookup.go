@@ -89,8 +89,8 @@ func Answered(c Case, why continuity.Reason, res upstream.Result, resp *continui
 }
 
 // question is the request that asks about a record. It bears the record's
-// credentials, where those were kept or are made anew, and never its Idempotency-Key as a field:
-// it is another request.
+// credentials, where those were kept or are made anew, and never its
+// Idempotency-Key as a field: it is another request.
 func question(l *continuity.Lookup, rec *continuity.Record) upstream.Attempt {
 	a := upstream.Attempt{
 		Method: l.Method, Target: fill(l.Target, rec, escape), Host: rec.Host,

@@ -228,13 +228,15 @@ func isForm(header []continuity.Field) bool {
 }
 
 // body searches a body: JSON by its structure, forms by their fields, anything
-// else as text.
+// else as text. What is JSON is so whatever its Content-Type says, as for the
+// ordering key: some clients call all that they send a form.
 func (f *Finder) body(req Request, found func(Finding) bool) {
+	form := isForm(req.Header)
 	switch {
-	case isForm(req.Header):
-		f.form(string(req.Body), found)
-	case len(f.fields) == 0 && !suspect(req.Body):
+	case !form && len(f.fields) == 0 && !suspect(req.Body):
 	case looksJSON(req.Body) && f.json(req.Body, found):
+	case form:
+		f.form(string(req.Body), found)
 	case !f.Allow && hasCard(string(req.Body)):
 		found(Finding{"body", KindCard})
 	}

@@ -30,19 +30,20 @@ func (f *Finder) Dropped(req Request) (out Request, changed, ok bool) {
 	if len(f.fields) == 0 || len(req.Body) == 0 {
 		return out, changed, true
 	}
-	switch {
-	case isForm(req.Header):
-		body, cut := f.cutForm(string(req.Body))
-		if cut {
-			out.Body, changed = []byte(body), true
-		}
-		return out, changed, true
-	case looksJSON(req.Body):
+	form := isForm(req.Header)
+	if looksJSON(req.Body) {
 		body, cut, ok := f.cutJSON(req.Body)
 		if cut {
 			out.Body, changed = body, true
 		}
-		return out, changed, ok
+		if ok || !form {
+			return out, changed, ok
+		}
+	}
+	if form {
+		if body, cut := f.cutForm(string(req.Body)); cut {
+			out.Body, changed = []byte(body), true
+		}
 	}
 	return out, changed, true
 }

@@ -60,12 +60,14 @@ func TestRule10_3_CardNumbersAndCodesAreFoundWhereTheyStand(t *testing.T) {
 		header                    []continuity.Field
 		want                      sensitive.Finding
 	}{
-		"form":    {"/o", "application/x-www-form-urlencoded; charset=utf-8", "a=1&no=4111+1111%2D1111-1111", nil, sensitive.Finding{Where: "no", Kind: "card-number"}},
-		"code":    {"/o", "application/x-www-form-urlencoded", "otp=123456", nil, sensitive.Finding{Where: "otp", Kind: "verification-code"}},
-		"query":   {"/o?x=1&pan=" + visa, "", "", nil, sensitive.Finding{Where: "pan", Kind: "card-number"}},
-		"path":    {"/cards/" + visa, "", "", nil, sensitive.Finding{Where: "path:2", Kind: "card-number"}},
-		"header":  {"/o", "", "", []continuity.Field{{Name: "X-Pan", Value: visa}}, sensitive.Finding{Where: "X-Pan", Kind: "card-number"}},
-		"gzipped": {"/o", "", "\x1f\x8b", []continuity.Field{{Name: "Content-Encoding", Value: "gzip"}}, sensitive.Finding{Where: "Content-Encoding", Kind: "unread"}},
+		"form":               {"/o", "application/x-www-form-urlencoded; charset=utf-8", "a=1&no=4111+1111%2D1111-1111", nil, sensitive.Finding{Where: "no", Kind: "card-number"}},
+		"code":               {"/o", "application/x-www-form-urlencoded", "otp=123456", nil, sensitive.Finding{Where: "otp", Kind: "verification-code"}},
+		"JSON called a form": {"/o", "application/x-www-form-urlencoded", `{"card":{"cvv":"123"},"a":"x&y=1"}`, nil, sensitive.Finding{Where: "/card/cvv", Kind: "verification-code"}},
+		"a form like JSON":   {"/o", "application/x-www-form-urlencoded", "4=1&otp=123456", nil, sensitive.Finding{Where: "otp", Kind: "verification-code"}},
+		"query":              {"/o?x=1&pan=" + visa, "", "", nil, sensitive.Finding{Where: "pan", Kind: "card-number"}},
+		"path":               {"/cards/" + visa, "", "", nil, sensitive.Finding{Where: "path:2", Kind: "card-number"}},
+		"header":             {"/o", "", "", []continuity.Field{{Name: "X-Pan", Value: visa}}, sensitive.Finding{Where: "X-Pan", Kind: "card-number"}},
+		"gzipped":            {"/o", "", "\x1f\x8b", []continuity.Field{{Name: "Content-Encoding", Value: "gzip"}}, sensitive.Finding{Where: "Content-Encoding", Kind: "unread"}},
 	} {
 		if got := find(t, continuity.Sensitive{}, c.target, c.contentType, c.body, c.header...); got != c.want {
 			t.Errorf("%s: found %+v", name, got)
@@ -120,6 +122,14 @@ func TestDroppedTakesOutNothingElse(t *testing.T) {
 	form := sensitive.Request{Header: []continuity.Field{{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}}, Body: []byte("a=1&card=2")}
 	if got, changed, _ := f.Dropped(form); !changed || string(got.Body) != "a=1" {
 		t.Errorf("%v %s", changed, got.Body)
+	}
+	form.Body = []byte(`{"card":1,"a":2}`)
+	if got, changed, ok := f.Dropped(form); !changed || !ok || string(got.Body) != `{"a":2}` {
+		t.Errorf("%v %v %s", changed, ok, got.Body)
+	}
+	form.Body = []byte("4=1&card=2")
+	if got, changed, ok := f.Dropped(form); !changed || !ok || string(got.Body) != "4=1" {
+		t.Errorf("%v %v %s", changed, ok, got.Body)
 	}
 }
 

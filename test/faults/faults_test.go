@@ -102,7 +102,7 @@ var table = []fault{
 		suite: "./internal/ledger", run: "TestRule1",
 	},
 	{
-		name: "what was kept stays registered", file: "internal/ledger/told.go",
+		name: "what was kept stays registered", file: "internal/ledger/synced.go",
 		from: "delete(l.live, r.Receipt) // it is known by its record now", to: "_ = r",
 		suite: "./internal/ledger", run: "TestRule5_2",
 	},

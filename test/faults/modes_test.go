@@ -13,7 +13,7 @@ var modesFaults = []fault{
 		suite: "./internal/relay", run: "TestRule4_7",
 	},
 	{
-		name: "rights of nobody count in admission", file: "internal/admission/gate.go",
+		name: "rights of nobody count in admission", file: "internal/admission/request.go",
 		from: "return ok && slices.ContainsFunc(names,", to: "return (ok || true) && slices.ContainsFunc(names,",
 		suite: "./internal/admission", run: "TestClassIsTheVerified",
 	},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,13 +38,11 @@ type secrets map[string]string
 func (s secrets) in(text []byte, but ...string) []string {
 	var found []string
 	for name, secret := range s {
-		allowed := false
-		for _, b := range but {
-			allowed = allowed || b == name
+		if slices.Contains(but, name) {
+			continue
 		}
 		for form, as := range forms(secret) {
-			if !allowed && bytes.Contains(text, []byte(as)) {
-				at := bytes.Index(text, []byte(as))
+			if at := bytes.Index(text, []byte(as)); at >= 0 {
 				found = append(found, fmt.Sprintf("%s (%s) in ...%q", name, form, text[max(0, at-150):min(len(text), at+len(as)+50)]))
 				break
 			}

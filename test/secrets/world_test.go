@@ -174,8 +174,7 @@ func (w *world) until(what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-late:
-			text := []byte(w.log.String())
-			w.t.Fatalf("waited in vain for %s:\n%s", what, text[max(0, len(text)-4000):])
+			w.t.Fatalf("waited in vain for %s:\n%s", what, w.log.Tail())
 		}
 	}
 }
