@@ -36,6 +36,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeReconcile:   6,
 
 	continuity.CodeForbidden: 7,
+	continuity.CodeOutgoing:  7,
 
 	continuity.CodeDiskFull:    8,
 	continuity.CodeLimitCount:  8,

@@ -50,6 +50,7 @@ const (
 	CodeShed           Code = "shed"         // more came than the route lets in
 	CodeClientLimit    Code = "client-limit" // more came from one client than it may send
 	CodeWaiting        Code = "waiting"      // the client's turn in the waiting line has not come
+	CodeOutgoing       Code = "outgoing"     // no rule lets Holdfast connect there
 )
 
 // Error is what every package returns to people and programs.

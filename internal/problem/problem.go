@@ -58,6 +58,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeShed:           http.StatusServiceUnavailable,
 	continuity.CodeClientLimit:    http.StatusTooManyRequests,
 	continuity.CodeWaiting:        http.StatusServiceUnavailable,
+	continuity.CodeOutgoing:       http.StatusForbidden,
 }
 
 // Status returns the HTTP status of a code; 500 for one that has none.

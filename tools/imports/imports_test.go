@@ -63,6 +63,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/restore", "holdfast/internal/api", "readers"},
 	{"internal/config", "holdfast/internal/ledger", "config"},
 	{"internal/yamldoc", "holdfast/internal/config", "documents"},
+	{"internal/outgoing", "holdfast/internal/yamldoc", "watching"},
+	{"internal/relay", "holdfast/internal/outgoing", "data-plane"},
 	{"internal/relay", "holdfast/internal/yamldoc", "data-plane"},
 	{"internal/api", "holdfast/internal/app", "app"},
 	{"internal/api", "holdfast/internal/view", "api"},
