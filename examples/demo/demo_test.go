@@ -9,6 +9,7 @@ import (
 	"holdfast/internal/catalogue"
 	"holdfast/internal/config"
 	"holdfast/internal/pgtest"
+	"holdfast/internal/yamldoc"
 )
 
 func TestRelayConfigIsGood(t *testing.T) {
@@ -17,7 +18,7 @@ func TestRelayConfigIsGood(t *testing.T) {
 	for name, dsn := range map[string]string{"sqlite": "", "postgres": "postgres://u@127.0.0.1:5/db?sslmode=disable"} {
 		w.db.dsn = dsn
 		for _, p := range config.Check("relay.yaml", []byte(w.relayConfig())) {
-			if p.Severity == config.Warning {
+			if p.Severity == yamldoc.Warning {
 				continue
 			}
 			t.Errorf("%s: %d:%d: %s", name, p.Line, p.Column, p.Text(catalogue.En))

@@ -12,6 +12,7 @@ import (
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/config"
+	"holdfast/internal/yamldoc"
 )
 
 func TestRelayInThePath(t *testing.T) {
@@ -146,7 +147,7 @@ func TestPageHasNoUntriedConfig(t *testing.T) {
 	}
 	for _, marker := range []string{"relay: hold", "relay: observe"} {
 		for _, p := range config.Check("relay.yaml", []byte(block(t, marker))) {
-			if p.Severity != config.Warning {
+			if p.Severity != yamldoc.Warning {
 				t.Errorf("%s: %d: %s", marker, p.Line, p.Text(catalogue.En))
 			}
 		}
