@@ -15,20 +15,23 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # top of the plain run of everything.
 RACE ?= $(shell go list ./internal/... | grep -E '/(journal|ledger|loop|http1|nethttp|listener|upstream|health|identity|admission|caller|sensitive|stale|outcome|sign|keyring|webhook|restore|relay|replay|api|app)(/|$$)')
 
-.PHONY: help build demo test needs lint tools fuzz race bench deb clean
+.PHONY: help build fonts demo test needs lint tools fuzz race bench deb clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## static binaries into bin/: holdfast and the example shop
+build: fonts ## static binaries into bin/: holdfast and the example shop
 	@mkdir -p bin
 	@start=$$SECONDS; $(STATIC) go build -ldflags '$(LDFLAGS)' -o bin/ $$(ls -d cmd/holdfast examples/shop 2>/dev/null | sed 's,^,./,'); \
 	echo "built bin/holdfast bin/shop in $$((SECONDS - start)) s"
 
+fonts: # the Chinese font of printed cards, from Debian; the program compiles without it
+	@tools/fonts.sh
+
 demo: build ## see it work: an order system is killed under load, nothing is lost (about 45 s)
 	@$(STATIC) go build -o bin/demo ./examples/demo && exec bin/demo $(DEMOFLAGS)
 
-test: needs ## every test, with the real nginx and PostgreSQL where they belong
+test: needs fonts ## every test, with the real nginx and PostgreSQL where they belong
 	go test -timeout 25m ./...
 	go -C tools test -count=1 ./... # it reads files that the cache does not watch
 	go -C test/protocols test ./...
@@ -58,6 +61,7 @@ bench: ## passing on, durable accept, drain and a million pending, beside peers;
 	cd bench && go run . $(BENCHFLAGS)
 
 deb: build ## Debian package into dist/, with the systemd unit
+	@tools/fonts.sh --must
 	@packaging/deb.sh $(VERSION) $(GOARCH)
 
 clean: ## remove bin/, dist/ and what a demo left

@@ -17,6 +17,7 @@ need postgresql postgres
 need mariadb-server test -e /usr/sbin/mariadbd
 need iproute2 present tc
 need util-linux present nsenter
+need poppler-utils present pdftotext
 need gcc present gcc
 need libc6-dev test -e /usr/include/stdlib.h
 

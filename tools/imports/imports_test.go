@@ -66,6 +66,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/outgoing", "holdfast/internal/yamldoc", "watching"},
 	{"internal/relay", "holdfast/internal/outgoing", "data-plane"},
 	{"internal/relay", "holdfast/internal/yamldoc", "data-plane"},
+	{"internal/relay", "holdfast/internal/plan/cards", "data-plane"},
+	{"internal/plan/cards", "holdfast/internal/yamldoc", "paper"},
 	{"internal/api", "holdfast/internal/app", "app"},
 	{"internal/api", "holdfast/internal/view", "api"},
 	{"internal/api", "database/sql", "sql"},
