@@ -30,6 +30,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeInFlight: 5,
 
 	continuity.CodeUnreachable: 6,
+	continuity.CodeDatabase:    6,
 	continuity.CodeStarting:    6,
 	continuity.CodeUpstream:    6,
 	continuity.CodeTimeout:     6,
@@ -49,6 +50,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeWaiting:     8,
 
 	continuity.CodeDamaged: 9,
+	continuity.CodeArchive: 9,
 
 	continuity.CodeLatched:        10,
 	continuity.CodeOutcomeUnknown: 10,

@@ -46,6 +46,8 @@ const (
 	CodeReplace        Code = "replace"     // the new program can't take the relay's place
 	CodeBlocked        Code = "blocked"     // refused by a block
 	CodeMaintenance    Code = "maintenance" // the relay answers, and keeps nothing
+	CodeDatabase       Code = "database"    // the control plane's database does not answer
+	CodeArchive        Code = "archive"     // the archive of the state is damaged, or none
 	CodeInternal       Code = "internal"
 	CodeShed           Code = "shed"         // more came than the route lets in
 	CodeClientLimit    Code = "client-limit" // more came from one client than it may send

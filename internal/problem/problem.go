@@ -51,6 +51,8 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeStarting:       http.StatusServiceUnavailable,
 	continuity.CodeUnreachable:    http.StatusBadGateway,
 	continuity.CodeReconcile:      http.StatusBadGateway,
+	continuity.CodeArchive:        http.StatusUnprocessableEntity,
+	continuity.CodeDatabase:       http.StatusServiceUnavailable,
 	continuity.CodeReplace:        http.StatusConflict,
 	continuity.CodeBlocked:        http.StatusForbidden,
 	continuity.CodeMaintenance:    http.StatusServiceUnavailable,

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// Lead takes or renews a lease, such as the one to lead. ok is false while
+// another node holds it. What the holder commits under Batch.Leader happens only
+// while nobody has taken over.
+func (s *Store) Lead(ctx context.Context, name, node string, now time.Time, lease time.Duration) (l continuity.Lease, ok bool, err error) {
+	if name == "" || node == "" || lease <= 0 || !storable(name) || !storable(node) {
+		return l, false, continuity.E(continuity.CodeInvalid, errors.New("a lease needs a name, a node and a time"))
+	}
+	l = continuity.Lease{Name: name, Node: node, Until: now.Add(lease).UTC().Truncate(time.Microsecond)}
+	err = s.write(ctx, func(c conn) error {
+		if _, err := c.exec(ctx, `INSERT INTO lease (name, node, fence, until) VALUES (?, '', 0, 0) ON CONFLICT (name) DO NOTHING`, name); err != nil {
+			return err
+		}
+		err := c.row(ctx, `UPDATE lease SET fence = CASE WHEN node = ? THEN fence ELSE fence + 1 END, node = ?, until = ?
+			WHERE name = ? AND (node = ? OR until <= ?) RETURNING fence`, node, node, l.Until.UnixMicro(), name, node, now.UnixMicro()).Scan(&l.Fence)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		ok = err == nil
+		return err
+	})
+	if err != nil || !ok {
+		return continuity.Lease{}, false, err
+	}
+	return l, true, nil
+}
+
+// Resign gives a lease back before its time.
+func (s *Store) Resign(ctx context.Context, l continuity.Lease) error {
+	return s.write(ctx, func(c conn) error {
+		_, err := c.exec(ctx, `UPDATE lease SET node = '', until = 0 WHERE name = ? AND node = ? AND fence = ?`, l.Name, l.Node, l.Fence)
+		return err
+	})
+}
+
+// leads holds a lease until the commit ends, or says that it is lost.
+func (w *writing) leads(l *continuity.Lease) error {
+	if l == nil {
+		return nil
+	}
+	n, err := w.exec(w.ctx, `UPDATE lease SET fence = fence WHERE name = ? AND node = ? AND fence = ?`, l.Name, l.Node, l.Fence)
+	if err == nil && n == 0 {
+		return lost("lease", l.Name)
+	}
+	return err
+}

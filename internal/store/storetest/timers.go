@@ -1,0 +1,179 @@
+package storetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+func timer(id string, due time.Time) continuity.Timer {
+	return continuity.Timer{ID: id, Kind: "remind", Due: due, Body: json.RawMessage(`{"to":"` + id + `"}`)}
+}
+
+func timersInOrder(t *testing.T, fresh func(testing.TB) string) {
+	s := Open(t, fresh(t))
+	if err := s.Schedule(t.Context(), timer("late", Start.Add(time.Hour)), timer("b", Start.Add(2*time.Second)), timer("a", Start.Add(time.Second))); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.Claim(t.Context(), "n1", Start, time.Minute); ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	now := Start.Add(time.Minute)
+	for _, want := range []string{"a", "b"} {
+		got, ok, err := s.Claim(t.Context(), "n1", now, time.Minute)
+		if err != nil || !ok || got.ID != want || got.Attempts != 1 || got.Node != "n1" || string(got.Body) != `{"to":"`+want+`"}` {
+			t.Fatal(got, ok, err)
+		}
+	}
+	if got, ok, err := s.Claim(t.Context(), "n2", now, time.Minute); ok || err != nil {
+		t.Fatal(got, ok, err)
+	}
+	_, _, err := s.Claim(t.Context(), "", now, time.Minute)
+	wantCode(t, err, continuity.CodeInvalid)
+	wantCode(t, s.Schedule(t.Context(), continuity.Timer{ID: "x"}), continuity.CodeInvalid)
+}
+
+// fencesHold lets a node that is slow lose its timer, in each way, and then write.
+func fencesHold(t *testing.T, fresh func(testing.TB) string) {
+	for name, lose := range map[string]func(t *testing.T, claim func(node string, now time.Time) continuity.Timer, schedule func()){
+		"lease over": func(_ *testing.T, claim func(string, time.Time) continuity.Timer, _ func()) {
+			claim("n2", Start.Add(2*time.Minute))
+		},
+		"set anew": func(_ *testing.T, _ func(string, time.Time) continuity.Timer, schedule func()) { schedule() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := Open(t, fresh(t))
+			schedule := func() {
+				if err := s.Schedule(t.Context(), timer("a", Start)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			claim := func(node string, now time.Time) continuity.Timer {
+				c, ok, err := s.Claim(t.Context(), node, now, time.Minute)
+				if err != nil || !ok {
+					t.Fatal(ok, err)
+				}
+				return c
+			}
+			schedule()
+			slow := claim("n1", Start)
+			lose(t, claim, schedule)
+			effect := continuity.Batch{Actor: ann, Changes: []continuity.Change{create("mark", "done", "", `1`)}, Schedule: []continuity.Timer{timer("next", Start)}}
+			_, err := s.Done(t.Context(), slow, effect)
+			wantCode(t, err, continuity.CodeVersion)
+			wantCode(t, s.Extend(t.Context(), slow, Start.Add(time.Hour)), continuity.CodeVersion)
+			wantCode(t, s.Retry(t.Context(), slow, Start.Add(time.Hour), "slow"), continuity.CodeVersion)
+			_, err = s.Get(t.Context(), "mark", "done")
+			wantCode(t, err, continuity.CodeNotFound)
+			_, err = s.Timer(t.Context(), "next")
+			wantCode(t, err, continuity.CodeNotFound)
+
+			held := claim("n3", Start.Add(time.Hour))
+			if _, err := s.Done(t.Context(), held, effect); err != nil {
+				t.Fatal(err)
+			}
+			_, err = s.Timer(t.Context(), "a")
+			wantCode(t, err, continuity.CodeNotFound)
+			_, err = s.Done(t.Context(), held, effect)
+			wantCode(t, err, continuity.CodeVersion)
+			// Made again under its id, a timer does not fall to who held the old one.
+			schedule()
+			_, err = s.Done(t.Context(), held, continuity.Batch{})
+			wantCode(t, err, continuity.CodeVersion)
+		})
+	}
+}
+
+func timersRetry(t *testing.T, fresh func(testing.TB) string) {
+	s := Open(t, fresh(t))
+	if err := s.Schedule(t.Context(), timer("a", Start)); err != nil {
+		t.Fatal(err)
+	}
+	now := Start
+	for attempt := 1; attempt <= 3; attempt++ {
+		got, ok, err := s.Claim(t.Context(), "n1", now, time.Minute)
+		if err != nil || !ok || got.Attempts != attempt || (attempt > 1) != (got.Error == "unreachable") {
+			t.Fatal(got, ok, err)
+		}
+		due := now.Add(continuity.Backoff(got.Attempts, time.Minute, time.Hour))
+		if err := s.Retry(t.Context(), got, due, "unreachable"); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := s.Claim(t.Context(), "n1", due.Add(-time.Millisecond), time.Minute); ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		now = due
+	}
+	got, ok, err := s.Claim(t.Context(), "n1", now, time.Minute)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if err := s.Extend(t.Context(), got, now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.Claim(t.Context(), "n2", now.Add(30*time.Minute), time.Minute); ok || err != nil {
+		t.Fatal("claimed though the lease was extended", err)
+	}
+	if _, err := s.Commit(t.Context(), continuity.Batch{Cancel: []string{"a", "unknown"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.Claim(t.Context(), "n2", now.Add(2*time.Hour), time.Minute); ok || err != nil {
+		t.Fatal("claimed though it was cancelled", err)
+	}
+}
+
+func leaderIsOne(t *testing.T, fresh func(testing.TB) string) {
+	s := Open(t, fresh(t))
+	lead := func(node string, at time.Duration) (continuity.Lease, bool) {
+		t.Helper()
+		l, ok, err := s.Lead(t.Context(), "leader", node, Start.Add(at), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l, ok
+	}
+	commit := func(l continuity.Lease, id string) error {
+		_, err := s.Commit(t.Context(), continuity.Batch{Actor: ann, Leader: &l, Changes: []continuity.Change{create("mark", id, "", `1`)}})
+		return err
+	}
+	first, ok := lead("n1", 0)
+	if !ok {
+		t.Fatal("nobody leads")
+	}
+	if _, ok := lead("n2", 59*time.Second); ok {
+		t.Fatal("two lead")
+	}
+	renewed, ok := lead("n1", 50*time.Second)
+	if !ok || renewed.Fence != first.Fence {
+		t.Fatal(renewed, ok)
+	}
+	if err := commit(first, "a"); err != nil {
+		t.Fatal(err)
+	}
+	second, ok := lead("n2", 3*time.Minute)
+	if !ok || second.Fence <= first.Fence {
+		t.Fatal(second, ok)
+	}
+	wantCode(t, commit(renewed, "b"), continuity.CodeVersion)
+	if err := s.Resign(t.Context(), renewed); err != nil { // no longer its own
+		t.Fatal(err)
+	}
+	if err := commit(second, "b"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Resign(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, commit(second, "c"), continuity.CodeVersion)
+	if third, ok := lead("n1", 3*time.Minute+time.Second); !ok || third.Fence <= second.Fence {
+		t.Fatal(third, ok)
+	}
+	for i := range 2 {
+		if l, ok, err := s.Lead(t.Context(), fmt.Sprint("other ", i), "n2", Start, time.Minute); !ok || err != nil {
+			t.Fatal(l, ok, err)
+		}
+	}
+}
