@@ -1,0 +1,170 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"time"
+
+	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+
+	"holdfast/internal/continuity"
+)
+
+// What a query may take.
+const (
+	queriesAtOnce = 4
+	queryTime     = 20 * time.Second
+	querySamples  = 5_000_000 // in memory, 16 bytes each
+	maxPoints     = 11_000    // of one row of a range
+)
+
+var staleNaN = math.Float64frombits(value.StaleNaN)
+
+// Parser reads PromQL, without what Prometheus calls experimental.
+var Parser = parser.NewParser(parser.Options{})
+
+func newEngine() *promql.Engine {
+	return promql.NewEngine(promql.EngineOpts{
+		MaxSamples:           querySamples,
+		Timeout:              queryTime,
+		LookbackDelta:        5 * time.Minute,
+		EnableAtModifier:     true,
+		EnableNegativeOffset: true,
+		Parser:               Parser,
+	})
+}
+
+// Value is what a query found for one series at one time.
+type Value struct {
+	Labels Labels
+	At     time.Time
+	Value  float64
+}
+
+// Row is what a query found for one series over time.
+type Row struct {
+	Labels Labels
+	Points []Point
+}
+
+// Point is one value of a row.
+type Point struct {
+	At    time.Time
+	Value float64
+}
+
+// Query evaluates an expression of PromQL at one time. A scalar is one value
+// without labels; native histograms are left out.
+func (d *DB) Query(ctx context.Context, expr string, at time.Time) ([]Value, error) {
+	var out []Value
+	err := d.View(ctx, func(ctx context.Context, from storage.Queryable, engine *promql.Engine) error {
+		q, err := engine.NewInstantQuery(ctx, from, nil, expr, at)
+		if err != nil {
+			return Problem(err)
+		}
+		defer q.Close()
+		res := q.Exec(ctx)
+		if res.Err != nil {
+			return Problem(res.Err)
+		}
+		switch v := res.Value.(type) {
+		case promql.Scalar:
+			out = []Value{{At: time.UnixMilli(v.T), Value: v.V}}
+		case promql.Vector:
+			for _, s := range v {
+				if s.H == nil {
+					out = append(out, Value{Labels: s.Metric, At: time.UnixMilli(s.T), Value: s.F})
+				}
+			}
+		default:
+			return continuity.E(continuity.CodeInvalid, errors.New("neither a scalar nor an instant vector"))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Range evaluates an expression of PromQL over a range of time, in steps.
+func (d *DB) Range(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]Row, error) {
+	if err := CheckRange(from, to, step); err != nil {
+		return nil, err
+	}
+	var out []Row
+	err := d.View(ctx, func(ctx context.Context, src storage.Queryable, engine *promql.Engine) error {
+		q, err := engine.NewRangeQuery(ctx, src, nil, expr, from, to, step)
+		if err != nil {
+			return Problem(err)
+		}
+		defer q.Close()
+		m, err := q.Exec(ctx).Matrix()
+		if err != nil {
+			return Problem(err)
+		}
+		for _, s := range m {
+			row := Row{Labels: s.Metric}
+			for _, p := range s.Floats {
+				row.Points = append(row.Points, Point{time.UnixMilli(p.T), p.F})
+			}
+			if len(row.Points) > 0 {
+				out = append(out, row)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// CheckRange returns an error for a range that goes backwards, has no step or
+// too many.
+func CheckRange(from, to time.Time, step time.Duration) error {
+	switch {
+	case to.Before(from):
+		return continuity.E(continuity.CodeInvalid, errors.New("end timestamp must not be before start time"))
+	case step < time.Millisecond:
+		return continuity.E(continuity.CodeInvalid, errors.New("zero or negative query resolution step widths are not accepted"))
+	case to.Sub(from)/step > maxPoints:
+		return continuity.E(continuity.CodeInvalid, errors.New("exceeded maximum resolution of 11,000 points per timeseries"))
+	}
+	return nil
+}
+
+// View lends the store and the engine for reading. What is read from them may
+// be used only until f returns. At most four views are had at a time.
+func (d *DB) View(ctx context.Context, f func(context.Context, storage.Queryable, *promql.Engine) error) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTime)
+	defer cancel()
+	select {
+	case d.gate <- struct{}{}:
+		defer func() { <-d.gate }()
+	case <-ctx.Done():
+		return Problem(ctx.Err())
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.db == nil {
+		return continuity.E(continuity.CodeState, os.ErrClosed)
+	}
+	return f(ctx, d.db, d.engine)
+}
+
+// Problem gives an error of a query its code.
+func Problem(err error) error {
+	var known *continuity.Error
+	var timeout promql.ErrQueryTimeout
+	var canceled promql.ErrQueryCanceled
+	var stored promql.ErrStorage
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.As(err, &timeout), errors.As(err, &canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return continuity.E(continuity.CodeTimeout, err)
+	case errors.As(err, &stored):
+		return continuity.E(continuity.CodeInternal, err)
+	}
+	return continuity.E(continuity.CodeInvalid, err)
+}

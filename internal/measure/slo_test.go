@@ -1,0 +1,126 @@
+package measure_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/measure"
+)
+
+// TestBudgetBurns lets an order service fail in different ways for a day and a half
+// and looks which warnings stand when.
+func TestBudgetBurns(t *testing.T) {
+	for name, c := range map[string]struct {
+		share func(since time.Duration) float64 // of bad requests
+		want  string                            // warnings that opened and ended, and after how long
+	}{
+		"in the budget":      {func(time.Duration) float64 { return 0.0009 }, ""},
+		"everything at once": {from(30*time.Hour, 31*time.Hour, 1), "+fast 30h5m +slow 30h5m +ticket 30h5m -fast 31h5m -slow 31h30m -ticket 37h"},
+		"twice the budget":   {from(0, 48*time.Hour, 0.002), "+ticket 29h"},
+		"a tenth for 5 min":  {from(30*time.Hour, 30*time.Hour+5*time.Minute, 0.1), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, measure.Options{})
+			slo, err := measure.NewSLO("orders", `99.9% of requests_total{route="orders"} not {code=~"5.."}`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := measure.NewEvaluator(db, quiet(), nil)
+			set(t, e, slo.Rules()...)
+			ok := measure.Series("requests_total", "route", "orders", "code", "200")
+			failed := measure.Series("requests_total", "route", "orders", "code", "503")
+			var good, bad float64
+			var got []string
+			for since := time.Duration(0); since < 38*time.Hour; since += 150 * time.Second {
+				at := noon.Add(since)
+				if err := db.Append(t.Context(), []measure.Sample{{Labels: ok, At: at, Value: good}, {Labels: failed, At: at, Value: bad}}); err != nil {
+					t.Fatal(err)
+				}
+				share := c.share(since)
+				good, bad = good+1000*(1-share), bad+1000*share
+				if since < 29*time.Hour || since%(5*time.Minute) != 0 {
+					continue
+				}
+				for _, change := range e.Evaluate(t.Context(), at) {
+					sign := ""
+					switch {
+					case change.Opened():
+						sign = "+"
+					case change.Ended():
+						sign = "-"
+					default:
+						continue
+					}
+					after := strings.TrimSuffix(strings.TrimSuffix(since.String(), "0s"), "h0m")
+					if strings.HasSuffix(since.String(), "h0m0s") {
+						after += "h"
+					}
+					got = append(got, fmt.Sprintf("%s%s %s", sign, strings.TrimPrefix(change.Rule.ID, "orders."), after))
+				}
+			}
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("got  %s\nwant %s", s, c.want)
+			}
+		})
+	}
+}
+
+func from(begin, end time.Duration, share float64) func(time.Duration) float64 {
+	return func(since time.Duration) float64 {
+		if since >= begin && since < end {
+			return share
+		}
+		return 0
+	}
+}
+
+func TestBudgetWithoutRequestsIsUnknown(t *testing.T) {
+	db := open(t, measure.Options{})
+	slo, err := measure.NewSLO("orders", `99% of s within 500ms`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := measure.NewEvaluator(db, quiet(), nil)
+	set(t, e, slo.Rules()...)
+	e.Evaluate(t.Context(), noon)
+	for id, s := range e.States() {
+		if s.Status != measure.Unknown || s.Open {
+			t.Errorf("%s: %+v", id, s)
+		}
+	}
+	for i := range 61 {
+		at, n := noon.Add(time.Duration(i)*time.Minute), float64(i)
+		add(t, db, at, 50*n, "s_bucket", "le", "0.5")
+		add(t, db, at, 100*n, "s_count")
+	}
+	e.Evaluate(t.Context(), noon.Add(time.Hour))
+	if s := e.States()["orders.fast"]; !s.Open || s.Value < 49.9 || s.Value > 50.1 {
+		t.Errorf("half of them slow, of a hundredth allowed: %+v", s)
+	}
+}
+
+func TestSLOLines(t *testing.T) {
+	var levels []string
+	slo, err := measure.NewSLO("pay", `99.5 % of s{route="pay",} within 2s`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range slo.Rules() {
+		levels = append(levels, fmt.Sprintf("%s %g %s", r.ID, r.Limit, r.Level))
+	}
+	if want := []string{"pay.fast 14.4 red", "pay.slow 6 red", "pay.ticket 1 yellow"}; !slices.Equal(levels, want) {
+		t.Errorf("got %v", levels)
+	}
+	if slo.Good != `s_bucket{route="pay",le=~"2|2\\.0"}` || slo.Total != `s_count{route="pay",}` || slo.Target != 0.995 {
+		t.Errorf("got %+v", slo)
+	}
+	for _, bad := range []string{``, `99.9% of m`, `100% of m not {a="b"}`, `0% of m not {a="b"}`, `99% of m not {}`, `99% of m within much`, `99% of 5 not {a="b"}`} {
+		if slo, err := measure.NewSLO("x", bad); continuity.CodeOf(err) != continuity.CodeInvalid {
+			t.Errorf("%q: %+v, %v; want invalid", bad, slo, err)
+		}
+	}
+}
