@@ -1,15 +1,12 @@
 package store_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
 	"holdfast/internal/pgtest"
 	"holdfast/internal/store/storetest"
 )
-
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 func sqliteFile(t testing.TB) string { return filepath.Join(t.TempDir(), "state.db") }
 

@@ -88,6 +88,12 @@ func (s *Store) Timer(ctx context.Context, id string) (continuity.Timer, error) 
 	return t, classify(err)
 }
 
+// Timers counts all timers, claimed or not.
+func (s *Store) Timers(ctx context.Context) (n int64, err error) {
+	err = s.read().row(ctx, `SELECT COUNT(*) FROM timer`).Scan(&n)
+	return n, classify(err)
+}
+
 // held runs a statement that ends in the conditions of a claim.
 func (s *Store) held(ctx context.Context, t continuity.Timer, text string, args ...any) error {
 	return s.write(ctx, func(c conn) error {
