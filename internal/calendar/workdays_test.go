@@ -1,6 +1,8 @@
 package calendar_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,6 +141,25 @@ work: [2026-10-07]
 		_, problems := calendar.China().With("own.yaml", []byte("schema: holdfast/workdays@1\n"+src))
 		if len(problems) != 1 || problems[0].ID != want {
 			t.Errorf("%s: %+v, want %s", src, problems, want)
+		}
+	}
+}
+
+// TestTheGuidesFileIsRead holds the example of docs/calendar.md to the language.
+func TestTheGuidesFileIsRead(t *testing.T) {
+	for _, page := range []string{"calendar.md", "calendar.zh.md"} {
+		src, err := os.ReadFile("../../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(src), "```yaml\n")
+		file, _, found := strings.Cut(rest, "```")
+		w, problems := calendar.China().With(page, []byte(file))
+		if !found || len(problems) > 0 {
+			t.Fatalf("%s: %+v", page, problems)
+		}
+		if got := w.Day(day(t, "2027-01-09")).Kind; got != calendar.MakeUp {
+			t.Errorf("%s: %s", page, got)
 		}
 	}
 }
