@@ -1,0 +1,33 @@
+package continuity
+
+import "time"
+
+// CheckState is what a look at a service found.
+type CheckState string
+
+// The states of a check. Unknown is no kind of well: nothing was learnt.
+const (
+	CheckUp       CheckState = "up"
+	CheckDegraded CheckState = "degraded" // it works, but slowly or not for long
+	CheckDown     CheckState = "down"
+	CheckUnknown  CheckState = "unknown"
+)
+
+// CheckReason says why, for people: an id of the catalogue with what fills its
+// placeholders. It never bears a secret, nor what a service sent.
+type CheckReason struct {
+	Code string         `json:"code"`
+	Args map[string]any `json:"args,omitempty"`
+}
+
+// CheckResult is what one look found.
+type CheckResult struct {
+	Check       string             `json:"check"`
+	Node        string             `json:"node"`
+	At          time.Time          `json:"at"` // when it began
+	State       CheckState         `json:"state"`
+	Took        time.Duration      `json:"took"`
+	Reason      CheckReason        `json:"reason,omitzero"`
+	Values      map[string]float64 `json:"values,omitempty"`
+	CertExpires time.Time          `json:"cert_expires,omitzero"`
+}

@@ -1,0 +1,31 @@
+// Package heartbeat is passive: a job tells that it ran, and is late when it
+// does not.
+package heartbeat
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"holdfast/internal/watch/probe"
+)
+
+// New reads Every and Grace. Until the first beat nothing is known.
+func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
+	if spec.Every <= 0 || tools.Beats == nil {
+		return nil, fmt.Errorf("watch: check %s: no period", spec.ID)
+	}
+	return probe.Make(spec, tools, func(context.Context) probe.Outcome {
+		last, ok := tools.Beats(spec.ID)
+		if !ok {
+			return probe.Unknown("watch.no-beat")
+		}
+		age := time.Since(last)
+		o := probe.Outcome{}
+		if late := age - spec.Every; late > spec.Grace {
+			o = probe.Down("watch.late", "late", late.Round(time.Second).String())
+		}
+		o.Values = map[string]float64{"age_seconds": age.Seconds()}
+		return o
+	}), nil
+}

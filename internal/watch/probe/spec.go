@@ -1,0 +1,79 @@
+package probe
+
+import (
+	"crypto/x509"
+	"regexp"
+	"time"
+
+	"holdfast/internal/outgoing"
+)
+
+// DefaultTimeout bounds a look whose spec says nothing.
+const DefaultTimeout = 10 * time.Second
+
+// MaxRead bounds what a probe reads of what a service sends.
+const MaxRead = 1 << 20
+
+// Spec says what to look at and what is expected. Each kind says which fields it
+// reads.
+type Spec struct {
+	ID      string
+	Kind    string
+	Target  string        // a URL, host:port, name or query
+	Timeout time.Duration // of a whole look
+	Slow    time.Duration // longer is degraded; 0: never
+	Expires time.Duration // a certificate that ends within it is degraded
+	Every   time.Duration // how often a heartbeat is to come
+	Grace   time.Duration // how much later it may come
+
+	Method  string
+	Headers map[string]string
+	Body    string
+	Server  string // the resolver, host:port
+	Record  string // A, AAAA, MX ...
+	TLS     bool   // speak TLS; SMTP: STARTTLS must be offered
+	DSN     Secret
+	Auth    Secret
+	Expect  Expect
+}
+
+// Secret fetches a secret when it is needed; it stands in no spec.
+type Secret func() (string, error)
+
+// Expect is what a good answer is. What is not set is not looked at.
+type Expect struct {
+	Status   []StatusRange // none: 200 to 299
+	Body     *regexp.Regexp
+	Not      *regexp.Regexp
+	Header   string // this field is there
+	HeaderIs *regexp.Regexp
+	JSON     string // a pointer into the body
+	Equals   *string
+	Value    Bounds   // of a query
+	Answer   []string // of a name server, each of them
+	Send     string
+	Received string
+}
+
+// StatusRange is a range of HTTP statuses.
+type StatusRange struct{ First, Last int }
+
+// Bounds are limits of a number; nil is none.
+type Bounds struct{ AtLeast, AtMost *float64 }
+
+// Within says whether a number keeps to the limits.
+func (b Bounds) Within(v float64) bool {
+	return (b.AtLeast == nil || v >= *b.AtLeast) && (b.AtMost == nil || v <= *b.AtMost)
+}
+
+// Any says whether there is a limit.
+func (b Bounds) Any() bool { return b.AtLeast != nil || b.AtMost != nil }
+
+// Tools are what probes of all kinds share.
+type Tools struct {
+	Node  string
+	Guard *outgoing.Guard
+	Roots *x509.CertPool                       // nil: the system's
+	Beats func(check string) (time.Time, bool) // when the last heartbeat came
+	Web   Web
+}

@@ -1,0 +1,27 @@
+package probe
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"time"
+
+	"holdfast/internal/outgoing"
+)
+
+// Web are the HTTP clients that all probes share. Their requests bound the time
+// themselves.
+type Web struct {
+	Kept  *http.Client // connections wait for the next look
+	Fresh *http.Client // each look makes a new one
+}
+
+// NewTools makes the tools of a node.
+func NewTools(node string, guard *outgoing.Guard, roots *x509.CertPool, beats func(string) (time.Time, bool)) *Tools {
+	client := func(fresh bool) *http.Client {
+		return &http.Client{CheckRedirect: outgoing.SameHost, Transport: guard.Transport(outgoing.Options{
+			Body: MaxRead, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, Fresh: fresh,
+		})}
+	}
+	return &Tools{Node: node, Guard: guard, Roots: roots, Beats: beats, Web: Web{client(false), client(true)}}
+}
