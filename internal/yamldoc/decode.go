@@ -86,7 +86,13 @@ func (l *Language) mustParse(tag reflect.StructTag, text string) any {
 }
 
 // put stores a parsed value in a plain field.
-func put(v reflect.Value, parsed any) { v.Set(reflect.ValueOf(parsed).Convert(v.Type())) }
+func put(v reflect.Value, parsed any) {
+	if v.Kind() == reflect.Pointer { // so that zero differs from nothing
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	v.Set(reflect.ValueOf(parsed).Convert(v.Type()))
+}
 
 // root reports whether a path is one at which names begin anew.
 func (l *Language) root(path string) bool { return path == "" || slices.Contains(l.Roots, path) }

@@ -265,3 +265,6 @@ func (f *Findings) Settle(lines []string) []Problem {
 	})
 	return f.problems
 }
+
+// Found are the problems as they were added.
+func (f *Findings) Found() []Problem { return f.problems }

@@ -78,6 +78,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/measure", "holdfast/internal/relay", "measures"},
 	{"internal/measure", "database/sql", "sql"},
 	{"internal/relay", "holdfast/internal/measure", "data-plane"},
+	{"internal/plan", "holdfast/internal/config", "plans"},
+	{"internal/relay", "holdfast/internal/plan", "data-plane"},
 	{"internal/api", "holdfast/internal/app", "app"},
 	{"internal/api", "holdfast/internal/view", "api"},
 	{"internal/api", "database/sql", "sql"},

@@ -1,0 +1,43 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+)
+
+// parameter is what an action is told in its step.
+type parameter struct {
+	ref  string // the value names an entry of this word; "": any text
+	must bool
+}
+
+// actions are what a step can do, with what each has to be told.
+var actions = map[string]map[string]parameter{
+	"notify":        {"to": {"audiences", true}, "template": {"templates", true}, "channel": {"channels", false}},
+	"autoreply.on":  {"channel": {"channels", true}, "template": {"templates", true}},
+	"autoreply.off": {"channel": {"channels", true}},
+	"channel.switch": {
+		"from": {"channels", true}, "to": {"channels", true},
+	},
+	"channel.test":   {"channel": {"channels", true}},
+	"uploads.pause":  {"what": {"", false}},
+	"uploads.resume": {"what": {"", false}},
+	"outbox.send":    {"channel": {"channels", false}},
+	"readmit":        {"batch": {"", true}},
+	"approve":        {"show": {"", false}},
+	"check":          {"check": {"checks", true}},
+	"backup.run":     {"set": {"backups", true}},
+	"backup.verify":  {"set": {"backups", true}},
+	"backup.restore": {"set": {"backups", true}},
+	"upgrade.start":  {"upgrade": {"upgrades", true}},
+	"compensate":     {"rule": {"", false}},
+}
+
+func init() { // not a literal: the modes take the same
+	for _, mode := range []string{"hold", "pass", "divert", "reply", "block", "drain"} {
+		actions["relay."+mode] = map[string]parameter{"route": {"routes", true}}
+	}
+	actionNames = slices.Sorted(maps.Keys(actions))
+}
+
+var actionNames []string

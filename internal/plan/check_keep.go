@@ -1,0 +1,195 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+func (c *checker) checkTech() {
+	t, r := c.plan.Tech, c.tech
+	for i := range t.Checks {
+		check, where := &t.Checks[i], fmt.Sprintf("checks[%d]", i)
+		given := map[string]bool{}
+		for _, k := range check.kinds() {
+			given[k.name] = k.text != ""
+		}
+		if !r.ReportedOn(place(r.places, where).Line) {
+			choice(r, where, "plan.check-of", given)
+		}
+		if check.Down > check.Of {
+			r.Error(place(r.places, where+".down"), "plan.down-of", "down", check.Down, "of", check.Of)
+		}
+		if check.Timeout > check.Every && check.Every > 0 {
+			r.Error(place(r.places, where+".timeout"), "plan.timeout-every", "timeout", brief(check.Timeout), "every", brief(check.Every))
+		}
+		c.needs(where, check.SQL != "" && check.DSN == nil, "sql", "dsn")
+		c.needs(where, check.Log != "" && check.Pattern == "", "log", "pattern")
+		c.needs(where, check.Host != "" && check.Over == 0, "host", "over")
+		c.secret(check.DSN, where+".dsn")
+		c.secret(check.Auth, where+".auth")
+	}
+	for i := range t.Accounts {
+		c.secret(&t.Accounts[i].Secret, fmt.Sprintf("accounts[%d].secret", i))
+	}
+	for i := range t.Scrape {
+		c.secret(t.Scrape[i].Auth, fmt.Sprintf("scrape[%d].auth", i))
+	}
+	for i := range t.Notices {
+		c.secret(t.Notices[i].Auth, fmt.Sprintf("notices[%d].auth", i))
+	}
+}
+
+func (c *checker) needs(where string, lacks bool, kind, field string) {
+	if lacks && !c.tech.ReportedOn(place(c.tech.places, where).Line) {
+		c.tech.Error(place(c.tech.places, where), "plan.check-needs", "kind", kind, "field", field)
+	}
+}
+
+func (c *checker) secret(s *Secret, where string) {
+	at, there := c.tech.places[where]
+	if s == nil || !there || c.tech.ReportedOn(at.Line) {
+		return
+	}
+	choice(c.tech, where, "plan.secret-of", map[string]bool{"secret": s.Secret != "", "env": s.Env != "", "file": s.File != ""})
+}
+
+func (c *checker) checkKeeping() {
+	if m := c.plan.Maintenance; m != nil {
+		for i := 1; i < len(m.Notices); i++ {
+			if m.Notices[i] >= m.Notices[i-1] && m.Notices[i] > 0 {
+				c.error(fmt.Sprintf("maintenance.notices[%d]", i), "plan.notice-order", "value", brief(m.Notices[i]), "before", brief(m.Notices[i-1]))
+			}
+		}
+		for i, share := range m.Batches {
+			if share > 0 && (i > 0 && share <= m.Batches[i-1] || i == len(m.Batches)-1 && share != 1) {
+				c.error(fmt.Sprintf("maintenance.batches[%d]", i), "plan.batches")
+			}
+		}
+	}
+	for i := range c.plan.Impact {
+		c.checkRPO(&c.plan.Impact[i], fmt.Sprintf("impact[%d].rpo", i))
+	}
+	if comp := c.plan.Compensation; comp != nil {
+		for i, g := range comp.Rules {
+			where := fmt.Sprintf("compensation.rules[%d]", i)
+			if g.Give == "points" && g.Points == 0 || g.Give != "points" && g.Value.Currency == "" && g.Give != "" {
+				c.error(where, "plan.gift", "give", g.Give)
+			}
+		}
+	}
+}
+
+// checkRPO compares how much may be lost with how often what the process needs
+// is backed up.
+func (c *checker) checkRPO(row *Process, where string) {
+	best, of := time.Duration(-1), ""
+	for _, b := range c.plan.Backups {
+		if slices.Contains(row.Needs, b.Of) && b.Of != "" && (best < 0 || b.Every < best) {
+			best, of = b.Every, b.ID
+		}
+	}
+	if _, there := c.business.places[where]; there && best > row.RPO {
+		c.error(where, "plan.rpo-backup", "rpo", brief(row.RPO), "every", brief(best), "id", of)
+	}
+}
+
+func (c *checker) checkDrills() {
+	quarter := Period{Months: 3}
+	most, why := quarter, "plan.drill-seldom"
+	for _, row := range c.plan.Impact {
+		if row.Dependence == "high" {
+			most, why = Period{Months: 1}, "plan.drill-seldom-high"
+		}
+	}
+	least := -1
+	for i, d := range c.plan.Drills {
+		if d.Every.rough() > 0 && (least < 0 || d.Every.rough() < c.plan.Drills[least].Every.rough()) {
+			least = i
+		}
+	}
+	if least >= 0 && c.plan.Drills[least].Every.rough() > most.rough()+24*time.Hour {
+		c.warning(fmt.Sprintf("drills[%d].every", least), why)
+	}
+	if len(c.plan.Drills) == 0 {
+		return
+	}
+	for i, s := range c.plan.Scenarios {
+		drilled := slices.ContainsFunc(c.plan.Drills, func(d Drill) bool { return slices.Contains(d.Scenarios, s.ID) })
+		if !drilled && s.ID != "" {
+			c.warning(fmt.Sprintf("scenarios[%d].id", i), "plan.never-drilled", "id", s.ID)
+		}
+	}
+}
+
+// checkSections holds a full plan to the sections that it must have.
+func (c *checker) checkSections() {
+	if c.plan.Profile != "full" {
+		return
+	}
+	v := reflect.ValueOf(c.plan).Elem()
+	for i := range v.NumField() {
+		tag := v.Type().Field(i).Tag
+		if _, there := c.business.places[tag.Get("yaml")]; tag.Get("full") == "true" && !there {
+			c.error("id", "plan.section", "section", tag.Get("yaml"))
+		}
+	}
+	standby := slices.ContainsFunc(c.plan.Channels, func(ch Channel) bool { return ch.Standby })
+	if !standby && len(c.plan.Channels) > 0 {
+		c.error("channels", "plan.no-standby")
+	}
+	for i, ch := range c.plan.Channels {
+		if ch.Standby && ch.Test == nil {
+			c.error(fmt.Sprintf("channels[%d]", i), "plan.no-test", "id", ch.ID)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.plan.Roles)) {
+		if role := c.plan.Roles[name]; len(role.May) > 0 && len(role.People) == 1 {
+			c.error("roles."+name+".people", "plan.no-deputy", "role", name)
+		}
+	}
+	for i := range c.plan.Runbooks {
+		proven := slices.ContainsFunc(c.plan.Runbooks[i].Steps, func(s Step) bool { return s.Proof != nil || s.Do == "check" || s.Do == "approve" || s.Run != "" })
+		if !proven && len(c.plan.Runbooks[i].Steps) > 0 {
+			c.warning(fmt.Sprintf("runbooks[%d].id", i), "plan.unproven", "id", c.plan.Runbooks[i].ID)
+		}
+	}
+}
+
+// checkUse reports entries that nothing names.
+func (c *checker) checkUse() {
+	for _, doc := range []any{c.plan, c.plan.Tech} {
+		v := reflect.ValueOf(doc)
+		if v.IsNil() {
+			continue
+		}
+		for i := range v.Elem().NumField() {
+			tag := v.Elem().Type().Field(i).Tag
+			e := c.entries[tag.Get("ids")]
+			if tag.Get("used") != "true" || e == nil {
+				continue
+			}
+			for _, name := range e.names {
+				if !e.used[name] && !c.standsAlone(tag.Get("ids"), name) {
+					e.in.Warning(e.at[name], "plan.unused", "id", name, "section", tag.Get("yaml"))
+				}
+			}
+		}
+	}
+}
+
+// standsAlone reports whether an entry is of use without being named.
+func (c *checker) standsAlone(word, name string) bool {
+	switch word {
+	case "channels":
+		return slices.ContainsFunc(c.plan.Channels, func(ch Channel) bool { return ch.ID == name && ch.Standby })
+	case "selfhelp": // a guide for an audience is shown to it
+		return slices.ContainsFunc(c.plan.Selfhelp, func(s Selfhelp) bool { return s.ID == name && s.For != "" })
+	case "measures":
+		return strings.HasPrefix(name, "shown ")
+	}
+	return false
+}

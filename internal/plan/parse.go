@@ -1,0 +1,83 @@
+package plan
+
+import (
+	"strings"
+
+	"holdfast/internal/yamldoc"
+)
+
+// Source is the text of a file, by its name in problems.
+type Source struct {
+	Name string
+	Text []byte
+}
+
+// TechName is the name of a plan's technical file.
+func TechName(plan string) string { return strings.TrimSuffix(plan, ".yaml") + techSuffix }
+
+const techSuffix = ".tech.yaml"
+
+// reading is one file on its way.
+type reading struct {
+	*yamldoc.Findings
+	source Source
+	lines  []string
+	places yamldoc.Places
+	ok     bool // there is something to check
+}
+
+func read(s Source, language *yamldoc.Language, into any) *reading {
+	r := &reading{Findings: yamldoc.NewFindings(s.Name), source: s}
+	root, lines := yamldoc.Read(r.Findings, s.Text)
+	r.lines = lines
+	if root != nil {
+		r.places = language.Decode(r.Findings, root, into)
+		r.ok = true
+	}
+	return r
+}
+
+func (r *reading) settle() []yamldoc.Problem {
+	if r == nil {
+		return nil
+	}
+	return r.Settle(r.lines)
+}
+
+// Parse reads a plan and, where tech is not nil, its technical file. people may
+// be nil: then whom the plan's roles and teams name is known. The plan is nil if
+// any problem is an error.
+func Parse(business Source, tech *Source, people *People) (*Plan, []yamldoc.Problem) {
+	p := &Plan{File: business.Name}
+	first := read(business, planLanguage, p)
+	p.Places = first.places
+	var second *reading
+	if tech != nil {
+		p.Tech = &Tech{}
+		second = read(*tech, techLanguage, p.Tech)
+		p.Tech.Places = second.places
+	}
+	if first.ok && (second == nil || second.ok) {
+		check(&checker{plan: p, business: first, tech: second, people: people})
+	}
+	problems := append(first.settle(), second.settle()...)
+	if !first.ok || yamldoc.Failed(problems) {
+		return nil, problems
+	}
+	return p, problems
+}
+
+// ParsePeople reads a file of people.
+func ParsePeople(s Source) (*People, []yamldoc.Problem) {
+	p := &People{}
+	r := read(s, peopleLanguage, p)
+	p.Places = r.places
+	if r.ok {
+		define(r, p, map[string]*entries{})
+	}
+	problems := r.settle()
+	if !r.ok || yamldoc.Failed(problems) {
+		return nil, problems
+	}
+	return p, problems
+}
