@@ -146,7 +146,7 @@ func (c *cli) root() *cobra.Command {
 	root.AddCommand(
 		c.relayCommand(), c.serveCommand(), c.statusCommand(), c.modeCommand(), c.blockCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(), c.replayCommand(),
 		c.admissionCommand(),
-		c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
+		c.planCommand(), c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)
 	return root
 }

@@ -76,6 +76,9 @@ func (c *checker) checkKeeping() {
 	if comp := c.plan.Compensation; comp != nil {
 		for i, g := range comp.Rules {
 			where := fmt.Sprintf("compensation.rules[%d]", i)
+			if c.unread(where+".value", g.Value.Currency == "") || c.unread(where+".points", g.Points == 0) {
+				continue
+			}
 			if g.Give == "points" && g.Points == 0 || g.Give != "points" && g.Value.Currency == "" && g.Give != "" {
 				c.error(where, "plan.gift", "give", g.Give)
 			}

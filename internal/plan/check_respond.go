@@ -25,11 +25,20 @@ func choice(r *reading, where, id string, fields map[string]bool) {
 	}
 }
 
+// unread reports whether a field is in the file and could not be read.
+func (c *checker) unread(where string, empty bool) bool {
+	_, there := c.business.places[where]
+	return there && empty
+}
+
 func (c *checker) checkSignals() {
 	for i := range c.plan.Warnings {
 		w, where := &c.plan.Warnings[i], fmt.Sprintf("warnings[%d]", i)
 		choice(c.business, where, "plan.warning-of", map[string]bool{"measure": w.Measure != "", "check": w.Check != ""})
 		if w.Measure == "" {
+			continue
+		}
+		if c.unread(where+".over", w.Over == nil) || c.unread(where+".under", w.Under == nil) {
 			continue
 		}
 		choice(c.business, where, "plan.threshold", map[string]bool{"over": w.Over != nil, "under": w.Under != nil})
