@@ -18,7 +18,7 @@ import (
 
 func (c *cli) planCommand() *cobra.Command {
 	cmd := c.group("plan", "plan")
-	cmd.AddCommand(c.planCheckCommand(), c.planFmtCommand(), c.planSchemaCommand())
+	cmd.AddCommand(c.planCheckCommand(), c.planDiffCommand(), c.planFmtCommand(), c.planInitCommand(), c.planSchemaCommand())
 	return cmd
 }
 

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/plan"
+	"holdfast/internal/yamldoc"
+)
+
+func (c *cli) planDiffCommand() *cobra.Command {
+	return c.command("diff BEFORE AFTER", "plan-diff", exactly(2), func(_ *cobra.Command, args []string) error {
+		r := &planReport{texts: map[string][]byte{}}
+		before, err := r.read(args[0])
+		if err != nil {
+			return err
+		}
+		after, err := r.read(args[1])
+		if err != nil {
+			return err
+		}
+		if plan.KindOf(before) != plan.KindOf(after) {
+			return invalid("cli.invalid.kinds-of-plan", "before", args[0], "after", args[1])
+		}
+		changes, problems := plan.Diff(before, after)
+		if len(problems) > 0 {
+			r.problems = problems
+			c.reported = true
+			return errors.Join(c.tell(r), continuity.E(continuity.CodeConfig, nil))
+		}
+		if changes == nil {
+			changes = []plan.Change{}
+		}
+		return c.show(changes, func() {
+			if len(changes) == 0 {
+				c.say("cli.plan.diff.none")
+			}
+			for _, ch := range changes {
+				c.say("cli.plan.diff."+string(ch.Kind), "where", strings.Join(ch.Where, " › "), "from", ch.From, "to", ch.To)
+			}
+		})
+	})
+}
+
+func (c *cli) planInitCommand() *cobra.Command {
+	var given []string
+	var dir string
+	cmd := c.command("init [--answer NAME=VALUE]...", "plan-init", exactly(0), func(*cobra.Command, []string) error {
+		answers, err := c.answers(given)
+		if err != nil {
+			return err
+		}
+		file := filepath.Join(dir, answers["id"]+".yaml")
+		if exists(file) {
+			return invalid("cli.invalid.plan-exists", "file", file)
+		}
+		text := plan.Begin(answers, time.Now().Format(time.DateOnly))
+		r := &planReport{texts: map[string][]byte{file: text}}
+		if _, r.problems = plan.Parse(plan.Source{Name: file, Text: text}, nil, nil); yamldoc.Failed(r.problems) {
+			c.reported = true
+			return errors.Join(c.tell(r), continuity.E(continuity.CodeConfig, nil))
+		}
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			return err
+		}
+		c.say("cli.plan.init.done", "file", file)
+		return nil
+	})
+	cmd.Flags().StringArrayVar(&given, "answer", nil, c.t("cli.flag.answer"))
+	cmd.Flags().StringVar(&dir, "to", "plans", c.t("cli.flag.plans-dir"))
+	return cmd
+}
+
+// answers takes what was given, and asks for the rest: at a terminal again and
+// again, else a line of the input for each.
+func (c *cli) answers(given []string) (map[string]string, error) {
+	answers := map[string]string{}
+	known := map[string]plan.Question{}
+	for _, q := range plan.Questions() {
+		known[q.ID] = q
+	}
+	for _, g := range given {
+		name, value, _ := strings.Cut(g, "=")
+		q, ok := known[name]
+		if !ok {
+			return nil, invalid("cli.invalid.question", "name", name)
+		}
+		if p := q.Wrong(value); p != nil {
+			return nil, invalid("cli.invalid.answer", "what", p.What(c.lang), "hint", p.Hint(c.lang))
+		}
+		answers[name] = value
+	}
+	lines := bufio.NewReader(c.in)
+	for _, q := range plan.Questions() {
+		if _, ok := answers[q.ID]; ok {
+			continue
+		}
+		answer, err := c.ask(lines, q)
+		if err != nil {
+			return nil, err
+		}
+		answers[q.ID] = answer
+	}
+	return answers, nil
+}
+
+func (c *cli) ask(lines *bufio.Reader, q plan.Question) (string, error) {
+	for {
+		fmt.Fprint(c.err, c.t("cli.plan.init.ask."+q.ID))
+		if q.Default != "" {
+			fmt.Fprintf(c.err, " [%s]", q.Default)
+		}
+		fmt.Fprint(c.err, " ")
+		line, err := lines.ReadString('\n')
+		answer := strings.TrimSpace(line)
+		if answer == "" && q.Default != "" {
+			return q.Default, nil
+		}
+		p := q.Wrong(answer)
+		if p == nil {
+			return answer, nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		if err != nil || !terminal(c.in) {
+			return "", invalid("cli.invalid.answer", "what", p.What(c.lang), "hint", p.Hint(c.lang))
+		}
+		fmt.Fprintln(c.err, p.What(c.lang)+"\n  "+p.Hint(c.lang))
+	}
+}
