@@ -61,6 +61,7 @@ type Options struct {
 	Late      time.Duration // how late a sample may come; 10 minutes
 	Now       func() time.Time
 	Log       *slog.Logger
+	Also      func([]Sample)                   // gets what is appended, too, even while the disk is full
 	Free      func(dir string) (uint64, error) // free space of a folder; that of its file system
 }
 
@@ -202,6 +203,9 @@ func (d *DB) Stats() Stats {
 func (d *DB) Append(ctx context.Context, samples []Sample) error {
 	if len(samples) == 0 {
 		return nil
+	}
+	if d.opts.Also != nil {
+		d.opts.Also(samples)
 	}
 	if err := d.room(); err != nil {
 		d.dropped[reasonDisk].Add(uint64(len(samples)))

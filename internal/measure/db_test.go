@@ -209,8 +209,8 @@ func appendForever(dir string) {
 }
 
 func TestFullDiskEndsByItself(t *testing.T) {
-	now, free := noon, uint64(1<<40)
-	db := open(t, measure.Options{Reserve: 1 << 20, Now: func() time.Time { return now },
+	now, free, also := noon, uint64(1<<40), 0
+	db := open(t, measure.Options{Reserve: 1 << 20, Now: func() time.Time { return now }, Also: func(s []measure.Sample) { also += len(s) },
 		Free: func(string) (uint64, error) { return free, nil }})
 	add(t, db, now, 1, "m")
 	now, free = now.Add(2*time.Second), 1<<19
@@ -222,6 +222,9 @@ func TestFullDiskEndsByItself(t *testing.T) {
 	add(t, db, now, 3, "m")
 	if got := query(t, db, "sum_over_time(m[1m])", now); got != "{}=4" || db.Stats().Full {
 		t.Errorf("got %s, %+v", got, db.Stats())
+	}
+	if also != 3 {
+		t.Errorf("%d were sent on, want 3", also)
 	}
 }
 
