@@ -1,7 +1,7 @@
 // Package pgtest gives tests real PostgreSQL databases, in a private cluster
 // started from the distribution's packages: in a folder of its own, on a Unix
 // socket only, with one superuser. The tests of a package share one cluster.
-// Where the packages are missing the test fails and says how to install them.
+// Where the packages are missing, root installs them; others are told how to.
 //
 //	func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 //
@@ -184,7 +184,13 @@ var errMissing = errors.New("PostgreSQL is not installed; run: apt-get install -
 
 // programs finds the newest server's folder.
 func programs() (string, error) {
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is well-formed
+	found := installed()
+	if len(found) == 0 && os.Getuid() == 0 {
+		if err := install(); err != nil {
+			return "", errors.Join(errMissing, err)
+		}
+		found = installed()
+	}
 	if len(found) == 0 {
 		return "", errMissing
 	}
@@ -194,6 +200,34 @@ func programs() (string, error) {
 	}
 	slices.SortFunc(found, func(a, b string) int { return version(a) - version(b) })
 	return filepath.Dir(found[len(found)-1]), nil
+}
+
+func installed() []string {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is well-formed
+	return found
+}
+
+// install takes the packages from Debian, waiting for others that do so. The
+// lists of packages are fetched only where those at hand don't do.
+func install() error {
+	aptGet := func(args ...string) error {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-o", "DPkg::Lock::Timeout=300", "-q"}, args...)...) // #nosec G204 -- fixed words
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("apt-get %s: %w\n%s", args[0], err, out)
+		}
+		return nil
+	}
+	packages := []string{"install", "-y", "--no-upgrade", "--no-install-recommends", "postgresql"}
+	if aptGet(packages...) == nil {
+		return nil
+	}
+	if err := aptGet("update"); err != nil {
+		return err
+	}
+	return aptGet(packages...)
 }
 
 // serverUser is who the server runs as where the test is root, as which it
