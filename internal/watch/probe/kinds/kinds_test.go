@@ -260,7 +260,7 @@ func TestBadSpecs(t *testing.T) {
 		{Kind: "http", Target: "http://a", Expect: probe.Expect{JSON: "no-slash"}}, {Kind: "http", Target: "http://a", Method: "A B"},
 		{Kind: "tcp", Target: "a"}, {Kind: "tls", Target: "a"}, {Kind: "redis", Target: "a"}, {Kind: "smtp", Target: "a"},
 		{Kind: "dns", Target: "a"}, {Kind: "dns", Target: "a", Server: "127.0.0.1:53", Record: "QQ"}, {Kind: "dns", Server: "127.0.0.1:53"},
-		{Kind: "icmp"}, {Kind: "sql", Target: "select 1"}, {Kind: "sql", DSN: secret}, {Kind: "websocket", Target: "http://a"}, {Kind: "heartbeat"},
+		{Kind: "icmp"}, {Kind: "sql", Target: "select 1"}, {Kind: "sql", Target: "create table t (n integer)", DSN: secret}, {Kind: "sql", Target: "/*! drop table t */ select 1", DSN: secret}, {Kind: "sql", DSN: secret}, {Kind: "websocket", Target: "http://a"}, {Kind: "heartbeat"},
 	} {
 		if _, err := kinds.New(spec, tools); err == nil {
 			t.Errorf("made: %+v", spec)

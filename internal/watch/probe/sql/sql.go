@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -31,8 +32,16 @@ func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	if spec.DSN == nil || strings.TrimSpace(spec.Target) == "" {
 		return nil, fmt.Errorf("watch: check %s: no database or no query", spec.ID)
 	}
+	if !asks.MatchString(spec.Target) {
+		return nil, fmt.Errorf("watch: check %s: the query does not begin with select, with, values, table or show", spec.ID)
+	}
 	return probe.Make(spec, tools, func(ctx context.Context) probe.Outcome { return look(ctx, spec, tools) }), nil
 }
+
+// asks are the statements that only ask. A transaction that only reads holds what
+// they call to it; but MariaDB ends one at a statement such as CREATE TABLE, and
+// carries that out.
+var asks = regexp.MustCompile(`(?i)^\s*(select|with|values|table|show)\b`)
 
 func look(ctx context.Context, spec probe.Spec, tools *probe.Tools) probe.Outcome {
 	dsn, err := spec.DSN()
@@ -68,7 +77,7 @@ func open(dsn string, tools *probe.Tools) (driver.Connector, error) {
 			return nil, err
 		}
 		config.DialFunc = tools.Guard.DialContext
-		config.AllowAllFiles = false
+		config.AllowAllFiles, config.MultiStatements = false, false // a second statement could end the transaction that only reads
 		config.Logger = &mysql.NopLogger{}
 		return mysql.NewConnector(config)
 	case "sqlite":
