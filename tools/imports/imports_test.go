@@ -80,6 +80,7 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/relay", "holdfast/internal/measure", "data-plane"},
 	{"internal/plan", "holdfast/internal/config", "plans"},
 	{"internal/relay", "holdfast/internal/plan", "data-plane"},
+	{"internal/plan/bia", "holdfast/internal/continuity", "paper"},
 	{"internal/api", "holdfast/internal/app", "app"},
 	{"internal/api", "holdfast/internal/view", "api"},
 	{"internal/api", "database/sql", "sql"},
