@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +21,8 @@ func book(t *testing.T, sheets map[string][][]any, also func(*excelize.File)) []
 	t.Helper()
 	f := excelize.NewFile()
 	first := true
-	for name, rows := range sheets {
+	for _, name := range slices.Sorted(maps.Keys(sheets)) { // the first one is active and can't be hidden
+		rows := sheets[name]
 		if first {
 			must(t, f.SetSheetName("Sheet1", name))
 			first = false
