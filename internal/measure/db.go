@@ -3,6 +3,7 @@ package measure
 import (
 	"context"
 	"errors"
+	"github.com/prometheus/common/model"
 	"io"
 	"log/slog"
 	"os"
@@ -28,7 +29,7 @@ type Labels = labels.Labels
 // An empty value is as good as no label.
 func Series(name string, pairs ...string) Labels {
 	b := labels.NewScratchBuilder(1 + len(pairs)/2)
-	b.Add(labels.MetricName, name)
+	b.Add(model.MetricNameLabel, name)
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
 			b.Add(pairs[i], pairs[i+1])

@@ -1,10 +1,11 @@
+//go:build measure
+
 package store_test
 
 import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,11 +17,8 @@ import (
 
 // TestPagesOfAMillion measures pages with 500 services and 1,000,000 events, and
 // prints the times. It fills two databases and takes minutes, so it has to be
-// asked for: HOLDFAST_MEASURE=1.
+// asked for: go test -tags measure -run Million ./internal/store
 func TestPagesOfAMillion(t *testing.T) {
-	if os.Getenv("HOLDFAST_MEASURE") == "" {
-		t.Skip("HOLDFAST_MEASURE=1 asks for it")
-	}
 	const services, events = 500, 1_000_000
 	onBoth(t, func(t *testing.T, dsn string) {
 		s := storetest.Open(t, dsn)

@@ -139,7 +139,7 @@ func TestQuestionsThatAreNone(t *testing.T) {
 func TestPromtool(t *testing.T) {
 	tool, err := exec.LookPath("promtool")
 	if err != nil {
-		t.Skip("promtool is in Debian's package prometheus")
+		t.Fatal("promtool is in Debian's package prometheus: make needs")
 	}
 	address := serve(t)
 	for _, c := range []struct {

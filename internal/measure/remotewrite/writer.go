@@ -114,7 +114,7 @@ func (w *Writer) Run(ctx context.Context) {
 			continue
 		}
 		w.log.Warn("samples can't be sent on", "err", err)
-		wait := max(asked, pause/2+rand.N(pause/2)) //nolint:gosec // only spreads the tries
+		wait := max(asked, pause/2+rand.N(pause/2)) // #nosec G404 -- only spreads the tries
 		pause = min(2*pause, longestPause)
 		if !sleep(ctx, wait) {
 			return

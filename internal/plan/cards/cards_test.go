@@ -69,7 +69,7 @@ func english() *Plan {
 func pdf(t *testing.T, p *Plan) string {
 	t.Helper()
 	if p.Lang == catalogue.Zh && !HasChinese() {
-		t.Skip("built without a Chinese font: make fonts")
+		t.Fatal("built without a Chinese font: make fonts")
 	}
 	printed, lacking, err := PDF(p, Options{})
 	if err != nil || len(lacking) > 0 {
@@ -85,7 +85,7 @@ func pdf(t *testing.T, p *Plan) string {
 func poppler(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skip(name + " is not installed: make needs")
+		t.Fatal(name + " is not installed: make needs")
 	}
 	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
 	if err != nil {

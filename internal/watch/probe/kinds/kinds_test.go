@@ -191,16 +191,6 @@ func (a *authority) issue(t *testing.T, address string, ends time.Time) *tls.Con
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 }
 
-// secured is a server that speaks TLS.
-func secured(t *testing.T, config *tls.Config, with func(net.Conn)) string {
-	return serve(t, func(conn net.Conn) {
-		c := tls.Server(conn, config)
-		if c.HandshakeContext(context.Background()) == nil {
-			with(c)
-		}
-	})
-}
-
 // TestFaults meets every kind that connects with what no server should do.
 func TestFaults(t *testing.T) {
 	specs := map[string]func(address string) probe.Spec{
