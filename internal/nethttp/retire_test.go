@@ -95,7 +95,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := ask(); err == nil {
-			t.Error("a third is served")
+			t.Fatal("a third is served")
 		}
 		first.Close()
 		for { // the server has yet to see it go
