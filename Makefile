@@ -36,7 +36,7 @@ test: needs fonts ## every test, with the real nginx and PostgreSQL where they b
 	go -C tools test -count=1 ./... # it reads files that the cache does not watch
 	go -C test/protocols test ./...
 
-needs: ## install what the tests need from Debian (nginx, postgresql, mariadb-server, gcc for the race detector)
+needs: ## install what the tests need from Debian: servers, a few tools, gcc for the race detector
 	@tools/needs.sh
 
 lint: tools ## format, vet, import rules, staticcheck, gosec, house rules, known vulnerabilities
