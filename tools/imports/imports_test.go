@@ -63,6 +63,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/restore", "holdfast/internal/api", "readers"},
 	{"internal/store", "holdfast/internal/config", "store"},
 	{"internal/relay", "holdfast/internal/store", "data-plane"},
+	{"internal/access", "holdfast/internal/store", "access"},
+	{"internal/relay", "holdfast/internal/access", "data-plane"},
 	{"internal/calendar", "holdfast/internal/config", "days"},
 	{"internal/relay", "holdfast/internal/calendar", "data-plane"},
 	{"internal/config", "holdfast/internal/ledger", "config"},
