@@ -9,54 +9,6 @@ import (
 	"time"
 )
 
-func (c *checker) checkTech() {
-	t, r := c.plan.Tech, c.tech
-	for i := range t.Checks {
-		check, where := &t.Checks[i], fmt.Sprintf("checks[%d]", i)
-		given := map[string]bool{}
-		for _, k := range check.kinds() {
-			given[k.name] = k.text != ""
-		}
-		if !r.ReportedOn(place(r.places, where).Line) {
-			choice(r, where, "plan.check-of", given)
-		}
-		if check.Down > check.Of {
-			r.Error(place(r.places, where+".down"), "plan.down-of", "down", check.Down, "of", check.Of)
-		}
-		if check.Timeout > check.Every && check.Every > 0 {
-			r.Error(place(r.places, where+".timeout"), "plan.timeout-every", "timeout", brief(check.Timeout), "every", brief(check.Every))
-		}
-		c.needs(where, check.SQL != "" && check.DSN == nil, "sql", "dsn")
-		c.needs(where, check.Log != "" && check.Pattern == "", "log", "pattern")
-		c.needs(where, check.Host != "" && check.Over == 0, "host", "over")
-		c.secret(check.DSN, where+".dsn")
-		c.secret(check.Auth, where+".auth")
-	}
-	for i := range t.Accounts {
-		c.secret(&t.Accounts[i].Secret, fmt.Sprintf("accounts[%d].secret", i))
-	}
-	for i := range t.Scrape {
-		c.secret(t.Scrape[i].Auth, fmt.Sprintf("scrape[%d].auth", i))
-	}
-	for i := range t.Notices {
-		c.secret(t.Notices[i].Auth, fmt.Sprintf("notices[%d].auth", i))
-	}
-}
-
-func (c *checker) needs(where string, lacks bool, kind, field string) {
-	if lacks && !c.tech.ReportedOn(place(c.tech.places, where).Line) {
-		c.tech.Error(place(c.tech.places, where), "plan.check-needs", "kind", kind, "field", field)
-	}
-}
-
-func (c *checker) secret(s *Secret, where string) {
-	at, there := c.tech.places[where]
-	if s == nil || !there || c.tech.ReportedOn(at.Line) {
-		return
-	}
-	choice(c.tech, where, "plan.secret-of", map[string]bool{"secret": s.Secret != "", "env": s.Env != "", "file": s.File != ""})
-}
-
 func (c *checker) checkKeeping() {
 	if m := c.plan.Maintenance; m != nil {
 		for i := 1; i < len(m.Notices); i++ {

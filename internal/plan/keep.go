@@ -49,7 +49,7 @@ type Upgrade struct {
 	Backups  []string      `yaml:"backups" kind:"id" ref:"backups" required:"true" example:"[orders-live]"`
 	Fresh    time.Duration `yaml:"fresh" kind:"duration" default:"1h"`
 	Runbook  string        `yaml:"runbook" kind:"id" ref:"runbooks" required:"true" example:"upgrade"`
-	Watch    []string      `yaml:"watch" kind:"id" ref:"checks|warnings" example:"[place-order]"`
+	Watch    []string      `yaml:"watch" kind:"id" ref:"checks|warnings|slos" example:"[place-order]"`
 	Bake     time.Duration `yaml:"bake" kind:"duration" default:"24h"`
 	RollBack string        `yaml:"roll_back" kind:"id" ref:"runbooks" required:"true" example:"roll-back"`
 }

@@ -23,6 +23,8 @@ func init() { // not a literal: kinds are built of each other
 		"person":       form(personPattern, "plan.person"),
 		"grade":        form(`^SEV-[1-4]$`, "plan.grade"),
 		"phone":        form(`^\+?[0-9][0-9 -]{2,20}[0-9]$`, "plan.phone"),
+		"header":       form("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "config.header-name"), // RFC 9110 token
+		"pointer":      form(`^(/([^~/]|~[01])*)+$`, "plan.pointer"),
 		"status":       form(`^([1-5]xx|[1-5][0-9][0-9])$`, "config.status"),
 		"period":       {Parse: parsePeriod, Schema: yamldoc.Pattern(`^[0-9]+(m|h|d|w|mo|y)$`)},
 		"money":        {Parse: parseMoney, Schema: yamldoc.Pattern(`^` + amountPattern + ` [A-Z]{3}$`)},

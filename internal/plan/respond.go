@@ -26,7 +26,7 @@ type Scenario struct {
 type Trigger struct {
 	Check   string        `yaml:"check" kind:"id" ref:"checks" example:"database"`
 	State   string        `yaml:"state" kind:"word" of:"degraded,down,unknown" default:"down"`
-	Warning string        `yaml:"warning" kind:"id" ref:"warnings" example:"orders-slow"`
+	Warning string        `yaml:"warning" kind:"id" ref:"warnings|slos" example:"orders-slow"`
 	Level   string        `yaml:"level" kind:"word" of:"blue,yellow,orange,red" default:"yellow"`
 	Reports int64         `yaml:"reports" kind:"int" min:"1" example:"3"`
 	Within  time.Duration `yaml:"within" kind:"duration" default:"10m"`

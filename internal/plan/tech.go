@@ -11,104 +11,16 @@ type Tech struct {
 	Schema string `yaml:"schema" kind:"word" of:"holdfast/plan-tech@1" required:"true" example:"holdfast/plan-tech@1"`
 	Plan   string `yaml:"plan" kind:"id" example:"orders"`
 
-	Checks    []Check           `yaml:"checks" ids:"checks" used:"true"`
-	Measures  map[string]string `yaml:"measures" names:"text" kind:"text" ids:"measures" used:"true"`
-	Scrape    []Scrape          `yaml:"scrape" ids:"scrape"`
-	Routes    []Route           `yaml:"routes" ids:"routes"`
-	Notices   []NoticeSource    `yaml:"notices" ids:"notices"`
-	Calendars []Calendar        `yaml:"calendars" ids:"calendars"`
-	Accounts  []Account         `yaml:"accounts" ids:"accounts" used:"true"`
+	Checks    []Check             `yaml:"checks" ids:"checks" used:"true"`
+	Measures  map[string]*Measure `yaml:"measures" names:"text" ids:"measures" used:"true"`
+	Scrape    []Scrape            `yaml:"scrape" ids:"scrape"`
+	Routes    []Route             `yaml:"routes" ids:"routes"`
+	Notices   []NoticeSource      `yaml:"notices" ids:"notices"`
+	Calendars []Calendar          `yaml:"calendars" ids:"calendars"`
+	Accounts  []Account           `yaml:"accounts" ids:"accounts" used:"true"`
+	Allow     []string            `yaml:"allow" kind:"text" example:"[10.0.0.5:5432, \"10.0.0.0/24:9100\", unix:/run/postgresql/.s.PGSQL.5432]"`
 
 	Places yamldoc.Places `json:"-"`
-}
-
-// Check is one thing that is looked at again and again. Exactly one of the
-// fields from HTTP to Host is there and says how.
-type Check struct {
-	ID   string `yaml:"id" kind:"id" required:"true" example:"place-order"`
-	Name Text   `yaml:"name"`
-
-	HTTP      string        `yaml:"http" kind:"url" example:"https://shop.example/healthz"`
-	TCP       string        `yaml:"tcp" kind:"hostport" example:"10.0.0.5:5432"`
-	TLS       string        `yaml:"tls" kind:"hostport" example:"shop.example:443"`
-	DNS       string        `yaml:"dns" kind:"text" example:"shop.example"`
-	ICMP      string        `yaml:"icmp" kind:"text" example:"10.0.0.5"`
-	SQL       string        `yaml:"sql" kind:"text" example:"select 1"`
-	Redis     string        `yaml:"redis" kind:"hostport" example:"10.0.0.6:6379"`
-	SMTP      string        `yaml:"smtp" kind:"hostport" example:"mail.example:25"`
-	WebSocket string        `yaml:"websocket" kind:"text" example:"wss://chat.example/socket"`
-	Flow      string        `yaml:"flow" kind:"text" example:"flows/place-order.yaml"`
-	Heartbeat time.Duration `yaml:"heartbeat" kind:"duration" example:"1d"`
-	Log       string        `yaml:"log" kind:"text" example:"/var/log/shop/app.log"`
-	Host      string        `yaml:"host" kind:"word" of:"cpu,memory,disk,load,network" example:"disk"`
-
-	Every   time.Duration `yaml:"every" kind:"duration" default:"30s"`
-	Timeout time.Duration `yaml:"timeout" kind:"duration" default:"10s"`
-	Down    int64         `yaml:"down" kind:"int" min:"1" max:"100" default:"2"`
-	Of      int64         `yaml:"of" kind:"int" min:"1" max:"100" default:"3"`
-	Up      int64         `yaml:"up" kind:"int" min:"1" max:"100" default:"2"`
-	Nodes   int64         `yaml:"nodes" kind:"int" min:"1" max:"99" default:"1"`
-	Via     string        `yaml:"via" kind:"word" of:"relay,direct" default:"relay"`
-	Slow    time.Duration `yaml:"slow" kind:"duration" example:"800ms"`
-
-	Method  string  `yaml:"method" kind:"word" of:"GET,HEAD,POST,PUT" default:"GET"`
-	Expect  Expect  `yaml:"expect"`
-	Expires Period  `yaml:"expires_within" kind:"period" default:"14d"`
-	DSN     *Secret `yaml:"dsn"`
-	Auth    *Secret `yaml:"auth"`
-	Account string  `yaml:"account" kind:"id" ref:"accounts" example:"test-shopper"`
-	Server  string  `yaml:"server" kind:"text" example:"10.0.0.2:53"`
-	Pattern string  `yaml:"pattern" kind:"pattern" example:"ERROR|timeout"`
-	Rate    float64 `yaml:"rate" kind:"rate" example:"5/min"`
-	Over    float64 `yaml:"over" kind:"figure" example:"0.9"`
-}
-
-// Kind is how a check looks: the name of the field that says so, or nothing.
-func (c *Check) Kind() string {
-	for _, k := range c.kinds() {
-		if k.text != "" {
-			return k.name
-		}
-	}
-	return ""
-}
-
-type checkKind struct{ name, text string }
-
-func written(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return d.String()
-}
-
-func (c *Check) kinds() []checkKind {
-	return []checkKind{
-		{"http", c.HTTP}, {"tcp", c.TCP}, {"tls", c.TLS}, {"dns", c.DNS}, {"icmp", c.ICMP}, {"sql", c.SQL},
-		{"redis", c.Redis}, {"smtp", c.SMTP}, {"websocket", c.WebSocket}, {"flow", c.Flow},
-		{"heartbeat", written(c.Heartbeat)}, {"log", c.Log}, {"host", c.Host},
-	}
-}
-
-// Expect is what a good answer is.
-type Expect struct {
-	Status   []string `yaml:"status" kind:"status" default:"2xx" example:"[2xx, 301]"`
-	Body     string   `yaml:"body" kind:"pattern" example:"ok"`
-	Not      string   `yaml:"not" kind:"pattern" example:"maintenance"`
-	JSON     string   `yaml:"json" kind:"text" example:"/status"`
-	Equals   string   `yaml:"equals" kind:"text" example:"UP"`
-	Rows     int64    `yaml:"rows" kind:"int" min:"0" example:"1"`
-	Answer   []string `yaml:"answer" kind:"text" example:"[10.0.0.5]"`
-	Received string   `yaml:"received" kind:"text" example:"pong"`
-	Send     string   `yaml:"send" kind:"text" example:"ping"`
-}
-
-// Secret is a reference to what must not stand in a plan: a name in the node's
-// store of secrets, an environment variable or a file.
-type Secret struct {
-	Secret string `yaml:"secret" kind:"env" example:"SHOP_DSN"`
-	Env    string `yaml:"env" kind:"env" example:"SHOP_DSN"`
-	File   string `yaml:"file" kind:"text" example:"/etc/holdfast/shop.dsn"`
 }
 
 // WarningRule is a threshold of a named measure, or a check's state.
@@ -131,7 +43,10 @@ type WarningRule struct {
 type Reports struct {
 	Count  int64         `yaml:"count" kind:"int" min:"1" default:"3"`
 	Within time.Duration `yaml:"within" kind:"duration" default:"10m"`
+	Each   string        `yaml:"each" kind:"word" of:"service,component,office" default:"service"`
+	Twice  bool          `yaml:"count_twice" kind:"bool" default:"false"`
 	Level  string        `yaml:"level" kind:"word" of:"blue,yellow,orange,red" default:"yellow"`
+	Quiet  time.Duration `yaml:"quiet" kind:"duration" default:"30m"`
 }
 
 // SLO is a promise from which burn-rate rules are made.
@@ -143,6 +58,23 @@ type SLO struct {
 	Check     string  `yaml:"check" kind:"id" ref:"checks" example:"place-order"`
 	Good      string  `yaml:"good" kind:"text" ref:"measures" example:"orders answered"`
 	Total     string  `yaml:"total" kind:"text" ref:"measures" example:"orders asked"`
+	Fast      string  `yaml:"fast_burn" kind:"word" of:"blue,yellow,orange,red" default:"orange"`
+	Slow      string  `yaml:"slow_burn" kind:"word" of:"blue,yellow,orange,red" default:"yellow"`
+}
+
+// Measure is a figure with a name: of PromQL, of a route of the relay, or of a
+// check. Exactly one of its first three fields is there.
+type Measure struct {
+	Query  string       `yaml:"promql" kind:"text" short:"true" example:"sum(rate(orders_total[5m]))"`
+	Relay  *RelayFigure `yaml:"relay" example:"{route: orders, figure: held}"`
+	Check  string       `yaml:"check" kind:"id" ref:"checks" example:"queue-length"`
+	Figure string       `yaml:"figure" kind:"text" default:"seconds"`
+}
+
+// RelayFigure is what the relay says of one of its routes.
+type RelayFigure struct {
+	Route  string `yaml:"route" kind:"id" ref:"routes" required:"true" example:"orders"`
+	Figure string `yaml:"figure" kind:"word" of:"held,bytes,oldest,in-doubt,dead,drain,latency,failed,refused,live" required:"true" example:"held"`
 }
 
 // Scrape is a Prometheus endpoint of another machine.
@@ -150,7 +82,11 @@ type Scrape struct {
 	ID      string        `yaml:"id" kind:"id" required:"true" example:"shop-host"`
 	Targets []string      `yaml:"targets" kind:"url" required:"true" example:"http://10.0.0.5:9100/metrics"`
 	Every   time.Duration `yaml:"every" kind:"duration" default:"15s"`
+	Timeout time.Duration `yaml:"timeout" kind:"duration" default:"10s"`
+	Samples int64         `yaml:"samples" kind:"int" min:"1" max:"1000000" default:"50000"`
+	Bytes   int64         `yaml:"bytes" kind:"size" default:"16MiB"`
 	Auth    *Secret       `yaml:"auth"`
+	Trust   *Trust        `yaml:"trust"`
 }
 
 // Route is what the plan needs of a route of the relay.
@@ -194,22 +130,37 @@ type RouteAnswer struct {
 	Template string `yaml:"template" kind:"id" ref:"templates" example:"received-to-be-confirmed"`
 }
 
-// NoticeSource is where a provider tells of its work and its faults.
+// NoticeSource is where a provider tells of its work and its faults: an address
+// on the web, or a mailbox.
 type NoticeSource struct {
-	ID       string        `yaml:"id" kind:"id" required:"true" example:"messenger-status"`
-	Provider string        `yaml:"provider" kind:"id" ref:"providers" required:"true" example:"messenger-inc"`
-	Kind     string        `yaml:"kind" kind:"word" of:"statuspage,feed,ical,page,mailbox" required:"true" example:"statuspage"`
-	URL      string        `yaml:"url" kind:"text" required:"true" example:"https://status.example.com/api/v2/summary.json"`
-	Selector string        `yaml:"selector" kind:"text" example:"\"#notices\""`
-	Every    time.Duration `yaml:"every" kind:"duration" default:"5m"`
-	Auth     *Secret       `yaml:"auth"`
+	ID         string        `yaml:"id" kind:"id" required:"true" example:"messenger-status"`
+	Provider   string        `yaml:"provider" kind:"id" ref:"providers" required:"true" example:"messenger-inc"`
+	Kind       string        `yaml:"kind" kind:"word" of:"statuspage,feed,ical,page,mailbox" required:"true" example:"statuspage"`
+	URL        string        `yaml:"url" kind:"url" example:"https://status.example.com/api/v2/summary.json"`
+	Selector   string        `yaml:"selector" kind:"text" example:"\"#notices\""`
+	Components []string      `yaml:"components" kind:"text" example:"[Messages, Login]"`
+	Server     string        `yaml:"server" kind:"hostport" example:"imap.example.com:993"`
+	User       string        `yaml:"user" kind:"text" example:"notices@example.com"`
+	Folder     string        `yaml:"folder" kind:"text" default:"INBOX"`
+	From       []string      `yaml:"from" kind:"text" example:"[status@messenger.example]"`
+	Pattern    string        `yaml:"pattern" kind:"pattern" example:"maintenance|维护"`
+	Zone       string        `yaml:"zone" kind:"zone" example:"Asia/Shanghai"`
+	About      []string      `yaml:"about" kind:"id" ref:"components" example:"[messages]"`
+	Level      string        `yaml:"level" kind:"word" of:"blue,yellow,orange,red" default:"yellow"`
+	Every      time.Duration `yaml:"every" kind:"duration" default:"5m"`
+	Auth       *Secret       `yaml:"auth"`
+	Trust      *Trust        `yaml:"trust"`
 }
 
 // Calendar is a calendar to be read.
 type Calendar struct {
-	ID   string `yaml:"id" kind:"id" required:"true" example:"promotions"`
-	Kind string `yaml:"kind" kind:"word" of:"peaks,meetings,freeze" required:"true" example:"peaks"`
-	URL  string `yaml:"url" kind:"text" required:"true" example:"https://cal.example/promotions.ics"`
+	ID    string        `yaml:"id" kind:"id" required:"true" example:"promotions"`
+	Kind  string        `yaml:"kind" kind:"word" of:"peaks,meetings,freeze" required:"true" example:"peaks"`
+	URL   string        `yaml:"url" kind:"url" required:"true" example:"https://cal.example/promotions.ics"`
+	Zone  string        `yaml:"zone" kind:"zone" example:"Asia/Shanghai"`
+	Every time.Duration `yaml:"every" kind:"duration" default:"1h"`
+	Auth  *Secret       `yaml:"auth"`
+	Trust *Trust        `yaml:"trust"`
 }
 
 // Account is a test account for synthetic flows.
