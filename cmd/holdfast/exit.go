@@ -18,6 +18,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeBadBody: 2,
 
 	continuity.CodeConfig: 3,
+	continuity.CodeSecret: 3,
 
 	continuity.CodeNotFound: 4,
 	continuity.CodeNoRoute:  4,
@@ -37,6 +38,8 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeReconcile:   6,
 
 	continuity.CodeForbidden: 7,
+	continuity.CodeLogin:     7,
+	continuity.CodeLoginWait: 7,
 	continuity.CodeOutgoing:  7,
 
 	continuity.CodeDiskFull:    8,

@@ -48,6 +48,9 @@ const (
 	CodeMaintenance    Code = "maintenance" // the relay answers, and keeps nothing
 	CodeDatabase       Code = "database"    // the control plane's database does not answer
 	CodeArchive        Code = "archive"     // the archive of the state is damaged, or none
+	CodeSecret         Code = "secret"      // a reference to a secret leads nowhere
+	CodeLogin          Code = "login"       // name or password is wrong, or the user may not log in
+	CodeLoginWait      Code = "login-wait"  // too many tries to log in
 	CodeInternal       Code = "internal"
 	CodeShed           Code = "shed"         // more came than the route lets in
 	CodeClientLimit    Code = "client-limit" // more came from one client than it may send

@@ -64,6 +64,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/store", "holdfast/internal/config", "store"},
 	{"internal/relay", "holdfast/internal/store", "data-plane"},
 	{"internal/access", "holdfast/internal/store", "access"},
+	{"internal/secret", "holdfast/internal/catalogue", "secrets"},
+	{"internal/relay", "holdfast/internal/secret", "data-plane"},
 	{"internal/relay", "holdfast/internal/access", "data-plane"},
 	{"internal/calendar", "holdfast/internal/config", "days"},
 	{"internal/relay", "holdfast/internal/calendar", "data-plane"},
