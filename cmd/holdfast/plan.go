@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/internal/binding"
 	"holdfast/internal/continuity"
 	"holdfast/internal/plan"
 	"holdfast/internal/yamldoc"
@@ -44,6 +45,24 @@ func planSource(path string) (plan.Source, error) {
 		return plan.Source{}, continuity.E(continuity.CodeConfig, err, name, path, "cause", err.Error())
 	}
 	return plan.Source{Name: path, Text: text}, nil
+}
+
+// planFilesOf reads the files that a plan names, as far as they are there: they
+// stand beside it.
+func planFilesOf(p *plan.Plan) (map[string]string, error) {
+	files := map[string]string{}
+	for _, name := range p.FileNames() {
+		path := filepath.Join(filepath.Dir(p.File), name)
+		if !filepath.IsLocal(name) || !exists(path) {
+			continue // named by who needs it
+		}
+		s, err := planSource(path)
+		if err != nil {
+			return nil, err
+		}
+		files[name] = string(s.Text)
+	}
+	return files, nil
 }
 
 // planReport gathers the problems of several files with their texts.
@@ -150,6 +169,10 @@ func (r *planReport) parse(files []string, peopleFile string) ([]*plan.Plan, err
 		p, problems := plan.Parse(business, tech, known)
 		r.problems = append(r.problems, problems...)
 		if p != nil {
+			if p.Files, err = planFilesOf(p); err != nil {
+				return nil, err
+			}
+			r.problems = append(r.problems, binding.Check(p)...)
 			plans = append(plans, p)
 		}
 	}

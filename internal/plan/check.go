@@ -68,21 +68,7 @@ func (c *checker) warning(where, id string, pairs ...any) {
 // at is where something stands, or the block that lacks it.
 func (c *checker) at(where string) yamldoc.Place { return place(c.business.places, where) }
 
-func place(places yamldoc.Places, where string) yamldoc.Place {
-	for where != "" {
-		if at, ok := places[where]; ok {
-			return at
-		}
-		cut := 0
-		for i, r := range where {
-			if r == '.' || r == '[' {
-				cut = i
-			}
-		}
-		where = where[:cut]
-	}
-	return places[""]
-}
+func place(places yamldoc.Places, where string) yamldoc.Place { return places.At(where) }
 
 // definePeople makes of the file of people, or else of whom roles and teams
 // name, the people there are.

@@ -48,8 +48,13 @@ type Plan struct {
 	Training     []Training    `yaml:"training" ids:"training" full:"true"`
 	Compensation *Compensation `yaml:"compensation"`
 
-	File   string         `json:"-"` // it was read from
-	Tech   *Tech          `json:"-"` // nil: there is no technical file
+	File string `json:"-"` // it was read from
+	Tech *Tech  `json:"-"` // nil: there is no technical file
+
+	// Files are the texts of files that the technical file names, by the names it
+	// has for them. Parse leaves them to whoever knows where they are.
+	Files map[string]string `json:"-"`
+
 	Places yamldoc.Places `json:"-"` // of what stands in the file
 }
 

@@ -23,6 +23,20 @@ type Decoder struct {
 // are absent have none.
 type Places map[string]Place
 
+// At is where a path stands, or the block that lacks it.
+func (p Places) At(path string) Place {
+	for path != "" {
+		if at, ok := p[path]; ok {
+			return at
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	if at, ok := p[""]; ok {
+		return at
+	}
+	return Place{Line: 1, Column: 1, Length: 1}
+}
+
 // Decode fills into, a pointer to a tagged struct, from the root; what is wrong
 // goes to the findings.
 func (l *Language) Decode(f *Findings, root *Node, into any) Places {
