@@ -123,3 +123,8 @@ func severity(s continuity.CheckState) int {
 	}
 	return 0
 }
+
+// Blind makes the state unknown at once: nothing was heard for too long.
+func (t *Trend) Blind() {
+	t.sure, t.better, t.last, t.blind = false, 0, nil, t.rule.Of
+}

@@ -1,0 +1,154 @@
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// ObjectKind is the kind of the objects that hold verdicts.
+const ObjectKind = "check"
+
+// atOnce is how many verdicts are written in one transaction.
+const atOnce = 200
+
+// Store is what a Keeper needs of the node's state.
+type Store interface {
+	Commit(context.Context, continuity.Batch) ([]continuity.Object, error)
+	List(context.Context, continuity.Query) ([]continuity.Object, string, error)
+}
+
+// Kept is a verdict as it is stored, and as events show it.
+type Kept struct {
+	State  continuity.CheckState  `json:"state"`
+	Since  time.Time              `json:"since"`
+	Reason continuity.CheckReason `json:"reason,omitzero"`
+}
+
+// Keeper writes verdicts when they change, on the node that leads. What is not
+// settled, as the node has only begun to look, leaves the stored one as it is.
+type Keeper struct {
+	Board *Board
+	Store Store
+	Lease func() (continuity.Lease, bool) // the right to write; false: somebody else has it
+	Node  string
+	Log   *slog.Logger
+
+	fence  int64 // under which stored was read
+	stored map[string]Kept
+}
+
+// Run writes until the context ends.
+func (k *Keeper) Run(ctx context.Context) {
+	changes, stop := k.Board.Changes()
+	defer stop()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changes:
+		case <-ticker.C:
+		}
+		if err := k.write(ctx); err != nil && ctx.Err() == nil {
+			k.Log.Warn("verdicts can't be written", "err", err)
+			k.stored = nil // some of it may have happened: read what stands
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Second):
+			}
+		}
+	}
+}
+
+func (k *Keeper) write(ctx context.Context) error {
+	lease, leads := k.Lease()
+	if !leads {
+		k.stored = nil
+		return nil
+	}
+	if k.stored == nil || k.fence != lease.Fence {
+		if err := k.read(ctx); err != nil {
+			return err
+		}
+		k.fence = lease.Fence
+	}
+	changes, after := k.changes()
+	for i := 0; i < len(changes); i += atOnce {
+		part := slices.Clone(changes[i:min(i+atOnce, len(changes))])
+		batch := continuity.Batch{Actor: continuity.Actor{Kind: "engine", ID: "watch", Via: k.Node}, Changes: part, Leader: &lease}
+		if _, err := k.Store.Commit(ctx, batch); err != nil {
+			return err
+		}
+		for _, c := range part {
+			if c.Body == nil {
+				delete(k.stored, c.ID)
+			} else {
+				k.stored[c.ID] = after[c.ID]
+			}
+		}
+	}
+	return nil
+}
+
+// changes are what differs from what is stored.
+func (k *Keeper) changes() ([]continuity.Change, map[string]Kept) {
+	verdicts, ready := k.Board.settled()
+	if !ready {
+		return nil, nil
+	}
+	var changes []continuity.Change
+	after := map[string]Kept{}
+	there := make(map[string]bool, len(verdicts))
+	for _, v := range verdicts {
+		there[v.Check] = true
+		before, known := k.stored[v.Check]
+		if !v.Settled || known && before.State == v.State {
+			continue
+		}
+		kept := Kept{State: v.State, Since: v.Since.UTC(), Reason: v.Reason}
+		body, err := json.Marshal(kept)
+		if err != nil {
+			continue // of strings and numbers: it can be written
+		}
+		after[v.Check] = kept
+		changes = append(changes, continuity.Change{
+			Kind: ObjectKind, ID: v.Check, Service: v.Service, Version: continuity.VersionAny, Body: body,
+			Action: "check." + string(v.State), Reason: v.Reason.Code,
+		})
+	}
+	for id := range k.stored {
+		if !there[id] {
+			changes = append(changes, continuity.Change{Kind: ObjectKind, ID: id, Version: continuity.VersionAny, Action: "check.removed"})
+		}
+	}
+	return changes, after
+}
+
+func (k *Keeper) read(ctx context.Context) error {
+	stored := map[string]Kept{}
+	for cursor := ""; ; {
+		page, next, err := k.Store.List(ctx, continuity.Query{Kind: ObjectKind, Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return err
+		}
+		for _, o := range page {
+			var kept Kept
+			if err := json.Unmarshal(o.Body, &kept); err != nil {
+				return continuity.E(continuity.CodeDamaged, err)
+			}
+			stored[o.ID] = kept
+			k.Board.Since(o.ID, kept.State, kept.Since)
+		}
+		if cursor = next; next == "" {
+			break
+		}
+	}
+	k.stored = stored
+	return nil
+}

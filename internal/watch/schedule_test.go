@@ -1,0 +1,250 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// look is a Looker that takes its time and notes when it began.
+type look struct {
+	id   string
+	took time.Duration
+
+	mu    sync.Mutex
+	began []time.Time
+}
+
+func (l *look) Run(ctx context.Context) continuity.CheckResult {
+	l.mu.Lock()
+	l.began = append(l.began, time.Now())
+	l.mu.Unlock()
+	at := time.Now()
+	state := continuity.CheckUp
+	if l.took > 0 {
+		select {
+		case <-time.After(l.took):
+		case <-ctx.Done():
+			state = continuity.CheckUnknown
+		}
+	}
+	return continuity.CheckResult{Check: l.id, At: at, State: state, Took: time.Since(at)}
+}
+
+func (l *look) times() []time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.began)
+}
+
+// rig runs a scheduler in a bubble of time.
+type rig struct {
+	*Scheduler
+	looks map[string]*look
+	got   map[string]int
+	mu    sync.Mutex
+	stop  func()
+}
+
+func newRig(t *testing.T, o Options) *rig {
+	r := &rig{looks: map[string]*look{}, got: map[string]int{}}
+	o.Deliver = func(results []continuity.CheckResult) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, x := range results {
+			r.got[x.Check]++
+		}
+	}
+	r.Scheduler = NewScheduler(o)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { r.Run(ctx); close(done) }()
+	r.stop = func() { cancel(); <-done }
+	return r
+}
+
+func (r *rig) task(id string, every, took time.Duration) Task {
+	r.looks[id] = &look{id: id, took: took}
+	return Task{ID: id, Every: every, Look: r.looks[id]}
+}
+
+func (r *rig) results(id string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.got[id]
+}
+
+// TestSpread has three hundred checks begin at once: none is looked at in a herd,
+// each is looked at once in its interval, and none drifts.
+func TestSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		var all []Task
+		for i := range 300 {
+			all = append(all, r.task(fmt.Sprintf("shop/c%d", i), 10*time.Second, 0))
+		}
+		r.Set(all)
+		start := time.Now()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		r.stop()
+		seconds := map[time.Duration]int{}
+		for id, l := range r.looks {
+			times := l.times()
+			if n := len(times); n < 59 || n > 60 {
+				t.Fatalf("%s: %d looks in ten minutes", id, n)
+			}
+			for i, at := range times {
+				if i > 0 {
+					if gap := at.Sub(times[i-1]); gap < 10*time.Second-2*quantum || gap > 10*time.Second+2*quantum {
+						t.Fatalf("%s: a gap of %s", id, gap)
+					}
+				}
+				seconds[at.Sub(start).Truncate(time.Second)%(10*time.Second)]++
+			}
+		}
+		for second, n := range seconds {
+			if n < 900 || n > 2700 {
+				t.Errorf("%d looks in second %s of the interval", n, second)
+			}
+		}
+		if s := r.Stats(); s.Skipped != 0 || s.Checks != 300 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// TestOverrun has a target that answers later than the next look is due.
+func TestOverrun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		r.Set([]Task{r.task("a/slow", 10*time.Second, 25*time.Second), r.task("a/quick", 10*time.Second, 0)})
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		slow := r.looks["a/slow"].times()
+		for i := 1; i < len(slow); i++ {
+			if gap := slow[i].Sub(slow[i-1]); gap < 29*time.Second {
+				t.Errorf("a look after %s, while the last one ran", gap)
+			}
+		}
+		if skipped := r.Skipped("a/slow"); skipped < 38 || skipped > 41 {
+			t.Errorf("%d skipped", skipped)
+		}
+		if n := len(r.looks["a/quick"].times()); n < 59 || r.Skipped("a/quick") != 0 {
+			t.Errorf("%d quick ones, %d skipped", n, r.Skipped("a/quick"))
+		}
+		r.stop()
+	})
+}
+
+// TestFairness has many times as many targets in a black hole as there is room
+// for: the quick ones are looked at in time, and the slow ones in turn.
+func TestFairness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{Quick: 4, Slow: 8})
+		var all []Task
+		for i := range 200 {
+			all = append(all, r.task(fmt.Sprintf("hole/%d", i), 10*time.Second, 9*time.Second))
+		}
+		r.Set(all)
+		time.Sleep(5 * time.Minute) // each of them turned out to be slow
+		for i := range 20 {
+			all = append(all, r.task(fmt.Sprintf("shop/%d", i), 10*time.Second, 10*time.Millisecond))
+		}
+		r.Set(all)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		for i := range 20 {
+			id := fmt.Sprintf("shop/%d", i)
+			if n := r.results(id); n < 59 || r.Skipped(id) > 0 {
+				t.Errorf("%s: %d results, %d skipped", id, n, r.Skipped(id))
+			}
+		}
+		if s := r.Stats(); s.Running > 8+4 {
+			t.Errorf("%+v", s)
+		}
+		least, most := 1<<30, 0
+		for i := range 200 {
+			n := len(r.looks[fmt.Sprintf("hole/%d", i)].times())
+			least, most = min(least, n), max(most, n)
+		}
+		if least == 0 || most > least+2 {
+			t.Errorf("slow ones were looked at %d to %d times", least, most)
+		}
+		r.stop()
+	})
+}
+
+// TestSet exchanges checks at run time.
+func TestSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{})
+		a, b := r.task("x/a", 10*time.Second, 0), r.task("x/b", 10*time.Second, 3*time.Second)
+		a.Mark, b.Mark = "1", "1"
+		r.Set([]Task{a, b})
+		time.Sleep(time.Minute)
+		first := r.looks["x/a"]
+		again := r.task("x/a", 10*time.Second, 0)
+		again.Mark = "1"
+		r.Set([]Task{again}) // the same: goes on in its phase, with its look
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(first.times()); n != 12 || len(r.looks["x/a"].times()) != 0 {
+			t.Errorf("%d looks of the first, %d of the second", n, len(r.looks["x/a"].times()))
+		}
+		gone := len(r.looks["x/b"].times())
+		changed := r.task("x/a", time.Minute, 0)
+		changed.Mark = "2"
+		r.Set([]Task{changed})
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if n := len(r.looks["x/a"].times()); n < 10 || n > 11 {
+			t.Errorf("%d looks at what is looked at each minute", n)
+		}
+		if n := len(r.looks["x/b"].times()); n != gone {
+			t.Errorf("%d looks at what is gone, %d before", n, gone)
+		}
+		seldom := r.task("x/seldom", 24*time.Hour, 0)
+		r.Set([]Task{seldom})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(r.looks["x/seldom"].times()); n != 1 {
+			t.Errorf("%d looks at what is looked at each day", n)
+		}
+		if _, err := r.Look(t.Context(), "x/none"); continuity.CodeOf(err) != continuity.CodeNotFound {
+			t.Error(err)
+		}
+		if got, err := r.Look(t.Context(), "x/seldom"); err != nil || got.State != continuity.CheckUp {
+			t.Errorf("%+v, %v", got, err)
+		}
+		r.stop()
+	})
+}
+
+// TestStop ends while looks run: Run returns at once, nothing is left behind
+// (the bubble would notice), and what was cut off is no result.
+func TestStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Options{Quick: 2})
+		var all []Task
+		for i := range 20 {
+			all = append(all, r.task(fmt.Sprintf("x/%d", i), 10*time.Second, 9*time.Second))
+		}
+		r.Set(all)
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		r.stop()
+		if took := time.Since(began); took > 0 {
+			t.Errorf("took %s", took)
+		}
+		for id, n := range r.got {
+			t.Errorf("%s: %d results of looks that were cut off", id, n)
+		}
+	})
+}
