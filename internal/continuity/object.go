@@ -23,13 +23,15 @@ const (
 	VersionAny int64 = -1 // whatever there is
 )
 
-// Change is what is to become of one object.
+// Change is what is to become of one object. Its proof, such as the hash of a
+// password, is kept beside the object and goes with it, and no event bears it.
 type Change struct {
 	Kind    string
 	ID      string
 	Service string
 	Version int64           // the expected one, VersionNew or VersionAny
 	Body    json.RawMessage // nil: delete
+	Proof   string          // a hash by which the object is proven; empty: as it was
 	Action  string          // of the event, "person.left"
 	Reason  string
 }

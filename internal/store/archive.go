@@ -58,6 +58,7 @@ type archiveObject struct {
 	Version int64           `json:"version"`
 	Body    json.RawMessage `json:"body"`
 	Updated int64           `json:"updated"`
+	Proof   string          `json:"proof,omitempty"`
 }
 
 type archiveTimer struct {
@@ -118,12 +119,15 @@ func (s *Store) Export(ctx context.Context, to io.Writer) error {
 			return err
 		}
 		err = c.each(ctx, func(scan func(...any) error) error {
-			o, err := scanObject(scan)
-			if err != nil {
+			var o archiveObject
+			var body []byte
+			if err := scan(&o.Kind, &o.ID, &o.Service, &o.Version, &body, &o.Updated, &o.Proof); err != nil {
 				return err
 			}
-			return l.put(archiveObject{o.Kind, o.ID, o.Service, o.Version, o.Body, o.Updated.UnixMicro()})
-		}, `SELECT `+objectColumns+` FROM object ORDER BY kind, id`)
+			o.Body = body
+			return l.put(o)
+		}, `SELECT o.kind, o.id, o.service, o.version, o.body, o.updated, COALESCE(p.hash, '')
+			FROM object o LEFT JOIN proof p ON p.kind = o.kind AND p.id = o.id ORDER BY o.kind, o.id`)
 		if err != nil {
 			return err
 		}

@@ -123,13 +123,18 @@ func (w *writing) change(c continuity.Change) (continuity.Object, error) {
 	}
 	switch {
 	case c.Body == nil:
-		_, err = w.exec(w.ctx, `DELETE FROM object WHERE kind = ? AND id = ?`, c.Kind, c.ID)
+		if _, err = w.exec(w.ctx, `DELETE FROM object WHERE kind = ? AND id = ?`, c.Kind, c.ID); err == nil {
+			err = w.unprove(c)
+		}
 	case there:
 		_, err = w.exec(w.ctx, `UPDATE object SET service = ?, version = ?, body = ?, updated = ? WHERE kind = ? AND id = ?`,
 			c.Service, e.Seq, string(c.Body), w.at.UnixMicro(), c.Kind, c.ID)
 	default:
 		_, err = w.exec(w.ctx, `INSERT INTO object (kind, id, service, version, body, updated) VALUES (?, ?, ?, ?, ?, ?)`,
 			c.Kind, c.ID, c.Service, e.Seq, string(c.Body), w.at.UnixMicro())
+	}
+	if err == nil && c.Proof != "" {
+		err = w.prove(c)
 	}
 	return continuity.Object{Kind: c.Kind, ID: c.ID, Service: c.Service, Version: e.Seq, Body: c.Body, Updated: w.at}, err
 }
@@ -181,12 +186,13 @@ func checkChange(actor continuity.Actor, c *continuity.Change) error {
 	if c.Version < continuity.VersionAny {
 		return continuity.E(continuity.CodeInvalid, errors.New("there is no such version"))
 	}
-	for _, s := range []string{c.Kind, c.ID, c.Service, c.Action, c.Reason, actor.Kind, actor.ID, actor.Via} {
+	for _, s := range []string{c.Kind, c.ID, c.Service, c.Action, c.Reason, c.Proof, actor.Kind, actor.ID, actor.Via} {
 		if !storable(s) {
 			return continuity.E(continuity.CodeInvalid, errors.New("text that is no UTF-8, or has a zero byte"))
 		}
 	}
 	if c.Body == nil {
+		c.Proof = ""
 		return nil
 	}
 	var compact bytes.Buffer

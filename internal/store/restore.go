@@ -117,6 +117,12 @@ func (w *writing) restore(a *archive) error {
 			o.Kind, o.ID, o.Service, o.Version, string(o.Body), o.Updated); err != nil {
 			return row(err)
 		}
+		if o.Proof == "" {
+			continue
+		}
+		if err := w.prove(continuity.Change{Kind: o.Kind, ID: o.ID, Proof: o.Proof}); err != nil {
+			return row(err)
+		}
 	}
 	for range h.Timers {
 		var t archiveTimer

@@ -34,6 +34,7 @@ func Suite(t *testing.T, fresh func(testing.TB) string) {
 		"ArchiveReturns":             archiveReturns,
 		"ArchiveDamaged":             archiveDamaged,
 		"People":                     people,
+		"Proofs":                     proofs,
 		"Plans":                      plans,
 		"PlansRace":                  plansRace,
 	} {
