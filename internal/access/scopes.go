@@ -24,12 +24,13 @@ const (
 	HeartbeatsWrite Scope = "heartbeats:write"
 	TokensWrite     Scope = "tokens:write" // one's own
 
-	PlansWrite   Scope = "plans:write"
-	ChecksWrite  Scope = "checks:write"
-	PeopleWrite  Scope = "people:write"
-	ProbesReport Scope = "probes:report"
+	PlansWrite       Scope = "plans:write"
+	PlansApproveTech Scope = "plans:approve-tech" // what engineers bound to a plan
+	ChecksWrite      Scope = "checks:write"
+	PeopleWrite      Scope = "people:write"
+	ProbesReport     Scope = "probes:report"
 
-	PlansApprove Scope = "plans:approve"
+	PlansApprove Scope = "plans:approve" // what the business decided
 	UsersRead    Scope = "users:read"
 
 	UsersWrite Scope = "users:write" // and everybody's sessions and tokens
@@ -58,7 +59,7 @@ type rung struct {
 var ladder = []rung{
 	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead}},
 	{Responder, []Scope{WarningsWrite, SignalsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite}},
-	{Operator, []Scope{PlansWrite, ChecksWrite, PeopleWrite, ProbesReport}},
+	{Operator, []Scope{PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ProbesReport}},
 	{Commander, []Scope{PlansApprove, UsersRead}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -28,17 +30,9 @@ type planHead struct {
 	Applied int64 `json:"applied"` // 0: none yet
 }
 
-// PlanDraft is a plan on its way.
-type PlanDraft struct {
-	Service string
-	Base    int64 // the applied version that it was written from; 0: none
-	Texts   continuity.PlanTexts
-	Reason  string
-}
-
-// Draft makes a new version that does not hold yet; CodeVersion where the version
-// that it started from no longer holds.
-func (p Plans) Draft(ctx context.Context, actor continuity.Actor, d PlanDraft) (v continuity.PlanVersion, err error) {
+// Draft makes a new version, which does not hold yet where nothing else is said;
+// CodeVersion where the version that it started from no longer holds.
+func (p Plans) Draft(ctx context.Context, actor continuity.Actor, d continuity.PlanProposal) (v continuity.PlanVersion, err error) {
 	if d.Service == "" || d.Texts.Plan == "" {
 		return v, continuity.E(continuity.CodeInvalid, errors.New("a plan needs a service and a text"))
 	}
@@ -51,12 +45,18 @@ func (p Plans) Draft(ctx context.Context, actor continuity.Actor, d PlanDraft) (
 	}
 	head.Newest++
 	v = continuity.PlanVersion{
-		Service: d.Service, Number: head.Newest, Base: d.Base, Hash: textsHash(d.Texts),
+		Service: d.Service, Number: head.Newest, Base: d.Base, Hash: textsHash(d.Texts), Parts: d.Parts,
 		Author: actor, Made: p.now(), Reason: d.Reason, State: continuity.PlanDraft,
 	}
-	b := p.edit(actor, d.Reason)
+	b, action := p.edit(actor, d.Reason), "plan.drafted"
+	if d.Apply {
+		if err := p.replace(ctx, b, head.Applied, d.Service); err != nil {
+			return v, err
+		}
+		v.State, v.Applied, head.Applied, action = continuity.PlanApplied, v.Made, v.Number, "plan.applied"
+	}
 	b.put(kindPlan, d.Service, d.Service, at, "plan.numbered", head)
-	b.put(kindPlanVersion, versionID(d.Service, v.Number), d.Service, continuity.VersionNew, "plan.drafted", v)
+	b.put(kindPlanVersion, versionID(d.Service, v.Number), d.Service, continuity.VersionNew, action, v)
 	switch _, err := p.s.Get(ctx, kindPlanTexts, v.Hash); continuity.CodeOf(err) {
 	case continuity.CodeNotFound:
 		b.put(kindPlanTexts, v.Hash, "", continuity.VersionAny, "plan.written", d.Texts)
@@ -67,31 +67,76 @@ func (p Plans) Draft(ctx context.Context, actor continuity.Actor, d PlanDraft) (
 	return v, b.commit(ctx)
 }
 
-// Review notes that somebody who did not write a draft has read it.
+// replace notes of the version that holds that it holds no longer.
+func (p Plans) replace(ctx context.Context, b *edit, applied int64, service string) error {
+	if applied == 0 {
+		return nil
+	}
+	old, at, err := p.version(ctx, service, applied)
+	if err != nil {
+		return err
+	}
+	old.State = continuity.PlanReplaced
+	b.put(kindPlanVersion, versionID(service, old.Number), service, at, "plan.replaced", old)
+	return nil
+}
+
+// Review notes that somebody who did not write a draft has read it, or that
+// somebody has read the version that holds through again.
 func (p Plans) Review(ctx context.Context, actor continuity.Actor, service string, number int64, note string) (continuity.PlanVersion, error) {
-	return p.judge(ctx, actor, service, number, note, "plan.reviewed", func(v *continuity.PlanVersion, word *continuity.PlanVerdict) { v.Review = word })
-}
-
-// Approve notes that somebody who did not write a draft lets it hold.
-func (p Plans) Approve(ctx context.Context, actor continuity.Actor, service string, number int64, note string) (continuity.PlanVersion, error) {
-	return p.judge(ctx, actor, service, number, note, "plan.approved", func(v *continuity.PlanVersion, word *continuity.PlanVerdict) { v.Approval = word })
-}
-
-func (p Plans) judge(ctx context.Context, actor continuity.Actor, service string, number int64, note, action string, set func(*continuity.PlanVersion, *continuity.PlanVerdict)) (continuity.PlanVersion, error) {
 	v, at, err := p.version(ctx, service, number)
 	if err != nil {
 		return v, err
 	}
+	word := &continuity.PlanVerdict{By: actor, At: p.now(), Note: note}
+	if v.State == continuity.PlanApplied {
+		v.Reread = word
+		return v, p.note(ctx, actor, v, at, note, "plan.reread")
+	}
+	if err := byAnother(v, actor); err != nil {
+		return v, err
+	}
+	v.Review = word
+	return v, p.note(ctx, actor, v, at, note, "plan.reviewed")
+}
+
+// Approve notes that somebody who did not write a draft lets a part of it hold.
+func (p Plans) Approve(ctx context.Context, actor continuity.Actor, service string, number int64, part, note string) (continuity.PlanVersion, error) {
+	v, at, err := p.version(ctx, service, number)
+	if err != nil {
+		return v, err
+	}
+	if err := byAnother(v, actor); err != nil {
+		return v, err
+	}
+	word := &continuity.PlanVerdict{By: actor, At: p.now(), Note: note}
+	if !slices.Contains(v.Parts, part) {
+		return v, continuity.E(continuity.CodeInvalid, errors.New("the version does not change that part"))
+	}
+	action := "plan.approved"
+	if part == continuity.PartTech {
+		v.TechOK, action = word, "plan.tech-approved"
+	} else {
+		v.Approval = word
+	}
+	return v, p.note(ctx, actor, v, at, note, action)
+}
+
+// byAnother refuses a word on a version that is no draft, or by its author.
+func byAnother(v continuity.PlanVersion, actor continuity.Actor) error {
 	if v.State != continuity.PlanDraft {
-		return v, continuity.E(continuity.CodeState, nil, "state", v.State)
+		return continuity.E(continuity.CodeState, nil, "state", v.State)
 	}
 	if v.Author.Kind == actor.Kind && v.Author.ID == actor.ID {
-		return v, continuity.E(continuity.CodeApproval, nil)
+		return continuity.E(continuity.CodeApproval, nil)
 	}
-	set(&v, &continuity.PlanVerdict{By: actor, At: p.now(), Note: note})
-	b := p.edit(actor, note)
-	b.put(kindPlanVersion, versionID(service, number), service, at, action, v)
-	return v, b.commit(ctx)
+	return nil
+}
+
+func (p Plans) note(ctx context.Context, actor continuity.Actor, v continuity.PlanVersion, at int64, reason, action string) error {
+	b := p.edit(actor, reason)
+	b.put(kindPlanVersion, versionID(v.Service, v.Number), v.Service, at, action, v)
+	return b.commit(ctx)
 }
 
 // Apply lets a draft hold in the place of the version it started from;
@@ -111,17 +156,12 @@ func (p Plans) Apply(ctx context.Context, actor continuity.Actor, service string
 		return v, continuity.E(continuity.CodeState, nil, "state", v.State)
 	case v.Base != head.Applied:
 		return v, overtaken(service, head.Applied)
-	case approved && v.Approval == nil:
-		return v, continuity.E(continuity.CodeApproval, nil)
+	case approved && len(v.Lacks()) > 0:
+		return v, continuity.E(continuity.CodeApproval, nil, "parts", v.Lacks())
 	}
 	b := p.edit(actor, reason)
-	if head.Applied != 0 {
-		old, oldAt, err := p.version(ctx, service, head.Applied)
-		if err != nil {
-			return v, err
-		}
-		old.State = continuity.PlanReplaced
-		b.put(kindPlanVersion, versionID(service, old.Number), service, oldAt, "plan.replaced", old)
+	if err := p.replace(ctx, b, head.Applied, service); err != nil {
+		return v, err
 	}
 	v.State, v.Applied, head.Applied = continuity.PlanApplied, p.now(), number
 	b.put(kindPlanVersion, versionID(service, number), service, at, "plan.applied", v)
@@ -136,6 +176,12 @@ func (p Plans) Applied(ctx context.Context, service string) (continuity.PlanVers
 		return continuity.PlanVersion{}, err
 	}
 	return p.Get(ctx, service, head.Applied)
+}
+
+// Numbers are a service's newest version and the one that holds; 0: none.
+func (p Plans) Numbers(ctx context.Context, service string) (newest, applied int64, err error) {
+	head, _, err := p.head(ctx, service)
+	return head.Newest, head.Applied, err
 }
 
 // Get returns one version.
@@ -202,7 +248,11 @@ func (p Plans) now() time.Time { return p.s.now().UTC().Truncate(time.Microsecon
 func versionID(service string, number int64) string { return fmt.Sprintf("%s/%08d", service, number) }
 
 func textsHash(t continuity.PlanTexts) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "holdfast plan 1\n%d\n%s%s", len(t.Plan), t.Plan, t.Tech))
+	text := fmt.Appendf(nil, "holdfast plan 1\n%d\n%d\n%s%s", len(t.Plan), len(t.Tech), t.Plan, t.Tech)
+	for _, name := range slices.Sorted(maps.Keys(t.Files)) {
+		text = fmt.Appendf(text, "%d\n%d\n%s%s", len(name), len(t.Files[name]), name, t.Files[name])
+	}
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
-	"holdfast/internal/store"
 )
 
 func people(t *testing.T, fresh func(testing.TB) string) {
@@ -53,7 +52,7 @@ func plans(t *testing.T, fresh func(testing.TB) string) {
 	s := Open(t, fresh(t))
 	p, bob := s.Plans(), continuity.Actor{Kind: "user", ID: "bob"}
 	draft := func(base int64, text string) (continuity.PlanVersion, error) {
-		return p.Draft(t.Context(), ann, store.PlanDraft{Service: "shop", Base: base, Texts: continuity.PlanTexts{Plan: text, Tech: "# tech\n"}, Reason: "why"})
+		return p.Draft(t.Context(), ann, continuity.PlanProposal{Service: "shop", Base: base, Texts: continuity.PlanTexts{Plan: text, Tech: "# tech\n"}, Parts: []string{"plan", "tech"}, Reason: "why"})
 	}
 	_, err := draft(1, "x")
 	wantCode(t, err, continuity.CodeVersion)
@@ -69,12 +68,21 @@ func plans(t *testing.T, fresh func(testing.TB) string) {
 	}
 	_, err = p.Apply(t.Context(), ann, "shop", 1, true, "")
 	wantCode(t, err, continuity.CodeApproval)
-	_, err = p.Approve(t.Context(), ann, "shop", 1, "mine")
-	wantCode(t, err, continuity.CodeApproval)
+	for _, part := range []string{"plan", "tech"} {
+		_, err = p.Approve(t.Context(), ann, "shop", 1, part, "mine")
+		wantCode(t, err, continuity.CodeApproval)
+	}
+	_, err = p.Approve(t.Context(), bob, "shop", 1, "other", "")
+	wantCode(t, err, continuity.CodeInvalid)
 	if _, err = p.Review(t.Context(), bob, "shop", 1, "read"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = p.Approve(t.Context(), bob, "shop", 1, "good"); err != nil {
+	if _, err = p.Approve(t.Context(), bob, "shop", 1, "plan", "good"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Apply(t.Context(), ann, "shop", 1, true, "")
+	wantCode(t, err, continuity.CodeApproval) // the technical part is not approved
+	if _, err = p.Approve(t.Context(), bob, "shop", 1, "tech", "good"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err = p.Apply(t.Context(), ann, "shop", 1, true, "go"); err != nil {
@@ -82,8 +90,11 @@ func plans(t *testing.T, fresh func(testing.TB) string) {
 	}
 	_, err = p.Apply(t.Context(), ann, "shop", 1, true, "again")
 	wantCode(t, err, continuity.CodeState)
-	_, err = p.Approve(t.Context(), bob, "shop", 1, "late")
+	_, err = p.Approve(t.Context(), bob, "shop", 1, "plan", "late")
 	wantCode(t, err, continuity.CodeState)
+	if v, err := p.Review(t.Context(), ann, "shop", 1, "still right"); err != nil || v.Reread.Note != "still right" || v.Review.Note != "read" {
+		t.Fatal(v, err)
+	}
 	// The other started from nothing, and something holds by now.
 	_, err = p.Apply(t.Context(), ann, "shop", 2, false, "")
 	wantCode(t, err, continuity.CodeVersion)
@@ -114,6 +125,19 @@ func plans(t *testing.T, fresh func(testing.TB) string) {
 	if v := versions[0]; v.Review.Note != "read" || v.Approval.By.ID != "bob" || v.Author.ID != "ann" || v.Applied.IsZero() {
 		t.Fatalf("%+v", v)
 	}
+	atOnce, err := p.Draft(t.Context(), ann, continuity.PlanProposal{Service: "shop", Base: 3, Texts: continuity.PlanTexts{Plan: "# four\n", Files: map[string]string{"flows/a.yaml": "a\n"}}, Apply: true})
+	if err != nil || atOnce.State != continuity.PlanApplied || atOnce.Applied.IsZero() {
+		t.Fatal(atOnce, err)
+	}
+	if newest, applied, err := p.Numbers(t.Context(), "shop"); err != nil || newest != 4 || applied != 4 {
+		t.Fatal(newest, applied, err)
+	}
+	if old, err := p.Get(t.Context(), "shop", 3); err != nil || old.State != continuity.PlanReplaced {
+		t.Fatal(old, err)
+	}
+	if texts, err := p.Texts(t.Context(), atOnce); err != nil || texts.Files["flows/a.yaml"] != "a\n" {
+		t.Fatal(texts, err)
+	}
 	if services, _, err := p.Services(t.Context(), "", 0); err != nil || !slices.Equal(services, []string{"shop"}) {
 		t.Fatal(services, err)
 	}
@@ -125,7 +149,7 @@ func plansRace(t *testing.T, fresh func(testing.TB) string) {
 	p := Open(t, dsn).Plans()
 	const drafts = 4
 	for range drafts {
-		if _, err := p.Draft(t.Context(), ann, store.PlanDraft{Service: "shop", Texts: continuity.PlanTexts{Plan: "x"}}); err != nil {
+		if _, err := p.Draft(t.Context(), ann, continuity.PlanProposal{Service: "shop", Texts: continuity.PlanTexts{Plan: "x"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
