@@ -43,6 +43,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeOutgoing:  7,
 
 	continuity.CodeDiskFull:    8,
+	continuity.CodeStateFull:   8,
 	continuity.CodeLimitCount:  8,
 	continuity.CodeLimitBytes:  8,
 	continuity.CodeLimitItem:   8,

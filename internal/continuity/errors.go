@@ -12,6 +12,7 @@ const (
 	CodeOutcomeUnknown Code = "outcome-unknown" // a sync failed, or the upstream never answered
 	CodeLatched        Code = "latched"         // the journal latched: nothing is accepted
 	CodeDiskFull       Code = "disk-full"
+	CodeStateFull      Code = "state-full" // the control node's disk is full
 	CodeLimitCount     Code = "limit-count"
 	CodeLimitBytes     Code = "limit-bytes"
 	CodeLimitItem      Code = "limit-item"

@@ -141,7 +141,7 @@ func (d *DB) open() (*tsdb.DB, error) {
 	db, err := tsdb.Open(filepath.Clean(d.opts.Dir), d.opts.Log, nil, o, nil)
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return nil, continuity.E(continuity.CodeDiskFull, err)
+		return nil, continuity.E(continuity.CodeStateFull, err)
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EWOULDBLOCK):
 		return nil, continuity.E(continuity.CodeLocked, err)
 	case err != nil:
@@ -246,7 +246,7 @@ func (d *DB) Append(ctx context.Context, samples []Sample) error {
 		d.disk.Lock()
 		d.hurt = true
 		d.disk.Unlock()
-		return continuity.E(continuity.CodeDiskFull, err)
+		return continuity.E(continuity.CodeStateFull, err)
 	}
 	return nil
 }
@@ -275,7 +275,7 @@ func (d *DB) room() error {
 		}
 	}
 	if d.full || d.hurt {
-		return continuity.E(continuity.CodeDiskFull, nil)
+		return continuity.E(continuity.CodeStateFull, nil)
 	}
 	return nil
 }

@@ -215,7 +215,7 @@ func TestFullDiskEndsByItself(t *testing.T) {
 	add(t, db, now, 1, "m")
 	now, free = now.Add(2*time.Second), 1<<19
 	err := db.Append(t.Context(), []measure.Sample{{Labels: measure.Series("m"), At: now, Value: 2}})
-	if s := db.Stats(); continuity.CodeOf(err) != continuity.CodeDiskFull || !s.Full || s.NoSpace != 1 {
+	if s := db.Stats(); continuity.CodeOf(err) != continuity.CodeStateFull || !s.Full || s.NoSpace != 1 {
 		t.Fatalf("full: %v, %+v", err, s)
 	}
 	now, free = now.Add(2*time.Second), 1<<40
@@ -265,7 +265,7 @@ func TestRealFullDisk(t *testing.T) {
 	for i := 0; full == nil && i < 100_000; i++ {
 		full = db.Append(t.Context(), []measure.Sample{{Labels: measure.Series("during", "n", strconv.Itoa(i), "long", strings.Repeat("x", 200)), At: now, Value: 1}})
 	}
-	if continuity.CodeOf(full) != continuity.CodeDiskFull {
+	if continuity.CodeOf(full) != continuity.CodeStateFull {
 		t.Fatalf("a full disk gave %v", full)
 	}
 	now, lie = now.Add(2*time.Second), false
@@ -283,7 +283,7 @@ func TestRealFullDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Append(t.Context(), []measure.Sample{{Labels: measure.Series("during"), At: now, Value: 1}}); continuity.CodeOf(err) != continuity.CodeDiskFull {
+	if err := db.Append(t.Context(), []measure.Sample{{Labels: measure.Series("during"), At: now, Value: 1}}); continuity.CodeOf(err) != continuity.CodeStateFull {
 		t.Fatalf("appended to a full disk: %v", err)
 	}
 	if err := os.Remove(ballast); err != nil {

@@ -20,6 +20,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeOutcomeUnknown: http.StatusServiceUnavailable,
 	continuity.CodeLatched:        http.StatusServiceUnavailable,
 	continuity.CodeDiskFull:       http.StatusInsufficientStorage,
+	continuity.CodeStateFull:      http.StatusInsufficientStorage,
 	continuity.CodeLimitCount:     http.StatusServiceUnavailable,
 	continuity.CodeLimitBytes:     http.StatusInsufficientStorage,
 	continuity.CodeLimitItem:      http.StatusRequestEntityTooLarge,

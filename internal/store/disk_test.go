@@ -59,12 +59,12 @@ func TestDiskFull(t *testing.T) {
 	for err == nil && made < 1000 {
 		err = apply()
 	}
-	if continuity.CodeOf(err) != continuity.CodeDiskFull {
+	if continuity.CodeOf(err) != continuity.CodeStateFull {
 		t.Fatal(made, err)
 	}
 	holds()
 	for range 5 {
-		if err := apply(); continuity.CodeOf(err) != continuity.CodeDiskFull {
+		if err := apply(); continuity.CodeOf(err) != continuity.CodeStateFull {
 			t.Fatal(err)
 		}
 	}

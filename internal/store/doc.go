@@ -21,6 +21,6 @@
 //     program has migrated.
 //
 // Expected failures have codes: CodeVersion where somebody else was faster,
-// CodeNotFound, CodeInvalid, CodeDiskFull, CodeDatabase, CodeArchive. After
+// CodeNotFound, CodeInvalid, CodeStateFull, CodeDatabase, CodeArchive. After
 // CodeDatabase a commit may have happened: the object's version tells.
 package store

@@ -26,7 +26,7 @@ func classify(err error) error {
 	if errors.As(err, &lite) {
 		switch lite.Code() & 0xff {
 		case sqlite3.SQLITE_FULL:
-			return continuity.E(continuity.CodeDiskFull, err)
+			return continuity.E(continuity.CodeStateFull, err)
 		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 			return continuity.E(continuity.CodeDatabase, err, "damaged", true)
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
@@ -38,7 +38,7 @@ func classify(err error) error {
 	if errors.As(err, &pg) {
 		switch {
 		case pg.Code == "53100":
-			return continuity.E(continuity.CodeDiskFull, err)
+			return continuity.E(continuity.CodeStateFull, err)
 		case strings.HasPrefix(pg.Code, "XX"):
 			return continuity.E(continuity.CodeDatabase, err, "damaged", true)
 		}
@@ -53,7 +53,7 @@ func classify(err error) error {
 	var network net.Error
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		return continuity.E(continuity.CodeDiskFull, err)
+		return continuity.E(continuity.CodeStateFull, err)
 	case errors.As(err, &connect), errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, context.DeadlineExceeded):
 		return continuity.E(continuity.CodeDatabase, err)
 	}
