@@ -16,6 +16,7 @@ const (
 // CheckReason says why, for people: an id of the catalogue with what fills its
 // placeholders. It never bears a secret, nor what a service sent.
 type CheckReason struct {
+	Step string         `json:"step,omitempty"` // of a flow: where it was seen
 	Code string         `json:"code"`
 	Args map[string]any `json:"args,omitempty"`
 }

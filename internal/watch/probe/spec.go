@@ -35,6 +35,9 @@ type Spec struct {
 	DSN     Secret
 	Auth    Secret
 	Expect  Expect
+
+	Script string // a flow's file
+	User   string // of the account whose secret Auth is
 }
 
 // Secret fetches a secret when it is needed; it stands in no spec.
@@ -76,4 +79,6 @@ type Tools struct {
 	Roots *x509.CertPool                       // nil: the system's
 	Beats func(check string) (time.Time, bool) // when the last heartbeat came
 	Web   Web
+
+	MarkKey []byte // shared with the relay: requests of checks are signed with it; may be nil
 }

@@ -86,6 +86,9 @@ func (p *web) look(ctx context.Context) probe.Outcome {
 
 func (p *web) ask(ctx context.Context, client *http.Client) probe.Outcome {
 	request := p.request.WithContext(ctx)
+	if p.spec.Auth != nil || len(p.tools.MarkKey) > 0 {
+		request.Header = request.Header.Clone()
+	}
 	if p.spec.Body != "" {
 		request.Body = io.NopCloser(strings.NewReader(p.spec.Body))
 		request.ContentLength = int64(len(p.spec.Body))
@@ -96,8 +99,10 @@ func (p *web) ask(ctx context.Context, client *http.Client) probe.Outcome {
 		if err != nil {
 			return probe.Unknown("watch.no-secret")
 		}
-		request.Header = request.Header.Clone()
 		request.Header.Set("Authorization", secret)
+	}
+	if len(p.tools.MarkKey) > 0 {
+		p.tools.Mark(request, p.spec.ID)
 	}
 	response, err := client.Do(request)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"holdfast/internal/watch/probe"
 	"holdfast/internal/watch/probe/dns"
+	"holdfast/internal/watch/probe/flow"
 	"holdfast/internal/watch/probe/heartbeat"
 	"holdfast/internal/watch/probe/http"
 	"holdfast/internal/watch/probe/icmp"
@@ -21,6 +22,7 @@ import (
 // All makes probes by the name of their kind.
 var All = map[string]func(probe.Spec, *probe.Tools) (probe.Probe, error){
 	"dns":       dns.New,
+	"flow":      flow.New,
 	"heartbeat": heartbeat.New,
 	"http":      http.New,
 	"icmp":      icmp.New,
