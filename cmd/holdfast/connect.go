@@ -9,6 +9,7 @@ import (
 	"holdfast/internal/api"
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
+	"holdfast/internal/endpoint"
 )
 
 // where says which relay is meant, as far as flags and environment tell.
@@ -54,7 +55,7 @@ func (c *cli) client() (*api.Client, error) {
 	data := w.dataFolder()
 	address, tokenFile := w.admin, w.tokenFile
 	if address == "" {
-		at, err := api.ReadEndpoint(data)
+		at, err := endpoint.Read(data, endpoint.Relay)
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +67,7 @@ func (c *cli) client() (*api.Client, error) {
 	if tokenFile == "" {
 		tokenFile = filepath.Join(data, "admin.token")
 	}
-	token, err := api.ReadToken(tokenFile)
+	token, err := endpoint.ReadToken(tokenFile)
 	if err != nil {
 		return nil, continuity.E(continuity.CodeForbidden, err)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"holdfast/internal/api"
 	"holdfast/internal/catalogue"
+	"holdfast/internal/endpoint"
 	"holdfast/internal/loopback"
 )
 
@@ -160,11 +161,11 @@ func cmdUpstream(ts *testscript.TestScript, neg bool, args []string) {
 // client asks the relay whose data is in the script's current folder.
 func client(ts *testscript.TestScript) (*api.Client, error) {
 	data := ts.MkAbs("data")
-	at, err := api.ReadEndpoint(data)
+	at, err := endpoint.Read(data, endpoint.Relay)
 	if err != nil {
 		return nil, err
 	}
-	token, err := api.ReadToken(at.TokenFile)
+	token, err := endpoint.ReadToken(at.TokenFile)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"holdfast/internal/api"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/endpoint"
 	"holdfast/internal/loopback"
 	"holdfast/relay"
 )
@@ -78,7 +79,7 @@ func newStreet(t *testing.T) *street {
 	if s.relay, err = relay.Open(t.Context(), relay.Options{Config: file, Listen: true, Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
-	token, err := api.ReadToken(filepath.Join(dir, "data", "admin.token"))
+	token, err := endpoint.ReadToken(filepath.Join(dir, "data", "admin.token"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"holdfast/internal/api"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/endpoint"
 )
 
 const secret = "a-token-of-more-than-thirty-two-characters"
@@ -83,7 +84,7 @@ func start(t *testing.T) (*relay, *httptest.Server, *bytes.Buffer) {
 	t.Helper()
 	f, logs := &relay{}, &bytes.Buffer{}
 	handler := api.New(api.Options{
-		Overview: f, Records: f, Control: f, Token: api.NewToken(secret),
+		Overview: f, Records: f, Control: f, Token: endpoint.NewToken(secret),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }),
 		Logger:  slog.New(slog.NewJSONHandler(logs, nil)),
 	})
@@ -303,7 +304,7 @@ func TestCausesStayInTheLog(t *testing.T) {
 
 func TestTokenFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "admin.token")
-	made, err := api.ReadOrCreateToken(path)
+	made, err := endpoint.ReadOrCreateToken(path)
 	if err != nil || len(made) < 32 {
 		t.Fatal(made, err)
 	}
@@ -311,14 +312,14 @@ func TestTokenFile(t *testing.T) {
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %o", info.Mode().Perm())
 	}
-	again, err := api.ReadOrCreateToken(path)
+	again, err := endpoint.ReadOrCreateToken(path)
 	if err != nil || again != made {
 		t.Errorf("a second start made another token: %v", err)
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := api.ReadOrCreateToken(path); err == nil || strings.Contains(err.Error(), made) {
+	if _, err := endpoint.ReadOrCreateToken(path); err == nil || strings.Contains(err.Error(), made) {
 		t.Errorf("a readable token file: %v", err)
 	}
 }

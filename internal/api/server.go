@@ -15,6 +15,7 @@ import (
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/endpoint"
 	"holdfast/internal/problem"
 )
 
@@ -70,7 +71,7 @@ type Options struct {
 	// Explaining is nil where nothing is explained.
 	Explaining Explaining
 	Metrics    http.Handler
-	Token      Token
+	Token      endpoint.Token
 	Logger     *slog.Logger
 	Version    string // of the program, for the OpenAPI document
 }

@@ -23,6 +23,7 @@ import (
 	"holdfast/internal/api"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/endpoint"
 	"holdfast/internal/loopback"
 )
 
@@ -162,11 +163,11 @@ func place(t *testing.T, a *App, no, body string) (int, continuity.Receipt) {
 
 func client(t *testing.T, a *App) *api.Client {
 	t.Helper()
-	at, err := api.ReadEndpoint(a.home.DataDir)
+	at, err := endpoint.Read(a.home.DataDir, endpoint.Relay)
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := api.ReadToken(at.TokenFile)
+	token, err := endpoint.ReadToken(at.TokenFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +198,7 @@ func TestHeldOverARestart(t *testing.T) {
 		receipts = append(receipts, r)
 	}
 	stop(t, a)
-	if _, err := api.ReadEndpoint(filepath.Join(filepath.Dir(file), "data")); err == nil {
+	if _, err := endpoint.Read(filepath.Join(filepath.Dir(file), "data"), endpoint.Relay); err == nil {
 		t.Error("a stopped relay still says where it is")
 	}
 

@@ -15,6 +15,7 @@ import (
 
 	"holdfast/internal/api"
 	"holdfast/internal/continuity"
+	"holdfast/internal/endpoint"
 	"holdfast/internal/identity"
 	"holdfast/internal/journal"
 	"holdfast/internal/keyring"
@@ -28,7 +29,7 @@ func (a *App) openFolder(context.Context) error {
 		return fmt.Errorf("app: data folder: %w", err)
 	}
 	a.loadEstimates()
-	token, err := api.ReadOrCreateToken(a.home.TokenFile)
+	token, err := endpoint.ReadOrCreateToken(a.home.TokenFile)
 	a.token = token
 	return err
 }
@@ -44,7 +45,7 @@ func (a *App) openAdmin(ctx context.Context) error {
 	srv := &http.Server{
 		Handler: api.New(api.Options{
 			Overview: desk, Records: desk, Control: desk, Keys: desk, Privacy: desk, Admitting: desk, Explaining: desk, Metrics: a.metrics.handler(),
-			Token: api.NewToken(a.token), Logger: a.log, Version: a.o.Version,
+			Token: endpoint.NewToken(a.token), Logger: a.log, Version: a.o.Version,
 		}),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 	}
@@ -223,9 +224,9 @@ func (a *App) announce(context.Context) error {
 	}
 	dir := a.home.DataDir
 	write := func() error {
-		return api.WriteEndpoint(dir, api.Endpoint{Address: a.AdminAddr(), TokenFile: tokenFile, PID: os.Getpid()})
+		return endpoint.Write(dir, endpoint.Relay, endpoint.Endpoint{Address: a.AdminAddr(), TokenFile: tokenFile, PID: os.Getpid()})
 	}
-	a.stack.push(func(context.Context) error { return api.RemoveEndpoint(dir) })
+	a.stack.push(func(context.Context) error { return endpoint.Remove(dir, endpoint.Relay) })
 	if err := write(); err != nil {
 		a.log.Error("the command line can't be told where the admin API is; it is tried again", "folder", dir, "admin", a.AdminAddr(), "error", err)
 		a.background("announcement", func(ctx context.Context) error { return again(ctx, announceAgain, write) })

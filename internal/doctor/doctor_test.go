@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"holdfast/internal/api"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
 	"holdfast/internal/doctor"
+	"holdfast/internal/endpoint"
 	"holdfast/internal/keyring"
 	"holdfast/internal/loopback"
 	"holdfast/internal/yamldoc"
@@ -73,7 +73,7 @@ func TestFindings(t *testing.T) {
 			check(t, os.WriteFile(filepath.Join(d.Config.JournalDir, "x"), []byte("x"), 0o600))
 		}, "key", doctor.Fail, "missing"},
 		"open token": {func(t *testing.T, d *doctor.Target) {
-			_, err := api.ReadOrCreateToken(d.Config.TokenFile)
+			_, err := endpoint.ReadOrCreateToken(d.Config.TokenFile)
 			check(t, err)
 			check(t, os.Chmod(d.Config.TokenFile, 0o604))
 		}, "token", doctor.Fail, "bad"},
@@ -85,7 +85,7 @@ func TestFindings(t *testing.T) {
 			makeData(t, d)
 			ours := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			t.Cleanup(ours.Close)
-			check(t, api.WriteEndpoint(d.Config.DataDir, api.Endpoint{Address: strings.TrimPrefix(ours.URL, "http://"), PID: 7}))
+			check(t, endpoint.Write(d.Config.DataDir, endpoint.Relay, endpoint.Endpoint{Address: strings.TrimPrefix(ours.URL, "http://"), PID: 7}))
 		}, "listen", doctor.OK, "ours"},
 		"upstream": {func(*testing.T, *doctor.Target) {}, "upstream", doctor.OK, "fine"},
 		"no upstream": {func(t *testing.T, d *doctor.Target) {

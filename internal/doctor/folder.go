@@ -14,8 +14,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 
-	"holdfast/internal/api"
 	"holdfast/internal/config"
+	"holdfast/internal/endpoint"
 	"holdfast/internal/journal"
 	"holdfast/internal/keyring"
 )
@@ -199,7 +199,7 @@ func key(c *config.Relay) Finding {
 }
 
 func token(c *config.Relay) Finding {
-	_, err := api.ReadToken(c.TokenFile)
+	_, err := endpoint.ReadToken(c.TokenFile)
 	switch {
 	case err == nil:
 		return finding("token", OK, "fine", "file", c.TokenFile)

@@ -7,9 +7,9 @@ import (
 	"net/url"
 	"time"
 
-	"holdfast/internal/api"
 	"holdfast/internal/config"
 	"holdfast/internal/continuity"
+	"holdfast/internal/endpoint"
 )
 
 const dialTime = 2 * time.Second
@@ -39,7 +39,7 @@ func ports(ctx context.Context, c *config.Relay) []Finding {
 
 // ours reports whether a relay of this data folder answers.
 func ours(ctx context.Context, c *config.Relay) (bool, int) {
-	at, err := api.ReadEndpoint(c.DataDir)
+	at, err := endpoint.Read(c.DataDir, endpoint.Relay)
 	if err != nil {
 		return false, 0
 	}

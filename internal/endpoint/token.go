@@ -1,4 +1,4 @@
-package api
+package endpoint
 
 import (
 	"crypto/rand"
@@ -40,7 +40,7 @@ func ReadToken(path string) (string, error) {
 		return "", err
 	}
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
-		return "", fmt.Errorf("api: %s can be read by others (mode %04o); run: chmod 600 %s", path, perm, path)
+		return "", fmt.Errorf("endpoint: %s can be read by others (mode %04o); run: chmod 600 %s", path, perm, path)
 	}
 	text, err := os.ReadFile(path) // #nosec G304 -- the operator names the file
 	if err != nil {
@@ -48,7 +48,7 @@ func ReadToken(path string) (string, error) {
 	}
 	token := strings.TrimSpace(string(text))
 	if len(token) < 32 {
-		return "", fmt.Errorf("api: %s holds no token; remove it and start the relay again", path)
+		return "", fmt.Errorf("endpoint: %s holds no token; remove it and start again", path)
 	}
 	return token, nil
 }
