@@ -14,8 +14,9 @@ const (
 var exitStatuses = map[continuity.Code]int{
 	continuity.CodeInternal: exitInternal,
 
-	continuity.CodeInvalid: 2,
-	continuity.CodeBadBody: 2,
+	continuity.CodeInvalid:   2,
+	continuity.CodeBadBody:   2,
+	continuity.CodeCondition: 2,
 
 	continuity.CodeConfig: 3,
 	continuity.CodeSecret: 3,
@@ -29,6 +30,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeApproval: 5,
 	continuity.CodeMismatch: 5,
 	continuity.CodeInFlight: 5,
+	continuity.CodeRepeated: 5,
 
 	continuity.CodeUnreachable: 6,
 	continuity.CodeDatabase:    6,
@@ -41,6 +43,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeLogin:     7,
 	continuity.CodeLoginWait: 7,
 	continuity.CodeOutgoing:  7,
+	continuity.CodeScope:     7,
 
 	continuity.CodeDiskFull:    8,
 	continuity.CodeStateFull:   8,

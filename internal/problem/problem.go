@@ -65,6 +65,9 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeClientLimit:    http.StatusTooManyRequests,
 	continuity.CodeWaiting:        http.StatusServiceUnavailable,
 	continuity.CodeOutgoing:       http.StatusForbidden,
+	continuity.CodeScope:          http.StatusForbidden,
+	continuity.CodeCondition:      http.StatusPreconditionRequired,
+	continuity.CodeRepeated:       http.StatusConflict,
 }
 
 // Status returns the HTTP status of a code; 500 for one that has none.

@@ -33,6 +33,7 @@ func Suite(t *testing.T, fresh func(testing.TB) string) {
 		"LeaderIsOne":                leaderIsOne,
 		"ArchiveReturns":             archiveReturns,
 		"ArchiveDamaged":             archiveDamaged,
+		"AnswersAreGivenOnce":        answersOnce,
 		"People":                     people,
 		"Proofs":                     proofs,
 		"Plans":                      plans,

@@ -1,0 +1,216 @@
+package controlapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"holdfast/internal/access"
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+	"holdfast/internal/problem"
+)
+
+// operation is one thing that the API does.
+type operation struct {
+	Method string
+	Path   string // "/api/v1/plans/{service}"
+	ID     string // of the OpenAPI operation; its text is "controlapi.op." and this
+	Scope  access.Scope
+	Status int // of the answer; 0: 200, or 204 where there is no body
+
+	// Edit says that it changes one object: If-Match must name the version that
+	// the caller saw, or If-None-Match: * that there was none. versionOf tells it.
+	Edit bool
+	// Private says that the answer holds a secret, which is never written down: a
+	// repeat by Idempotency-Key is told that it was done, and no more.
+	Private bool
+	// Stream says that the answer goes on as long as the caller reads.
+	Stream bool
+
+	Body  int64         // most bytes of a body; 0: 1 MiB
+	Time  time.Duration // that it may take; 0: a minute
+	Media string        // of the answer of a Stream
+}
+
+func humaConfig(version string) huma.Config {
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info:    &huma.Info{Title: "controlapi.openapi.title", Version: version, Description: "controlapi.openapi.about"},
+			Components: &huma.Components{
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}},
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+	}
+}
+
+// register serves an operation. A mistake in its declaration is the program's own
+// and found by the first test: it panics.
+func register[I, O any](s *server, op operation, do func(context.Context, *I) (*O, error)) {
+	if op.Scope == "" || op.ID == "" || !strings.HasPrefix(op.Path, "/api/v1/") {
+		panic(fmt.Sprintf("controlapi: %s %s needs a scope, an id and a path under /api/v1", op.Method, op.Path))
+	}
+	if op.Body == 0 {
+		op.Body = maxBody
+	}
+	if op.Time == 0 {
+		op.Time = requestTime
+	}
+	h := huma.Operation{
+		Method: op.Method, Path: op.Path, OperationID: op.ID, DefaultStatus: op.Status,
+		Summary:  "controlapi.op." + op.ID,
+		Tags:     []string{strings.Split(strings.TrimPrefix(op.Path, "/api/v1/"), "/")[0]},
+		Security: []map[string][]string{{"bearer": {string(op.Scope)}}},
+		// huma refuses a body of exactly as many bytes, too.
+		MaxBodyBytes: op.Body + 1, BodyReadTimeout: op.Time,
+		Middlewares: huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) { s.guard(op, ctx, next) }},
+	}
+	if op.Edit {
+		h.Parameters = append(h.Parameters, header("If-Match", "controlapi.header.if-match"), header("If-None-Match", "controlapi.header.if-none-match"))
+	}
+	if op.Method == http.MethodPost {
+		h.Parameters = append(h.Parameters, header("Idempotency-Key", "controlapi.header.idempotency-key"))
+	}
+	if op.Media != "" {
+		h.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{op.Media: {}}}}
+	}
+	huma.Register(s.huma, h, func(ctx context.Context, in *I) (*O, error) {
+		out, err := do(ctx, in)
+		if err != nil {
+			f := failureOf(err, langOf(ctx))
+			if op.Edit && f.Code == continuity.CodeVersion {
+				f.Status = http.StatusPreconditionFailed
+			}
+			s.report(ctx, op.ID, err, f)
+			return nil, f
+		}
+		return out, nil
+	})
+}
+
+func header(name, text string) *huma.Param {
+	return &huma.Param{Name: name, In: "header", Description: text, Schema: &huma.Schema{Type: "string"}}
+}
+
+// guard is what happens before an operation's input is read.
+func (s *server) guard(op operation, hctx huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(hctx)
+	lang := catalogue.Accept(r.Header.Get("Accept-Language"))
+	ctx := context.WithValue(hctx.Context(), langKey, lang)
+	caller, err := s.admit(r, op.Scope)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	ctx = context.WithValue(ctx, callerKey, caller)
+	if op.Edit {
+		version, err := condition(r)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		ctx = context.WithValue(ctx, conditionKey, version)
+	}
+	if !op.Stream {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, op.Time)
+		defer cancel()
+		// Who does not read the answer is not waited for.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(op.Time + 30*time.Second))
+	}
+	hctx = huma.WithContext(hctx, ctx)
+	if key := r.Header.Get("Idempotency-Key"); key != "" && op.Method == http.MethodPost && s.Answers != nil {
+		s.once(op, key, caller, hctx, next)
+		return
+	}
+	next(hctx)
+}
+
+// condition reads which version an edit starts from.
+func condition(r *http.Request) (int64, error) {
+	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	switch {
+	case match == "" && none == "":
+		return 0, continuity.E(continuity.CodeCondition, nil)
+	case match == "" && none == "*":
+		return continuity.VersionNew, nil
+	case match == "*" && none == "":
+		return continuity.VersionAny, nil
+	}
+	text, ok := strings.CutPrefix(match, `"`)
+	text, closed := strings.CutSuffix(text, `"`)
+	version, err := strconv.ParseInt(text, 10, 64)
+	if !ok || !closed || err != nil || version <= 0 || none != "" {
+		return 0, continuity.E(continuity.CodeInvalid, errors.New("a condition that is none"), problem.DetailID, "controlapi.invalid.condition")
+	}
+	return version, nil
+}
+
+// versionOf is the version that the edit of ctx starts from: one that was seen,
+// continuity.VersionNew or continuity.VersionAny.
+func versionOf(ctx context.Context) int64 {
+	v, _ := ctx.Value(conditionKey).(int64)
+	return v
+}
+
+// Paging is the input of lists.
+type Paging struct {
+	Cursor string `query:"cursor" maxLength:"512"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items []T    `json:"items" nullable:"false"`
+	Next  string `json:"next,omitempty"` // the cursor of the next page; none: this is the last one
+}
+
+// list is the answer of lists.
+type list[T any] struct{ Body Page[T] }
+
+// listOf makes the answer of a list, which is [] and not null where nothing is.
+func listOf[T any](items []T, next string) *list[T] {
+	if items == nil {
+		items = []T{}
+	}
+	return &list[T]{Page[T]{items, next}}
+}
+
+// object is the answer that shows one object in one version.
+type object[T any] struct {
+	ETag string `header:"ETag"`
+	Body T
+}
+
+// objectOf makes it; version is the store's.
+func objectOf[T any](v T, version int64) *object[T] {
+	return &object[T]{ETag: `"` + strconv.FormatInt(version, 10) + `"`, Body: v}
+}
+
+// plain is an answer without a version.
+type plain[T any] struct{ Body T }
+
+// nothing is the answer of what has no more to say than that it was done: 204.
+type nothing struct{}
+
+func (f *failure) bytes() []byte {
+	b, err := json.Marshal(f)
+	if err != nil { // an argument that JSON can't say
+		f.Args = nil
+		b, _ = json.Marshal(f)
+	}
+	return b
+}

@@ -1,0 +1,181 @@
+package controlapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"holdfast/internal/access"
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+)
+
+// Caller is who asks, and what they may do.
+type Caller struct {
+	Actor  continuity.Actor
+	Name   string
+	Scopes access.Set
+}
+
+// Options is what a server needs. An area whose interface is nil is not served.
+type Options struct {
+	// Authenticate says who sends a request; CodeForbidden where it isn't known.
+	// It is asked again from time to time while a stream goes on.
+	Authenticate func(*http.Request) (Caller, error)
+	// Answers remembers what was answered to POSTs with an Idempotency-Key.
+	Answers Answers
+	// Ready returns nil while requests are served as they should be.
+	Ready   func() error
+	Metrics http.Handler // nil: none
+	Names   []string     // host names by which the node is asked, beside this machine's own
+	Version string       // of the program
+	Logger  *slog.Logger
+	Now     func() time.Time // default: time.Now
+
+	Events Events
+}
+
+// The bounds of what a request may carry and take.
+const (
+	maxBody     = 1 << 20
+	requestTime = time.Minute
+)
+
+type server struct {
+	Options
+	mux  *http.ServeMux
+	huma huma.API
+	docs documents
+}
+
+// New returns the API's handler.
+func New(o Options) (http.Handler, error) {
+	if o.Authenticate == nil || o.Ready == nil || o.Logger == nil {
+		return nil, errors.New("controlapi: Authenticate, Ready and Logger are needed")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &server{Options: o, mux: http.NewServeMux()}
+	s.huma = humago.New(s.mux, humaConfig(o.Version))
+
+	// Open to all who reach the port.
+	s.mux.HandleFunc("GET /healthz", s.health)
+	s.mux.HandleFunc("GET /readyz", s.ready)
+	s.mux.HandleFunc("GET /api/v1/openapi.json", s.openapi)
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, continuity.E(continuity.CodeNotFound, nil))
+	})
+	if o.Metrics != nil {
+		s.mux.HandleFunc("GET /metrics", s.metrics)
+	}
+	if o.Events != nil {
+		registerEvents(s)
+		registerStream(s)
+	}
+	return s, nil
+}
+
+// ServeHTTP refuses what a web page of another origin, or a name that was rebound
+// to this machine, could have sent, before anything else.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if !s.known(r.Host) || !sameOrigin(r) {
+		s.fail(w, r, continuity.E(continuity.CodeForbidden, errors.New("foreign Host or Origin"), "foreign", true))
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// known reports whether a Host field names this node: by an address, which can't
+// be rebound, as localhost, or by a configured name.
+func (s *server) known(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.Trim(name, "[]"))
+	if _, err := netip.ParseAddr(name); err == nil || name == "localhost" {
+		return true
+	}
+	return slices.ContainsFunc(s.Names, func(known string) bool { return strings.EqualFold(known, name) })
+}
+
+func sameOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(u.Host, r.Host)
+}
+
+func (s *server) health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	if err := s.Ready(); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.health(w, r)
+}
+
+// metrics are given to this machine, and to callers who may read measures.
+func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
+	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !addr.Addr().Unmap().IsLoopback() {
+		if _, err := s.admit(r, access.MeasuresRead); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+	}
+	s.Metrics.ServeHTTP(w, r)
+}
+
+// admit says who sends a request, if they may do what it asks.
+func (s *server) admit(r *http.Request, scope access.Scope) (Caller, error) {
+	caller, err := s.Authenticate(r)
+	if err == nil && !caller.Scopes.Has(scope) {
+		err = continuity.E(continuity.CodeScope, nil, "scope", string(scope), "name", caller.Name)
+	}
+	return caller, err
+}
+
+type contextKey int
+
+const (
+	callerKey contextKey = iota
+	langKey
+	conditionKey
+)
+
+// actorOf is who sends the request of ctx.
+func actorOf(ctx context.Context) continuity.Actor { return callerOf(ctx).Actor }
+
+// callerOf is who sends the request of ctx, with what they may do.
+func callerOf(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey).(Caller)
+	return c
+}
+
+// langOf is the language that the caller of ctx reads.
+func langOf(ctx context.Context) catalogue.Lang {
+	if lang, ok := ctx.Value(langKey).(catalogue.Lang); ok {
+		return lang
+	}
+	return catalogue.En
+}
