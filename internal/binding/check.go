@@ -11,6 +11,8 @@ import (
 // checks report what the engines refuse of a plan, one for each engine.
 var checks = []func(*plan.Plan, *Report){
 	checkFiles,
+	checkMeasures,
+	checkWarnings,
 }
 
 // Check returns what the engines refuse of a plan that was parsed.

@@ -16,6 +16,10 @@ type SLO struct {
 	Bad    string  // the counter of bad requests, or
 	Good   string  // that of good ones
 	Total  string  // the counter of all
+	Up     string  // a gauge that is 1 while it is kept and 0 while not; in place of counters
+	// Window is the time that the budget is for; 30 days. In a shorter one the
+	// same burning is less fast: what wakes somebody is the share that is gone.
+	Window time.Duration
 }
 
 var (
@@ -59,14 +63,22 @@ func NewSLO(name, line string) (SLO, error) {
 	} else {
 		return SLO{}, invalid("an SLO says what is bad by not {...}, or what is slow by within 500ms")
 	}
-	for _, series := range []string{slo.Total, slo.Bad, slo.Good} {
+	return slo, slo.Check()
+}
+
+// Check returns an error for an SLO that was put together and can't work.
+func (s *SLO) Check() error {
+	if !(s.Target > 0 && s.Target < 1) {
+		return invalid("%g is no target between 0 and 1", s.Target)
+	}
+	for _, series := range []string{s.Total, s.Bad, s.Good, s.Up} {
 		if series != "" {
 			if err := selects(series); err != nil {
-				return SLO{}, err
+				return err
 			}
 		}
 	}
-	return slo, nil
+	return nil
 }
 
 // withMatchers adds matchers to those that a series has.
@@ -94,6 +106,9 @@ var burning = []struct {
 	{"ticket", 1, "3d", "6h", "yellow"}, // ticket
 }
 
+// usual is the window that the rates of burning are for.
+const usual = 30 * 24 * time.Hour
+
 // Rules returns the thresholds of the SLO's budget: NAME.fast and NAME.slow are
 // to wake somebody, NAME.ticket is for working hours. What they measure is how
 // many times faster than allowed the budget is spent, over both times.
@@ -102,6 +117,9 @@ func (s SLO) Rules() []Rule {
 	for _, b := range burning {
 		m := Measure{Name: s.Name + ".burn." + b.id, Exprs: []string{s.burn(b.long), s.burn(b.short)}}
 		limit := b.factor
+		if s.Window > 0 {
+			limit = max(1, limit*float64(s.Window)/float64(usual))
+		}
 		// The two times are hysteresis enough.
 		rules = append(rules, Rule{ID: s.Name + "." + b.id, Measure: m, Limit: limit, Clear: &limit, Level: b.level})
 	}
@@ -110,6 +128,9 @@ func (s SLO) Rules() []Rule {
 
 func (s SLO) burn(over string) string {
 	budget := strconv.FormatFloat(1-s.Target, 'g', 12, 64)
+	if s.Up != "" {
+		return "(1 - avg(avg_over_time(" + s.Up + "[" + over + "]))) / " + budget
+	}
 	if s.Good != "" {
 		return "(1 - " + share(s.Good, s.Total, over) + ") / " + budget
 	}

@@ -36,6 +36,7 @@ type WarningRule struct {
 	For     time.Duration `yaml:"for" kind:"duration" default:"2m"`
 	Level   string        `yaml:"level" kind:"word" of:"blue,yellow,orange,red" required:"true" example:"yellow"`
 	Partial bool          `yaml:"partial" kind:"bool" default:"false"`
+	Sign    string        `yaml:"sign" kind:"word" of:"slow,unstable,sends,uploads,late-notices,login-codes,sessions,other" example:"sends"`
 	Owner   string        `yaml:"owner" kind:"person" ref:"roles|people"`
 }
 

@@ -45,6 +45,7 @@ func (e *Engine) decide(ctx context.Context, now time.Time) []outcome {
 	for _, source := range e.o.Sources {
 		take(source.Look(ctx, now))
 	}
+	take(e.lookChecks(now))
 	take(e.lookSignals())
 	take(e.lookReports(now))
 	for _, id := range slices.Sorted(maps.Keys(e.warnings)) {

@@ -76,6 +76,8 @@ type Options struct {
 	Node    string
 	Lease   func() (continuity.Lease, bool) // ok while this node leads
 	Sources []Source
+	// Checks are the rules about checks; not ready: it is not known yet what there is.
+	Checks func() (rules []CheckRule, ready bool)
 	// Rules of staff's reports; not ready: it is not known yet what there is.
 	Rules func() (rules []ReportRule, ready bool)
 	// Silenced says that nothing new is to be warned of, as under a maintenance
@@ -98,6 +100,7 @@ type Engine struct {
 	memories map[string]memory
 	signals  map[string]continuity.Signal
 	reports  []continuity.Report
+	checks   map[string]checked
 
 	// These begin anew with each load, which only delays an end.
 	easing map[string]easing
@@ -232,12 +235,13 @@ func (e *Engine) commit(ctx context.Context, lease continuity.Lease, all []outco
 // load reads everything.
 func (e *Engine) load(ctx context.Context) error {
 	e.warnings, e.memories, e.signals, e.reports = map[string]*kept{}, map[string]memory{}, map[string]continuity.Signal{}, nil
+	e.checks = map[string]checked{}
 	e.easing, e.blind = map[string]easing{}, map[string]time.Time{}
 	seq, _, err := e.o.Store.LastEvent(ctx)
 	if err != nil {
 		return err
 	}
-	for _, kind := range []string{Kind, KindMemory, KindSignal} {
+	for _, kind := range []string{Kind, KindMemory, KindSignal, KindCheck} {
 		for cursor := ""; ; {
 			page, next, err := e.o.Store.List(ctx, continuity.Query{Kind: kind, Cursor: cursor, Limit: 1000})
 			if err != nil {
@@ -338,6 +342,16 @@ func (e *Engine) take(kind, id, service string, version int64, body json.RawMess
 			return err
 		}
 		e.signals[id] = s
+	case KindCheck:
+		if body == nil {
+			delete(e.checks, id)
+			return nil
+		}
+		var c checked
+		if err := json.Unmarshal(body, &c); err != nil {
+			return err
+		}
+		e.checks[id] = c
 	case KindReport:
 		if body == nil {
 			return nil
