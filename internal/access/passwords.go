@@ -161,10 +161,10 @@ func once(word string) string {
 	return word
 }
 
-// walked says whether all of a word is rows of keys, or counting.
+// walked says whether a word is rows of keys or counting, but for the last two.
 func walked(word string) bool {
 	rows := []string{"01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop[]", "asdfghjkl;'", "zxcvbnm,./", "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,9ol.0p;/", "1q2w3e4r5t6y7u8i9o0p", "!@#$%^&*()"}
-	for len(word) > 0 {
+	for len(word) > 2 {
 		longest := 0
 		for _, row := range rows {
 			for _, row := range []string{row, backwards(row)} {

@@ -160,8 +160,8 @@ func (e *Engine) SetPassword(ctx context.Context, p Principal, edit Edit, curren
 	o, hash, err := e.store.Proof(ctx, kindUser, edit.ID)
 	own := p.Session != "" && p.User() == edit.ID
 	if !own {
-		if e := p.may(UsersWrite); e != nil {
-			return e
+		if refused := p.may(UsersWrite); refused != nil {
+			return refused
 		}
 	}
 	if err != nil {

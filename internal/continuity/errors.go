@@ -56,6 +56,7 @@ const (
 	CodeShed           Code = "shed"         // more came than the route lets in
 	CodeClientLimit    Code = "client-limit" // more came from one client than it may send
 	CodeWaiting        Code = "waiting"      // the client's turn in the waiting line has not come
+	CodeScope          Code = "scope"        // the caller is known, and may not do that
 	CodeOutgoing       Code = "outgoing"     // no rule lets Holdfast connect there
 	CodeScope          Code = "scope"        // the caller is known, and may not do that
 	CodeCondition      Code = "condition"    // an edit that does not name the version it starts from
