@@ -58,7 +58,6 @@ const (
 	CodeWaiting        Code = "waiting"      // the client's turn in the waiting line has not come
 	CodeScope          Code = "scope"        // the caller is known, and may not do that
 	CodeOutgoing       Code = "outgoing"     // no rule lets Holdfast connect there
-	CodeScope          Code = "scope"        // the caller is known, and may not do that
 	CodeCondition      Code = "condition"    // an edit that does not name the version it starts from
 	CodeRepeated       Code = "repeated"     // a repeat whose first answer can't be given again
 )
