@@ -59,9 +59,7 @@ func (g *Guard) Transport(o Options) http.RoundTripper {
 		ReadBufferSize:         2 << 10,
 		WriteBufferSize:        2 << 10,
 	}
-	g.mu.Lock()
-	g.transports = append(g.transports, t)
-	g.mu.Unlock()
+	g.Keeps(t)
 	return &bounded{t, o.Body}
 }
 

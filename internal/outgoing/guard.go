@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
@@ -20,8 +19,8 @@ type Guard struct {
 	policy   atomic.Pointer[Policy]
 	resolver *net.Resolver
 
-	mu         sync.Mutex
-	transports []*http.Transport
+	mu   sync.Mutex
+	idle []Idler
 }
 
 // New makes a guard. A nil resolver is the system's.
@@ -36,9 +35,19 @@ func (g *Guard) Set(policy Policy) {
 	g.policy.Store(&policy)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, t := range g.transports {
-		t.CloseIdleConnections()
+	for _, i := range g.idle {
+		i.CloseIdleConnections()
 	}
+}
+
+// Idler keeps connections for later use.
+type Idler interface{ CloseIdleConnections() }
+
+// Keeps tells the guard of connections to close when the policy is exchanged.
+func (g *Guard) Keeps(i Idler) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.idle = append(g.idle, i)
 }
 
 // dialTimeout bounds a connection whose context has no end.

@@ -8,6 +8,7 @@ import (
 // task is a check that is looked at, where it stands in the queues.
 type task struct {
 	Task
+	when  time.Time // it is due: what comes first of
 	next  time.Time // on the grid
 	first time.Time // zero, or a look before it
 	began time.Time // of the look under way
@@ -33,6 +34,7 @@ func (t *task) at() time.Time {
 
 // advance goes on to the next look after now and says how many it left out.
 func (t *task) advance(now time.Time) uint64 {
+	defer func() { t.when = t.at() }()
 	if !t.first.IsZero() {
 		t.first = time.Time{}
 		if t.next.After(now) {
@@ -63,7 +65,7 @@ func (d *dues) first() *task {
 type dueHeap []*task
 
 func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].at().Before(h[j].at()) }
+func (h dueHeap) Less(i, j int) bool { return h[i].when.Before(h[j].when) }
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].place, h[j].place = i, j

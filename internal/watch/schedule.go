@@ -37,6 +37,7 @@ const (
 	delivery = 500 * time.Millisecond // how often results are handed on
 	firstBy  = 30 * time.Second       // how long the first look waits at most
 	atHand   = 8                      // looks at a time that somebody asked for
+	free     = 64                     // workers that stay for the next look, as their stacks have grown already
 )
 
 // Scheduler looks at each check every so often.
@@ -56,6 +57,7 @@ type Scheduler struct {
 	opts Options
 	wake chan struct{}
 	hand chan struct{}
+	jobs chan *task // to a worker that is free
 	runs sync.WaitGroup
 
 	mu      sync.Mutex
@@ -64,6 +66,7 @@ type Scheduler struct {
 	due     dues
 	quick   lane
 	slow    lane
+	idle    int  // workers
 	oldest  line // of those that run in the quick lane
 	found   []continuity.CheckResult
 	spare   []continuity.CheckResult
@@ -83,7 +86,7 @@ func NewScheduler(o Options) *Scheduler {
 	o.Slow = cmp.Or(o.Slow, 4096)
 	o.Patience = cmp.Or(o.Patience, time.Second)
 	return &Scheduler{
-		opts: o, wake: make(chan struct{}, 1), hand: make(chan struct{}, atHand), tasks: map[string]*task{},
+		opts: o, wake: make(chan struct{}, 1), hand: make(chan struct{}, atHand), jobs: make(chan *task), tasks: map[string]*task{},
 		quick: lane{most: o.Quick}, slow: lane{most: o.Slow},
 	}
 }
@@ -129,6 +132,7 @@ func (s *Scheduler) add(t Task, now time.Time) {
 			k.first = time.Time{}
 		}
 	}
+	k.when = k.at()
 	s.tasks[t.ID] = k
 	s.due.push(k)
 }
@@ -194,7 +198,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 	looks, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
-	s.ctx = looks
+	s.ctx, s.idle = looks, 0
 	s.mu.Unlock()
 	var delivering sync.WaitGroup
 	delivering.Go(func() { s.deliver(ctx) })
@@ -220,7 +224,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 func (s *Scheduler) step(now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for t := s.due.first(); t != nil && !t.at().After(now); t = s.due.first() {
+	for t := s.due.first(); t != nil && !t.when.After(now); t = s.due.first() {
 		if t.queued {
 			s.skip(t, 1)
 		} else {
@@ -240,7 +244,7 @@ func (s *Scheduler) step(now time.Time) time.Duration {
 	}
 	wait := time.Hour
 	if t := s.due.first(); t != nil {
-		wait = t.at().Sub(now)
+		wait = t.when.Sub(now)
 	}
 	if s.quick.waiting.len() > 0 && s.oldest.first != nil {
 		wait = min(wait, s.oldest.first.began.Add(s.opts.Patience).Sub(now))
@@ -269,8 +273,32 @@ func (s *Scheduler) begin(t *task) {
 
 func (s *Scheduler) start(t *task) {
 	s.enter(t)
-	ctx := s.ctx
-	s.runs.Go(func() { s.run(ctx, t) })
+	select {
+	case s.jobs <- t:
+		s.idle--
+	default:
+		ctx := s.ctx
+		s.runs.Go(func() { s.work(ctx, t) })
+	}
+}
+
+// work looks until there is nothing to do and enough others wait for it.
+func (s *Scheduler) work(ctx context.Context, t *task) {
+	for {
+		s.run(ctx, t)
+		s.mu.Lock()
+		if s.idle >= free {
+			s.mu.Unlock()
+			return
+		}
+		s.idle++
+		s.mu.Unlock()
+		select {
+		case t = <-s.jobs:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (s *Scheduler) enter(t *task) {

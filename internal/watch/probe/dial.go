@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/http/httptrace"
+	"time"
 )
 
 // Dial connects to host:port, with TLS where asked. Reading and writing end with
@@ -41,11 +43,19 @@ func (c *Conn) Secure(ctx context.Context, t *Tools, address string) error {
 	if err != nil {
 		return err
 	}
-	secured := tls.Client(c.Conn, &tls.Config{RootCAs: t.Roots, ServerName: host, MinVersion: tls.VersionTLS12})
+	return c.Encrypt(ctx, t.TLS(host))
+}
+
+// Encrypt begins TLS with a configuration.
+func (c *Conn) Encrypt(ctx context.Context, config *tls.Config) error {
+	secured := tls.Client(c.Conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		return err
 	}
 	state := secured.ConnectionState()
+	if t := httptrace.ContextClientTrace(ctx); t != nil && t.TLSHandshakeDone != nil {
+		t.TLSHandshakeDone(state, nil)
+	}
 	c.Conn, c.State = secured, &state
 	return nil
 }
@@ -63,4 +73,20 @@ func Error(ctx context.Context, err error) Outcome {
 		err = ctx.Err()
 	}
 	return Failed(err)
+}
+
+// Again takes up a connection that waited.
+func Again(ctx context.Context, w Waiting) *Conn {
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = w.Conn.SetDeadline(deadline)
+	}
+	c := &Conn{Conn: w.Conn, State: w.State}
+	c.stop = context.AfterFunc(ctx, func() { _ = w.Conn.Close() })
+	return c
+}
+
+// Release takes the connection from its look, to wait for the next one; false if
+// it was ended meanwhile.
+func (c *Conn) Release() bool {
+	return c.stop() && c.SetDeadline(time.Time{}) == nil
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"regexp"
 	"time"
@@ -23,15 +24,17 @@ type Spec struct {
 	Timeout time.Duration // of a whole look
 	Slow    time.Duration // longer is degraded; 0: never
 	Expires time.Duration // a certificate that ends within it is degraded
-	Every   time.Duration // how often a heartbeat is to come
+	Every   time.Duration // how often it is looked at; how often a heartbeat is to come
 	Grace   time.Duration // how much later it may come
 
 	Method  string
 	Headers map[string]string
+	Hidden  map[string]Secret // headers whose values are secret
 	Body    string
 	Server  string // the resolver, host:port
 	Record  string // A, AAAA, MX ...
 	TLS     bool   // speak TLS; SMTP: STARTTLS must be offered
+	Trust   Trust
 	DSN     Secret
 	Auth    Secret
 	Expect  Expect
@@ -48,9 +51,8 @@ type Expect struct {
 	Status   []StatusRange // none: 200 to 299
 	Body     *regexp.Regexp
 	Not      *regexp.Regexp
-	Header   string // this field is there
-	HeaderIs *regexp.Regexp
-	JSON     string // a pointer into the body
+	Headers  map[string]*regexp.Regexp // fields that are there; nil: whatever their value
+	JSON     string                    // a pointer into the body
 	Equals   *string
 	Value    Bounds   // of a query
 	Answer   []string // of a name server, each of them
@@ -79,6 +81,9 @@ type Tools struct {
 	Roots *x509.CertPool                       // nil: the system's
 	Beats func(check string) (time.Time, bool) // when the last heartbeat came
 	Web   Web
+	Kept  *Kept
 
 	MarkKey []byte // shared with the relay: requests of checks are signed with it; may be nil
+
+	tls *tls.Config
 }

@@ -18,10 +18,21 @@ type Web struct {
 
 // NewTools makes the tools of a node.
 func NewTools(node string, guard *outgoing.Guard, roots *x509.CertPool, beats func(string) (time.Time, bool)) *Tools {
+	config := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return &Tools{Node: node, Guard: guard, Roots: roots, Beats: beats, Web: webOf(guard, config), Kept: keptBy(guard), tls: config}
+}
+
+func keptBy(guard *outgoing.Guard) *Kept {
+	k := &Kept{}
+	guard.Keeps(k)
+	return k
+}
+
+func webOf(guard *outgoing.Guard, config *tls.Config) Web {
 	client := func(fresh bool) *http.Client {
 		return &http.Client{CheckRedirect: outgoing.SameHost, Transport: guard.Transport(outgoing.Options{
-			Body: MaxRead, TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, Fresh: fresh,
+			Body: MaxRead, TLS: config, Fresh: fresh,
 		})}
 	}
-	return &Tools{Node: node, Guard: guard, Roots: roots, Beats: beats, Web: Web{client(false), client(true)}}
+	return Web{client(false), client(true)}
 }

@@ -1,10 +1,15 @@
 // Package http looks at web addresses: status, a field of the head, the body by
 // patterns or a JSON pointer, how long it took, how long the certificate lasts.
 //
-// Thousands of addresses are looked at by two shared clients. Connections wait
-// for the next look, which is what makes it cheap; but every sixth look, and
-// each after one that was not up, makes a new one, or a server that answers old
-// connections and accepts no new one would look well.
+// Thousands of addresses are looked at. Connections wait for the next look,
+// which is what makes it cheap; but every sixth look, and each after one that was
+// not up, makes a new one, or a server that answers old connections and accepts no
+// new one would look well. What may not be asked twice gets a new one always, as a
+// connection that waited may be ended just when it is used.
+//
+// Requests go over a small HTTP/1.1 of its own, since a connection that waits in
+// net/http costs two goroutines and their buffers. Who sends on to another path,
+// or speaks HTTP/2 only, is asked by net/http from then on.
 package http
 
 import (
@@ -27,7 +32,7 @@ import (
 // freshEvery is how often a look makes a new connection.
 const freshEvery = 6
 
-// New reads Target (a URL), Method, Headers, Body, Auth (the field
+// New reads Target (a URL), Method, Headers, Hidden, Body, Auth (the field
 // Authorization), and all of Expect but the answers of other kinds.
 func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	target, err := url.Parse(spec.Target)
@@ -62,6 +67,19 @@ func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	if len(p.spec.Expect.Status) == 0 {
 		p.spec.Expect.Status = []probe.StatusRange{{First: 200, Last: 299}}
 	}
+	p.address, p.secure = addressOf(request), target.Scheme == "https"
+	p.to = target.Scheme + "://" + p.address
+	p.safe = method == http.MethodGet || method == http.MethodHead
+	p.keeps = spec.Every <= keepWithin
+	if p.constant() {
+		made, err := p.make(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		if p.plain, err = written(made); err != nil {
+			return nil, fmt.Errorf("watch: check %s: %w", spec.ID, err)
+		}
+	}
 	return probe.Make(spec, tools, p.look), nil
 }
 
@@ -72,37 +90,80 @@ type web struct {
 	tools   *probe.Tools
 	looks   atomic.Uint32
 	unwell  atomic.Bool
+
+	plain   []byte // the request as it is sent; nil: with secrets, made for each look
+	address string
+	to      string // among the connections that wait
+	secure  bool
+	safe    bool // may be asked twice
+	keeps   bool
+	asks    atomic.Bool // by the client of the standard library
 }
 
 func (p *web) look(ctx context.Context) probe.Outcome {
-	client := p.tools.Web.Kept
-	if p.looks.Add(1)%freshEvery == 1 || p.unwell.Load() {
-		client = p.tools.Web.Fresh
-	}
-	o := p.ask(ctx, client)
+	fresh := p.looks.Add(1)%freshEvery == 1 || p.unwell.Load() || !p.keeps || !p.safe
+	o := p.once(ctx, fresh)
 	p.unwell.Store(o.State != "")
 	return o
 }
 
-func (p *web) ask(ctx context.Context, client *http.Client) probe.Outcome {
-	request := p.request.WithContext(ctx)
-	if p.spec.Auth != nil || len(p.tools.MarkKey) > 0 {
-		request.Header = request.Header.Clone()
+func (p *web) once(ctx context.Context, fresh bool) probe.Outcome {
+	if !p.asks.Load() {
+		o, err := p.exchange(ctx, fresh)
+		if !errors.Is(err, errAsk) {
+			return o
+		}
+		p.asks.Store(true)
+		fresh = true
 	}
+	client := p.tools.Web.Kept
+	if fresh {
+		client = p.tools.Web.Fresh
+	}
+	return p.ask(ctx, client)
+}
+
+// constant says that each request is as the one before.
+func (p *web) constant() bool {
+	return p.spec.Auth == nil && len(p.spec.Hidden) == 0 && len(p.tools.MarkKey) == 0
+}
+
+// make is the request of one look.
+func (p *web) make(ctx context.Context) (*http.Request, error) {
+	request := p.request.WithContext(ctx)
 	if p.spec.Body != "" {
 		request.Body = io.NopCloser(strings.NewReader(p.spec.Body))
 		request.ContentLength = int64(len(p.spec.Body))
 		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(p.spec.Body)), nil }
 	}
+	if p.constant() {
+		return request, nil
+	}
+	request.Header = request.Header.Clone()
+	for name, value := range p.spec.Hidden {
+		secret, err := value()
+		if err != nil {
+			return nil, err
+		}
+		request.Header.Set(name, secret)
+	}
 	if p.spec.Auth != nil {
 		secret, err := p.spec.Auth()
 		if err != nil {
-			return probe.Unknown("watch.no-secret")
+			return nil, err
 		}
 		request.Header.Set("Authorization", secret)
 	}
 	if len(p.tools.MarkKey) > 0 {
 		p.tools.Mark(request, p.spec.ID)
+	}
+	return request, nil
+}
+
+func (p *web) ask(ctx context.Context, client *http.Client) probe.Outcome {
+	request, err := p.make(ctx)
+	if err != nil {
+		return probe.Unknown("watch.no-secret")
 	}
 	response, err := client.Do(request)
 	if err != nil {
@@ -116,15 +177,13 @@ func (p *web) ask(ctx context.Context, client *http.Client) probe.Outcome {
 
 func (p *web) judge(response *http.Response) probe.Outcome {
 	e := &p.spec.Expect
-	if !slices.ContainsFunc(e.Status, func(r probe.StatusRange) bool {
-		return r.First <= response.StatusCode && response.StatusCode <= r.Last
-	}) {
+	if !p.expected(response.StatusCode) {
 		return probe.Down("watch.status", "status", response.StatusCode)
 	}
-	if e.Header != "" {
-		values := response.Header.Values(e.Header)
-		if len(values) == 0 || e.HeaderIs != nil && !slices.ContainsFunc(values, e.HeaderIs.MatchString) {
-			return probe.Down("watch.header", "header", e.Header)
+	for name, is := range e.Headers {
+		values := response.Header.Values(name)
+		if len(values) == 0 || is != nil && !slices.ContainsFunc(values, is.MatchString) {
+			return probe.Down("watch.header", "header", name)
 		}
 	}
 	if e.Body == nil && e.Not == nil && e.JSON == "" {

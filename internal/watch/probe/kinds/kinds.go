@@ -40,5 +40,9 @@ func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	if !ok {
 		return nil, fmt.Errorf("watch: check %s: there is no kind %q", spec.ID, spec.Kind)
 	}
-	return make(spec, tools)
+	own, err := tools.Trusting(spec.Trust)
+	if err != nil {
+		return nil, fmt.Errorf("watch: check %s: %w", spec.ID, err)
+	}
+	return make(spec, own)
 }

@@ -4,7 +4,6 @@ package smtp
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -41,7 +40,7 @@ func look(ctx context.Context, spec probe.Spec, tools *probe.Tools, host string,
 	}
 	o := probe.Outcome{CertExpires: probe.Expiry(conn.State)}
 	if offered, _ := client.Extension("STARTTLS"); !secure && offered {
-		if err := client.StartTLS(&tls.Config{RootCAs: tools.Roots, ServerName: host, MinVersion: tls.VersionTLS12}); err != nil {
+		if err := client.StartTLS(tools.TLS(host)); err != nil {
 			return failed(ctx, err)
 		}
 		state, _ := client.TLSConnectionState()

@@ -14,7 +14,7 @@ import (
 	"holdfast/internal/watch/probe"
 )
 
-// New reads Target (ws:// or wss://), Headers, Auth (the field Authorization),
+// New reads Target (ws:// or wss://), Headers, Hidden, Auth (the field Authorization),
 // Expect.Send and Expect.Received.
 func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	target, err := url.Parse(spec.Target)
@@ -28,6 +28,13 @@ func look(ctx context.Context, spec probe.Spec, tools *probe.Tools) probe.Outcom
 	head := http.Header{"User-Agent": {"holdfast"}}
 	for name, value := range spec.Headers {
 		head.Set(name, value)
+	}
+	for name, value := range spec.Hidden {
+		secret, err := value()
+		if err != nil {
+			return probe.Unknown("watch.no-secret")
+		}
+		head.Set(name, secret)
 	}
 	if spec.Auth != nil {
 		secret, err := spec.Auth()
