@@ -34,34 +34,51 @@ var made = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 func chinese() *Plan {
 	return &Plan{
 		Lang: catalogue.Zh, Service: words("电商订单处理"), Version: words("7"), Made: made, ValidUntil: made.AddDate(0, 6, 0),
-		Leads: []Person{
-			{Role: words("应急负责人"), Name: words("李伟"), Phone: words("138 0013 8000")},
-			{Role: words("应急负责人"), Name: words("张珺"), Phone: words("139 0013 9000"), Deputy: true},
-			{Role: words("技术恢复"), Name: words("陈镕"), Phone: words("137 0013 7000")},
+		Roles: []Role{
+			{Name: words("应急负责人"), May: words("宣布、切换、发布"), People: []Person{
+				{words("李伟"), words("138 0013 8000")}, {words("张珺"), words("139 0013 9000")},
+			}},
+			{Name: words("技术恢复"), People: []Person{{words("陈镕"), words("137 0013 7000")}}},
 		},
-		Talk:   []Channel{{words("企业微信“应急”群"), words("二维码贴在机房门内侧")}, {words("备用邮箱"), words("standby@example.com")}, {words("电话会议"), words("400 670 1234，密码 8826#")}},
-		Grades: []Grade{{Name: words("SEV-1 重大"), When: words("无法下单"), FirstMessage: 5 * time.Minute, Update: 20 * time.Minute, Recover: 90 * time.Minute}},
-		Scenarios: []Scenario{{Name: words("数据库不可用（Database gone）"), Grade: words("SEV-1 重大"), Steps: []Step{
-			{words("暂存订单：holdfast relay mode orders hold"), words("技术恢复"), 2 * time.Minute},
-			{words("告知客户：“订单照常接收，处理稍有延迟。”不要承诺恢复时间，除非技术恢复负责人已经确认。"), words("客户联络"), 5 * time.Minute},
-			{words("切换到备用数据库，核对 ① 订单总数；② 金额合计"), words("技术恢复"), 30 * time.Minute},
-			{words("核对一致后由应急负责人批准"), words("应急负责人"), 0},
-			{words("有序回放积压的请求"), words("技术恢复"), 0},
-			{words("第六步"), words("技术恢复"), 0},
-			{words("第七步"), words("技术恢复"), 0},
-		}}},
+		Talk:      []Channel{{words("企业微信“应急”群"), words("二维码贴在机房门内侧")}, {words("备用邮箱"), words("standby@example.com")}, {words("电话会议"), words("400 670 1234，密码 8826#")}},
+		Grades:    []Grade{{Name: words("SEV-1 重大"), When: words("无法下单"), FirstMessage: 5 * time.Minute, Update: 20 * time.Minute, Recover: 90 * time.Minute}},
+		Providers: []Provider{{words("云厂商"), list("400 820 8820", "合同 HT-2026-017")}},
+		Scenarios: []Scenario{{
+			Name: words("数据库不可用（Database gone）"), Grade: words("SEV-1 重大"), Steps: steps(), Runbook: words("恢复订单"),
+			Talk:      []Channel{{words("企业微信“应急”群"), words("二维码贴在机房门内侧")}, {words("备用邮箱"), words("standby@example.com")}},
+			Meanwhile: []Interim{{Name: words("电话接单"), How: words("用表单登记，恢复后录入。"), For: list("销售部：接单")}},
+			Providers: []Provider{{words("云厂商"), list("400 820 8820")}},
+		}},
+		Interim: []Interim{{
+			Name: words("电话接单"), How: words("用表单登记，恢复后录入。"), For: list("销售部：接单", "客服部：查询"),
+			Approved: words("李伟，2026-03-02"), Lasts: 48 * time.Hour, Checklist: words("电话接单之前"),
+		}},
+		Runbooks:   []Runbook{{Name: words("恢复订单"), About: words("数据库坏了或丢了"), Steps: steps()}},
+		Messages:   []Message{{words("首次通告，客户"), words("电商订单处理暂时不可用，预计 ________ 恢复。")}},
 		Checklists: []Checklist{{Name: words("维护窗口之前"), Owner: words("技术恢复"), Items: list("备份已完成并且打开检查过", "回退步骤已演练", "客户通知已发出：5 天、3 天、1 天、1 小时")}},
 		Selfhelp:   []Guide{{Name: words("收不到登录验证码"), Steps: list("等待 60 秒后重试一次", "检查手机信号与短信拦截", "改用备用邮箱登录；不要反复点击“发送”")}},
+	}
+}
+
+func steps() []Step {
+	return []Step{
+		{Say: words("暂存订单：holdfast relay mode orders hold"), Who: words("技术恢复"), Within: 2 * time.Minute, Also: list("证明：订单路由显示“暂存”", "未完成：停止")},
+		{Say: words("告知客户：“订单照常接收，处理稍有延迟。”不要承诺恢复时间，除非技术恢复负责人已经确认。"), Who: words("客户联络"), Within: 5 * time.Minute},
+		{Say: words("切换到备用数据库，核对 ① 订单总数；② 金额合计"), Who: words("技术恢复"), Within: 30 * time.Minute},
+		{Say: words("核对一致后由应急负责人批准"), Who: words("应急负责人")},
+		{Say: words("有序回放积压的请求"), Who: words("技术恢复")},
+		{Say: words("第六步"), Who: words("技术恢复")},
+		{Say: words("第七步"), Who: words("技术恢复")},
 	}
 }
 
 func english() *Plan {
 	return &Plan{
 		Lang: catalogue.En, Service: words("Order processing"), Version: words("7"), Made: made,
-		Leads:     []Person{{Role: words("commander"), Name: words("Li Wei"), Phone: words("+86 138 0013 8000")}},
+		Roles:     []Role{{Name: words("commander"), People: []Person{{words("Li Wei"), words("+86 138 0013 8000")}}}},
 		Talk:      []Channel{{words("Conference bridge"), words("400 670 1234, PIN 8826#")}},
 		Grades:    []Grade{{Name: words("SEV-1"), FirstMessage: 5 * time.Minute, Recover: time.Hour}},
-		Scenarios: []Scenario{{Name: words("Database gone"), Grade: words("SEV-1"), Steps: []Step{{words("Hold the route: https://relay.example.internal/.holdfast/admin/v1/routes/orders/mode?to=hold&reason=database"), words("technical"), time.Minute}}}},
+		Scenarios: []Scenario{{Name: words("Database gone"), Grade: words("SEV-1"), Steps: []Step{{Say: words("Hold the route: https://relay.example.internal/.holdfast/admin/v1/routes/orders/mode?to=hold&reason=database"), Who: words("technical"), Within: time.Minute}}}},
 	}
 }
 
@@ -121,8 +138,8 @@ func TestTextOfPDFCanBeReadBack(t *testing.T) {
 
 func TestPagesAndFonts(t *testing.T) {
 	file := pdf(t, chinese())
-	info := poppler(t, "pdfinfo", "-f", "1", "-l", "4", file)
-	for i, size := range []string{"297.64 x 419.53", "297.64 x 419.53", "595.28 x 841.89", "595.28 x 841.89"} {
+	info := poppler(t, "pdfinfo", "-f", "1", "-l", "6", file)
+	for i, size := range []string{"297.64 x 419.53", "297.64 x 419.53", "297.64 x 419.53", "297.64 x 419.53", "595.28 x 841.89", "595.28 x 841.89"} {
 		if want := regexp.MustCompile(fmt.Sprintf(`Page +%d size: +%s pts`, i+1, regexp.QuoteMeta(size))); !want.MatchString(info) {
 			t.Errorf("no %s in\n%s", want, info)
 		}
@@ -138,7 +155,7 @@ func TestPagesAndFonts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if size.Size() > 150_000 {
-		t.Errorf("%d bytes for four pages: fonts are not cut down", size.Size())
+		t.Errorf("%d bytes for eight pages: fonts are not cut down", size.Size())
 	}
 }
 
@@ -161,7 +178,7 @@ func TestSameBytesForTheSamePlan(t *testing.T) {
 func TestNoInkOutsideTheMargins(t *testing.T) {
 	p := chinese()
 	p.Scenarios[0].Name = words(strings.Repeat("Donaudampfschifffahrtsgesellschaft", 4))
-	p.Leads[0].Name = words(strings.Repeat("很长的名字，", 30))
+	p.Roles[0].People[0].Name = words(strings.Repeat("很长的名字，", 30))
 	box := poppler(t, "pdftotext", "-bbox", pdf(t, p), "-")
 	page := regexp.MustCompile(`<page width="([\d.]+)" height="([\d.]+)">|xMax="([\d.]+)" yMax="([\d.]+)"`)
 	var w, h float64
@@ -194,7 +211,7 @@ func scan(t *testing.T, text string, to *float64) {
 
 func TestWhatNoFontHasIsAnError(t *testing.T) {
 	p := english()
-	p.Leads[0].Name = Words{Text: "Li \U00020BB7 Wei", At: "people.yaml:4:11"}
+	p.Roles[0].People[0].Name = Words{Text: "Li \U00020BB7 Wei", At: "people.yaml:4:11"}
 	printed, lacking, err := PDF(p, Options{})
 	if err != nil || printed != nil || len(lacking) != 1 {
 		t.Fatal(err, len(printed), lacking)
@@ -213,12 +230,16 @@ func TestEveryTextIsLookedAtForLacks(t *testing.T) {
 	const no = "\u0e01\u0e02" // Thai, which no embedded font has
 	p := chinese()
 	p.Service.Text += no
-	p.Leads[0].Role.Text += no
+	p.Roles[0].Name.Text += no
 	p.Talk[1].How.Text += no
 	p.Grades[0].When.Text += no
 	p.Scenarios[0].Steps[2].Who.Text += no
 	p.Checklists[0].Items[1].Text += no
 	p.Selfhelp[0].Steps[2].Text += no
+	p.Providers[0].Ways[1].Text += no
+	p.Interim[0].Approved.Text += no
+	p.Runbooks[0].Steps[0].Also[1].Text += no
+	p.Messages[0].Text.Text += no
 	_, lacking, err := PDF(p, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +250,7 @@ func TestEveryTextIsLookedAtForLacks(t *testing.T) {
 			texts[l.Text] = true
 		}
 	}
-	if len(texts) != 7 {
+	if len(texts) != 11 {
 		t.Errorf("%d texts: %v", len(texts), texts)
 	}
 }

@@ -140,6 +140,7 @@ func lacks(faces []*face, sheets []sheet) []Lack {
 			check(section.Heading)
 			for _, row := range section.Rows {
 				check(row.Say)
+				check(row.Beside)
 				for _, small := range row.Small {
 					check(small)
 				}

@@ -11,7 +11,7 @@ import (
 //go:embed cards.html
 var pageSource string
 
-var page = template.Must(template.New("cards").Funcs(template.FuncMap{"small": row.small, "clean": clean}).Parse(pageSource))
+var page = template.Must(template.New("cards").Funcs(template.FuncMap{"small": row.small, "say": row.text}).Parse(pageSource))
 
 // HTML writes a plan as one page that needs nothing else: it can be mailed,
 // kept on a phone and printed, each card on a page of its own.

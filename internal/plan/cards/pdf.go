@@ -175,7 +175,7 @@ func (r row) small() string {
 
 func (p *pen) rowHeight(r row) float64 {
 	width := p.w - p.margin - p.indent(r)
-	say := len(breakLines(r.Say.Text, width, p.width(p.say, r.Strong)))
+	say := len(breakLines(r.text(), width, p.width(p.say, r.Strong)))
 	hint := len(breakLines(r.small(), width, p.width(p.hint, false)))
 	return (float64(say)*p.say+float64(hint)*p.hint)*perPoint*leading + p.gap
 }
@@ -193,7 +193,7 @@ func (p *pen) row(r row) {
 		p.y = y
 	}
 	x := p.indent(r)
-	p.paragraph(r.Say.Text, x, p.say, r.Strong)
+	p.paragraph(r.text(), x, p.say, r.Strong)
 	p.gray(70)
 	p.paragraph(r.small(), x, p.hint, false)
 	p.gray(0)

@@ -25,13 +25,22 @@ type section struct {
 	Rows    []row
 }
 
-// row is a line: its mark (a number or a box to tick), what it says, and what
-// is added in small.
+// row is a line: its mark (a number or a box to tick), what it says, with a
+// number beside it, and what is added in small.
 type row struct {
 	Mark   string
 	Say    Words
+	Beside Words
 	Strong bool
 	Small  []Words
+}
+
+// text is the line itself.
+func (r row) text() string {
+	if r.Beside.Text == "" {
+		return clean(r.Say.Text)
+	}
+	return clean(r.Say.Text) + "  " + clean(r.Beside.Text)
 }
 
 // Tick is a box for a pen.
@@ -53,53 +62,154 @@ func (p printer) sheets() []sheet {
 	for i := range p.plan.Scenarios {
 		all = append(all, p.card(&p.plan.Scenarios[i]))
 	}
+	if contacts := p.contacts(); len(contacts.Sections) > 0 {
+		all = append(all, contacts)
+	}
+	for i := range p.plan.Interim {
+		all = append(all, p.interim(&p.plan.Interim[i]))
+	}
+	for i := range p.plan.Runbooks {
+		all = append(all, p.runbook(&p.plan.Runbooks[i]))
+	}
 	for i := range p.plan.Checklists {
 		all = append(all, p.checklist(&p.plan.Checklists[i]))
 	}
 	for i := range p.plan.Selfhelp {
 		all = append(all, p.guide(&p.plan.Selfhelp[i]))
 	}
+	if len(p.plan.Messages) > 0 {
+		all = append(all, p.messages())
+	}
 	return all
 }
 
+// card is what a tired person needs first: how grave, whom to call, what to do;
+// then where to talk, how to work meanwhile, whom to call outside.
 func (p printer) card(s *Scenario) sheet {
 	steps := section{Heading: p.label("cards.first-steps", nil)}
 	for i, step := range s.Steps[:min(len(s.Steps), firstSteps)] {
-		r := row{Mark: strconv.Itoa(i+1) + ".", Say: step.Say, Strong: true}
-		if step.Who.Text != "" {
-			r.Small = append(r.Small, step.Who)
-		}
-		if step.Within > 0 {
-			r.Small = append(r.Small, p.within(step.Within))
-		}
-		steps.Rows = append(steps.Rows, r)
+		steps.Rows = append(steps.Rows, row{Mark: strconv.Itoa(i+1) + ".", Say: step.Say, Strong: true, Small: p.doing(step)})
 	}
 	if more := len(s.Steps) - firstSteps; more > 0 {
-		steps.Rows = append(steps.Rows, row{Say: p.label("cards.more-steps", catalogue.Args{"n": more})})
+		words := p.label("cards.more-steps", catalogue.Args{"n": more, "runbook": s.Runbook.Text})
+		words.At = s.Runbook.At
+		steps.Rows = append(steps.Rows, row{Say: words})
 	}
+	roles := s.Roles
+	if len(roles) == 0 {
+		roles = p.plan.Roles
+	}
+	meanwhile := section{Heading: p.label("cards.meanwhile", nil)}
+	for _, way := range s.Meanwhile {
+		meanwhile.Rows = append(meanwhile.Rows, row{Say: way.Name, Strong: true, Small: append([]Words{way.How}, way.For...)})
+	}
+	return sheet{
+		Pocket: true, Kind: p.label("cards.card", nil), Title: s.Name, Footer: p.footer(),
+		Sections: filled(p.grade(s.Grade), p.leads(roles, false), steps, p.talk(s.Talk), meanwhile, p.providers(s.Providers)),
+	}
+}
+
+// doing is who does a step, and until when.
+func (p printer) doing(step Step) []Words {
+	var small []Words
+	if step.Who.Text != "" {
+		small = append(small, step.Who)
+	}
+	if step.Within > 0 {
+		small = append(small, p.within(step.Within))
+	}
+	return small
+}
+
+// leads are the roles with their people. On the sheet of contacts it says what
+// they decide, too.
+func (p printer) leads(roles []Role, full bool) section {
 	leads := section{Heading: p.label("cards.leads", nil)}
-	for _, person := range p.plan.Leads {
-		r := row{Say: person.Name, Strong: !person.Deputy, Small: []Words{person.Role}}
-		if person.Deputy {
-			r.Small = append(r.Small, p.label("cards.deputy", nil))
+	for _, role := range roles {
+		for i, person := range role.People {
+			r := row{Say: person.Name, Beside: person.Phone, Strong: i == 0, Small: []Words{role.Name}}
+			if i > 0 {
+				r.Small = append(r.Small, p.label("cards.deputy", nil))
+			}
+			if full && i == 0 && role.May.Text != "" {
+				may := p.label("cards.decides", catalogue.Args{"what": role.May.Text})
+				may.At = role.May.At
+				r.Small = append(r.Small, may)
+			}
+			leads.Rows = append(leads.Rows, r)
 		}
-		if person.Phone.Text != "" {
-			r.Small = append(r.Small, person.Phone)
-		}
-		leads.Rows = append(leads.Rows, r)
 	}
+	return leads
+}
+
+func (p printer) talk(channels []Channel) section {
 	talk := section{Heading: p.label("cards.talk", nil)}
-	for i, c := range p.plan.Talk {
+	for i, c := range channels {
 		r := row{Mark: strconv.Itoa(i+1) + ".", Say: c.Name}
 		if c.How.Text != "" {
 			r.Small = append(r.Small, c.How)
 		}
 		talk.Rows = append(talk.Rows, r)
 	}
-	return sheet{
-		Pocket: true, Kind: p.label("cards.card", nil), Title: s.Name, Footer: p.footer(),
-		Sections: filled(p.grade(s.Grade), leads, talk, steps),
+	return talk
+}
+
+func (p printer) providers(all []Provider) section {
+	s := section{Heading: p.label("cards.providers", nil)}
+	for _, provider := range all {
+		s.Rows = append(s.Rows, row{Say: provider.Name, Strong: true, Small: provider.Ways})
 	}
+	return s
+}
+
+// contacts is one card of everybody and every way.
+func (p printer) contacts() sheet {
+	return sheet{
+		Pocket: true, Kind: p.label("cards.card", nil), Title: p.label("cards.contacts", nil), Footer: p.footer(),
+		Sections: filled(p.leads(p.plan.Roles, true), p.talk(p.plan.Talk), p.providers(p.plan.Providers)),
+	}
+}
+
+func (p printer) interim(way *Interim) sheet {
+	how := section{Heading: p.label("cards.how", nil), Rows: []row{{Say: way.How, Strong: true}}}
+	whom := section{Heading: p.label("cards.for", nil)}
+	for _, words := range way.For {
+		whom.Rows = append(whom.Rows, row{Say: words})
+	}
+	limits := section{Heading: p.label("cards.approved", nil), Rows: []row{{Say: way.Approved}}}
+	if way.Lasts > 0 {
+		limits.Rows[0].Small = append(limits.Rows[0].Small, p.label("cards.lasts", catalogue.Args{"time": p.duration(way.Lasts)}))
+	}
+	list := section{Heading: p.label("cards.checklist", nil)}
+	if way.Checklist.Text != "" {
+		list.Rows = []row{{Say: way.Checklist}}
+	}
+	return sheet{
+		Pocket: true, Kind: p.label("cards.interim", nil), Title: way.Name, Footer: p.footer(),
+		Sections: filled(how, whom, list, limits),
+	}
+}
+
+func (p printer) runbook(r *Runbook) sheet {
+	about := section{Heading: p.label("cards.about", nil)}
+	if r.About.Text != "" {
+		about.Rows = []row{{Say: r.About}}
+	}
+	steps := section{Heading: p.label("cards.tick", nil)}
+	for _, step := range r.Steps {
+		steps.Rows = append(steps.Rows, row{Mark: box, Say: step.Say, Strong: true, Small: append(p.doing(step), step.Also...)})
+	}
+	signed := section{Heading: p.label("cards.signed", nil), Rows: []row{{Say: p.label("cards.sign", nil)}}}
+	return sheet{Kind: p.label("cards.runbook", nil), Title: r.Name, Footer: p.footer(), Sections: filled(about, steps, signed)}
+}
+
+// messages are one list: whoever writes looks for the fitting one.
+func (p printer) messages() sheet {
+	s := sheet{Kind: p.label("cards.messages", nil), Title: p.label("cards.messages-title", nil), Footer: p.footer()}
+	for _, m := range p.plan.Messages {
+		s.Sections = append(s.Sections, section{Heading: m.Name, Rows: []row{{Say: m.Text}}})
+	}
+	return s
 }
 
 // grade is the line of times of a card.
