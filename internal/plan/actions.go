@@ -41,3 +41,21 @@ func init() { // not a literal: the modes take the same
 }
 
 var actionNames []string
+
+// Actions are what a step can do.
+func Actions() []string { return slices.Clone(actionNames) }
+
+// Refers is the section in which a parameter of an action names an entry, or
+// nothing.
+func Refers(action, parameter string) string { return actions[action][parameter].ref }
+
+// Told is what a step tells its action.
+func (s *Step) Told() map[string]string {
+	told := map[string]string{}
+	if n := s.With.Node; n != nil {
+		for _, pair := range n.Pairs {
+			told[pair.Key.Text] = pair.Value.Text
+		}
+	}
+	return told
+}

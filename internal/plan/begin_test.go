@@ -19,7 +19,7 @@ func TestTenAnswersMakeAPlan(t *testing.T) {
 	if p == nil || len(problems) > 0 {
 		t.Fatalf("%s\n%s", text, render(t, catalogue.En, problems, map[string][]byte{"shop.yaml": text}))
 	}
-	if p.Name.Zh != answers["service"] || p.Impact[0].Department != "销售部" {
+	if p.Name.Zh != answers["service"] || p.Impact[0].Department.Zh != "销售部" {
 		t.Errorf("%+v", p)
 	}
 }

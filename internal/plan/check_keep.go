@@ -100,6 +100,9 @@ func (c *checker) checkSections() {
 		if ch.Standby && ch.Test == nil {
 			c.error(fmt.Sprintf("channels[%d]", i), "plan.no-test", "id", ch.ID)
 		}
+		if ch.Standby && ch.How == (Text{}) {
+			c.warning(fmt.Sprintf("channels[%d].id", i), "plan.no-way", "id", ch.ID)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.plan.Roles)) {
 		if role := c.plan.Roles[name]; len(role.May) > 0 && len(role.People) == 1 {

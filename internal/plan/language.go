@@ -54,3 +54,14 @@ func Meaning(lang catalogue.Lang, kind, path string) string {
 	}
 	return ""
 }
+
+// WordsOf are the words that a field of a block may have.
+func WordsOf[T any](field string) []string {
+	table := reflect.TypeFor[T]()
+	for i := range table.NumField() {
+		if tag := table.Field(i).Tag; tag.Get("yaml") == field && tag.Get("of") != "" {
+			return strings.Split(tag.Get("of"), ",")
+		}
+	}
+	return nil
+}

@@ -69,7 +69,7 @@ func Parse(business Source, tech *Source, people *People) (*Plan, []yamldoc.Prob
 
 // ParsePeople reads a file of people.
 func ParsePeople(s Source) (*People, []yamldoc.Problem) {
-	p := &People{}
+	p := &People{File: s.Name}
 	r := read(s, peopleLanguage, p)
 	p.Places = r.places
 	if r.ok {

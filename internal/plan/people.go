@@ -6,6 +6,7 @@ import "holdfast/internal/yamldoc"
 type People struct {
 	Schema string         `yaml:"schema" kind:"word" of:"holdfast/people@1" required:"true" example:"holdfast/people@1"`
 	People []Person       `yaml:"people" required:"true" ids:"people"`
+	File   string         `json:"-"` // they were read from
 	Places yamldoc.Places `json:"-"`
 }
 

@@ -88,7 +88,7 @@ type Component struct {
 type Process struct {
 	Process    string        `yaml:"process" kind:"id" required:"true" example:"order-intake"`
 	Name       Text          `yaml:"name"`
-	Department string        `yaml:"department" kind:"text" required:"true" example:"sales"`
+	Department Text          `yaml:"department" required:"true" example:"{en: sales, zh: 销售部}"`
 	MTD        time.Duration `yaml:"mtd" kind:"duration" required:"true" example:"4h"`
 	RTO        time.Duration `yaml:"rto" kind:"duration" required:"true" example:"30m"`
 	RPO        time.Duration `yaml:"rpo" kind:"duration" zero:"ok" required:"true" example:"1s"`

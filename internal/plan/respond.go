@@ -121,6 +121,7 @@ type Channel struct {
 	ID       string   `yaml:"id" kind:"id" required:"true" example:"standby-mail"`
 	Name     Text     `yaml:"name"`
 	Kind     string   `yaml:"kind" kind:"word" of:"mail,sms,phone,wecom,dingtalk,feishu,wechat,telegram,slack,webhook,site,social,board,meeting,hotline,messenger" required:"true" example:"mail"`
+	How      Text     `yaml:"how" example:"{en: \"help@standby.example, password on the door\", zh: \"help@standby.example，密码贴在门上\"}"`
 	Standby  bool     `yaml:"standby" kind:"bool" default:"false"`
 	Next     string   `yaml:"next" kind:"id" ref:"channels" example:"sms"`
 	Devices  []string `yaml:"devices" kind:"word" of:"mobile,desktop" example:"[mobile, desktop]"`
@@ -134,6 +135,7 @@ type Tool struct {
 	ID    string `yaml:"id" kind:"id" required:"true" example:"conference"`
 	Name  Text   `yaml:"name" required:"true" example:"Video conference"`
 	For   Text   `yaml:"for" required:"true" example:"important talks"`
+	How   Text   `yaml:"how" example:"room 8826, number +86 400 670 1234"`
 	Owner string `yaml:"owner" kind:"person" ref:"roles|people"`
 	Test  *Trial `yaml:"test" required:"true"`
 }

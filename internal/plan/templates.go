@@ -55,6 +55,18 @@ func (p *Plan) Template(audience, phase string) (t Template, ok bool) {
 	return Template{}, false
 }
 
+// TemplateByID is the plan's own template of an id, or the one that comes along.
+func (p *Plan) TemplateByID(id string) (t Template, ok bool) {
+	for _, list := range [][]Template{p.Templates, DefaultTemplates()} {
+		for _, t := range list {
+			if t.ID == id {
+				return t, true
+			}
+		}
+	}
+	return Template{}, false
+}
+
 // defineTemplates adds the defaults to the plan's own.
 func (c *checker) defineTemplates() {
 	e := c.entries["templates"]

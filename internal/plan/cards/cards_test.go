@@ -42,12 +42,12 @@ func chinese() *Plan {
 		},
 		Talk:      []Channel{{words("企业微信“应急”群"), words("二维码贴在机房门内侧")}, {words("备用邮箱"), words("standby@example.com")}, {words("电话会议"), words("400 670 1234，密码 8826#")}},
 		Grades:    []Grade{{Name: words("SEV-1 重大"), When: words("无法下单"), FirstMessage: 5 * time.Minute, Update: 20 * time.Minute, Recover: 90 * time.Minute}},
-		Providers: []Provider{{words("云厂商"), list("400 820 8820", "合同 HT-2026-017")}},
+		Providers: []Provider{{words("云厂商"), words("400 820 8820"), list("合同 HT-2026-017")}},
 		Scenarios: []Scenario{{
 			Name: words("数据库不可用（Database gone）"), Grade: words("SEV-1 重大"), Steps: steps(), Runbook: words("恢复订单"),
 			Talk:      []Channel{{words("企业微信“应急”群"), words("二维码贴在机房门内侧")}, {words("备用邮箱"), words("standby@example.com")}},
 			Meanwhile: []Interim{{Name: words("电话接单"), How: words("用表单登记，恢复后录入。"), For: list("销售部：接单")}},
-			Providers: []Provider{{words("云厂商"), list("400 820 8820")}},
+			Providers: []Provider{{Name: words("云厂商"), Phone: words("400 820 8820")}},
 		}},
 		Interim: []Interim{{
 			Name: words("电话接单"), How: words("用表单登记，恢复后录入。"), For: list("销售部：接单", "客服部：查询"),
@@ -55,7 +55,7 @@ func chinese() *Plan {
 		}},
 		Runbooks:   []Runbook{{Name: words("恢复订单"), About: words("数据库坏了或丢了"), Steps: steps()}},
 		Messages:   []Message{{words("首次通告，客户"), words("电商订单处理暂时不可用，预计 ________ 恢复。")}},
-		Checklists: []Checklist{{Name: words("维护窗口之前"), Owner: words("技术恢复"), Items: list("备份已完成并且打开检查过", "回退步骤已演练", "客户通知已发出：5 天、3 天、1 天、1 小时")}},
+		Checklists: []Checklist{{Name: words("维护窗口之前"), Owner: words("技术恢复"), Items: []Item{{Say: words("备份已完成并且打开检查过")}, {words("回退步骤已演练"), words("技术恢复")}, {Say: words("客户通知已发出：5 天、3 天、1 天、1 小时")}}}},
 		Selfhelp:   []Guide{{Name: words("收不到登录验证码"), Steps: list("等待 60 秒后重试一次", "检查手机信号与短信拦截", "改用备用邮箱登录；不要反复点击“发送”")}},
 	}
 }
@@ -234,9 +234,9 @@ func TestEveryTextIsLookedAtForLacks(t *testing.T) {
 	p.Talk[1].How.Text += no
 	p.Grades[0].When.Text += no
 	p.Scenarios[0].Steps[2].Who.Text += no
-	p.Checklists[0].Items[1].Text += no
+	p.Checklists[0].Items[1].Say.Text += no
 	p.Selfhelp[0].Steps[2].Text += no
-	p.Providers[0].Ways[1].Text += no
+	p.Providers[0].Ways[0].Text += no
 	p.Interim[0].Approved.Text += no
 	p.Runbooks[0].Steps[0].Also[1].Text += no
 	p.Messages[0].Text.Text += no

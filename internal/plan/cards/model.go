@@ -49,8 +49,8 @@ type Channel struct {
 
 // Provider is whom one calls outside.
 type Provider struct {
-	Name Words
-	Ways []Words // phone, contract, mail, page
+	Name, Phone Words
+	Ways        []Words // mail, page, contract
 }
 
 // Grade is how hard it hits, and what is promised then.
@@ -101,7 +101,12 @@ type Message struct {
 // Checklist is what people tick off.
 type Checklist struct {
 	Name, Owner Words
-	Items       []Words
+	Items       []Item
+}
+
+// Item is a line to tick off.
+type Item struct {
+	Say, Who Words
 }
 
 // Guide is what whoever has the trouble can do.

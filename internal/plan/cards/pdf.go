@@ -133,8 +133,17 @@ func (p *pen) newPage() {
 }
 
 func (p *pen) section(s section) {
-	// A heading never stands alone at the end of a page.
-	p.room(p.gap + (p.heading+p.say)*perPoint*leading + p.rowHeight(s.Rows[0]) - p.say*perPoint*leading)
+	// A heading never stands alone at the end of a page, and a short section
+	// is not torn.
+	head := 2*p.gap + p.heading*perPoint*leading
+	whole := head
+	for _, r := range s.Rows {
+		whole += p.rowHeight(r)
+	}
+	if whole > p.h/2 {
+		whole = head + p.rowHeight(s.Rows[0])
+	}
+	p.room(whole)
 	p.y += p.gap
 	p.gray(90)
 	p.paragraph(s.Heading.Text, p.margin, p.heading, true)

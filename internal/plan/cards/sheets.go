@@ -1,6 +1,7 @@
 package cards
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -101,7 +102,7 @@ func (p printer) card(s *Scenario) sheet {
 	}
 	meanwhile := section{Heading: p.label("cards.meanwhile", nil)}
 	for _, way := range s.Meanwhile {
-		meanwhile.Rows = append(meanwhile.Rows, row{Say: way.Name, Strong: true, Small: append([]Words{way.How}, way.For...)})
+		meanwhile.Rows = append(meanwhile.Rows, row{Say: way.Name, Strong: true, Small: append(slices.Clone(way.For), way.How)})
 	}
 	return sheet{
 		Pocket: true, Kind: p.label("cards.card", nil), Title: s.Name, Footer: p.footer(),
@@ -121,23 +122,27 @@ func (p printer) doing(step Step) []Words {
 	return small
 }
 
-// leads are the roles with their people. On the sheet of contacts it says what
-// they decide, too.
+// leads are the roles with whom to call, and who stands in. On the sheet of
+// contacts it says what they decide, too.
 func (p printer) leads(roles []Role, full bool) section {
 	leads := section{Heading: p.label("cards.leads", nil)}
 	for _, role := range roles {
-		for i, person := range role.People {
-			r := row{Say: person.Name, Beside: person.Phone, Strong: i == 0, Small: []Words{role.Name}}
-			if i > 0 {
-				r.Small = append(r.Small, p.label("cards.deputy", nil))
-			}
-			if full && i == 0 && role.May.Text != "" {
-				may := p.label("cards.decides", catalogue.Args{"what": role.May.Text})
-				may.At = role.May.At
-				r.Small = append(r.Small, may)
-			}
-			leads.Rows = append(leads.Rows, r)
+		if len(role.People) == 0 {
+			continue
 		}
+		first := role.People[0]
+		r := row{Say: first.Name, Beside: first.Phone, Strong: true, Small: []Words{role.Name}}
+		if full && role.May.Text != "" {
+			may := p.label("cards.decides", catalogue.Args{"what": role.May.Text})
+			may.At = role.May.At
+			r.Small = append(r.Small, may)
+		}
+		for _, person := range role.People[1:] {
+			deputy := p.label("cards.deputy", catalogue.Args{"name": person.Name.Text, "phone": person.Phone.Text})
+			deputy.At = person.Name.At
+			r.Small = append(r.Small, deputy)
+		}
+		leads.Rows = append(leads.Rows, r)
 	}
 	return leads
 }
@@ -157,7 +162,7 @@ func (p printer) talk(channels []Channel) section {
 func (p printer) providers(all []Provider) section {
 	s := section{Heading: p.label("cards.providers", nil)}
 	for _, provider := range all {
-		s.Rows = append(s.Rows, row{Say: provider.Name, Strong: true, Small: provider.Ways})
+		s.Rows = append(s.Rows, row{Say: provider.Name, Beside: provider.Phone, Strong: true, Small: provider.Ways})
 	}
 	return s
 }
@@ -238,7 +243,11 @@ func (p printer) grade(name Words) section {
 func (p printer) checklist(c *Checklist) sheet {
 	list := section{Heading: p.label("cards.tick", nil)}
 	for _, item := range c.Items {
-		list.Rows = append(list.Rows, row{Mark: box, Say: item})
+		r := row{Mark: box, Say: item.Say}
+		if item.Who.Text != "" {
+			r.Small = append(r.Small, item.Who)
+		}
+		list.Rows = append(list.Rows, r)
 	}
 	owner := section{Heading: p.label("cards.owner", nil)}
 	if c.Owner.Text != "" {
