@@ -19,7 +19,7 @@ import (
 
 func (c *cli) planCommand() *cobra.Command {
 	cmd := c.group("plan", "plan")
-	cmd.AddCommand(c.planCheckCommand(), c.planDiffCommand(), c.planFmtCommand(), c.planInitCommand(), c.planSchemaCommand())
+	cmd.AddCommand(c.planCardsCommand(), c.planCheckCommand(), c.planDiffCommand(), c.planFmtCommand(), c.planInitCommand(), c.planSchemaCommand())
 	return cmd
 }
 
@@ -69,6 +69,7 @@ func planFilesOf(p *plan.Plan) (map[string]string, error) {
 type planReport struct {
 	texts    map[string][]byte
 	problems []yamldoc.Problem
+	people   *plan.People // nil: nobody said who there is
 }
 
 func (r *planReport) read(path string) (plan.Source, error) {
@@ -123,7 +124,6 @@ func (c *cli) planCheckCommand() *cobra.Command {
 // people beside it.
 func (r *planReport) parse(files []string, peopleFile string) ([]*plan.Plan, error) {
 	var plans []*plan.Plan
-	var known *plan.People
 	read := map[string]bool{}
 	people := func(path string) error {
 		if path == "" || read[path] {
@@ -136,7 +136,7 @@ func (r *planReport) parse(files []string, peopleFile string) ([]*plan.Plan, err
 		}
 		p, problems := plan.ParsePeople(s)
 		r.problems = append(r.problems, problems...)
-		known = p
+		r.people = p
 		return nil
 	}
 	if err := people(peopleFile); err != nil {
@@ -166,7 +166,7 @@ func (r *planReport) parse(files []string, peopleFile string) ([]*plan.Plan, err
 			}
 			tech = &s
 		}
-		p, problems := plan.Parse(business, tech, known)
+		p, problems := plan.Parse(business, tech, r.people)
 		r.problems = append(r.problems, problems...)
 		if p != nil {
 			if p.Files, err = planFilesOf(p); err != nil {

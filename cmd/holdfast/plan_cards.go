@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -43,7 +44,7 @@ func (c *cli) planCardsCommand() *cobra.Command {
 // planCards prints a plan. Nothing is written unless all of it can be.
 func (c *cli) planCards(file string, o cardOptions) error {
 	r := &planReport{texts: map[string][]byte{}}
-	plans, known, err := r.parse([]string{file}, o.people)
+	plans, err := r.parse([]string{file}, o.people)
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func (c *cli) planCards(file string, o cardOptions) error {
 		return errors.Join(c.tell(r), continuity.E(continuity.CodeConfig, nil))
 	}
 	p := plans[0]
-	model, warnings := paper.Cards(p, known, paper.Options{Lang: c.lang, Version: r.fingerprint(p), Made: time.Now()})
+	model, warnings := paper.Cards(p, r.people, paper.Options{Lang: c.lang, Version: r.fingerprint(p), Made: time.Now()})
 	r.problems = append(r.problems, warnings...)
 	made := map[string][]byte{}
 	base := filepath.Join(o.dir, p.ID+"."+string(c.lang))
@@ -88,7 +89,7 @@ func (c *cli) planCards(file string, o cardOptions) error {
 		return c.show(map[string]any{"files": written, "problems": r.problems}, nil)
 	}
 	for _, name := range written {
-		c.say("cli.plan.cards.done", "file", name, "cards", len(p.Scenarios))
+		c.say("cli.plan.cards.done", "file", name, "n", len(p.Scenarios))
 	}
 	return c.tell(r)
 }
@@ -116,7 +117,7 @@ func (c *cli) planPDF(model *cards.Plan, fontFile string) ([]byte, error) {
 	failed := continuity.E(continuity.CodeConfig, nil)
 	if !c.json {
 		for _, l := range lacking {
-			c.complain(l.Message(c.lang))
+			fmt.Fprintln(c.err, l.Message(c.lang))
 		}
 		return nil, failed
 	}

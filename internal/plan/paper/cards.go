@@ -293,7 +293,7 @@ func (w *writer) interim(i int) cards.Interim {
 		Name: w.named(way.Name, way.ID, where+".name"), How: w.text(way.How, where+".how"), Lasts: way.Lasts,
 	}
 	approved := w.whoever(way.ApprovedBy, where+".approved_by")
-	approved.Text += w.say("cards.comma") + way.ApprovedOn
+	approved.Text = w.say("cards.approved-by", "who", approved.Text, "day", way.ApprovedOn)
 	out.Approved = approved
 	for j := range w.plan.Impact {
 		if row := &w.plan.Impact[j]; row.Meanwhile == way.ID {
