@@ -97,6 +97,7 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/relay", "holdfast/internal/yamldoc", "data-plane"},
 	{"internal/relay", "holdfast/internal/plan/cards", "data-plane"},
 	{"internal/plan/cards", "holdfast/internal/yamldoc", "paper"},
+	{"internal/plan/paper", "holdfast/internal/store", "plans"},
 	{"internal/measure", "holdfast/internal/relay", "measures"},
 	{"internal/measure", "database/sql", "sql"},
 	{"internal/relay", "holdfast/internal/measure", "data-plane"},
