@@ -48,6 +48,17 @@ func (r *reading) settle() []yamldoc.Problem {
 // be nil: then whom the plan's roles and teams name is known. The plan is nil if
 // any problem is an error.
 func Parse(business Source, tech *Source, people *People) (*Plan, []yamldoc.Problem) {
+	p, problems := Read(business, tech, people)
+	if yamldoc.Failed(problems) {
+		return nil, problems
+	}
+	return p, problems
+}
+
+// Read is Parse for a plan that is in force already: it comes as far as it can
+// be read, whatever is wrong with it, and is nil only where it is no YAML. A value
+// that can't be read is as if it were absent.
+func Read(business Source, tech *Source, people *People) (*Plan, []yamldoc.Problem) {
 	p := &Plan{File: business.Name}
 	first := read(business, planLanguage, p)
 	p.Places = first.places
@@ -61,7 +72,7 @@ func Parse(business Source, tech *Source, people *People) (*Plan, []yamldoc.Prob
 		check(&checker{plan: p, business: first, tech: second, people: people})
 	}
 	problems := append(first.settle(), second.settle()...)
-	if !first.ok || yamldoc.Failed(problems) {
+	if !first.ok {
 		return nil, problems
 	}
 	return p, problems

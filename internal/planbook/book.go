@@ -1,0 +1,192 @@
+package planbook
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/plan"
+	"holdfast/internal/yamldoc"
+)
+
+// Store keeps versions and their texts.
+type Store interface {
+	Draft(ctx context.Context, actor continuity.Actor, p continuity.PlanProposal) (continuity.PlanVersion, error)
+	Review(ctx context.Context, actor continuity.Actor, service string, number int64, note string) (continuity.PlanVersion, error)
+	Approve(ctx context.Context, actor continuity.Actor, service string, number int64, part, note string) (continuity.PlanVersion, error)
+	Apply(ctx context.Context, actor continuity.Actor, service string, number int64, approved bool, reason string) (continuity.PlanVersion, error)
+	Numbers(ctx context.Context, service string) (newest, applied int64, err error)
+	Get(ctx context.Context, service string, number int64) (continuity.PlanVersion, error)
+	Texts(ctx context.Context, v continuity.PlanVersion) (continuity.PlanTexts, error)
+	Services(ctx context.Context, cursor string, limit int) (page []string, next string, err error)
+	Versions(ctx context.Context, service, cursor string, limit int) (page []continuity.PlanVersion, next string, err error)
+}
+
+// People are those whom plans may name.
+type People interface {
+	List(ctx context.Context, cursor string, limit int) (page []continuity.Person, next string, err error)
+}
+
+// Options is what a book needs.
+type Options struct {
+	Store  Store
+	People People
+	// Approval keeps a version from holding before others have approved it.
+	Approval bool
+	Now      func() time.Time
+	Logger   *slog.Logger
+}
+
+// Book is the plans of a node. Its methods may be called at the same time.
+type Book struct {
+	Options
+
+	reading sync.Mutex // one reader of the store at a time, so that nothing older comes last
+
+	mu       sync.RWMutex
+	people   *roll
+	services map[string]*entry
+	current  []*plan.Plan
+	changed  chan struct{}
+}
+
+// entry is what the book knows of a service. It is replaced, never changed.
+type entry struct {
+	service string
+	version continuity.PlanVersion // number 0: none holds
+	plan    *plan.Plan             // nil: none holds, or it can't be read at all
+	drafts  []continuity.PlanVersion
+	flags   []yamldoc.Problem
+	people  *plan.People // by which it was read
+}
+
+// Open reads the book.
+func Open(ctx context.Context, o Options) (*Book, error) {
+	b := &Book{Options: o, services: map[string]*entry{}, changed: make(chan struct{})}
+	if err := b.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Current returns the plans that hold, by their services, and a channel that is
+// closed when others do. They are everybody's: nobody changes them.
+func (b *Book) Current() ([]*plan.Plan, <-chan struct{}) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.current, b.changed
+}
+
+// Reload reads people and plans anew.
+func (b *Book) Reload(ctx context.Context) error {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	if err := b.readPeople(ctx); err != nil {
+		return err
+	}
+	for cursor := ""; ; {
+		page, next, err := b.Store.Services(ctx, cursor, pageSize)
+		if err != nil {
+			return err
+		}
+		for _, service := range page {
+			if err := b.readService(ctx, service); err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+const pageSize = 500
+
+// refreshPeople reads the people anew, as somebody may have come a moment ago.
+func (b *Book) refreshPeople(ctx context.Context) error {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	return b.readPeople(ctx)
+}
+
+// refresh reads one service anew.
+func (b *Book) refresh(ctx context.Context, service string) error {
+	b.reading.Lock()
+	defer b.reading.Unlock()
+	return b.readService(ctx, service)
+}
+
+// readService reads what the store says of a service; reading is locked.
+func (b *Book) readService(ctx context.Context, service string) error {
+	newest, applied, err := b.Store.Numbers(ctx, service)
+	if err != nil {
+		return err
+	}
+	if newest == 0 {
+		return nil
+	}
+	e, old := &entry{service: service, people: b.people.people}, b.entry(service)
+	for n := max(applied, 1); n <= newest; n++ {
+		v, err := b.Store.Get(ctx, service, n)
+		switch {
+		case err != nil:
+			return err
+		case n == applied:
+			e.version = v
+		case v.State == continuity.PlanDraft && v.Base == applied:
+			e.drafts = append(e.drafts, v)
+		}
+	}
+	switch {
+	case applied == 0:
+	case old != nil && old.version.Hash == e.version.Hash && old.people == e.people:
+		e.plan, e.flags = old.plan, old.flags
+	default:
+		texts, err := b.Store.Texts(ctx, e.version)
+		if err != nil {
+			return err
+		}
+		e.plan, e.flags = read(fileName(service), texts, e.people)
+		if old != nil && old.plan != nil && e.plan == nil {
+			e.plan = old.plan // it was put into force meanwhile by a program that could read it
+		}
+	}
+	b.put(e, old)
+	return nil
+}
+
+func (b *Book) put(e, old *entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.services[e.service] = e
+	if old != nil && old.version.Number == e.version.Number && old.version.Hash == e.version.Hash {
+		return // what it says is what it said
+	}
+	b.current = nil
+	for _, service := range b.names() {
+		if p := b.services[service].plan; p != nil {
+			b.current = append(b.current, p)
+		}
+	}
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// names are the services in their order; mu is locked.
+func (b *Book) names() []string {
+	names := make([]string, 0, len(b.services))
+	for name := range b.services {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (b *Book) entry(service string) *entry {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.services[service]
+}

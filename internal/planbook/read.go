@@ -1,0 +1,66 @@
+package planbook
+
+import (
+	"slices"
+
+	"holdfast/internal/binding"
+	"holdfast/internal/continuity"
+	"holdfast/internal/plan"
+	"holdfast/internal/yamldoc"
+)
+
+// fileName is what a service's business file is called where nobody said it.
+func fileName(service string) string { return service + ".yaml" }
+
+// read reads texts and says what is wrong with them, and what may be. The plan
+// comes as far as it can be read.
+func read(file string, t continuity.PlanTexts, people *plan.People) (*plan.Plan, []yamldoc.Problem) {
+	var tech *plan.Source
+	if t.Tech != "" {
+		tech = &plan.Source{Name: plan.TechName(file), Text: []byte(t.Tech)}
+	}
+	p, problems := plan.Read(plan.Source{Name: file, Text: []byte(t.Plan)}, tech, people)
+	if p == nil {
+		return nil, problems
+	}
+	p.Files = t.Files
+	if !yamldoc.Failed(problems) { // else an engine would only refuse the echo of a mistake
+		problems = append(problems, binding.Check(p)...)
+	}
+	return p, problems
+}
+
+// readBeside is read for texts that are to hold beside the other services' plans.
+func (b *Book) readBeside(file string, t continuity.PlanTexts) (*plan.Plan, []yamldoc.Problem) {
+	b.mu.RLock()
+	people, others := b.people.people, slices.Clone(b.current)
+	b.mu.RUnlock()
+	p, problems := read(file, t, people)
+	if p == nil || yamldoc.Failed(problems) {
+		return p, problems
+	}
+	others = slices.DeleteFunc(others, func(other *plan.Plan) bool { return other.ID == p.ID })
+	for _, problem := range plan.CheckPlans(append(others, p)) {
+		switch {
+		case problem.ID == "plan.cycle-plans": // whichever file it is told of
+			problems = append(problems, problem)
+		case problem.File == file:
+			// A plan that this one needs may be applied after it.
+			problem.Severity = yamldoc.Warning
+			problems = append(problems, problem)
+		}
+	}
+	return p, problems
+}
+
+// errors and warnings of a list.
+func split(problems []yamldoc.Problem) (errors, warnings []yamldoc.Problem) {
+	for _, p := range problems {
+		if p.Severity == yamldoc.Error {
+			errors = append(errors, p)
+		} else {
+			warnings = append(warnings, p)
+		}
+	}
+	return errors, warnings
+}
