@@ -192,12 +192,8 @@ func (b *Book) describe(s *Summary, p *plan.Plan) {
 		meanwhile[i.ID] = text(i.How)
 	}
 	for _, row := range p.Impact {
-		loss := ""
-		if row.Loss.Currency != "" {
-			loss = row.Loss.String()
-		}
 		s.Processes = append(s.Processes, Process{
-			row.Process, text(row.Name), row.Department, row.MTD.Seconds(), row.RTO.Seconds(), row.RPO.Seconds(), loss, meanwhile[row.Meanwhile],
+			row.Process, text(row.Name), row.Department, row.MTD.Seconds(), row.RTO.Seconds(), row.RPO.Seconds(), loss(row.Loss), meanwhile[row.Meanwhile],
 		})
 	}
 	for id, role := range p.Roles {
@@ -230,6 +226,19 @@ func (b *Book) describe(s *Summary, p *plan.Plan) {
 }
 
 func text(t plan.Text) Text { return Text(t) }
+
+// loss is money over time as it stands in plans.
+func loss(l plan.Loss) string {
+	switch {
+	case l.Currency == "":
+		return ""
+	case l.Per == time.Minute:
+		return l.String() + "/min"
+	case l.Per == time.Hour:
+		return l.String() + "/h"
+	}
+	return l.String() + "/d"
+}
 
 // Versions returns a page of a service's versions, the first one first.
 func (b *Book) Versions(ctx context.Context, service, cursor string, limit int) ([]Draft, string, error) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -157,7 +158,7 @@ func (p Plans) Apply(ctx context.Context, actor continuity.Actor, service string
 	case v.Base != head.Applied:
 		return v, overtaken(service, head.Applied)
 	case approved && len(v.Lacks()) > 0:
-		return v, continuity.E(continuity.CodeApproval, nil, "parts", v.Lacks())
+		return v, continuity.E(continuity.CodeApproval, nil, "plan", service, "number", number, "lacks", strings.Join(v.Lacks(), "+"))
 	}
 	b := p.edit(actor, reason)
 	if err := p.replace(ctx, b, head.Applied, service); err != nil {
