@@ -59,7 +59,7 @@ type Summary struct {
 type Process struct {
 	ID         string  `json:"id"`
 	Name       Text    `json:"name"`
-	Department string  `json:"department"`
+	Department Text    `json:"department"`
 	MTD        float64 `json:"mtd"`
 	RTO        float64 `json:"rto"`
 	RPO        float64 `json:"rpo"`
@@ -193,7 +193,7 @@ func (b *Book) describe(s *Summary, p *plan.Plan) {
 	}
 	for _, row := range p.Impact {
 		s.Processes = append(s.Processes, Process{
-			row.Process, text(row.Name), row.Department, row.MTD.Seconds(), row.RTO.Seconds(), row.RPO.Seconds(), loss(row.Loss), meanwhile[row.Meanwhile],
+			row.Process, text(row.Name), text(row.Department), row.MTD.Seconds(), row.RTO.Seconds(), row.RPO.Seconds(), loss(row.Loss), meanwhile[row.Meanwhile],
 		})
 	}
 	for id, role := range p.Roles {
