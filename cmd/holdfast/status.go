@@ -106,7 +106,7 @@ func (c *cli) pause(r api.Route) string {
 	byHealth := false
 	for _, s := range r.Switches {
 		if s.Replay == continuity.ReplayOff.String() {
-			if byHealth = s.Owner == continuity.OwnerHealth; !byHealth {
+			if byHealth = s.Owner == continuity.OwnerHealth || strings.HasPrefix(s.Owner, continuity.OwnerCheck); !byHealth {
 				break
 			}
 		}
@@ -224,7 +224,7 @@ func (c *cli) switchTable(switches []api.Switch) {
 			force = c.word("cli.word.", "forced")
 		}
 		why := s.Reason
-		if s.Owner == continuity.OwnerHealth { // a reason of its own, not a person's words
+		if s.Owner == continuity.OwnerHealth || strings.HasPrefix(s.Owner, continuity.OwnerCheck) { // a reason of its own, not a person's words
 			why = c.word("health.reason.", why)
 		}
 		if s.Block != nil {

@@ -68,6 +68,8 @@ type Options struct {
 	Privacy  Privacy
 	// Admitting is nil where nothing is let in or turned away.
 	Admitting Admitting
+	// Following is nil where no control node is listened to.
+	Following Following
 	// Explaining is nil where nothing is explained.
 	Explaining Explaining
 	Metrics    http.Handler
@@ -120,6 +122,7 @@ func New(o Options) http.Handler {
 	s.read("GET /api/v1/admission", s.admission)
 	s.route("POST /api/v1/admission", maxBody, s.admit)
 	s.route("POST /api/v1/switches", maxBody, s.putSwitch)
+	s.route("POST /api/v1/health", maxBody, s.follow)
 	s.route("POST /api/v1/explain", maxEditBody, s.explain)
 	s.route("POST /api/v1/reload", maxBody, s.reload)
 	s.slow("POST /api/v1/replace", maxBody, 2*time.Minute, s.replace)

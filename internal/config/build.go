@@ -79,7 +79,7 @@ func buildRoute(r *routeBlock, dir string) continuity.Route {
 		Reply:        r.reply(),
 		Block:        r.blocks(),
 		Settle:       r.settle(),
-		Detect:       continuity.Detect{Losses: int(r.Detect.Losses.V), Within: r.Detect.Within.V},
+		Detect:       continuity.Detect{Losses: int(r.Detect.Losses.V), Within: r.Detect.Within.V, Follow: r.Detect.Follow.V},
 		Poison:       continuity.Poison{Attempts: int(r.Poison.Attempts.V), Dead: r.Poison.Then.V == "dead"},
 		KeepResponse: r.Receipt.Response.V,
 		Rewrite:      r.Rewrite.build(),

@@ -187,6 +187,7 @@ type detectBlock struct {
 	Within value[time.Duration] `yaml:"within" kind:"duration" default:"10s"`
 	Check  checkBlock           `yaml:"check"`
 	Then   value[string]        `yaml:"then" kind:"word" of:"hold,divert,reply" default:"hold"`
+	Follow value[time.Duration] `yaml:"follow" kind:"duration" zero:"ok" default:"1m"`
 }
 
 type checkBlock struct {

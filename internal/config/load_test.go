@@ -97,7 +97,7 @@ func TestLoadMapsEveryField(t *testing.T) {
 		Timeouts: continuity.Timeouts{Connect: 500 * time.Millisecond, Attempt: 5 * time.Second, Idle: 20 * time.Second},
 		Settle:   15 * time.Second,
 		Detect: continuity.Detect{
-			Losses: 5, Within: 20 * time.Second, Path: "/healthz?deep=1", Every: 2 * time.Second, Down: 3, Up: 4,
+			Losses: 5, Within: 20 * time.Second, Path: "/healthz?deep=1", Every: 2 * time.Second, Down: 3, Up: 4, Follow: time.Minute,
 		},
 		Poison: continuity.Poison{Attempts: 20, Dead: true}, KeepResponse: 8 << 10,
 		Reconcile: &continuity.Reconcile{
@@ -138,7 +138,7 @@ func TestLoadFillsDefaults(t *testing.T) {
 			Ramp:     continuity.Ramp{Start: 0.1, Window: 30 * time.Second, Aggression: 1, InFlight: 16},
 			Timeouts: continuity.Timeouts{Connect: time.Second, Attempt: 10 * time.Second, Idle: 30 * time.Second},
 			Settle:   10 * time.Second,
-			Detect:   continuity.Detect{Losses: 3, Within: 10 * time.Second},
+			Detect:   continuity.Detect{Losses: 3, Within: 10 * time.Second, Follow: time.Minute},
 			Poison:   continuity.Poison{Attempts: 10}, KeepResponse: 4 << 10,
 		}},
 	}

@@ -216,6 +216,9 @@ type Detect struct {
 	// Then is what intake becomes while the upstream is down: hold, divert or
 	// reply; unset: hold.
 	Then Intake
+	// Follow is for how long at most a control node's word on the upstream holds;
+	// 0: nobody listens to one.
+	Follow time.Duration
 }
 
 // Poison says what happens to a record that keeps failing.

@@ -60,6 +60,10 @@ func (r Replay) String() string { return [...]string{"", "on", "trial", "off"}[r
 // words, not a person's.
 const OwnerHealth = "health"
 
+// OwnerCheck is how the owners of settings begin that a control node's check put;
+// the check's name follows. Their reasons are health's, too.
+const OwnerCheck = "check:"
+
 // OwnerLine owns the waiting line that begins by itself after an outage.
 const OwnerLine = "line"
 

@@ -20,6 +20,7 @@ const (
 	ReasonChecksPass  = "checks-pass"  // trial: active checks pass again
 	ReasonWaited      = "waited"       // trial: the waiting time is over
 	ReasonProven      = "proven"       // up: the trials were answered
+	ReasonFollows     = "follows"      // down: a control node's check says so; not health's own
 )
 
 // State is what a Monitor holds of its upstream.
