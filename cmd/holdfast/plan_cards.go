@@ -29,6 +29,9 @@ type cardOptions struct {
 func (c *cli) planCardsCommand() *cobra.Command {
 	var o cardOptions
 	cmd := c.command("cards PLAN [--people FILE] [--to DIR] [--html|--pdf] [--font FILE]", "plan-cards", exactly(1), func(_ *cobra.Command, args []string) error {
+		if o.html && o.pdf {
+			return invalid("cli.invalid.cards-one")
+		}
 		return c.planCards(args[0], o)
 	})
 	f := cmd.Flags()
@@ -37,7 +40,6 @@ func (c *cli) planCardsCommand() *cobra.Command {
 	f.BoolVar(&o.html, "html", false, c.t("cli.flag.cards-html"))
 	f.BoolVar(&o.pdf, "pdf", false, c.t("cli.flag.cards-pdf"))
 	f.StringVar(&o.font, "font", "", c.t("cli.flag.font"))
-	cmd.MarkFlagsMutuallyExclusive("html", "pdf")
 	return cmd
 }
 
