@@ -11,6 +11,7 @@ import (
 // checks report what the engines refuse of a plan, one for each engine.
 var checks = []func(*plan.Plan, *Report){
 	checkFiles,
+	checkChecks,
 	checkMeasures,
 	checkWarnings,
 }

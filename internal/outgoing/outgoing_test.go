@@ -111,6 +111,45 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestNarrow has a plan that names the private places it concerns.
+func TestNarrow(t *testing.T) {
+	node := policy(t, "10.0.0.0/8", "shop.example.com", "203.0.113.0/24", "unix:/run/a.sock", "unix:/run/b.sock")
+	own, err := Rules("10.1.0.5:5432", "127.0.0.1", "unix:/run/a.sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	narrow := node.Narrow(own...)
+	for _, c := range []struct {
+		host, address string
+		port          uint16
+		want          string
+	}{
+		{"10.1.0.5", "10.1.0.5", 5432, ""},
+		{"10.1.0.5", "10.1.0.5", 22, Private},
+		{"db", "10.1.0.6", 5432, Private},
+		{"127.0.0.1", "127.0.0.1", 80, Unlisted}, // the node does not allow it
+		{"shop.example.com", "198.51.100.1", 443, ""},
+		{"shop.example.com", "10.1.0.5", 5432, ""},
+		{"x", "203.0.113.9", 443, ""},
+		{"x", "::ffff:10.2.0.1", 443, Private},
+	} {
+		if got := why(t, narrow.Check(c.host, netip.MustParseAddr(c.address), c.port)); got != c.want {
+			t.Errorf("%s %s:%d: %q, not %q", c.host, c.address, c.port, got, c.want)
+		}
+	}
+	if narrow.CheckSocket("/run/a.sock") != nil || narrow.CheckSocket("/run/b.sock") == nil {
+		t.Error("sockets")
+	}
+	for host, want := range map[string]bool{"10.1.0.5": true, "10.1.0.6": false, "shop.example.com": true, "192.0.2.1": false} {
+		if narrow.Might(host, 5432) != want {
+			t.Errorf("%s: %v", host, !want)
+		}
+	}
+	if policy(t, "shop.example.com:443").Might("shop.example.com", 80) || policy(t, "a.example.com").Might("b.example.com", 80) {
+		t.Error("what no rule names might be reached")
+	}
+}
+
 func TestBadRules(t *testing.T) {
 	for _, text := range []string{
 		"", ":443", "*", "*.com", "a..b", "-a.example.com", "a b", "http://example.com", "example.com/path", "example.com:0",

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"holdfast/internal/continuity"
 )
@@ -79,10 +80,31 @@ func private(a netip.Addr) bool {
 }
 
 // Policy is a set of rules. It does not change; the zero value refuses all.
-type Policy struct{ rules []Rule }
+type Policy struct {
+	rules  []Rule
+	narrow bool   // private addresses and sockets have to be in own, too
+	own    []Rule // of a plan
+}
 
 // NewPolicy makes one.
-func NewPolicy(rules ...Rule) Policy { return Policy{slices.Clone(rules)} }
+func NewPolicy(rules ...Rule) Policy { return Policy{rules: slices.Clone(rules)} }
+
+// Narrow is a policy that lets in what this one does, but private addresses and
+// sockets only where one of the other rules names them, too: who writes a plan
+// says which of the company's own machines it concerns, within what the node
+// allows.
+func (p Policy) Narrow(rules ...Rule) Policy {
+	return Policy{rules: p.rules, narrow: true, own: slices.Clone(rules)}
+}
+
+// Might says whether there is a rule by which a host could be reached on a port,
+// as far as that can be said before its name is looked up.
+func (p Policy) Might(host string, port uint16) bool {
+	if address, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return p.Check(host, address, port) == nil
+	}
+	return slices.ContainsFunc(p.rules, func(r Rule) bool { return r.covers(port) && (r.net.IsValid() || r.names(canonical(host))) })
+}
 
 // Check says whether a connection to an address may be made, on behalf of the
 // host that was named: a name, or the address itself.
@@ -99,6 +121,9 @@ func (p Policy) Check(host string, address netip.Addr, port uint16) error {
 			continue
 		}
 		if rule.net.IsValid() && rule.net.Contains(plain) {
+			if p.narrow && (private(plain) || wrapped && private(inner)) && !reaches(p.own, plain, port) {
+				return refused(host, address, Private)
+			}
 			return nil
 		}
 		listed = listed || rule.names(host)
@@ -114,10 +139,23 @@ func (p Policy) Check(host string, address netip.Addr, port uint16) error {
 
 // CheckSocket says whether a Unix socket may be connected to.
 func (p Policy) CheckSocket(path string) error {
-	if slices.ContainsFunc(p.rules, func(r Rule) bool { return r.socket != "" && r.socket == path }) {
+	named := func(r Rule) bool { return r.socket != "" && r.socket == path }
+	if slices.ContainsFunc(p.rules, named) && (!p.narrow || slices.ContainsFunc(p.own, named)) {
 		return nil
 	}
 	return continuity.E(continuity.CodeOutgoing, nil, "host", path, "address", path, "why", Unlisted)
+}
+
+// reaches says whether a rule of a network names an address.
+func reaches(rules []Rule, address netip.Addr, port uint16) bool {
+	return slices.ContainsFunc(rules, func(r Rule) bool { return r.covers(port) && r.net.IsValid() && r.net.Contains(address) })
+}
+
+// PrivateAddress says whether an address is one of the company's own machines: loopback,
+// RFC 1918, unique local, shared.
+func PrivateAddress(address netip.Addr) bool {
+	inner, wrapped := within(address)
+	return private(address.Unmap()) || wrapped && private(inner)
 }
 
 func refused(host string, address netip.Addr, why string) error {

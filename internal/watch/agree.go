@@ -10,16 +10,21 @@ type Vote struct {
 }
 
 // Agree makes one state of the votes of all nodes that look at a check; a node
-// that said nothing has a vote, too, which is unknown. More than half have to say
-// the same. What is degraded for some and down for others is degraded at least.
-func Agree(votes []Vote) continuity.CheckState {
+// that said nothing has a vote, too, which is unknown. As many as the quorum have
+// to say the same, or more than half where it is 0; where it is so few that two
+// states have it, the worse one holds. What is degraded for some and down for
+// others is degraded at least.
+func Agree(votes []Vote, quorum int) continuity.CheckState {
 	count := map[continuity.CheckState]int{}
 	for _, v := range votes {
 		if !v.Isolated {
 			count[v.State]++
 		}
 	}
-	need := len(votes)/2 + 1
+	need := quorum
+	if need <= 0 {
+		need = len(votes)/2 + 1
+	}
 	switch {
 	case count[continuity.CheckDown] >= need:
 		return continuity.CheckDown

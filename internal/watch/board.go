@@ -17,8 +17,8 @@ type Judged struct {
 	Every   time.Duration
 	Timeout time.Duration
 	Rule    Rule
-	Votes   int      // how many nodes have to look; who is missing has a vote, too
-	Nodes   []string // who looks
+	Nodes   []string // who looks; who says nothing has a vote, too
+	Quorum  int      // how many have to say the same; 0: more than half
 	Mark    string   // with another one it is judged anew
 }
 
@@ -94,7 +94,6 @@ func (b *Board) Set(all []Judged) {
 	old := b.checks
 	b.checks = make(map[string]*entry, len(all))
 	for _, j := range all {
-		j.Votes = max(j.Votes, 1)
 		e := &entry{Judged: j, set: now, state: continuity.CheckUnknown, since: now, reason: continuity.CheckReason{Code: "watch.not-looked"}}
 		before := old[j.ID]
 		if before != nil {
@@ -207,13 +206,7 @@ func (e *entry) judge(now time.Time) bool {
 		v := &e.voters[i]
 		votes = append(votes, Vote{Node: v.node, State: v.state(), Isolated: v.isolated})
 	}
-	for len(votes) < e.Votes {
-		votes = append(votes, Vote{State: continuity.CheckUnknown})
-	}
-	state := votes[0].State
-	if len(votes) > 1 {
-		state = Agree(votes)
-	}
+	state := Agree(votes, e.Quorum)
 	wasSettled := e.settled
 	e.settled = e.settled || state != continuity.CheckUnknown || now.Sub(e.set) > e.silence()
 	e.reason = e.why(state)
@@ -251,8 +244,6 @@ func (e *entry) why(state continuity.CheckState) continuity.CheckReason {
 		return reason
 	case state == continuity.CheckUnknown && len(e.voters) > 1:
 		return continuity.CheckReason{Code: "watch.disagree"}
-	case state == continuity.CheckUnknown && e.Votes > 1:
-		return continuity.CheckReason{Code: "watch.too-few-nodes", Args: map[string]any{"nodes": len(e.voters), "wanted": e.Votes}}
 	case state == e.state: // the last look was better, but not often enough
 		return e.reason
 	}

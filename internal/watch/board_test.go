@@ -12,8 +12,8 @@ import (
 	"holdfast/internal/continuity"
 )
 
-func judged(id string, votes int, nodes ...string) Judged {
-	return Judged{ID: id, Service: "shop", Every: 10 * time.Second, Timeout: 5 * time.Second, Votes: votes, Nodes: nodes, Mark: "1"}
+func judged(id string, nodes ...string) Judged {
+	return Judged{ID: id, Service: "shop", Every: 10 * time.Second, Timeout: 5 * time.Second, Nodes: nodes, Mark: "1"}
 }
 
 func results(id string, state continuity.CheckState) []continuity.CheckResult {
@@ -34,7 +34,7 @@ func (b *Board) must(t *testing.T, id string, state continuity.CheckState, reaso
 func TestVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBoard()
-		b.Set([]Judged{judged("shop/a", 1, "here")})
+		b.Set([]Judged{judged("shop/a", "here")})
 		b.must(t, "shop/a", continuity.CheckUnknown, "watch.not-looked")
 		b.Add("here", false, results("shop/a", continuity.CheckUp))
 		b.must(t, "shop/a", continuity.CheckUp, "")
@@ -51,11 +51,11 @@ func TestVerdict(t *testing.T) {
 		b.must(t, "shop/a", continuity.CheckDown, "watch.refused")
 
 		// The same mark keeps the trend, another one begins anew.
-		b.Set([]Judged{judged("shop/a", 1, "here"), judged("shop/b", 1, "here")})
+		b.Set([]Judged{judged("shop/a", "here"), judged("shop/b", "here")})
 		b.must(t, "shop/a", continuity.CheckDown, "watch.refused")
 		b.Add("here", false, results("shop/a", continuity.CheckUp))
 		b.must(t, "shop/a", continuity.CheckUp, "")
-		other := judged("shop/a", 1, "here")
+		other := judged("shop/a", "here")
 		other.Mark = "2"
 		b.Set([]Judged{other})
 		b.must(t, "shop/a", continuity.CheckUnknown, "watch.not-looked")
@@ -70,7 +70,7 @@ func TestVerdict(t *testing.T) {
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBoard()
-		b.Set([]Judged{judged("shop/a", 1, "here")})
+		b.Set([]Judged{judged("shop/a", "here")})
 		b.Add("here", false, results("shop/a", continuity.CheckUp))
 		time.Sleep(25 * time.Second)
 		if missing := b.Sweep(); len(missing) != 0 {
@@ -93,14 +93,14 @@ func TestSilence(t *testing.T) {
 func TestVotes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBoard()
-		b.Set([]Judged{judged("shop/a", 3, "n1", "n2", "n3"), judged("shop/few", 3, "n1")})
+		b.Set([]Judged{judged("shop/a", "n1", "n2", "n3"), judged("shop/few", "n1", "n2", "n3")})
 		say := func(node string, isolated bool, state continuity.CheckState) {
 			for range 2 {
 				b.Add(node, isolated, results("shop/a", state))
 			}
 		}
 		b.Add("n1", false, results("shop/few", continuity.CheckUp))
-		b.must(t, "shop/few", continuity.CheckUnknown, "watch.too-few-nodes")
+		b.must(t, "shop/few", continuity.CheckUnknown, "watch.disagree")
 		say("n1", false, continuity.CheckUp)
 		b.must(t, "shop/a", continuity.CheckUnknown, "watch.disagree")
 		say("n2", false, continuity.CheckUp)
@@ -193,7 +193,7 @@ func TestKeeper(t *testing.T) {
 		b := NewBoard()
 		stop := begin(b)
 		said() // nothing is set
-		b.Set([]Judged{judged("shop/a", 1, "here"), judged("shop/b", 1, "here")})
+		b.Set([]Judged{judged("shop/a", "here"), judged("shop/b", "here")})
 		b.Add("here", false, results("shop/a", continuity.CheckUp))
 		said() // it does not lead
 		lead(true, 7)
@@ -214,7 +214,7 @@ func TestKeeper(t *testing.T) {
 
 		time.Sleep(time.Minute)
 		b = NewBoard()
-		b.Set([]Judged{judged("shop/a", 1, "here"), judged("shop/b", 1, "here")})
+		b.Set([]Judged{judged("shop/a", "here"), judged("shop/b", "here")})
 		stop = begin(b)
 		said()
 		for range 2 {
@@ -230,7 +230,7 @@ func TestKeeper(t *testing.T) {
 		said()
 		lead(true, 8)
 		said("shop/a check.up")
-		b.Set([]Judged{judged("shop/a", 1, "here")})
+		b.Set([]Judged{judged("shop/a", "here")})
 		said("shop/b check.removed")
 		stop()
 	})

@@ -107,8 +107,28 @@ func TestAgree(t *testing.T) {
 			letter := strings.ToLower(votes[i : i+1])[0]
 			all = append(all, Vote{State: states[letter], Isolated: letter != votes[i]})
 		}
-		if got := Agree(all); got != states[want] {
+		if got := Agree(all, 0); got != states[want] {
 			t.Errorf("%s: %s", votes, got)
+		}
+	}
+}
+
+func TestQuorum(t *testing.T) {
+	u, d, g := Vote{State: continuity.CheckUp}, Vote{State: continuity.CheckDown}, Vote{State: continuity.CheckDegraded}
+	for _, c := range []struct {
+		votes  []Vote
+		quorum int
+		want   continuity.CheckState
+	}{
+		{[]Vote{u, u, u, d, d}, 2, continuity.CheckDown},
+		{[]Vote{u, u, u, d, d}, 0, continuity.CheckUp},
+		{[]Vote{u, u, d, d, d}, 4, continuity.CheckUnknown},
+		{[]Vote{u, d}, 1, continuity.CheckDown},
+		{[]Vote{u, g, d}, 2, continuity.CheckDegraded},
+		{[]Vote{u, {State: continuity.CheckDown, Isolated: true}}, 1, continuity.CheckUp},
+	} {
+		if got := Agree(c.votes, c.quorum); got != c.want {
+			t.Errorf("%v, %d: %s, not %s", c.votes, c.quorum, got, c.want)
 		}
 	}
 }
