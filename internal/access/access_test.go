@@ -450,7 +450,7 @@ func TestNoEventBearsASecret(t *testing.T) {
 			fmt.Fprintf(&text, "%s %s %+v\n", e.Before, e.After, e)
 			actions = append(actions, e.Action)
 		}
-		for _, action := range []string{"user.added", "user.password", "session.opened", "token.added", "access.admins", "access.break-glass"} {
+		for _, action := range []string{"user.added", "user.password", "session.opened", "token.added", "admins.changed", "break-glass.used"} {
 			if !slices.Contains(actions, action) {
 				t.Errorf("no event %s among %v", action, actions)
 			}
@@ -475,7 +475,7 @@ func TestTheOwnTokenIsNoted(t *testing.T) {
 	w := newWorld(t, filepath.Join(t.TempDir(), "state.db"))
 	count := func() int {
 		t.Helper()
-		events, _, err := w.store.Events(t.Context(), continuity.EventQuery{Action: "access.break-glass"})
+		events, _, err := w.store.Events(t.Context(), continuity.EventQuery{Action: "break-glass.used"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -78,7 +78,7 @@ func (e *Engine) file(ctx context.Context, from netip.Addr) Principal {
 		note.From = from.String()
 	}
 	e.Logger.WarnContext(ctx, "the node's own token is used", "from", note.From)
-	change, err := put(kindAccess, glassID, continuity.VersionAny, "access.break-glass", "", note)
+	change, err := put(kindAccess, glassID, continuity.VersionAny, "break-glass.used", "", note)
 	if err == nil {
 		_, err = e.store.Apply(ctx, p.Actor, []continuity.Change{change})
 	}

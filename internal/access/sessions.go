@@ -197,7 +197,7 @@ func called(u User) string {
 func unknown(err error) error {
 	switch continuity.CodeOf(err) {
 	case "", continuity.CodeNotFound, continuity.CodeInternal:
-		return continuity.E(continuity.CodeForbidden, err)
+		return continuity.E(continuity.CodeForbidden, err, "control", true)
 	}
 	return err // the database does not answer: nobody was refused
 }

@@ -330,7 +330,7 @@ func (e *Engine) admins(ctx context.Context, changes []continuity.Change, before
 	if len(list.Admins) == 0 {
 		return nil, state("access.last-admin")
 	}
-	change, err := put(kindAccess, adminsID, o.Version, "access.admins", "", list)
+	change, err := put(kindAccess, adminsID, o.Version, "admins.changed", "", list)
 	return append(changes, change), err
 }
 
