@@ -1,6 +1,10 @@
 package extract
 
-import "regexp"
+import (
+	"regexp"
+
+	"holdfast/internal/continuity"
+)
 
 // Kind is which kind of news a notice is.
 type Kind string
@@ -15,14 +19,14 @@ const (
 )
 
 // Level is how bad it is, by the levels of warnings.
-type Level string
+type Level = continuity.Level
 
 // The levels.
 const (
-	Blue   Level = "blue"
-	Yellow Level = "yellow"
-	Orange Level = "orange"
-	Red    Level = "red"
+	Blue   = continuity.LevelBlue
+	Yellow = continuity.LevelYellow
+	Orange = continuity.LevelOrange
+	Red    = continuity.LevelRed
 )
 
 type words struct {
