@@ -43,6 +43,7 @@ type Options struct {
 	Now     func() time.Time // default: time.Now
 
 	Events Events
+	Plans  Plans
 }
 
 // The bounds of what a request may carry and take.
@@ -82,6 +83,9 @@ func New(o Options) (http.Handler, error) {
 	if o.Events != nil {
 		registerEvents(s)
 		registerStream(s)
+	}
+	if o.Plans != nil {
+		registerPlans(s)
 	}
 	return s, nil
 }

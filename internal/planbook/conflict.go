@@ -21,10 +21,10 @@ type Conflict struct {
 
 	// Theirs is what changed between the base and what holds; nothing where the
 	// base is none of this node's versions.
-	Theirs []Change `json:"theirs"`
+	Theirs []PlanChange `json:"theirs"`
 	// Lost is what of it the texts would undo, and Both what of it they change too.
-	Lost []Change `json:"lost"`
-	Both []Change `json:"both"`
+	Lost []PlanChange `json:"lost"`
+	Both []PlanChange `json:"both"`
 	// Foreign says that the base is no version of this node.
 	Foreign bool `json:"foreign,omitempty"`
 }
@@ -38,7 +38,7 @@ func (b *Book) conflict(ctx context.Context, service string, base int64, hash st
 	}
 	c := Conflict{
 		Plan: service, Base: base, Version: held.Number, Author: held.Author, Applied: held.Applied, Reason: held.Reason,
-		Theirs: []Change{}, Both: []Change{},
+		Theirs: []PlanChange{}, Both: []PlanChange{},
 	}
 	undone := Diff(service, now, mine)
 	from, before, err := b.Files(ctx, service, base)

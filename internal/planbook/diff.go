@@ -9,8 +9,8 @@ import (
 	"holdfast/internal/plan"
 )
 
-// Change is one difference between two versions.
-type Change struct {
+// PlanChange is one difference between two versions.
+type PlanChange struct {
 	Part string `json:"part"` // continuity.PartPlan or PartTech
 	plan.Change
 }
@@ -25,8 +25,8 @@ const (
 )
 
 // Diff says in which ways two versions differ, by the ids of what changed.
-func Diff(service string, before, after continuity.PlanTexts) []Change {
-	changes := []Change{}
+func Diff(service string, before, after continuity.PlanTexts) []PlanChange {
+	changes := []PlanChange{}
 	for _, part := range after.Differ(before) {
 		was, is, files := before.Plan, after.Plan, []plan.Change(nil)
 		if part == continuity.PartTech {
@@ -38,7 +38,7 @@ func Diff(service string, before, after continuity.PlanTexts) []Change {
 			found = append(diffTexts(service, part, was, is), files...)
 		}
 		for _, c := range found {
-			changes = append(changes, Change{part, c})
+			changes = append(changes, PlanChange{part, c})
 		}
 	}
 	return changes
@@ -104,7 +104,7 @@ func lines(text string, has bool) string {
 
 // overlap reports whether two changes concern the same thing, or one of them
 // what is inside the other.
-func overlap(a, b Change) bool {
+func overlap(a, b PlanChange) bool {
 	if a.Part != b.Part {
 		return false
 	}
@@ -113,10 +113,10 @@ func overlap(a, b Change) bool {
 }
 
 // touching are those of list that concern what one of others does.
-func touching(list, others []Change) []Change {
-	found := []Change{}
+func touching(list, others []PlanChange) []PlanChange {
+	found := []PlanChange{}
 	for _, c := range list {
-		if slices.ContainsFunc(others, func(o Change) bool { return overlap(c, o) }) {
+		if slices.ContainsFunc(others, func(o PlanChange) bool { return overlap(c, o) }) {
 			found = append(found, c)
 		}
 	}

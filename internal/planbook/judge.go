@@ -19,6 +19,10 @@ func (b *Book) Review(ctx context.Context, actor continuity.Actor, service strin
 	return b.judged(ctx, v, err)
 }
 
+// person is the kind of actors that can be held to their word: not a token that
+// several may know.
+const person = "user"
+
 // Approve notes that somebody lets a part of a draft hold.
 func (b *Book) Approve(ctx context.Context, actor continuity.Actor, service string, number int64, part, note string) (continuity.PlanVersion, error) {
 	v, _, err := b.Files(ctx, service, number)
@@ -28,42 +32,45 @@ func (b *Book) Approve(ctx context.Context, actor continuity.Actor, service stri
 	if v.State == continuity.PlanDraft && !slices.Contains(v.Parts, part) {
 		return v, continuity.E(continuity.CodeState, nil, "plan", service, "number", v.Number, "part", part)
 	}
+	if actor.Kind != person {
+		return v, continuity.E(continuity.CodeApproval, nil, "nobody", true)
+	}
 	v, err = b.Store.Approve(ctx, actor, service, v.Number, part, note)
 	return b.judged(ctx, v, err)
 }
 
 // Apply lets a draft hold. It is read again: what has become wrong since it was
 // made keeps it out.
-func (b *Book) Apply(ctx context.Context, actor continuity.Actor, service string, number int64, reason string) (Outcome, error) {
+func (b *Book) Apply(ctx context.Context, actor continuity.Actor, service string, number int64, reason string) (PlanOutcome, error) {
 	if err := b.refreshPeople(ctx); err != nil {
-		return Outcome{}, err
+		return PlanOutcome{}, err
 	}
 	v, texts, err := b.Files(ctx, service, number)
 	if err != nil {
-		return Outcome{}, err
+		return PlanOutcome{}, err
 	}
 	_, problems := b.readBeside(fileName(service), texts)
 	wrong, warnings := split(problems)
 	if len(wrong) > 0 && v.State == continuity.PlanDraft {
-		return Outcome{}, continuity.E(continuity.CodeConfig, nil, "plan", service, "count", len(wrong), "problems", problems)
+		return PlanOutcome{}, continuity.E(continuity.CodeConfig, nil, "plan", service, "count", len(wrong), "problems", problems)
 	}
 	held, before, err := b.held(ctx, service)
 	if err != nil {
-		return Outcome{}, err
+		return PlanOutcome{}, err
 	}
 	if v.State == continuity.PlanDraft && v.Base != held.Number {
-		return Outcome{}, b.conflict(ctx, service, v.Base, "", texts)
+		return PlanOutcome{}, b.conflict(ctx, service, v.Base, "", texts)
 	}
-	out := Outcome{Lacks: []string{}, Changes: []Change{}, Warnings: warnings}
+	out := PlanOutcome{Lacks: []string{}, Changes: []PlanChange{}, Warnings: warnings}
 	if held.Number != 0 {
 		out.Changes = Diff(service, before, texts)
 	}
 	out.Version, err = b.Store.Apply(ctx, actor, service, number, b.Approval, reason)
 	if continuity.CodeOf(err) == continuity.CodeVersion {
-		return Outcome{}, b.conflict(ctx, service, v.Base, "", texts)
+		return PlanOutcome{}, b.conflict(ctx, service, v.Base, "", texts)
 	}
 	if err != nil {
-		return Outcome{}, err
+		return PlanOutcome{}, err
 	}
 	return out, b.refresh(ctx, service)
 }

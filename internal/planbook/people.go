@@ -47,13 +47,13 @@ func (b *Book) readPeople(ctx context.Context) error {
 }
 
 // named says who a person is.
-func (r *roll) named(id string, now time.Time) Person {
+func (r *roll) named(id string, now time.Time) PlanPerson {
 	p, ok := r.by[id]
-	return Person{ID: id, Names: maps.Clone(p.Names), Unknown: !ok, Left: p.HasLeft(now)}
+	return PlanPerson{ID: id, Names: maps.Clone(p.Names), Unknown: !ok, Left: p.HasLeft(now)}
 }
 
-// Person is somebody whom a plan names.
-type Person struct {
+// PlanPerson is somebody whom a plan names.
+type PlanPerson struct {
 	ID      string            `json:"id"`
 	Names   map[string]string `json:"names,omitempty"` // by language
 	Left    bool              `json:"left,omitempty"`

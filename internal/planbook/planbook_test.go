@@ -111,11 +111,11 @@ var both = continuity.PlanTexts{
 	Tech: technical,
 }
 
-func (s *shelf) submit(actor continuity.Actor, base int64, texts continuity.PlanTexts) (planbook.Outcome, error) {
+func (s *shelf) submit(actor continuity.Actor, base int64, texts continuity.PlanTexts) (planbook.PlanOutcome, error) {
 	return s.Submit(s.t.Context(), actor, planbook.Submission{Service: "shop", Base: base, Texts: texts, Reason: "why"})
 }
 
-func (s *shelf) must(actor continuity.Actor, base int64, texts continuity.PlanTexts) planbook.Outcome {
+func (s *shelf) must(actor continuity.Actor, base int64, texts continuity.PlanTexts) planbook.PlanOutcome {
 	s.t.Helper()
 	out, err := s.submit(actor, base, texts)
 	if err != nil {
@@ -307,7 +307,7 @@ func TestConflictTellsWhatWouldBeLost(t *testing.T) {
 	}
 }
 
-func told(changes []planbook.Change) (said []string) {
+func told(changes []planbook.PlanChange) (said []string) {
 	for _, c := range changes {
 		said = append(said, strings.Join(append(slices.Clone(c.Where), c.From, c.To), " "))
 	}
@@ -381,6 +381,8 @@ func approvals(t *testing.T, s *shelf, number int64, parts []string) {
 		_, err := s.Apply(t.Context(), li, "shop", number, "go")
 		wantCode(t, err, continuity.CodeApproval)
 		_, err = s.Approve(t.Context(), li, "shop", number, part, "my own")
+		wantCode(t, err, continuity.CodeApproval)
+		_, err = s.Approve(t.Context(), continuity.Actor{Kind: "token", ID: "admin.token"}, "shop", number, part, "nobody")
 		wantCode(t, err, continuity.CodeApproval)
 		v, err := s.Approve(t.Context(), chen, "shop", number, part, "good")
 		if err != nil || slices.Contains(v.Lacks(), part) {
@@ -472,7 +474,7 @@ func TestShowSumsUp(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 	page, next := s.List("", 10)
-	if len(page) != 1 || next != "" || !reflect.DeepEqual(page[0], sum.Heading) {
+	if len(page) != 1 || next != "" || !reflect.DeepEqual(page[0], sum.PlanHeading) {
 		t.Errorf("%+v", page)
 	}
 }

@@ -11,17 +11,17 @@ import (
 	"holdfast/internal/yamldoc"
 )
 
-// Text is what people read, in one language or both.
-type Text struct {
+// PlanText is what people read, in one language or both.
+type PlanText struct {
 	En string `json:"en,omitempty"`
 	Zh string `json:"zh,omitempty"`
 }
 
-// Heading is a plan in a list.
-type Heading struct {
+// PlanHeading is a plan in a list.
+type PlanHeading struct {
 	Service   string           `json:"service"`
-	Name      Text             `json:"name"`
-	Owner     Person           `json:"owner"`
+	Name      PlanText         `json:"name"`
+	Owner     PlanPerson       `json:"owner"`
 	Profile   string           `json:"profile"`
 	Version   int64            `json:"version"` // 0: none holds yet
 	Applied   time.Time        `json:"applied,omitzero"`
@@ -33,9 +33,9 @@ type Heading struct {
 	Faulty    bool             `json:"faulty"` // this program would refuse it
 }
 
-// Summary is what holds for a service.
-type Summary struct {
-	Heading
+// PlanSummary is what holds for a service.
+type PlanSummary struct {
+	PlanHeading
 
 	Hash     string                  `json:"hash,omitempty"`
 	Reason   string                  `json:"reason,omitempty"`
@@ -44,54 +44,54 @@ type Summary struct {
 	TechOK   *continuity.PlanVerdict `json:"tech_approval,omitempty"`
 	Reread   *continuity.PlanVerdict `json:"reread,omitempty"`
 
-	Processes []Process `json:"processes"`
-	Roles     []Role    `json:"roles"`
-	Scenarios []Named   `json:"scenarios"`
-	Runbooks  []Named   `json:"runbooks"`
-	Checks    int       `json:"checks"`
-	Warnings  int       `json:"warnings"`
+	Processes []PlanProcess `json:"processes"`
+	Roles     []PlanRole    `json:"roles"`
+	Scenarios []PlanEntry   `json:"scenarios"`
+	Runbooks  []PlanEntry   `json:"runbooks"`
+	Checks    int           `json:"checks"`
+	Warnings  int           `json:"warnings"`
 
-	Waiting []Draft           `json:"waiting"` // drafts
+	Waiting []PlanDraft       `json:"waiting"` // drafts
 	Open    []yamldoc.Problem `json:"-"`       // the flags
 }
 
-// Process is a row of the business impact analysis; times are in seconds.
-type Process struct {
-	ID         string  `json:"id"`
-	Name       Text    `json:"name"`
-	Department Text    `json:"department"`
-	MTD        float64 `json:"mtd"`
-	RTO        float64 `json:"rto"`
-	RPO        float64 `json:"rpo"`
-	Loss       string  `json:"loss,omitempty"`
-	Meanwhile  Text    `json:"meanwhile"`
+// PlanProcess is a row of the business impact analysis; times are in seconds.
+type PlanProcess struct {
+	ID         string   `json:"id"`
+	Name       PlanText `json:"name"`
+	Department PlanText `json:"department"`
+	MTD        float64  `json:"mtd"`
+	RTO        float64  `json:"rto"`
+	RPO        float64  `json:"rpo"`
+	Loss       string   `json:"loss,omitempty"`
+	Meanwhile  PlanText `json:"meanwhile"`
 }
 
-// Role is who decides or does something.
-type Role struct {
-	ID     string   `json:"id"`
-	Name   Text     `json:"name"`
-	People []Person `json:"people"` // the first leads, the rest deputise
-	May    []string `json:"may"`
+// PlanRole is who decides or does something.
+type PlanRole struct {
+	ID     string       `json:"id"`
+	Name   PlanText     `json:"name"`
+	People []PlanPerson `json:"people"` // the first leads, the rest deputise
+	May    []string     `json:"may"`
 }
 
-// Named is a part of a plan by its id.
-type Named struct {
-	ID    string `json:"id"`
-	Name  Text   `json:"name"`
-	Grade string `json:"grade,omitempty"`
+// PlanEntry is a part of a plan by its id.
+type PlanEntry struct {
+	ID    string   `json:"id"`
+	Name  PlanText `json:"name"`
+	Grade string   `json:"grade,omitempty"`
 }
 
-// Draft is a version that does not hold yet, and the parts of it that nobody has
+// PlanDraft is a version that does not hold yet, and the parts of it that nobody has
 // approved.
-type Draft struct {
+type PlanDraft struct {
 	continuity.PlanVersion
 
 	Lacks []string `json:"lacks"`
 }
 
 // List returns what the node has, by service, from behind a cursor.
-func (b *Book) List(cursor string, limit int) (page []Heading, next string) {
+func (b *Book) List(cursor string, limit int) (page []PlanHeading, next string) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	names := b.names()
@@ -109,9 +109,9 @@ func (b *Book) List(cursor string, limit int) (page []Heading, next string) {
 }
 
 // heading sums an entry up; people is read, so mu is locked.
-func (b *Book) heading(e *entry) Heading {
+func (b *Book) heading(e *entry) PlanHeading {
 	now := b.Now()
-	h := Heading{Service: e.service, Version: e.version.Number, Applied: e.version.Applied, Author: e.version.Author, Drafts: len(e.drafts)}
+	h := PlanHeading{Service: e.service, Version: e.version.Number, Applied: e.version.Applied, Author: e.version.Author, Drafts: len(e.drafts)}
 	if e.plan != nil {
 		h.Name, h.Profile = text(e.plan.Name), e.plan.Profile
 		h.Owner = b.people.named(e.plan.Owner, now)
@@ -153,20 +153,20 @@ func (e *entry) open(now time.Time) []yamldoc.Problem {
 }
 
 // Show sums up what holds for a service.
-func (b *Book) Show(ctx context.Context, service string) (Summary, error) {
+func (b *Book) Show(ctx context.Context, service string) (PlanSummary, error) {
 	if err := b.refresh(ctx, service); err != nil {
-		return Summary{}, err
+		return PlanSummary{}, err
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	e := b.services[service]
 	if e == nil {
-		return Summary{}, unknown(service, 0)
+		return PlanSummary{}, unknown(service, 0)
 	}
 	v := e.version
-	s := Summary{
-		Heading: b.heading(e), Hash: v.Hash, Reason: v.Reason, Review: v.Review, Approval: v.Approval, TechOK: v.TechOK, Reread: v.Reread,
-		Processes: []Process{}, Roles: []Role{}, Scenarios: []Named{}, Runbooks: []Named{}, Waiting: []Draft{}, Open: e.open(b.Now()),
+	s := PlanSummary{
+		PlanHeading: b.heading(e), Hash: v.Hash, Reason: v.Reason, Review: v.Review, Approval: v.Approval, TechOK: v.TechOK, Reread: v.Reread,
+		Processes: []PlanProcess{}, Roles: []PlanRole{}, Scenarios: []PlanEntry{}, Runbooks: []PlanEntry{}, Waiting: []PlanDraft{}, Open: e.open(b.Now()),
 	}
 	for _, d := range e.drafts {
 		s.Waiting = append(s.Waiting, b.draft(d))
@@ -178,21 +178,21 @@ func (b *Book) Show(ctx context.Context, service string) (Summary, error) {
 }
 
 // draft adds what a version lacks on this node.
-func (b *Book) draft(v continuity.PlanVersion) Draft {
-	d := Draft{v, []string{}}
+func (b *Book) draft(v continuity.PlanVersion) PlanDraft {
+	d := PlanDraft{v, []string{}}
 	if b.Approval && v.State == continuity.PlanDraft {
 		d.Lacks = append(d.Lacks, v.Lacks()...)
 	}
 	return d
 }
 
-func (b *Book) describe(s *Summary, p *plan.Plan) {
-	meanwhile := map[string]Text{}
+func (b *Book) describe(s *PlanSummary, p *plan.Plan) {
+	meanwhile := map[string]PlanText{}
 	for _, i := range p.Interim {
 		meanwhile[i.ID] = text(i.How)
 	}
 	for _, row := range p.Impact {
-		s.Processes = append(s.Processes, Process{
+		s.Processes = append(s.Processes, PlanProcess{
 			row.Process, text(row.Name), text(row.Department), row.MTD.Seconds(), row.RTO.Seconds(), row.RPO.Seconds(), loss(row.Loss), meanwhile[row.Meanwhile],
 		})
 	}
@@ -200,24 +200,24 @@ func (b *Book) describe(s *Summary, p *plan.Plan) {
 		if role == nil {
 			continue
 		}
-		r := Role{id, text(role.Name), []Person{}, append([]string{}, role.May...)}
+		r := PlanRole{id, text(role.Name), []PlanPerson{}, append([]string{}, role.May...)}
 		for _, person := range role.People {
 			r.People = append(r.People, b.people.named(person, b.Now()))
 		}
 		s.Roles = append(s.Roles, r)
 	}
 	// Who may most comes first, as that is who is looked for.
-	slices.SortFunc(s.Roles, func(a, b Role) int {
+	slices.SortFunc(s.Roles, func(a, b PlanRole) int {
 		if d := len(b.May) - len(a.May); d != 0 {
 			return d
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
 	for _, sc := range p.Scenarios {
-		s.Scenarios = append(s.Scenarios, Named{sc.ID, text(sc.Name), sc.Grade})
+		s.Scenarios = append(s.Scenarios, PlanEntry{sc.ID, text(sc.Name), sc.Grade})
 	}
 	for _, r := range p.Runbooks {
-		s.Runbooks = append(s.Runbooks, Named{r.ID, text(r.Name), ""})
+		s.Runbooks = append(s.Runbooks, PlanEntry{r.ID, text(r.Name), ""})
 	}
 	s.Warnings = len(p.Warnings)
 	if p.Tech != nil {
@@ -225,7 +225,7 @@ func (b *Book) describe(s *Summary, p *plan.Plan) {
 	}
 }
 
-func text(t plan.Text) Text { return Text(t) }
+func text(t plan.Text) PlanText { return PlanText(t) }
 
 // loss is money over time as it stands in plans.
 func loss(l plan.Loss) string {
@@ -241,12 +241,12 @@ func loss(l plan.Loss) string {
 }
 
 // Versions returns a page of a service's versions, the first one first.
-func (b *Book) Versions(ctx context.Context, service, cursor string, limit int) ([]Draft, string, error) {
+func (b *Book) Versions(ctx context.Context, service, cursor string, limit int) ([]PlanDraft, string, error) {
 	page, next, err := b.Store.Versions(ctx, service, cursor, limit)
 	if err != nil {
 		return nil, "", err
 	}
-	list := make([]Draft, len(page))
+	list := make([]PlanDraft, len(page))
 	for i, v := range page {
 		list[i] = b.draft(v)
 	}
@@ -255,12 +255,12 @@ func (b *Book) Versions(ctx context.Context, service, cursor string, limit int) 
 
 // Compare says in which ways two versions differ. to 0: the one that holds; from
 // 0: the one that the other started from.
-func (b *Book) Compare(ctx context.Context, service string, from, to int64) (Comparison, error) {
+func (b *Book) Compare(ctx context.Context, service string, from, to int64) (PlanComparison, error) {
 	v, after, err := b.Files(ctx, service, to)
 	if err != nil {
-		return Comparison{}, err
+		return PlanComparison{}, err
 	}
-	c := Comparison{From: from, To: v.Number, Changes: []Change{}}
+	c := PlanComparison{From: from, To: v.Number, Changes: []PlanChange{}}
 	if from == 0 {
 		c.From = v.Base
 	}
@@ -274,9 +274,9 @@ func (b *Book) Compare(ctx context.Context, service string, from, to int64) (Com
 	return c, err
 }
 
-// Comparison is how two versions differ.
-type Comparison struct {
-	From    int64    `json:"from"` // 0: there was none
-	To      int64    `json:"to"`
-	Changes []Change `json:"changes"`
+// PlanComparison is how two versions differ.
+type PlanComparison struct {
+	From    int64        `json:"from"` // 0: there was none
+	To      int64        `json:"to"`
+	Changes []PlanChange `json:"changes"`
 }

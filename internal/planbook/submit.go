@@ -24,12 +24,12 @@ type Submission struct {
 	Try     bool // make nothing: say only what would become of it
 }
 
-// Outcome is what became of a submission, or would.
-type Outcome struct {
+// PlanOutcome is what became of a submission, or would.
+type PlanOutcome struct {
 	Version   continuity.PlanVersion `json:"version"` // number 0: none was made
 	Unchanged bool                   `json:"unchanged,omitempty"`
 	Lacks     []string               `json:"lacks"` // the parts to be approved before it holds
-	Changes   []Change               `json:"changes"`
+	Changes   []PlanChange           `json:"changes"`
 	Warnings  []yamldoc.Problem      `json:"-"`
 }
 
@@ -38,30 +38,30 @@ type Outcome struct {
 //
 // CodeConfig with all "problems" where there are mistakes; CodeVersion with the
 // fields of Conflict where another version holds than the one it started from.
-func (b *Book) Submit(ctx context.Context, actor continuity.Actor, s Submission) (Outcome, error) {
+func (b *Book) Submit(ctx context.Context, actor continuity.Actor, s Submission) (PlanOutcome, error) {
 	if s.File == "" {
 		s.File = fileName(s.Service)
 	}
 	if err := b.refreshPeople(ctx); err != nil {
-		return Outcome{}, err
+		return PlanOutcome{}, err
 	}
 	p, problems := b.readBeside(s.File, s.Texts)
 	problems = append(problems, named(p, s)...)
 	wrong, warnings := split(problems)
 	if len(wrong) > 0 {
-		return Outcome{}, continuity.E(continuity.CodeConfig, nil, "plan", s.Service, "count", len(wrong), "problems", problems)
+		return PlanOutcome{}, continuity.E(continuity.CodeConfig, nil, "plan", s.Service, "count", len(wrong), "problems", problems)
 	}
 	for {
 		held, texts, err := b.held(ctx, s.Service)
 		if err != nil {
-			return Outcome{}, err
+			return PlanOutcome{}, err
 		}
-		out := Outcome{Version: held, Lacks: []string{}, Changes: []Change{}, Warnings: warnings}
+		out := PlanOutcome{Version: held, Lacks: []string{}, Changes: []PlanChange{}, Warnings: warnings}
 		if parts := s.Texts.Differ(texts); len(parts) == 0 {
 			out.Unchanged = true
 			return out, nil
 		} else if s.Base != Whatever && (s.Base != held.Number || s.Hash != "" && s.Hash != held.Hash) {
-			return Outcome{}, b.conflict(ctx, s.Service, s.Base, s.Hash, s.Texts)
+			return PlanOutcome{}, b.conflict(ctx, s.Service, s.Base, s.Hash, s.Texts)
 		} else {
 			out.Version = continuity.PlanVersion{Service: s.Service, Base: held.Number, Parts: parts, Author: actor, Reason: s.Reason, State: continuity.PlanDraft}
 		}
@@ -82,7 +82,7 @@ func (b *Book) Submit(ctx context.Context, actor continuity.Actor, s Submission)
 			continue // somebody was faster; look again what holds
 		}
 		if err != nil {
-			return Outcome{}, err
+			return PlanOutcome{}, err
 		}
 		return out, b.refresh(ctx, s.Service)
 	}
