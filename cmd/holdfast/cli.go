@@ -15,6 +15,7 @@ import (
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/controlapi"
 	"holdfast/internal/problem"
 	"holdfast/internal/sensitive"
 )
@@ -27,9 +28,10 @@ type streams struct {
 // cli is what every command has at hand.
 type cli struct {
 	streams
-	env   func(string) string
-	lang  catalogue.Lang
-	where where // the relay that is meant
+	env     func(string) string
+	lang    catalogue.Lang
+	where   where        // the relay that is meant
+	control whereControl // the control node that is meant
 
 	json     bool
 	person   string
@@ -91,6 +93,9 @@ func (c *cli) report(err error) {
 		return
 	}
 	fmt.Fprintln(c.err, c.t("cli.label.error")+doc.Title)
+	for _, f := range controlapi.Fields(err) {
+		fmt.Fprintln(c.err, "  "+f.String())
+	}
 	if cause := err.Error(); cause != string(doc.Code) && (doc.Code == continuity.CodeInternal || doc.Code == continuity.CodeNoKey || doc.Code == continuity.CodeDamaged) {
 		fmt.Fprintln(c.err, "  "+cause) // there is no log to look into
 	}
@@ -146,6 +151,7 @@ func (c *cli) root() *cobra.Command {
 	root.AddCommand(
 		c.relayCommand(), c.serveCommand(), c.statusCommand(), c.modeCommand(), c.blockCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(), c.replayCommand(),
 		c.admissionCommand(),
+		c.controlCommand(), c.eventCommand(), c.stateCommand(),
 		c.planCommand(), c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)
 	return root

@@ -3,6 +3,7 @@ package controlapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -21,6 +22,18 @@ type FieldError struct {
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
 	Detail  string `json:"detail"`
+}
+
+// String is the place and what is wrong there.
+func (f FieldError) String() string {
+	place := f.Name + f.Pointer
+	if f.Line > 0 {
+		place += fmt.Sprintf(":%d:%d", f.Line, f.Column)
+	}
+	if place == "" {
+		return f.Detail
+	}
+	return place + ": " + f.Detail
 }
 
 // failure is a problem document (RFC 9457) with what is wrong with each part of

@@ -44,6 +44,7 @@ type Options struct {
 
 	Events Events
 	Plans  Plans
+	State  State
 }
 
 // The bounds of what a request may carry and take.
@@ -86,6 +87,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Plans != nil {
 		registerPlans(s)
+	}
+	if o.State != nil {
+		registerState(s)
 	}
 	return s, nil
 }

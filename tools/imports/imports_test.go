@@ -30,6 +30,7 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/mariatest", "holdfast/internal/reconcile", "ground"},
 	{"internal/endpoint", "holdfast/internal/api", "doors"},
 	{"internal/controlapi", "holdfast/internal/store", "control-api"},
+	{"internal/controlconfig", "holdfast/internal/store", "control-config"},
 	{"internal/journal", "holdfast/internal/ledger", "leaves"},
 	{"internal/relay", "holdfast/internal/controlapi", "data-plane"},
 	{"internal/relay", "holdfast/internal/controlconfig", "data-plane"},

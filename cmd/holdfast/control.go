@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/control"
+	"holdfast/internal/controlapi"
+	"holdfast/internal/controlconfig"
+	"holdfast/internal/endpoint"
+	"holdfast/internal/yamldoc"
+)
+
+// packagedControl is where the Debian package keeps the control node's settings.
+const packagedControl = "/etc/holdfast/control.yaml"
+
+// whereControl says which control node is meant, as far as flags and environment
+// tell.
+type whereControl struct{ address, data string }
+
+// onNode gives a command the flags that say which control node is meant. What it
+// does calls connectControl.
+func (c *cli) onNode(cmd *cobra.Command) *cobra.Command {
+	f := cmd.PersistentFlags()
+	f.StringVar(&c.control.address, "control", c.env("HOLDFAST_CONTROL"), c.t("cli.flag.control"))
+	f.StringVar(&c.control.data, "data", c.env("HOLDFAST_CONTROL_DATA"), c.t("cli.flag.control-data"))
+	for _, name := range []string{"control", "data"} {
+		f.Lookup(name).DefValue = "" // their texts say where the default comes from
+	}
+	return cmd
+}
+
+func (c *cli) controlCommand() *cobra.Command {
+	cmd := c.command("control", "control", exactly(0), func(cmd *cobra.Command, _ []string) error {
+		return c.runControl(cmd.Context())
+	})
+	c.logFlag(cmd)
+	cmd.Flags().StringVar(&c.control.data, "data", c.env("HOLDFAST_CONTROL_DATA"), c.t("cli.flag.control-data"))
+	cmd.Flags().Lookup("data").DefValue = ""
+	cmd.AddCommand(c.controlCheckCommand(), c.controlSchemaCommand())
+	return cmd
+}
+
+// controlFile is the control node's settings file that is meant; empty: there is
+// none, and none is needed.
+func (c *cli) controlFile() string {
+	if c.where.config != "" {
+		return c.where.config
+	}
+	for _, file := range []string{filepath.Join(c.where.dir, "control.yaml"), packagedControl} {
+		if exists(file) && (c.control.data == "" || file != packagedControl) {
+			return file
+		}
+	}
+	return ""
+}
+
+// controlSettings are those of the file, or the defaults; --data wins.
+func (c *cli) controlSettings() (controlconfig.Control, error) {
+	file := c.controlFile()
+	if file == "" {
+		return controlconfig.Default(filepath.Join(c.where.dir, c.control.data))
+	}
+	settings, problems, err := controlconfig.Load(file)
+	if continuity.CodeOf(err) == continuity.CodeConfig && len(problems) > 0 {
+		c.explainControl(file, problems)
+	}
+	if err == nil && c.control.data != "" {
+		settings.Data, err = filepath.Abs(c.control.data)
+	}
+	return settings, err
+}
+
+// runControl runs a control node in the foreground.
+func (c *cli) runControl(ctx context.Context) error {
+	logger, err := c.logger()
+	if err != nil {
+		return err
+	}
+	settings, err := c.controlSettings()
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	node, err := control.New(control.Options{Config: settings, Version: version, Logger: logger})
+	if err != nil {
+		return err
+	}
+	starting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // a signal while starting breaks it off
+		select {
+		case s := <-signals:
+			cancel()
+			signals <- s
+		case <-starting.Done():
+		}
+	}()
+	if err := node.Start(starting); err != nil {
+		return err
+	}
+	var failed error
+	select {
+	case <-starting.Done():
+	case failed = <-node.Failed():
+	}
+	stopping, done := context.WithTimeout(context.WithoutCancel(ctx), control.StopWithin)
+	defer done()
+	if err := node.Stop(stopping); failed == nil {
+		return err
+	}
+	return failed
+}
+
+func (c *cli) controlCheckCommand() *cobra.Command {
+	return c.command("check [file]", "control.check", atMost(1), func(_ *cobra.Command, args []string) error {
+		file := c.controlFile()
+		if len(args) == 1 {
+			file = args[0]
+		}
+		if file == "" {
+			file = "control.yaml"
+		}
+		_, problems, err := controlconfig.Load(file)
+		if len(problems) > 0 {
+			c.explainControl(file, problems)
+		}
+		if err == nil && !c.json {
+			c.say("cli.control.check.ok", "file", file)
+		}
+		return err
+	})
+}
+
+func (c *cli) controlSchemaCommand() *cobra.Command {
+	return c.command("schema", "control.schema", exactly(0), func(*cobra.Command, []string) error {
+		_, err := c.out.Write(append(controlconfig.Schema(c.lang), '\n'))
+		return err
+	})
+}
+
+// explainControl shows what is wrong with a settings file.
+func (c *cli) explainControl(file string, problems []yamldoc.Problem) {
+	if c.json {
+		_ = yamldoc.WriteJSON(c.out, c.lang, problems)
+		return
+	}
+	src, err := controlconfig.Read(file)
+	if err != nil {
+		return // the error itself says so
+	}
+	_ = yamldoc.Render(c.err, c.lang, src, problems)
+}
+
+// connectControl finds the control node: the one that --control or
+// HOLDFAST_CONTROL names, or the one that runs on the data folder of this
+// machine's settings.
+func (c *cli) connectControl() (*controlapi.Client, error) {
+	address, tokenFile := c.control.address, c.env("HOLDFAST_CONTROL_TOKEN_FILE")
+	if c.where.tokenFile != "" {
+		tokenFile = c.where.tokenFile
+	}
+	var roots *x509.CertPool
+	if address == "" {
+		settings, err := c.controlSettings()
+		if err != nil {
+			return nil, err
+		}
+		at, err := endpoint.Read(settings.Data, endpoint.Control)
+		if err != nil {
+			return nil, err
+		}
+		address = at.Address
+		if tokenFile == "" {
+			tokenFile = at.TokenFile
+		}
+		if settings.TLS != nil {
+			if roots, err = ownRoots(settings.TLS.Cert); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if file := c.env("HOLDFAST_CONTROL_CA"); file != "" {
+		var err error
+		if roots, err = ownRoots(file); err != nil {
+			return nil, err
+		}
+	}
+	token := c.env("HOLDFAST_CONTROL_TOKEN")
+	if token == "" || tokenFile != "" {
+		var err error
+		if token, err = endpoint.ReadToken(tokenFile); err != nil {
+			return nil, continuity.E(continuity.CodeForbidden, err, "control", true)
+		}
+	}
+	return controlapi.NewClient(address, token, c.person, c.lang, roots), nil
+}
+
+// ownRoots are the machine's authorities and those of a file.
+func ownRoots(file string) (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	pem, err := os.ReadFile(file) // #nosec G304 G703 -- the operator names the file
+	if err != nil {
+		return nil, continuity.E(continuity.CodeConfig, err, "unreadable", file, "cause", err.Error())
+	}
+	pool.AppendCertsFromPEM(pem)
+	return pool, nil
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/store"
+)
+
+func (c *cli) stateCommand() *cobra.Command {
+	cmd := c.onNode(c.group("state", "state"))
+	cmd.AddCommand(c.stateExportCommand(), c.stateRestoreCommand())
+	return cmd
+}
+
+func (c *cli) stateExportCommand() *cobra.Command {
+	offline := false
+	cmd := c.command("export <file>", "state.export", exactly(1), func(cmd *cobra.Command, args []string) error {
+		write := c.exportFromNode
+		if offline {
+			write = c.exportFromDatabase
+		}
+		if args[0] == "-" {
+			return write(cmd.Context(), c.out)
+		}
+		if err := whole(args[0], func(w io.Writer) error { return write(cmd.Context(), w) }); err != nil {
+			return err
+		}
+		c.warnOnly("cli.state.export.done", "file", args[0])
+		return nil
+	})
+	cmd.Flags().BoolVar(&offline, "offline", false, c.t("cli.flag.state-offline"))
+	return cmd
+}
+
+// warnOnly tells a person something that is no part of the output.
+func (c *cli) warnOnly(id string, pairs ...any) {
+	if !c.json {
+		_, _ = io.WriteString(c.err, c.t(id, pairs...)+"\n")
+	}
+}
+
+func (c *cli) exportFromNode(ctx context.Context, to io.Writer) error {
+	node, err := c.connectControl()
+	if err != nil {
+		return err
+	}
+	from, err := node.Open(ctx, "/state", nil)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	if _, err := io.Copy(to, from); err != nil {
+		return continuity.E(continuity.CodeArchive, err, "step", "end")
+	}
+	return nil
+}
+
+func (c *cli) exportFromDatabase(ctx context.Context, to io.Writer) (err error) {
+	return c.atDatabase(ctx, func(s *store.Store) error { return s.Export(ctx, to) })
+}
+
+// atDatabase opens the database that the settings name.
+func (c *cli) atDatabase(ctx context.Context, do func(*store.Store) error) (err error) {
+	settings, err := c.controlSettings()
+	if err != nil {
+		return err
+	}
+	dsn, err := settings.DSN()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(settings.Data, 0o700); err != nil {
+		return continuity.E(continuity.CodeConfig, err, "unreadable", settings.Data, "cause", err.Error())
+	}
+	s, err := store.Open(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return do(s)
+}
+
+func (c *cli) stateRestoreCommand() *cobra.Command {
+	return c.command("restore <file>", "state.restore", exactly(1), func(cmd *cobra.Command, args []string) error {
+		in := c.in
+		if args[0] != "-" {
+			f, err := os.Open(args[0]) // #nosec G304 -- the operator names the file
+			if err != nil {
+				name := "unreadable"
+				if errors.Is(err, fs.ErrNotExist) {
+					name = "missing-archive"
+				}
+				return invalid("cli.invalid.archive", "file", args[0], "why", name)
+			}
+			defer f.Close()
+			in = f
+		}
+		var events int64
+		err := c.atDatabase(cmd.Context(), func(s *store.Store) error {
+			if err := s.Restore(cmd.Context(), bufio.NewReaderSize(in, 1<<20)); err != nil {
+				return err
+			}
+			var err error
+			events, _, err = s.LastEvent(cmd.Context())
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return c.show(map[string]int64{"events": events}, func() { c.say("cli.state.restore.done", "n", events) })
+	})
+}
+
+// whole writes a file that is there whole or not at all, readable by its owner
+// only.
+func whole(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".holdfast-*")
+	if err != nil {
+		return invalid("cli.invalid.archive", "file", path, "why", "unwritable")
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	out := bufio.NewWriterSize(f, 1<<20)
+	if err = write(out); err == nil {
+		err = out.Flush()
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	return err
+}
+

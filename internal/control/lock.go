@@ -1,0 +1,23 @@
+package control
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"holdfast/internal/continuity"
+)
+
+// lockFolder keeps a second node out of a data folder until unlock.
+func lockFolder(data string) (unlock func() error, err error) {
+	f, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- the operator names the folder
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { // #nosec G115 -- a descriptor
+		return nil, errors.Join(continuity.E(continuity.CodeLocked, err, "folder", data), f.Close())
+	}
+	return f.Close, nil
+}

@@ -1,0 +1,73 @@
+package controlconfig
+
+import (
+	"time"
+
+	"holdfast/internal/outgoing"
+	"holdfast/internal/secret"
+)
+
+// Control is a control node's settings, with every default filled in and, once
+// loaded, every path absolute. What a field means stands in the catalogue under
+// "controlconfig.setting." and its path.
+type Control struct {
+	Schema   string   `yaml:"schema" kind:"word" of:"holdfast/control@1" default:"holdfast/control@1"`
+	Node     string   `yaml:"node" kind:"id" example:"control-1"`
+	Listen   string   `yaml:"listen" kind:"address" default:"127.0.0.1:9800"`
+	Names    []string `yaml:"names" kind:"host" example:"holdfast.example.com"`
+	TLS      *TLS     `yaml:"tls"`
+	Data     string   `yaml:"data" kind:"file" default:"control"`
+	Database *Ref     `yaml:"database"`
+
+	Lease time.Duration `yaml:"lease" kind:"duration" default:"10s"`
+
+	Relays   []Relay         `yaml:"relays"`
+	Outgoing []outgoing.Rule `yaml:"outgoing" kind:"rule" example:"[shop.example.com:443, 10.1.0.0/16]"`
+	Metrics  Metrics         `yaml:"metrics"`
+	Secrets  Secrets         `yaml:"secrets"`
+	Language string          `yaml:"language" kind:"word" of:"en,zh" default:"en"`
+
+	File string // that it was read from; empty: none
+}
+
+// TLS is the certificate that the API shows.
+type TLS struct {
+	Cert string `yaml:"cert" kind:"file" required:"true" example:"/etc/holdfast/control.crt"`
+	Key  string `yaml:"key" kind:"file" required:"true" example:"/etc/holdfast/control.key"`
+}
+
+// Ref says where a secret is. One field is set.
+type Ref struct {
+	Secret string `yaml:"secret" kind:"env" example:"REMOTE_WRITE"`
+	Env    string `yaml:"env" kind:"env" example:"HOLDFAST_DATABASE"`
+	File   string `yaml:"file" kind:"file" example:"/etc/holdfast/database.dsn"`
+}
+
+// Ref is what package secret calls it.
+func (r Ref) Ref() secret.Ref { return secret.Ref{Name: r.Secret, Env: r.Env, File: r.File} }
+
+// Relay is a relay that the node asks and drives.
+type Relay struct {
+	ID    string `yaml:"id" kind:"id" required:"true" example:"shop"`
+	Admin string `yaml:"admin" kind:"url" default:"http://127.0.0.1:9091"`
+	Token Ref    `yaml:"token" required:"true"`
+}
+
+// Metrics is how long measures are kept, and where else they go.
+type Metrics struct {
+	Retention   time.Duration `yaml:"retention" kind:"duration" default:"30d"`
+	RemoteWrite []RemoteWrite `yaml:"remote_write"`
+}
+
+// RemoteWrite is a receiver of measures by Prometheus's protocol.
+type RemoteWrite struct {
+	URL   string `yaml:"url" kind:"url" required:"true" example:"https://metrics.example.com/api/v1/write"`
+	Token *Ref   `yaml:"token"`
+}
+
+// Secrets is where secrets are that plans and settings name.
+type Secrets struct {
+	Folder string   `yaml:"folder" kind:"file" example:"/etc/holdfast/secrets"`
+	Prefix string   `yaml:"prefix" kind:"env" default:"HOLDFAST_SECRET_"`
+	Env    []string `yaml:"env" kind:"env" example:"SHOP_DSN"`
+}
