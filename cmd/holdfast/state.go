@@ -147,4 +147,3 @@ func whole(path string, write func(io.Writer) error) (err error) {
 	}
 	return err
 }
-
