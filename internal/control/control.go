@@ -20,6 +20,7 @@ import (
 	"holdfast/internal/controlconfig"
 	"holdfast/internal/endpoint"
 	"holdfast/internal/job"
+	"holdfast/internal/planbook"
 	"holdfast/internal/store"
 )
 
@@ -49,6 +50,7 @@ type Node struct {
 	store    *store.Store
 	feed     *feed
 	leader   *leader
+	plans    *planbook.Book
 	jobs     map[string]job.Handler // by kind of timer; engines add theirs
 	runner   *job.Runner
 	api      controlapi.Options // engines add theirs
@@ -86,6 +88,7 @@ func (n *Node) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		n.openFolder, n.openStore, n.openFeed, n.openLeader, n.openEvents,
 		// Engines, in the order in which they need each other.
+		n.openPlans,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,
 	} {

@@ -23,6 +23,7 @@ type Control struct {
 
 	Relays   []Relay         `yaml:"relays"`
 	Outgoing []outgoing.Rule `yaml:"outgoing" kind:"rule" example:"[shop.example.com:443, 10.1.0.0/16]"`
+	Plans    Plans           `yaml:"plans"`
 	Metrics  Metrics         `yaml:"metrics"`
 	Secrets  Secrets         `yaml:"secrets"`
 	Language string          `yaml:"language" kind:"word" of:"en,zh" default:"en"`
@@ -51,6 +52,11 @@ type Relay struct {
 	ID    string `yaml:"id" kind:"id" required:"true" example:"shop"`
 	Admin string `yaml:"admin" kind:"url" default:"http://127.0.0.1:9091"`
 	Token Ref    `yaml:"token" required:"true"`
+}
+
+// Plans is what a plan needs before it holds.
+type Plans struct {
+	Approval bool `yaml:"approval" kind:"bool" default:"false"`
 }
 
 // Metrics is how long measures are kept, and where else they go.

@@ -1,0 +1,28 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"holdfast/internal/planbook"
+	"holdfast/internal/store"
+)
+
+// planFeed is what the book of plans follows.
+type planFeed struct {
+	*store.Store
+	*feed
+}
+
+// openPlans reads the plans and follows what any node applies.
+func (n *Node) openPlans(ctx context.Context) error {
+	book, err := planbook.Open(ctx, planbook.Options{
+		Store: n.store.Plans(), People: n.store.People(), Approval: n.o.Config.Plans.Approval, Now: time.Now, Logger: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.plans, n.api.Plans = book, book
+	n.background(func(ctx context.Context) { book.Follow(ctx, planFeed{n.store, n.feed}) })
+	return nil
+}
