@@ -7,13 +7,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/durable"
 	"holdfast/internal/plan"
+	"holdfast/internal/plan/bia"
+	"holdfast/internal/plan/paper"
 	"holdfast/internal/yamldoc"
 )
 
@@ -53,42 +57,95 @@ func (c *cli) planDiffCommand() *cobra.Command {
 
 func (c *cli) planInitCommand() *cobra.Command {
 	var given []string
-	var dir string
-	cmd := c.command("init [--answer NAME=VALUE]...", "plan-init", exactly(0), func(*cobra.Command, []string) error {
-		answers, err := c.answers(given)
-		if err != nil {
-			return err
+	var dir, sheet string
+	cmd := c.command("init [--bia FILE.xlsx] [--answer NAME=VALUE]...", "plan-init", exactly(0), func(*cobra.Command, []string) error {
+		begun := plan.Beginning{}
+		if sheet != "" {
+			var err error
+			if begun, err = c.readSheet(sheet); err != nil {
+				return err
+			}
 		}
-		file := filepath.Join(dir, answers["id"]+".yaml")
-		if exists(file) {
-			return invalid("cli.invalid.plan-exists", "file", file)
-		}
-		text := plan.Begin(answers, time.Now().Format(time.DateOnly))
-		r := &planReport{texts: map[string][]byte{file: text}}
-		if _, r.problems = plan.Parse(plan.Source{Name: file, Text: text}, nil, nil); yamldoc.Failed(r.problems) {
-			c.reported = true
-			return errors.Join(c.tell(r), continuity.E(continuity.CodeConfig, nil))
-		}
-		if err := os.MkdirAll(dir, 0o750); err != nil {
-			return err
-		}
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			return err
-		}
-		c.say("cli.plan.init.done", "file", file)
-		return nil
+		return c.planInit(begun, given, dir)
 	})
 	cmd.Flags().StringArrayVar(&given, "answer", nil, c.t("cli.flag.answer"))
 	cmd.Flags().StringVar(&dir, "to", "plans", c.t("cli.flag.plans-dir"))
+	cmd.Flags().StringVar(&sheet, "bia", "", c.t("cli.flag.bia"))
 	return cmd
+}
+
+// readSheet takes a business impact analysis, all of it or nothing.
+func (c *cli) readSheet(name string) (plan.Beginning, error) {
+	file, err := os.Open(name) // #nosec G304 -- named by whoever runs it
+	if err != nil {
+		return plan.Beginning{}, continuity.E(continuity.CodeConfig, err, "unreadable", name, "cause", err.Error())
+	}
+	defer func() { _ = file.Close() }()
+	rows, problems, err := bia.Read(file)
+	if err != nil {
+		return plan.Beginning{}, continuity.E(continuity.CodeConfig, err, "unreadable", name, "cause", err.Error())
+	}
+	begun := plan.Beginning{}
+	if len(problems) == 0 {
+		begun, problems = paper.Import(rows, c.lang)
+	}
+	if len(problems) == 0 {
+		return begun, nil
+	}
+	c.reported = true
+	if c.json {
+		said := []map[string]string{}
+		for _, p := range problems {
+			said = append(said, map[string]string{"sheet": p.Sheet, "cell": p.Cell, "id": p.ID, "message": p.Message(c.lang)})
+		}
+		err = c.show(said, nil)
+	} else {
+		for _, p := range problems {
+			fmt.Fprintln(c.err, p.Message(c.lang))
+		}
+	}
+	return begun, errors.Join(err, continuity.E(continuity.CodeConfig, nil))
+}
+
+func (c *cli) planInit(begun plan.Beginning, given []string, dir string) error {
+	asked := plan.Questions()
+	if begun.Impact != nil {
+		asked = slices.DeleteFunc(asked, func(q plan.Question) bool { return q.Sheet })
+	}
+	answers, err := c.answers(given, asked)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, answers["id"]+".yaml")
+	if exists(file) {
+		return invalid("cli.invalid.plan-exists", "file", file)
+	}
+	begun.Answers, begun.Day = answers, time.Now().Format(time.DateOnly)
+	text := plan.Begin(begun)
+	r := &planReport{texts: map[string][]byte{file: text}}
+	if _, r.problems = plan.Parse(plan.Source{Name: file, Text: text}, nil, nil); yamldoc.Failed(r.problems) {
+		c.reported = true
+		return errors.Join(c.tell(r), continuity.E(continuity.CodeConfig, nil))
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return invalid("cli.invalid.write", "file", dir, "cause", err.Error())
+	}
+	if err := durable.Replace(file, text); err != nil {
+		return invalid("cli.invalid.write", "file", file, "cause", err.Error())
+	}
+	if begun.Impact != nil {
+		c.say("cli.plan.init.taken", "n", len(begun.Impact))
+	}
+	c.say("cli.plan.init.done", "file", file)
+	return nil
 }
 
 // answers takes what was given, and asks for the rest: at a terminal again and
 // again, else a line of the input for each.
-func (c *cli) answers(given []string) (map[string]string, error) {
+func (c *cli) answers(given []string, asked []plan.Question) (map[string]string, error) {
 	answers := map[string]string{}
 	known := map[string]plan.Question{}
-	for _, q := range plan.Questions() {
+	for _, q := range asked {
 		known[q.ID] = q
 	}
 	for _, g := range given {
@@ -103,7 +160,7 @@ func (c *cli) answers(given []string) (map[string]string, error) {
 		answers[name] = value
 	}
 	lines := bufio.NewReader(c.in)
-	for _, q := range plan.Questions() {
+	for _, q := range asked {
 		if _, ok := answers[q.ID]; ok {
 			continue
 		}

@@ -14,7 +14,7 @@ func TestTenAnswersMakeAPlan(t *testing.T) {
 		"service": "商城: \"main\" # one", "id": "shop", "owner": "li.wei", "deputy": "zhang.min",
 		"department": "销售部", "meanwhile": "orders come by phone, on paper",
 	}
-	text := Begin(answers, "2026-03-02")
+	text := Begin(Beginning{Answers: answers, Day: "2026-03-02"})
 	p, problems := Parse(Source{"shop.yaml", text}, nil, nil)
 	if p == nil || len(problems) > 0 {
 		t.Fatalf("%s\n%s", text, render(t, catalogue.En, problems, map[string][]byte{"shop.yaml": text}))

@@ -84,6 +84,11 @@ type Loss struct {
 	Per time.Duration
 }
 
+// Unit is the time for which a loss is said, as a plan writes it.
+func (l Loss) Unit() string {
+	return map[time.Duration]string{time.Minute: "min", time.Hour: "h", 24 * time.Hour: "d"}[l.Per]
+}
+
 // After is what a loss has come to.
 func (l Loss) After(d time.Duration) Money {
 	if l.Per == 0 {

@@ -2,6 +2,7 @@ package bia
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -243,6 +244,7 @@ func (r *reader) row(y int) {
 		r.fail(y, r.at(rto), "bia.rto-over-mtd", "rto", r.value(y, r.at(rto)), "mtd", r.value(y, r.at(mtd)))
 	}
 	r.losses(y, &out)
+	out.At, _ = excelize.CoordinatesToCellName(r.at(process)+1, y+1)
 	r.once(y, &out)
 	if len(r.problems) > before {
 		slices.SortStableFunc(r.problems[before:], func(a, b Problem) int { return strings.Compare(a.Cell, b.Cell) })
@@ -290,6 +292,7 @@ func (r *reader) span(y int, k kind, to *Span) {
 }
 
 func (r *reader) losses(y int, out *Row) {
+	cells := map[time.Duration]int{} // of the stages
 	for x, c := range r.columns {
 		text := r.value(y, x)
 		if c.kind != loss && c.kind != stage || blank(text) {
@@ -299,6 +302,9 @@ func (r *reader) losses(y int, out *Row) {
 		if id == "" && c.kind == loss && per == 0 && m.Parts != 0 {
 			id = "bia.no-period"
 		}
+		if id == "" && per > day {
+			id = "bia.per-week"
+		}
 		switch {
 		case id != "":
 			r.fail(y, x, id, "text", text)
@@ -306,9 +312,19 @@ func (r *reader) losses(y int, out *Row) {
 			out.Loss = Loss{Money: m, Per: per}
 		default:
 			out.OverTime = append(out.OverTime, Stage{After: c.after, Money: m})
+			cells[c.after] = x
 		}
 	}
-	slices.SortFunc(out.OverTime, func(a, b Stage) int { return int((a.After - b.After) / time.Millisecond) })
+	slices.SortFunc(out.OverTime, func(a, b Stage) int { return cmp.Compare(a.After, b.After) })
+	for i := 1; i < len(out.OverTime); i++ {
+		now, before := out.OverTime[i], out.OverTime[i-1]
+		switch {
+		case now.After == before.After:
+			r.fail(y, cells[now.After], "bia.same-time", "column", r.columns[cells[now.After]].name)
+		case now.Currency == before.Currency && now.Parts < before.Parts:
+			r.fail(y, cells[now.After], "bia.loss-shrinks", "text", r.value(y, cells[now.After]), "before", r.value(y, cells[before.After]))
+		}
+	}
 }
 
 // once refuses a process that a department has already.
@@ -325,6 +341,5 @@ func (r *reader) once(y int, out *Row) {
 		r.fail(y, x, "bia.twice", "process", out.Process, "first", first)
 		return
 	}
-	cell, _ := excelize.CoordinatesToCellName(x+1, y+1)
-	r.seen[key] = r.name + "!" + cell
+	r.seen[key] = r.name + "!" + out.At
 }

@@ -81,9 +81,9 @@ func TestChineseSheetWithTitleMergedCellsAndTwoRowsOfHeadings(t *testing.T) {
 	})
 	rows, problems := said(t, file, catalogue.Zh)
 	want := []Row{
-		{Sheet: "销售", Line: 5, Department: "销售部", Process: "接收订单", MTD: spanOf(4 * time.Hour), RTO: spanOf(30 * time.Minute), RPO: spanOf(0),
+		{Sheet: "销售", Line: 5, At: "B5", Department: "销售部", Process: "接收订单", MTD: spanOf(4 * time.Hour), RTO: spanOf(30 * time.Minute), RPO: spanOf(0),
 			Loss: Loss{Money{20000_0000, "CNY"}, time.Hour}, OverTime: []Stage{{4 * time.Hour, Money{100000_0000, "CNY"}}, {day, Money{1000000_0000, "CNY"}}}, Meantime: "电话下单"},
-		{Sheet: "销售", Line: 6, Department: "销售部", Process: "开具发票", MTD: spanOf(8 * time.Hour), RTO: spanOf(4 * time.Hour), RPO: spanOf(90 * time.Minute)},
+		{Sheet: "销售", Line: 6, At: "B6", Department: "销售部", Process: "开具发票", MTD: spanOf(8 * time.Hour), RTO: spanOf(4 * time.Hour), RPO: spanOf(90 * time.Minute)},
 	}
 	if diff := cmp.Diff(want, rows); diff != "" || problems != nil {
 		t.Errorf("%v\n-want +got:\n%s", problems, diff)
@@ -103,8 +103,8 @@ func TestEnglishSheetBesideOthers(t *testing.T) {
 	}, func(f *excelize.File) { must(t, f.SetSheetVisible("Old", false)) })
 	rows, problems := said(t, file, catalogue.En)
 	want := []Row{
-		{Sheet: "BIA", Line: 2, Department: "Sales", Process: "Order intake", MTD: spanOf(4 * time.Hour), RTO: spanOf(30 * time.Minute), RPO: spanOf(15 * time.Minute), Loss: Loss{Money{20000_0000, "CNY"}, time.Hour}, Owner: "Li Wei"},
-		{Sheet: "BIA", Line: 4, Department: "Finance", Process: "Invoices", MTD: spanOf(3 * day), RTO: spanOf(36 * time.Hour), RPO: spanOf(0), Loss: Loss{Money{500_0000, "USD"}, day}},
+		{Sheet: "BIA", Line: 2, At: "A2", Department: "Sales", Process: "Order intake", MTD: spanOf(4 * time.Hour), RTO: spanOf(30 * time.Minute), RPO: spanOf(15 * time.Minute), Loss: Loss{Money{20000_0000, "CNY"}, time.Hour}, Owner: "Li Wei"},
+		{Sheet: "BIA", Line: 4, At: "A4", Department: "Finance", Process: "Invoices", MTD: spanOf(3 * day), RTO: spanOf(36 * time.Hour), RPO: spanOf(0), Loss: Loss{Money{500_0000, "USD"}, day}},
 	}
 	if diff := cmp.Diff(want, rows); diff != "" || problems != nil {
 		t.Errorf("%v\n-want +got:\n%s", problems, diff)
@@ -113,13 +113,16 @@ func TestEnglishSheetBesideOthers(t *testing.T) {
 
 func TestEveryCellThatCannotBeReadIsSaid(t *testing.T) {
 	file := book(t, map[string][][]any{"BIA": {
-		{"部门", "流程", "MTD", "RTO", "RPO", "损失"},
+		{"部门", "流程", "MTD", "RTO", "RPO", "损失", "1小时后损失", "4小时后损失"},
 		{"销售", "接单", "2-4小时", "30分钟", "1秒", "20000 CNY/h"},
 		{"销售", "退货", 4, "很快", "", "20000"},
 		{"", "发货", "2h", "3h", "0", "500 CNY"},
 		{"销售", "售后", "3个工作日", "1h", "0", "很多"},
 		{"仓储", "盘点", "2d", "1d", "1h", ""},
 		{"仓储", "盘点", "2d", "1d", "1h", ""},
+		{"仓储", "报废", "2d", "1d", "1h", "900 CNY/week"},
+		{"仓储", "移库", "2d", "1d", "1h", "", "500 CNY", "9 CNY"},
+		{"仓储", "收货", "2d", "1d", "1h", "", "99999999999999 CNY"},
 	}}, nil)
 	rows, problems := said(t, file, catalogue.En)
 	if len(rows) != 1 || rows[0].Process != "盘点" {
@@ -137,6 +140,9 @@ func TestEveryCellThatCannotBeReadIsSaid(t *testing.T) {
 		"BIA!C5: “3个工作日” counts working days, but outages don't stop at night. Write days or hours.",
 		"BIA!F5: “很多” is no amount. Write it like 20000 CNY, ¥20,000 or 2万元.",
 		"BIA!B7: 盘点 of this department stands in BIA!B6 already. Keep one of the two.",
+		"BIA!F8: “900 CNY/week” is a loss per week. Write it per day or hour: nobody waits a week to count.",
+		"BIA!H9: 9 CNY is less than the 500 CNY that was lost before. Write what is lost by then altogether.",
+		"BIA!G10: “99999999999999 CNY” is no amount. Write it like 20000 CNY, ¥20,000 or 2万元.",
 	}
 	if diff := cmp.Diff(want, problems); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -10,6 +10,7 @@ import (
 type Row struct {
 	Sheet                    string
 	Line                     int
+	At                       string // the cell that names the process
 	Department, Process      string
 	MTD, RTO, RPO            Span
 	Loss                     Loss

@@ -129,6 +129,9 @@ var (
 	moneyUnit     = regexp.MustCompile(`(千|百万|万|亿)? *(` + currencyWords + `)`)
 )
 
+// tooMuch is more than an amount of a plan can be.
+const tooMuch = 10_000_000_000_000 * 10_000
+
 // scale is what a heading says of the money below it.
 type scale struct {
 	times    int64
@@ -169,7 +172,7 @@ func money(text string, of scale) (m Money, per time.Duration, id string) {
 		return Money{}, 0, "bia.no-money"
 	}
 	n.Mul(n, new(big.Rat).SetInt64(times*10000))
-	if !n.IsInt() || !n.Num().IsInt64() {
+	if !n.IsInt() || !n.Num().IsInt64() || n.Num().Int64() >= tooMuch {
 		return Money{}, 0, "bia.no-money"
 	}
 	per = of.per
