@@ -187,9 +187,7 @@ func text(root *html.Node) string {
 			return n.FirstChild
 		}
 		for n != root {
-			if block(n) {
-				b.WriteByte('\n')
-			}
+			gap(&b, n)
 			if n.NextSibling != nil {
 				return n.NextSibling
 			}
@@ -203,8 +201,8 @@ func text(root *html.Node) string {
 		case html.TextNode:
 			b.WriteString(n.Data)
 		case html.ElementNode:
-			if down = !hidden(n); down && block(n) {
-				b.WriteByte('\n')
+			if down = !hidden(n); down {
+				gap(&b, n)
 			}
 		}
 		n = next(n, down)
@@ -212,7 +210,20 @@ func text(root *html.Node) string {
 	return plain.Tidy(b.String())
 }
 
-func block(n *html.Node) bool { return n.Type == html.ElementNode && plain.Block(n.DataAtom) }
+// apart are elements that stand beside each other without a space, and apart on
+// the screen.
+var apart = map[atom.Atom]bool{atom.A: true, atom.Span: true, atom.Td: true, atom.Th: true, atom.Time: true, atom.Label: true}
+
+// gap keeps apart what an element keeps apart.
+func gap(b *strings.Builder, n *html.Node) {
+	switch {
+	case n.Type != html.ElementNode:
+	case plain.Block(n.DataAtom):
+		b.WriteByte('\n')
+	case apart[n.DataAtom]:
+		b.WriteByte(' ')
+	}
+}
 
 func hidden(n *html.Node) bool {
 	if plain.Hidden[n.DataAtom] || noise[n.DataAtom] {
