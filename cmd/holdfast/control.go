@@ -38,10 +38,12 @@ func (c *cli) onNode(cmd *cobra.Command) *cobra.Command {
 }
 
 func (c *cli) controlCommand() *cobra.Command {
+	listen := ""
 	cmd := c.command("control", "control", exactly(0), func(cmd *cobra.Command, _ []string) error {
-		return c.runControl(cmd.Context())
+		return c.runControl(cmd.Context(), listen)
 	})
 	c.logFlag(cmd)
+	cmd.Flags().StringVar(&listen, "listen", "", c.t("cli.flag.control-listen"))
 	cmd.Flags().StringVar(&c.control.data, "data", c.env("HOLDFAST_CONTROL_DATA"), c.t("cli.flag.control-data"))
 	cmd.Flags().Lookup("data").DefValue = ""
 	cmd.AddCommand(c.controlCheckCommand(), c.controlSchemaCommand())
@@ -79,7 +81,7 @@ func (c *cli) controlSettings() (controlconfig.Control, error) {
 }
 
 // runControl runs a control node in the foreground.
-func (c *cli) runControl(ctx context.Context) error {
+func (c *cli) runControl(ctx context.Context, listen string) error {
 	logger, err := c.logger()
 	if err != nil {
 		return err
@@ -87,6 +89,9 @@ func (c *cli) runControl(ctx context.Context) error {
 	settings, err := c.controlSettings()
 	if err != nil {
 		return err
+	}
+	if listen != "" {
+		settings.Listen = listen
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

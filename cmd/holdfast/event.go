@@ -200,7 +200,8 @@ func (c *cli) eventFollowCommand() *cobra.Command {
 		return err
 	})
 	a.filters(c, cmd)
-	cmd.Flags().Int64Var(&a.after, "after", 0, c.t("cli.flag.event-after"))
+	cmd.Flags().Int64Var(&a.after, "after", -1, c.t("cli.flag.event-after"))
+	cmd.Flags().Lookup("after").DefValue = "" // its text says it
 	cmd.Flags().IntVarP(&a.most, "limit", "n", 0, c.t("cli.flag.event-limit"))
 	return cmd
 }

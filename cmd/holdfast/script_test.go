@@ -24,9 +24,15 @@ import (
 	"holdfast/internal/catalogue"
 	"holdfast/internal/endpoint"
 	"holdfast/internal/loopback"
+	"holdfast/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"holdfast": main}) }
+func TestMain(m *testing.M) { testscript.Main(tests{m}, map[string]func(){"holdfast": main}) }
+
+// tests end the PostgreSQL that they shared.
+type tests struct{ m *testing.M }
+
+func (t tests) Run() int { return pgtest.Main(t.m) }
 
 // TestScripts drives the real program. Beside testscript's own commands:
 //

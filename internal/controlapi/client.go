@@ -129,11 +129,11 @@ func (c *Client) Open(ctx context.Context, path string, query url.Values) (io.Re
 	return resp.Body, nil
 }
 
-// Follow calls see for each event after a number, 0 for those from now on, until
-// ctx is done or see fails. A connection that breaks is made anew.
+// Follow calls see for each event after a number, or from now on where that is
+// negative, until ctx is done or see fails. A connection that breaks is made anew.
 func (c *Client) Follow(ctx context.Context, after int64, query url.Values, see func(EventHead) error) error {
 	seen := ""
-	if after > 0 {
+	if after >= 0 {
 		seen = strconv.FormatInt(after, 10)
 	}
 	for tries := 0; ; tries++ {

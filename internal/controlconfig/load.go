@@ -87,7 +87,7 @@ func Check(path string, src []byte) (*Control, []yamldoc.Problem) {
 // check is what fields say together.
 func (c *Control) check(f *yamldoc.Findings, at yamldoc.Places) {
 	one := func(r *Ref, path string) {
-		if r == nil {
+		if r == nil || f.ReportedOn(at.At(path).Line) {
 			return
 		}
 		n := 0
