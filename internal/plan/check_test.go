@@ -14,7 +14,7 @@ import (
 )
 
 // badPlans are the fixtures, each with the files beside it.
-func badPlans(t *testing.T) []string {
+func badPlans(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/bad/*.yaml")
 	if err != nil || len(files) == 0 {

@@ -27,14 +27,19 @@ func KindOf(s Source) string {
 	return KindPlan
 }
 
-// Format mends what a file's author can't have meant: full-width punctuation
-// and spaces where ASCII is needed, spaces at line ends, foreign line ends. It
-// keeps comments and the meaning of every text. found are what it mended, at
-// their places in the file as it was.
+// Format mends what a file's author can't have meant: characters that can't be
+// seen, full-width punctuation and special spaces where ASCII is needed, spaces
+// at line ends, foreign line ends. It keeps comments and the meaning of every
+// text. found are what it mended, at their places in the file as it was.
 func Format(s Source) (text []byte, found []yamldoc.Problem) {
 	kind := KindOf(s)
-	found = wideProblems(Source{s.Name, s.Text}, kind)
-	text = yamldoc.Mend(s.Text)
+	text, found = yamldoc.Visible(s.Name, s.Text)
+	moved := found
+	if bytes.HasPrefix(s.Text, []byte("\ufeff")) {
+		moved = found[min(1, len(found)):] // a file's mark stands in no column
+	}
+	found = merged(found, moved, wideProblems(Source{s.Name, text}, kind))
+	text = yamldoc.Mend(text)
 	for range maxRounds {
 		wrong := wideProblems(Source{s.Name, text}, kind)
 		if len(wrong) == 0 {
@@ -46,6 +51,24 @@ func Format(s Source) (text []byte, found []yamldoc.Problem) {
 		text = tidy
 	}
 	return text, found
+}
+
+// merged puts what was found in a text without its invisible characters among
+// these, at the places of the text with them; moved are those that took a
+// column.
+func merged(gone, moved, found []yamldoc.Problem) []yamldoc.Problem {
+	for i := range found {
+		for _, g := range moved {
+			if g.Line == found[i].Line && g.Column <= found[i].Column {
+				found[i].Column++
+			}
+		}
+	}
+	all := append(slices.Clone(gone), found...)
+	slices.SortStableFunc(all, func(a, b yamldoc.Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return all
 }
 
 // maxRounds bounds how often values are mended: one that was mended may show
@@ -80,7 +103,7 @@ func replace(text []byte, problems []yamldoc.Problem) []byte {
 func trimmed(text []byte) []byte {
 	lines := yamldoc.SplitLines(text)
 	for i, line := range lines {
-		lines[i] = strings.TrimRight(line, " \t\u3000")
+		lines[i] = strings.TrimRight(line, " \t\u3000\u00a0")
 	}
 	return append(bytes.TrimRight([]byte(strings.Join(lines, "\n")), "\n"), '\n')
 }

@@ -43,8 +43,16 @@ var mandatory = map[string][]string{
 var templateField = regexp.MustCompile(`\{([^{}\n]*)\}`)
 
 // Template is the one for an audience's kind in a phase; ok is false where
-// there is none.
+// there is none. Key customers get what customers get unless the plan has
+// words of its own for them.
 func (p *Plan) Template(audience, phase string) (t Template, ok bool) {
+	if t, ok = p.template(audience, phase); !ok && audience == "key-customers" {
+		return p.template("customers", phase)
+	}
+	return t, ok
+}
+
+func (p *Plan) template(audience, phase string) (t Template, ok bool) {
 	for _, list := range [][]Template{p.Templates, DefaultTemplates()} {
 		for _, t := range list {
 			if t.Audience == audience && t.Phase == phase {
