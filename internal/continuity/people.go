@@ -19,3 +19,30 @@ type Address struct {
 
 // HasLeft says whether the person is gone at a time.
 func (p Person) HasLeft(at time.Time) bool { return !p.Left.IsZero() && !at.Before(p.Left) }
+
+// Mention is a place where a plan names a person.
+type Mention struct {
+	Person  string `json:"person"`
+	Service string `json:"service"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Where   string `json:"where"` // the path in the file: roles.commander.people
+}
+
+// PeopleChange is what a list of people changes, or would.
+type PeopleChange struct {
+	Added     []string       `json:"added"`
+	Changed   []PersonChange `json:"changed"`
+	Unchanged int            `json:"unchanged"`
+	Missing   []string       `json:"missing"` // known, not gone and not in the list: they stay
+	Gone      []string       `json:"gone"`    // in the list, and have left
+	Named     []Mention      `json:"named"`   // where plans name those
+	Done      bool           `json:"done"`
+}
+
+// PersonChange is what becomes otherwise of a person.
+type PersonChange struct {
+	ID     string   `json:"id"`
+	Fields []string `json:"fields"` // names, addresses, department, left
+}

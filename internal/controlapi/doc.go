@@ -16,8 +16,9 @@
 //
 // Invariants:
 //
-//   - An operation without a scope can't be registered, and nothing is done before
-//     the caller is known to have it. What is open to all is listed in New.
+//   - An operation without a scope can't be registered unless it says whom it lets
+//     in instead, and nothing is done before the caller is known to have the scope.
+//     Open to all are logging in and what New lists.
 //   - Errors are *continuity.Error and become problem documents in the caller's
 //     language, with a pointer to each field that is wrong. A value is never
 //     repeated, as it may be a secret.

@@ -61,7 +61,7 @@ type Verification struct {
 }
 
 // guarded are the kinds whose content only those see who may export the state:
-// they have hashes of passwords and of tokens in them.
+// who logs in from where, and which tokens there are, concerns nobody else.
 var guarded = map[string]bool{"user": true, "token": true, "session": true}
 
 const verifyTime = 10 * time.Minute

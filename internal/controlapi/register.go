@@ -25,7 +25,9 @@ type operation struct {
 	Path   string // "/api/v1/plans/{service}"
 	ID     string // of the OpenAPI operation; its text is "controlapi.op." and this
 	Scope  access.Scope
-	Status int // of the answer; 0: 200, or 204 where there is no body
+	Anyone bool // who is known, whatever their scopes: the area says what they may
+	Open   bool // also who is not known
+	Status int  // of the answer; 0: 200, or 204 where there is no body
 
 	// Edit says that it changes one object: If-Match must name the version that
 	// the caller saw, or If-None-Match: * that there was none. versionOf tells it.
@@ -60,7 +62,7 @@ func humaConfig(version string) huma.Config {
 // register serves an operation. A mistake in its declaration is the program's own
 // and found by the first test: it panics.
 func register[I, O any](s *server, op operation, do func(context.Context, *I) (*O, error)) {
-	if op.Scope == "" || op.ID == "" || !strings.HasPrefix(op.Path, "/api/v1/") {
+	if (op.Scope == "") != (op.Anyone || op.Open) || op.ID == "" || !strings.HasPrefix(op.Path, "/api/v1/") {
 		panic(fmt.Sprintf("controlapi: %s %s needs a scope, an id and a path under /api/v1", op.Method, op.Path))
 	}
 	if op.Body == 0 {
@@ -73,7 +75,7 @@ func register[I, O any](s *server, op operation, do func(context.Context, *I) (*
 		Method: op.Method, Path: op.Path, OperationID: op.ID, DefaultStatus: op.Status,
 		Summary:  "controlapi.op." + op.ID,
 		Tags:     []string{strings.Split(strings.TrimPrefix(op.Path, "/api/v1/"), "/")[0]},
-		Security: []map[string][]string{{"bearer": {string(op.Scope)}}},
+		Security: security(op),
 		// huma refuses a body of exactly as many bytes, too.
 		MaxBodyBytes: op.Body + 1, BodyReadTimeout: op.Time,
 		Middlewares: huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) { s.guard(op, ctx, next) }},
@@ -101,6 +103,16 @@ func register[I, O any](s *server, op operation, do func(context.Context, *I) (*
 	})
 }
 
+func security(op operation) []map[string][]string {
+	switch {
+	case op.Open:
+		return []map[string][]string{{}}
+	case op.Anyone:
+		return []map[string][]string{{"bearer": {}}}
+	}
+	return []map[string][]string{{"bearer": {string(op.Scope)}}}
+}
+
 func header(name, text string) *huma.Param {
 	return &huma.Param{Name: name, In: "header", Description: text, Schema: &huma.Schema{Type: "string"}}
 }
@@ -110,12 +122,16 @@ func (s *server) guard(op operation, hctx huma.Context, next func(huma.Context))
 	r, w := humago.Unwrap(hctx)
 	lang := catalogue.Accept(r.Header.Get("Accept-Language"))
 	ctx := context.WithValue(hctx.Context(), langKey, lang)
-	caller, err := s.admit(r, op.Scope)
-	if err != nil {
-		s.fail(w, r, err)
-		return
+	var caller Caller
+	if !op.Open {
+		var err error
+		if caller, err = s.admit(r, op.Scope); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 	}
 	ctx = context.WithValue(ctx, callerKey, caller)
+	ctx = context.WithValue(ctx, fromKey, access.From(r))
 	if op.Edit {
 		version, err := condition(r)
 		if err != nil {
@@ -132,7 +148,7 @@ func (s *server) guard(op operation, hctx huma.Context, next func(huma.Context))
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(op.Time + 30*time.Second))
 	}
 	hctx = huma.WithContext(hctx, ctx)
-	if key := r.Header.Get("Idempotency-Key"); key != "" && op.Method == http.MethodPost && s.Answers != nil {
+	if key := r.Header.Get("Idempotency-Key"); key != "" && op.Method == http.MethodPost && s.Answers != nil && !op.Open {
 		s.once(op, key, caller, hctx, next)
 		return
 	}

@@ -21,11 +21,7 @@ import (
 )
 
 // Caller is who asks, and what they may do.
-type Caller struct {
-	Actor  continuity.Actor
-	Name   string
-	Scopes access.Set
-}
+type Caller = access.Principal
 
 // Options is what a server needs. An area whose interface is nil is not served.
 type Options struct {
@@ -45,6 +41,8 @@ type Options struct {
 	Events Events
 	Plans  Plans
 	State  State
+	Access Access // users, sessions, tokens
+	People People
 }
 
 // The bounds of what a request may carry and take.
@@ -90,6 +88,14 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.State != nil {
 		registerState(s)
+	}
+	if o.Access != nil {
+		registerSessions(s)
+		registerUsers(s)
+		registerTokens(s)
+	}
+	if o.People != nil {
+		registerPeople(s)
 	}
 	return s, nil
 }
@@ -157,7 +163,7 @@ func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 // admit says who sends a request, if they may do what it asks.
 func (s *server) admit(r *http.Request, scope access.Scope) (Caller, error) {
 	caller, err := s.Authenticate(r)
-	if err == nil && !caller.Scopes.Has(scope) {
+	if err == nil && scope != "" && !caller.Scopes.Has(scope) {
 		err = continuity.E(continuity.CodeScope, nil, "scope", string(scope), "name", caller.Name)
 	}
 	return caller, err
@@ -169,6 +175,7 @@ const (
 	callerKey contextKey = iota
 	langKey
 	conditionKey
+	fromKey
 )
 
 // actorOf is who sends the request of ctx.
@@ -178,6 +185,12 @@ func actorOf(ctx context.Context) continuity.Actor { return callerOf(ctx).Actor 
 func callerOf(ctx context.Context) Caller {
 	c, _ := ctx.Value(callerKey).(Caller)
 	return c
+}
+
+// fromOf is the address that the request of ctx comes from.
+func fromOf(ctx context.Context) netip.Addr {
+	from, _ := ctx.Value(fromKey).(netip.Addr)
+	return from
 }
 
 // langOf is the language that the caller of ctx reads.

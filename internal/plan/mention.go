@@ -6,21 +6,12 @@ import (
 	"strconv"
 	"strings"
 
+	"holdfast/internal/continuity"
 	"holdfast/internal/yamldoc"
 )
 
-// Mention is a place where a plan names a person.
-type Mention struct {
-	Person  string `json:"person"`
-	Service string `json:"service"`
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Where   string `json:"where"` // the path in the file: roles.commander.people
-}
-
 // Mentions are all places where the plan names people, in the order of its files.
-func (p *Plan) Mentions() []Mention {
+func (p *Plan) Mentions() []continuity.Mention {
 	list := p.mentions(nil, p, p.File, p.Places)
 	if p.Tech != nil {
 		list = p.mentions(list, p.Tech, TechName(p.File), p.Tech.Places)
@@ -28,7 +19,7 @@ func (p *Plan) Mentions() []Mention {
 	return list
 }
 
-func (p *Plan) mentions(list []Mention, doc any, file string, places yamldoc.Places) []Mention {
+func (p *Plan) mentions(list []continuity.Mention, doc any, file string, places yamldoc.Places) []continuity.Mention {
 	from := len(list)
 	walk(reflect.ValueOf(doc).Elem(), "", func(where string, tag reflect.StructTag, v reflect.Value) {
 		words := strings.Split(tag.Get("ref"), "|")
@@ -40,7 +31,7 @@ func (p *Plan) mentions(list []Mention, doc any, file string, places yamldoc.Pla
 				return
 			}
 			place := places[at]
-			list = append(list, Mention{Person: name, Service: p.ID, File: file, Line: place.Line, Column: place.Column, Where: where})
+			list = append(list, continuity.Mention{Person: name, Service: p.ID, File: file, Line: place.Line, Column: place.Column, Where: where})
 		}
 		if v.Kind() != reflect.Slice {
 			note(v.String(), where)
@@ -50,7 +41,7 @@ func (p *Plan) mentions(list []Mention, doc any, file string, places yamldoc.Pla
 			note(v.Index(i).String(), where+"["+strconv.Itoa(i)+"]")
 		}
 	})
-	slices.SortStableFunc(list[from:], func(a, b Mention) int {
+	slices.SortStableFunc(list[from:], func(a, b continuity.Mention) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line
 		}

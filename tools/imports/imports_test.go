@@ -71,6 +71,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/relay", "holdfast/internal/store", "data-plane"},
 	{"internal/access", "holdfast/internal/store", "access"},
 	{"internal/secret", "holdfast/internal/catalogue", "secrets"},
+	{"internal/people", "holdfast/internal/store", "control-engines"},
+	{"internal/relay", "holdfast/internal/people", "data-plane"},
 	{"internal/relay", "holdfast/internal/secret", "data-plane"},
 	{"internal/relay", "holdfast/internal/access", "data-plane"},
 	{"internal/calendar", "holdfast/internal/config", "days"},
