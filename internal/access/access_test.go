@@ -69,7 +69,7 @@ func newWorld(t *testing.T, dsn string) *world {
 		Now: w.now, File: func(text string) bool { return text == ownToken }, Node: "n1", Logger: slog.New(slog.NewJSONHandler(&w.log, nil)),
 		Cost: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32},
 	})
-	w.file, err = w.Bearer(t.Context(), ownToken, home)
+	w.file, err = w.Bearer(t.Context(), ownToken, "zhang%20min", home)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func (w *world) logIn(id, password string) (access.Principal, string) {
 
 func (w *world) as(text string) access.Principal {
 	w.t.Helper()
-	p, err := w.Bearer(w.t.Context(), text, home)
+	p, err := w.Bearer(w.t.Context(), text, "somebody else", home)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func (w *world) as(text string) access.Principal {
 
 func (w *world) refused(text string) {
 	w.t.Helper()
-	p, err := w.Bearer(w.t.Context(), text, home)
+	p, err := w.Bearer(w.t.Context(), text, "somebody else", home)
 	want(w.t, err, continuity.CodeForbidden)
 	if p.Actor.ID != "" || len(p.Scopes) > 0 {
 		w.t.Fatalf("refused, and yet %+v", p)
@@ -129,7 +129,7 @@ func anyVersion(id string) access.Edit { return access.Edit{ID: id, Version: con
 
 func TestFirstAdminLogsInAndOut(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
-		if w.file.Actor != (continuity.Actor{Kind: "token", ID: "admin.token", Via: "api"}) || !w.file.Scopes.Has(access.UsersWrite) {
+		if w.file.Actor != (continuity.Actor{Kind: "token", ID: "zhang min", Via: "admin-token"}) || !w.file.Scopes.Has(access.UsersWrite) {
 			t.Fatalf("%+v", w.file)
 		}
 		w.add("li.wei", access.Admin)
@@ -487,7 +487,7 @@ func TestTheOwnTokenIsNoted(t *testing.T) {
 	if count() != 1 {
 		t.Fatal(count())
 	}
-	if _, err := w.Bearer(t.Context(), ownToken, netip.MustParseAddr("192.0.2.2")); err != nil || count() != 2 {
+	if _, err := w.Bearer(t.Context(), ownToken, "", netip.MustParseAddr("192.0.2.2")); err != nil || count() != 2 {
 		t.Fatal(count(), err)
 	}
 	w.wait(15 * time.Minute)
@@ -501,7 +501,7 @@ func TestTheOwnTokenIsNoted(t *testing.T) {
 	w.wait(15 * time.Minute)
 	w.as(ownToken)
 	// A database that does not answer refuses nobody: it is said as what it is.
-	_, err := w.Bearer(t.Context(), "hft_"+strings.Repeat("a", 75), home)
+	_, err := w.Bearer(t.Context(), "hft_"+strings.Repeat("a", 75), "", home)
 	want(t, err, continuity.CodeForbidden) // its checksum is wrong: nobody looks
 }
 

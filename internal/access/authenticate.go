@@ -24,7 +24,7 @@ func (e *Engine) Request(r *http.Request) (Principal, error) {
 		if !strings.EqualFold(scheme, "Bearer") {
 			return Principal{}, unknown(errors.New("no bearer secret"))
 		}
-		return e.Bearer(r.Context(), strings.TrimSpace(text), From(r))
+		return e.Bearer(r.Context(), strings.TrimSpace(text), r.Header.Get(PersonHeader), From(r))
 	}
 	c, err := r.Cookie(Cookie)
 	if err != nil {
@@ -40,8 +40,12 @@ func (e *Engine) Request(r *http.Request) (Principal, error) {
 	return e.session(r.Context(), id, c.Value)
 }
 
-// Bearer says who bears a secret.
-func (e *Engine) Bearer(ctx context.Context, text string, from netip.Addr) (Principal, error) {
+// PersonHeader names who asks where only the node's own token says who may.
+const PersonHeader = "Holdfast-Person"
+
+// Bearer says who bears a secret. person is who they say they are, which counts
+// with the node's own token only: who may read that may do anything.
+func (e *Engine) Bearer(ctx context.Context, text, person string, from netip.Addr) (Principal, error) {
 	prefix, id, ok := parse(text)
 	switch {
 	case ok && prefix == tokenPrefix:
@@ -49,7 +53,7 @@ func (e *Engine) Bearer(ctx context.Context, text string, from netip.Addr) (Prin
 	case ok:
 		return e.session(ctx, id, text)
 	case e.File != nil && e.File(text):
-		return e.file(ctx, from), nil
+		return e.file(ctx, person, from), nil
 	}
 	return Principal{}, unknown(nil)
 }
@@ -66,8 +70,12 @@ const glass = 15 * time.Minute
 
 // file is the principal of the node's own token. It gets in where the database
 // can't even note it: then the log does.
-func (e *Engine) file(ctx context.Context, from netip.Addr) Principal {
-	p := Principal{Actor: continuity.Actor{Kind: ActorToken, ID: FileToken, Via: "api"}, Name: FileToken, Role: Admin, Scopes: Admin.Scopes(), Token: FileToken}
+func (e *Engine) file(ctx context.Context, person string, from netip.Addr) Principal {
+	name, err := url.PathUnescape(strings.TrimSpace(person))
+	if err != nil || name == "" || !sayable(name) {
+		name = "admin"
+	}
+	p := Principal{Actor: continuity.Actor{Kind: ActorToken, ID: name, Via: "admin-token"}, Name: name, Role: Admin, Scopes: Admin.Scopes(), Token: FileToken}
 	now := e.now()
 	key := glassID + "/" + from.String()
 	if !e.used.due(key, now, glass) {

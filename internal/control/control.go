@@ -88,7 +88,7 @@ func (n *Node) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		n.openFolder, n.openStore, n.openFeed, n.openLeader, n.openEvents,
 		// Engines, in the order in which they need each other.
-		n.openPlans,
+		n.openPlans, n.openAccess,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,
 	} {

@@ -7,19 +7,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"strings"
 	"syscall"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"holdfast/internal/access"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/endpoint"
@@ -61,9 +56,6 @@ func (n *Node) openMetrics(context.Context) error {
 func (n *Node) openAPI(ctx context.Context) error {
 	n.api.Answers, n.api.Ready, n.api.Names = n.store, n.Ready, n.o.Config.Names
 	n.api.Version, n.api.Logger = n.o.Version, n.log
-	if n.api.Authenticate == nil {
-		n.api.Authenticate = n.administrator
-	}
 	handler, err := controlapi.New(n.api)
 	if err != nil {
 		return err
@@ -108,21 +100,6 @@ func (n *Node) listen(ctx context.Context) (net.Listener, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}), nil
-}
-
-// administrator knows the token in the data folder: who may read that may do
-// anything. The person is who they say they are.
-func (n *Node) administrator(r *http.Request) (controlapi.Caller, error) {
-	if !n.token.Matches(r) {
-		return controlapi.Caller{}, continuity.E(continuity.CodeForbidden, nil, "control", true)
-	}
-	name, err := url.PathUnescape(strings.TrimSpace(r.Header.Get(controlapi.PersonHeader)))
-	if err != nil || name == "" || len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		name = "admin"
-	}
-	return controlapi.Caller{
-		Actor: continuity.Actor{Kind: "token", ID: name, Via: "admin-token"}, Name: name, Scopes: access.Admin.Scopes(),
-	}, nil
 }
 
 // announce begins to lead, if it can, and tells commands on this machine where

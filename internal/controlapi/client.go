@@ -17,12 +17,13 @@ import (
 	"strings"
 	"time"
 
+	"holdfast/internal/access"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 )
 
 // PersonHeader names who asks where only the node's own token says who may.
-const PersonHeader = "Holdfast-Person"
+const PersonHeader = access.PersonHeader
 
 // Client asks a control node. Its errors are *continuity.Error with the code that
 // the node gave, or CodeUnreachable; Fields has what is wrong with each part.
@@ -77,6 +78,21 @@ func Post[T any](ctx context.Context, c *Client, path string, body any) (T, erro
 // Put edits the version that was seen; continuity.VersionNew makes a new object.
 func Put[T any](ctx context.Context, c *Client, path string, version int64, body any) (v T, newer int64, err error) {
 	return call[T](ctx, c, http.MethodPut, path, nil, body, conditionFor(version))
+}
+
+// Patch changes a part of the version that was seen.
+func Patch[T any](ctx context.Context, c *Client, path string, version int64, body any) (v T, newer int64, err error) {
+	return call[T](ctx, c, http.MethodPatch, path, nil, body, conditionFor(version))
+}
+
+// Remove removes the version that was seen, and says why.
+func Remove(ctx context.Context, c *Client, path string, version int64, reason string) error {
+	var q url.Values
+	if reason != "" {
+		q = url.Values{"reason": {reason}}
+	}
+	_, _, err := call[struct{}](ctx, c, http.MethodDelete, path, q, nil, conditionFor(version))
+	return err
 }
 
 // Delete removes the version that was seen.

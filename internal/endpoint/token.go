@@ -26,11 +26,16 @@ func NewToken(text string) Token { return Token{sha256.Sum256([]byte(text))} }
 // field; a token in a URL is none.
 func (t Token) Matches(r *http.Request) bool {
 	scheme, text, found := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") || t == (Token{}) {
+	if !found || !strings.EqualFold(scheme, "Bearer") {
 		return false
 	}
+	return t.Is(text)
+}
+
+// Is reports whether a text is the token.
+func (t Token) Is(text string) bool {
 	sum := sha256.Sum256([]byte(text))
-	return subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1
+	return t != (Token{}) && subtle.ConstantTimeCompare(sum[:], t.sum[:]) == 1
 }
 
 // ReadToken reads a token file and refuses one that others can read.
