@@ -42,16 +42,17 @@ func Orders(p *plan.Plan) []Order {
 		return nil
 	}
 	var all []Order
-	for _, c := range p.Tech.Checks {
+	for i, c := range p.Tech.Checks {
 		if kinds.All[c.Kind()] == nil {
 			continue
 		}
 		o := Order{ID: p.ID + "/" + c.ID, Service: p.ID, Check: c, Allow: p.Tech.Allow}
 		if c.Flow != "" {
 			o.Script = p.Files[c.Flow]
+			o.Check.Timeout = flowTime(p, i, o.Script)
 		}
-		for i := range p.Tech.Accounts {
-			if a := &p.Tech.Accounts[i]; a.ID == c.Account {
+		for n := range p.Tech.Accounts {
+			if a := &p.Tech.Accounts[n]; a.ID == c.Account {
 				o.Account = a
 			}
 		}
@@ -157,6 +158,12 @@ func (o Order) Spec(later func(secret.Ref) func() (string, error)) (probe.Spec, 
 		if f, _ := flow.Parse(o.ID, []byte(o.Script)); f != nil && c.Via == "direct" {
 			s.Target = f.Direct
 		}
+	case "log":
+		if err := logSpec(c, &s); err != nil {
+			return s, err
+		}
+	case "host":
+		s.Target, s.Device, s.Over = c.Host, c.Device, c.Over
 	default:
 		s.Target = target(c)
 	}

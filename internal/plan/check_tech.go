@@ -34,7 +34,7 @@ var (
 		"websocket": {"via", "headers", "auth", "trust", "expires_within", "expect.send", "expect.received"},
 		"flow":      {"via", "account", "trust", "expires_within"},
 		"heartbeat": {"grace"},
-		"log":       {"pattern", "unusual", "learn", "rate"},
+		"log":       {"pattern", "unusual", "learn", "rate", "quiet", "encoding", "begins"},
 		"host":      {"device", "over"},
 	}
 	// passive is what a check that only waits has no use for.

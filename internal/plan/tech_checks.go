@@ -46,12 +46,15 @@ type Check struct {
 	Record  string             `yaml:"record" kind:"word" of:"A,AAAA,CAA,CNAME,MX,NS,PTR,SOA,SRV,TXT" default:"A"`
 	Grace   time.Duration      `yaml:"grace" kind:"duration" zero:"ok" default:"5m"`
 
-	Pattern string        `yaml:"pattern" kind:"pattern" example:"ERROR|timeout"`
-	Unusual string        `yaml:"unusual" kind:"word" of:"new,rare" example:"new"`
-	Learn   time.Duration `yaml:"learn" kind:"duration" default:"1d"`
-	Rate    float64       `yaml:"rate" kind:"rate" example:"5/min"`
-	Device  string        `yaml:"device" kind:"text" example:"/var"`
-	Over    float64       `yaml:"over" kind:"figure" example:"0.9"`
+	Pattern  string        `yaml:"pattern" kind:"pattern" example:"ERROR|timeout"`
+	Unusual  string        `yaml:"unusual" kind:"word" of:"new,rare" example:"new"`
+	Learn    time.Duration `yaml:"learn" kind:"duration" default:"1d"`
+	Rate     float64       `yaml:"rate" kind:"rate" example:"5/min"`
+	Quiet    time.Duration `yaml:"quiet" kind:"duration" example:"15m"`
+	Encoding string        `yaml:"encoding" kind:"word" of:"auto,utf-8,gbk" default:"auto"`
+	Begins   string        `yaml:"begins" kind:"pattern" example:"^[0-9]{4}-"`
+	Device   string        `yaml:"device" kind:"text" example:"/var"`
+	Over     float64       `yaml:"over" kind:"figure" example:"0.9"`
 }
 
 // Kind is how a check looks: the name of the field that says so, or nothing.

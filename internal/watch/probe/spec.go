@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"time"
 
+	"holdfast/internal/logs"
 	"holdfast/internal/outgoing"
 )
 
@@ -41,7 +42,28 @@ type Spec struct {
 
 	Script string // a flow's file
 	User   string // of the account whose secret Auth is
+	Log    Log
+	Device string  // of the host: a mount point or a network interface
+	Over   float64 // of the host: more is not well
 }
+
+// Log says what is counted in log files.
+type Log struct {
+	Pattern  *regexp.Regexp // lines that must not come
+	Unusual  string         // Unseen or Seldom; empty: kinds of lines are not looked at
+	Rate     float64        // so many a second may; 0: none
+	Window   time.Duration  // over which it is counted
+	Learn    time.Duration  // how long nothing is unusual
+	Quiet    time.Duration  // without a line for so long nothing is known; 0: for ever
+	Encoding string
+	Begins   *regexp.Regexp // a record's first line; nil: by how lines begin
+}
+
+// Which kinds of lines are unusual.
+const (
+	Unseen = "new"
+	Seldom = "rare"
+)
 
 // Secret fetches a secret when it is needed; it stands in no spec.
 type Secret func() (string, error)
@@ -82,6 +104,7 @@ type Tools struct {
 	Beats func(check string) (time.Time, bool) // when the last heartbeat came
 	Web   Web
 	Kept  *Kept
+	Logs  *logs.Set // of this machine; nil: its files are not looked at
 
 	MarkKey []byte // shared with the relay: requests of checks are signed with it; may be nil
 

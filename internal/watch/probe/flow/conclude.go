@@ -9,7 +9,7 @@ import (
 // failed that all depends on, degraded where a part does not work, is late or
 // could not be cleaned up after.
 func (r *run) conclude() {
-	o := probe.Outcome{Values: map[string]float64{}}
+	o := probe.Outcome{Values: map[string]float64{}, CertExpires: r.expires}
 	partial := map[string]bool{}
 	for _, s := range r.flow.steps {
 		partial[s.ID] = s.Partial

@@ -12,7 +12,7 @@ import (
 
 // New reads Script (a flow's file), Target (its base, where it is not the flow's
 // own), User and Auth (of the account), Timeout (of the steps, where it is less
-// than the flow's own) and Slow.
+// than the flow's own), Trust, Expires and Slow.
 func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	f, problems := Parse(spec.ID, []byte(spec.Script))
 	if f == nil {
@@ -24,7 +24,11 @@ func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	if spec.Timeout > 0 {
 		f.Timeout = min(f.Timeout, spec.Timeout)
 	}
-	return &looker{spec, tools, f}, nil
+	own, err := tools.Trusting(spec.Trust)
+	if err != nil {
+		return nil, fmt.Errorf("watch: check %s: %w", spec.ID, err)
+	}
+	return &looker{spec, own, f}, nil
 }
 
 type looker struct {
@@ -47,12 +51,16 @@ func (l *looker) Run(ctx context.Context) continuity.CheckResult {
 	}
 	if o.State == "" {
 		o.State = continuity.CheckUp
-		if l.spec.Slow > 0 && report.Took > l.spec.Slow {
+		switch left := o.CertExpires.Sub(began); {
+		case !o.CertExpires.IsZero() && left < l.spec.Expires:
+			o.State = continuity.CheckDegraded
+			o.Reason = continuity.CheckReason{Code: "watch.certificate-ends", Args: map[string]any{"days": int(left / (24 * time.Hour))}}
+		case l.spec.Slow > 0 && report.Took > l.spec.Slow:
 			o.State = continuity.CheckDegraded
 			o.Reason = continuity.CheckReason{Code: "watch.slow", Args: map[string]any{"took": report.Took.Round(time.Millisecond).String(), "limit": l.spec.Slow.String()}}
 		}
 	}
 	return continuity.CheckResult{
-		Check: l.spec.ID, Node: l.tools.Node, At: began, State: o.State, Took: report.Took, Reason: o.Reason, Values: o.Values,
+		Check: l.spec.ID, Node: l.tools.Node, At: began, State: o.State, Took: report.Took, Reason: o.Reason, Values: o.Values, CertExpires: o.CertExpires,
 	}
 }

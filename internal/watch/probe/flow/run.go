@@ -63,6 +63,7 @@ type run struct {
 	client  *http.Client
 	base    string
 	vars    variables
+	expires time.Time // the first of the certificates that were shown
 	report  Report
 }
 
@@ -250,6 +251,9 @@ func (r *run) try(ctx context.Context, s *step, result *StepResult) (o probe.Out
 	}
 	defer func() { _ = response.Body.Close() }()
 	result.Status = response.StatusCode
+	if ends := probe.Expiry(response.TLS); !ends.IsZero() && (r.expires.IsZero() || ends.Before(r.expires)) {
+		r.expires = ends
+	}
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		var long *http.MaxBytesError

@@ -9,8 +9,10 @@ import (
 	"holdfast/internal/watch/probe/dns"
 	"holdfast/internal/watch/probe/flow"
 	"holdfast/internal/watch/probe/heartbeat"
+	"holdfast/internal/watch/probe/host"
 	"holdfast/internal/watch/probe/http"
 	"holdfast/internal/watch/probe/icmp"
+	"holdfast/internal/watch/probe/log"
 	"holdfast/internal/watch/probe/redis"
 	"holdfast/internal/watch/probe/smtp"
 	"holdfast/internal/watch/probe/sql"
@@ -24,8 +26,10 @@ var All = map[string]func(probe.Spec, *probe.Tools) (probe.Probe, error){
 	"dns":       dns.New,
 	"flow":      flow.New,
 	"heartbeat": heartbeat.New,
+	"host":      host.New,
 	"http":      http.New,
 	"icmp":      icmp.New,
+	"log":       log.New,
 	"redis":     redis.New,
 	"smtp":      smtp.New,
 	"sql":       sql.New,
