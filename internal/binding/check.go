@@ -12,6 +12,7 @@ import (
 var checks = []func(*plan.Plan, *Report){
 	checkFiles,
 	checkChecks,
+	checkFlows,
 	checkMeasures,
 	checkWarnings,
 }
@@ -30,6 +31,7 @@ func Check(p *plan.Plan) []yamldoc.Problem {
 // it is missing.
 type Report struct {
 	plan, tech *yamldoc.Findings
+	beside     []yamldoc.Problem // of the files that the plan names
 	p          *plan.Plan
 }
 
@@ -64,8 +66,8 @@ func (r *Report) techPlaces() yamldoc.Places {
 	return r.p.Tech.Places
 }
 
-// problems are those of the business file and then the technical one's, each in
-// the order of the file.
+// problems are those of the business file, then the technical one's, each in the
+// order of the file, and then those of other files.
 func (r *Report) problems() []yamldoc.Problem {
 	found := r.plan.Found()
 	for _, in := range [][]yamldoc.Problem{found, r.tech.Found()} {
@@ -73,5 +75,5 @@ func (r *Report) problems() []yamldoc.Problem {
 			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 		})
 	}
-	return append(found, r.tech.Found()...)
+	return append(append(found, r.tech.Found()...), r.beside...)
 }

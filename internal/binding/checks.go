@@ -317,6 +317,7 @@ func places(o Order) []place {
 		web("http", c.HTTP)
 	}
 	web("websocket", c.WebSocket)
+	web("flow", flowBase(o))
 	for field, text := range map[string]string{"tcp": c.TCP, "tls": c.TLS, "redis": c.Redis, "smtp": c.SMTP, "server": c.Server} {
 		if host, port, err := net.SplitHostPort(text); err == nil {
 			add(field, host, port)

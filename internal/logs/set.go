@@ -39,7 +39,8 @@ type Figures struct {
 
 // Set are the followers of a node.
 type Set struct {
-	dir string
+	dir     string
+	folders []string
 
 	mu        sync.Mutex
 	closed    bool
@@ -56,14 +57,33 @@ type running struct {
 	asked time.Time // guarded by the set's mutex
 }
 
-// NewSet makes a set that keeps what it knows in a folder; empty: it forgets.
-func NewSet(dir string) *Set { return &Set{dir: dir, followers: map[string]*running{}} }
+// NewSet makes a set that keeps what it knows in a folder; empty: it forgets. It
+// reads files below the folders named and no others: who may write a plan may
+// not therefore read every file of the machine.
+func NewSet(dir string, folders ...string) *Set {
+	return &Set{dir: dir, folders: folders, followers: map[string]*running{}}
+}
 
 var errClosed = errors.New("logs: the node stops")
+
+// ErrFolder refuses files outside the folders of the set.
+var ErrFolder = errors.New("logs: outside the folders whose files are read here")
+
+// allows says whether the files of a glob lie below a folder of the set.
+func (s *Set) allows(glob string) bool {
+	glob = filepath.Clean(glob)
+	return slices.ContainsFunc(s.folders, func(folder string) bool {
+		inner, err := filepath.Rel(filepath.Clean(folder), glob)
+		return err == nil && filepath.IsLocal(inner)
+	})
+}
 
 // Look returns the figures of the last while. A follower that does not run yet,
 // or reads other files by now, begins; one that is not asked for long ends.
 func (s *Set) Look(o Options, window time.Duration) (Figures, error) {
+	if !s.allows(o.Glob) {
+		return Figures{}, ErrFolder
+	}
 	r, err := s.follower(o)
 	if err != nil {
 		return Figures{}, err

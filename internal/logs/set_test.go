@@ -2,6 +2,7 @@ package logs_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,7 +31,7 @@ func options(dir string) logs.Options {
 }
 
 func follow(dir string) {
-	set := logs.NewSet(filepath.Join(dir, "state"))
+	set := logs.NewSet(filepath.Join(dir, "state"), dir)
 	for range time.NewTicker(20 * time.Millisecond).C {
 		f, err := set.Look(options(dir), time.Minute)
 		fmt.Println(f.Counts.Matched, err)
@@ -73,7 +74,7 @@ func until(t *testing.T, set *logs.Set, o logs.Options, good func(logs.Figures) 
 
 func TestSet(t *testing.T) {
 	dir := t.TempDir()
-	set := logs.NewSet(filepath.Join(dir, "state"))
+	set := logs.NewSet(filepath.Join(dir, "state"), dir)
 	o := options(dir)
 	put(t, o.Glob, "ERROR old\n")
 	until(t, set, o, func(f logs.Figures) bool { return !f.Running.IsZero() })
@@ -98,13 +99,26 @@ func TestSet(t *testing.T) {
 	}
 
 	put(t, o.Glob, "ERROR five\n") // while nobody looks
-	set = logs.NewSet(filepath.Join(dir, "state"))
+	set = logs.NewSet(filepath.Join(dir, "state"), dir)
 	defer set.Close()
 	until(t, set, o, func(f logs.Figures) bool { return f.Counts.Matched == 4 })
 }
 
+func TestOnlyFoldersThatAreNamed(t *testing.T) {
+	for glob, good := range map[string]bool{
+		"/var/log/a.log": true, "/var/log/shop/*.log": true, "/var/log/../../etc/shadow": false, "/etc/shadow": false, "/var/logs/a": false,
+	} {
+		set := logs.NewSet("", "/srv/logs", "/var/log/")
+		_, err := set.Look(logs.Options{ID: "a", Glob: glob}, 0)
+		if refused := errors.Is(err, logs.ErrFolder); refused == good {
+			t.Errorf("%s: %v", glob, err)
+		}
+		set.Close()
+	}
+}
+
 func TestNoSuchGlob(t *testing.T) {
-	set := logs.NewSet("")
+	set := logs.NewSet("", "/")
 	defer set.Close()
 	if _, err := set.Look(logs.Options{ID: "a", Glob: "[x"}, 0); err == nil {
 		t.Error("followed")

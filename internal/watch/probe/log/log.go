@@ -5,6 +5,7 @@ package log
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -36,7 +37,10 @@ func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	}
 	return probe.Make(spec, tools, func(context.Context) probe.Outcome {
 		figures, err := tools.Logs.Look(options, l.Window)
-		if err != nil {
+		switch {
+		case errors.Is(err, logs.ErrFolder):
+			return probe.Unknown("watch.log-refused", "file", spec.Target)
+		case err != nil:
 			return probe.Unknown("watch.log-unreadable", "file", spec.Target)
 		}
 		o := judge(spec, figures, time.Now())
