@@ -41,6 +41,7 @@ var groups = []struct {
 	{"killed", (*bench).killedRows},
 	{"replaying", (*bench).replayingRows},
 	{"pending", (*bench).pendingRows},
+	{"control", (*bench).controlRows},
 }
 
 func (b *bench) row(what, got, goal string) {

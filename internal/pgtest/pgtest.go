@@ -41,6 +41,7 @@ const port = "5432" // names the socket; nothing listens on TCP
 // cluster is a running cluster.
 type cluster struct {
 	socket string
+	run    func() *exec.Cmd // the server, to be started
 	server *exec.Cmd
 	ended  chan struct{}
 	log    bytes.Buffer // the server's; read once it has ended
@@ -108,7 +109,7 @@ func start() (c *cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c = &cluster{socket: dir, ended: make(chan struct{})}
+	c = &cluster{socket: dir}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, os.RemoveAll(dir))
@@ -129,27 +130,72 @@ func start() (c *cluster, err error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	c.server = command(who, dir, filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-p", port,
-		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=20", "-c", "shared_buffers=16MB")
-	c.server.Stdout, c.server.Stderr = &c.log, &c.log
-	if err := c.server.Start(); err != nil {
-		return nil, err
+	c.run = func() *exec.Cmd {
+		return command(who, dir, filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-p", port,
+			"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=20", "-c", "shared_buffers=16MB")
 	}
-	go func() {
-		_ = c.server.Wait() // the log tells
-		close(c.ended)
-	}()
-	if err := c.wait(); err != nil {
-		c.stop()
-		return nil, fmt.Errorf("%w\n%s", err, &c.log)
+	if err := c.serve(); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
 
+// serve starts the server and returns once it lets clients in.
+func (c *cluster) serve() error {
+	c.server, c.ended = c.run(), make(chan struct{})
+	c.server.Stdout, c.server.Stderr = &c.log, &c.log
+	if err := c.server.Start(); err != nil {
+		return err
+	}
+	go func(server *exec.Cmd, ended chan struct{}) {
+		_ = server.Wait() // the log tells
+		close(ended)
+	}(c.server, c.ended)
+	if err := c.wait(); err != nil {
+		c.end()
+		return fmt.Errorf("%w\n%s", err, &c.log)
+	}
+	return nil
+}
+
+// Kill ends the server of all databases at once, as kill -9 does; again starts it
+// on the same data.
+func Kill(t testing.TB) (again func()) {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	c := shared.cluster
+	if c == nil {
+		t.Fatal("no server runs: make a database first")
+	}
+	if err := c.server.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-c.ended
+	return func() {
+		t.Helper()
+		// The processes of the old one's clients see that it is gone, and end.
+		for tries := 0; ; tries++ {
+			err := c.serve()
+			if err == nil {
+				return
+			}
+			if tries == 50 {
+				t.Fatal(err)
+			}
+			<-time.After(100 * time.Millisecond)
+		}
+	}
+}
+
 func (c *cluster) stop() {
+	c.end()
+	_ = os.RemoveAll(c.socket)
+}
+
+func (c *cluster) end() {
 	_ = c.server.Process.Signal(syscall.SIGINT) // a fast shutdown; fails only where it has ended
 	<-c.ended
-	_ = os.RemoveAll(c.socket)
 }
 
 // wait returns once the cluster lets clients in.

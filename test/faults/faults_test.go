@@ -218,7 +218,10 @@ func TestEverySeededFaultIsCaught(t *testing.T) {
 			continue
 		}
 		seen++
-		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) { f.seed(t, root) })
+		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
+			t.Parallel() // most of a fault's time is compiling by one and waiting by another
+			f.seed(t, root)
+		})
 	}
 	if seen == 0 {
 		t.Fatalf("no fault is called %q", *only)
