@@ -130,7 +130,7 @@ routes:
     ramp: {start: 50%, window: 1s}
     timeouts: {connect: 500ms, attempt: 1s}
     settle: 1s
-    detect: {check: {path: /healthz, every: 100ms, up: 1}}
+    detect: {follow: 3s, check: {path: /healthz, every: 100ms, up: 1}}
 `
 
 // world is a relay before a shop, with customers.
