@@ -253,7 +253,7 @@ func (f fault) seed(t *testing.T, root string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	// #nosec G204 -- the table is above
-	out, err := exec.CommandContext(ctx, "go", "-C", root, "test", "-count=1", "-failfast", "-timeout=2m", "-overlay", list, "-run", f.run, f.suite).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "-C", root, "test", "-count=1", "-failfast", "-timeout=45s", "-overlay", list, "-run", f.run, f.suite).CombinedOutput()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
