@@ -68,7 +68,7 @@ func TestSpecs(t *testing.T) {
   - {id: backup, heartbeat: 1d, grace: 1h}
 `)
 	guard := outgoing.New(outgoing.Policy{}, nil)
-	tools := probe.NewTools("here", guard, nil, func(string) (time.Time, bool) { return time.Time{}, false })
+	tools := probe.NewTools("here", guard, nil, func(string) (probe.Beat, bool) { return probe.Beat{}, false })
 	for _, o := range binding.Orders(p) {
 		wire, err := json.Marshal(o)
 		if err != nil {

@@ -40,6 +40,7 @@ type Options struct {
 
 	Events Events
 	Plans  Plans
+	Checks Checks
 	State  State
 	Access Access // users, sessions, tokens
 	People People
@@ -78,6 +79,9 @@ func New(o Options) (http.Handler, error) {
 	})
 	if o.Metrics != nil {
 		s.mux.HandleFunc("GET /metrics", s.metrics)
+	}
+	if o.Checks != nil {
+		registerChecks(s)
 	}
 	if o.Events != nil {
 		registerEvents(s)

@@ -96,12 +96,19 @@ func (b Bounds) Within(v float64) bool {
 // Any says whether there is a limit.
 func (b Bounds) Any() bool { return b.AtLeast != nil || b.AtMost != nil }
 
+// Beat is what a job told of itself.
+type Beat struct {
+	At     time.Time
+	Failed bool
+	Took   time.Duration // 0: it did not say
+}
+
 // Tools are what probes of all kinds share.
 type Tools struct {
 	Node  string
 	Guard *outgoing.Guard
-	Roots *x509.CertPool                       // nil: the system's
-	Beats func(check string) (time.Time, bool) // when the last heartbeat came
+	Roots *x509.CertPool                  // nil: the system's
+	Beats func(check string) (Beat, bool) // the last heartbeat
 	Web   Web
 	Kept  *Kept
 	Logs  *logs.Set // of this machine; nil: its files are not looked at

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
-	"time"
 
 	"holdfast/internal/outgoing"
 )
@@ -17,7 +16,7 @@ type Web struct {
 }
 
 // NewTools makes the tools of a node.
-func NewTools(node string, guard *outgoing.Guard, roots *x509.CertPool, beats func(string) (time.Time, bool)) *Tools {
+func NewTools(node string, guard *outgoing.Guard, roots *x509.CertPool, beats func(string) (Beat, bool)) *Tools {
 	config := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return &Tools{Node: node, Guard: guard, Roots: roots, Beats: beats, Web: webOf(guard, config), Kept: keptBy(guard), tls: config}
 }

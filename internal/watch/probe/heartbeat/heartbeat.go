@@ -1,5 +1,5 @@
-// Package heartbeat is passive: a job tells that it ran, and is late when it
-// does not.
+// Package heartbeat is passive: a job tells that it ran, and how it ended, and is
+// late when it does not.
 package heartbeat
 
 import (
@@ -20,12 +20,18 @@ func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 		if !ok {
 			return probe.Unknown("watch.no-beat")
 		}
-		age := time.Since(last)
+		age := time.Since(last.At)
 		o := probe.Outcome{}
-		if late := age - spec.Every; late > spec.Grace {
+		switch late := age - spec.Every; {
+		case last.Failed:
+			o = probe.Down("watch.beat-failed")
+		case late > spec.Grace:
 			o = probe.Down("watch.late", "late", late.Round(time.Second).String())
 		}
 		o.Values = map[string]float64{"age_seconds": age.Seconds()}
+		if last.Took > 0 {
+			o.Values["job_seconds"] = last.Took.Seconds()
+		}
 		return o
 	}), nil
 }

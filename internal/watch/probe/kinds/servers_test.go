@@ -254,16 +254,18 @@ func TestICMP(t *testing.T) {
 }
 
 func TestHeartbeat(t *testing.T) {
-	var last time.Time
-	tools := probe.NewTools("node-1", outgoing.New(outgoing.Policy{}, nil), nil, func(check string) (time.Time, bool) {
-		return last, check == "check-1" && !last.IsZero()
+	var last probe.Beat
+	tools := probe.NewTools("node-1", outgoing.New(outgoing.Policy{}, nil), nil, func(check string) (probe.Beat, bool) {
+		return last, check == "check-1" && !last.At.IsZero()
 	})
 	spec := probe.Spec{Kind: "heartbeat", Every: time.Hour, Grace: 5 * time.Minute}
 	expect(t, "never", look(t, tools, spec), unknown, "watch.no-beat")
-	last = time.Now().Add(-64 * time.Minute)
+	last.At = time.Now().Add(-64 * time.Minute)
 	expect(t, "within its grace", look(t, tools, spec), up, "")
-	last = time.Now().Add(-66 * time.Minute)
+	last.At = time.Now().Add(-66 * time.Minute)
 	expect(t, "late", look(t, tools, spec), down, "watch.late")
+	last = probe.Beat{At: time.Now(), Failed: true, Took: time.Minute}
+	expect(t, "failed", look(t, tools, spec), down, "watch.beat-failed")
 }
 
 // postgresSocket is the socket that a DSN names by its folder.

@@ -1,0 +1,204 @@
+package control
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"holdfast/internal/binding"
+	"holdfast/internal/continuity"
+	"holdfast/internal/measure"
+	"holdfast/internal/outgoing"
+	"holdfast/internal/plan"
+	"holdfast/internal/secret"
+	"holdfast/internal/watch"
+	"holdfast/internal/watch/probe"
+	"holdfast/internal/watch/probe/kinds"
+)
+
+// checks looks at what the plans say, judges what this node and probe nodes find,
+// and puts the figures among the measures.
+type checks struct {
+	node    string
+	log     *slog.Logger
+	policy  outgoing.Policy
+	secrets secret.Source
+	beats   *beats
+	store   beatStore
+	series  *checkSeries
+	board   *watch.Board
+	looks   *watch.Scheduler
+	anchors watch.Anchors
+
+	mu     sync.Mutex
+	orders map[string]binding.Order
+	made   map[string]made         // looks of this node, by ids of checks
+	tools  map[string]*probe.Tools // by the private places that a plan may reach
+	parts  map[string][]watch.Part // by services
+	named  map[string]plan.Text    // checks and components as people call them
+	probes map[string]probed       // by nodes
+	mark   []byte                  // key that marks requests of checks; nil: none
+}
+
+type made struct {
+	mark string
+	look watch.Looker
+}
+
+// appended is where figures go; *measure.DB takes them.
+type appended interface {
+	Append(context.Context, []measure.Sample) error
+}
+
+func newChecks(node string, policy outgoing.Policy, secrets secret.Source, figures appended, log *slog.Logger) *checks {
+	c := &checks{
+		node: node, log: log, policy: policy, secrets: secrets, beats: newBeats(), series: newCheckSeries(figures, log), board: watch.NewBoard(),
+		orders: map[string]binding.Order{}, made: map[string]made{}, tools: map[string]*probe.Tools{}, probes: map[string]probed{},
+	}
+	c.looks = watch.NewScheduler(watch.Options{Node: node, Deliver: c.deliver})
+	return c
+}
+
+// anchored has the node look at places that it reaches whenever its own network
+// is well.
+func (c *checks) anchored(addresses []string) error {
+	looks, err := anchorsOf(addresses, probe.NewTools(c.node, outgoing.New(c.policy, nil), nil, nil))
+	c.anchors.Looks = looks
+	return err
+}
+
+func anchorsOf(addresses []string, tools *probe.Tools) ([]watch.Looker, error) {
+	var all []watch.Looker
+	for _, address := range addresses {
+		look, err := kinds.New(probe.Spec{ID: "anchor", Kind: "tcp", Target: address, Timeout: 3 * time.Second}, tools)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, look)
+	}
+	return all, nil
+}
+
+// run looks and judges until ctx is done.
+func (c *checks) run(ctx context.Context) {
+	var all sync.WaitGroup
+	all.Go(func() { c.looks.Run(ctx) })
+	all.Go(func() {
+		ticker := time.NewTicker(2 * time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				c.series.add(ctx, c.board.Sweep())
+			}
+		}
+	})
+	all.Wait()
+}
+
+// follow takes up the plans that hold, whenever others do.
+func (c *checks) follow(ctx context.Context, plans func() ([]*plan.Plan, <-chan struct{})) {
+	for {
+		current, changed := plans()
+		c.set(current)
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+// set takes up plans. What did not change goes on as it was.
+func (c *checks) set(plans []*plan.Plan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	orders, parts, named := map[string]binding.Order{}, map[string][]watch.Part{}, map[string]plan.Text{}
+	var judged []watch.Judged
+	var tasks []watch.Task
+	looks, tools := map[string]made{}, map[string]*probe.Tools{}
+	for _, p := range plans {
+		parts[p.ID] = partsOf(p)
+		for _, component := range p.Components {
+			named[p.ID+"/"+component.ID+"/component"] = component.Name
+		}
+		named[p.ID] = p.Name
+		for _, o := range binding.Orders(p) {
+			orders[o.ID] = o
+			named[o.ID] = o.Check.Name
+			j := o.Judged(c.node)
+			judged = append(judged, j)
+			if !slices.Contains(j.Nodes, c.node) {
+				continue
+			}
+			m := c.made[o.ID]
+			key := strings.Join(o.Allow, "\n")
+			if tools[key] = c.tools[key]; tools[key] == nil {
+				tools[key] = probe.NewTools(c.node, outgoing.New(c.policy.Narrow(o.Rules()...), nil), nil, c.beats.last)
+				tools[key].MarkKey = c.mark
+				c.tools[key] = tools[key]
+			}
+			if m.look == nil || m.mark != j.Mark {
+				m = made{j.Mark, c.look(o, tools[key])}
+			}
+			looks[o.ID] = m
+			tasks = append(tasks, watch.Task{ID: o.ID, Every: o.Every(), Mark: j.Mark, Look: m.look})
+		}
+	}
+	c.orders, c.parts, c.named, c.made, c.tools = orders, parts, named, looks, tools
+	c.board.Set(judged)
+	c.looks.Set(tasks)
+	c.series.keep(context.Background(), judged)
+}
+
+// look makes what looks at a check. What can't be made is unknown, and says so.
+func (c *checks) look(o binding.Order, tools *probe.Tools) watch.Looker {
+	return lookOf(o, tools, c.secrets, c.log)
+}
+
+func lookOf(o binding.Order, tools *probe.Tools, secrets secret.Source, log *slog.Logger) watch.Looker {
+	spec, err := o.Spec(secrets.Later)
+	if err == nil {
+		var look probe.Probe
+		if look, err = kinds.New(spec, tools); err == nil {
+			return look
+		}
+	}
+	log.Warn("a check can't be made", "check", o.ID, "kind", o.Check.Kind(), "code", continuity.CodeOf(err))
+	return unmade(o.ID)
+}
+
+// unmade stands for a check that can't be made here.
+type unmade string
+
+func (u unmade) Run(context.Context) continuity.CheckResult {
+	return continuity.CheckResult{Check: string(u), At: time.Now(), State: continuity.CheckUnknown, Reason: continuity.CheckReason{Code: "watch.not-made"}}
+}
+
+// deliver judges what this node found. Bad news are believed only if its own
+// network is well.
+func (c *checks) deliver(results []continuity.CheckResult) {
+	ctx := context.Background()
+	cut := watch.Suspect(results) && c.anchors.Cut(ctx)
+	if cut {
+		c.log.Warn("this node reaches none of its anchors; what it finds is not counted", "node", c.node)
+	}
+	c.series.add(ctx, c.board.Add(c.node, cut, results))
+}
+
+func partsOf(p *plan.Plan) []watch.Part {
+	var parts []watch.Part
+	for _, component := range p.Components {
+		part := watch.Part{ID: component.ID, DependsOn: component.DependsOn}
+		for _, check := range component.Checks {
+			part.Checks = append(part.Checks, p.ID+"/"+check)
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
