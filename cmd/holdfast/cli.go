@@ -84,7 +84,8 @@ func (c *cli) warn(id string, pairs ...any) {
 
 // report tells a person, or with --json a program, what went wrong.
 func (c *cli) report(err error) {
-	if _, ok := err.(findings); ok {
+	switch err.(type) {
+	case findings, ended:
 		return
 	}
 	doc := problem.Of(err, c.lang)
@@ -151,7 +152,7 @@ func (c *cli) root() *cobra.Command {
 	root.AddCommand(
 		c.relayCommand(), c.serveCommand(), c.statusCommand(), c.modeCommand(), c.blockCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(), c.replayCommand(),
 		c.admissionCommand(),
-		c.controlCommand(), c.eventCommand(), c.stateCommand(),
+		c.controlCommand(), c.checksCommand(), c.heartbeatCommand(), c.probeCommand(), c.eventCommand(), c.stateCommand(),
 		c.planCommand(), c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)
 	return root

@@ -194,9 +194,8 @@ func (c *cli) connectControl() (*controlapi.Client, error) {
 			}
 		}
 	}
-	if file := c.env("HOLDFAST_CONTROL_CA"); file != "" {
-		var err error
-		if roots, err = ownRoots(file); err != nil {
+	if own, err := c.controlRoots(); err != nil || own != nil {
+		if roots = own; err != nil {
 			return nil, err
 		}
 	}
@@ -208,6 +207,14 @@ func (c *cli) connectControl() (*controlapi.Client, error) {
 		}
 	}
 	return controlapi.NewClient(address, token, c.person, c.lang, roots), nil
+}
+
+// controlRoots are those of HOLDFAST_CONTROL_CA; nil: it names none.
+func (c *cli) controlRoots() (*x509.CertPool, error) {
+	if file := c.env("HOLDFAST_CONTROL_CA"); file != "" {
+		return ownRoots(file)
+	}
+	return nil, nil
 }
 
 // ownRoots are the machine's authorities and those of a file.

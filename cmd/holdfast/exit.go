@@ -89,6 +89,9 @@ func exitStatus(err error) int {
 	if _, ok := err.(findings); ok {
 		return exitFindings
 	}
+	if e, ok := err.(ended); ok {
+		return int(e)
+	}
 	if status, ok := exitStatuses[continuity.CodeOf(err)]; ok {
 		return status
 	}

@@ -51,6 +51,7 @@ type Node struct {
 	feed     *feed
 	leader   *leader
 	plans    *planbook.Book
+	checks   *checks
 	jobs     map[string]job.Handler // by kind of timer; engines add theirs
 	runner   *job.Runner
 	api      controlapi.Options // engines add theirs
@@ -89,6 +90,7 @@ func (n *Node) open(ctx context.Context) error {
 		n.openFolder, n.openStore, n.openFeed, n.openLeader, n.openEvents,
 		// Engines, in the order in which they need each other.
 		n.openPlans, n.openAccess,
+		n.openChecks,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,
 	} {

@@ -24,6 +24,7 @@ type Control struct {
 	Relays   []Relay         `yaml:"relays"`
 	Outgoing []outgoing.Rule `yaml:"outgoing" kind:"rule" example:"[shop.example.com:443, 10.1.0.0/16]"`
 	Plans    Plans           `yaml:"plans"`
+	Anchors  []string        `yaml:"anchors" kind:"address" example:"[192.168.1.1:53, dns.example:53]"`
 	Metrics  Metrics         `yaml:"metrics"`
 	Secrets  Secrets         `yaml:"secrets"`
 	Language string          `yaml:"language" kind:"word" of:"en,zh" default:"en"`
