@@ -217,7 +217,7 @@ func (c *cli) checkServicesCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		services, err := controlapi.List[controlapi.ServiceStatus](cmd.Context(), node, "/services", nil, 1000)
+		services, err := controlapi.List[controlapi.ServiceStatus](cmd.Context(), node, "/services", nil, 0)
 		if err != nil {
 			return err
 		}

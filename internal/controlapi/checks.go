@@ -116,12 +116,13 @@ func registerChecks(s *server) {
 	register(s, operation{Method: http.MethodPost, Path: "/api/v1/probes/{node}/reports", ID: "report", Scope: access.ProbesReport, Body: 8 << 20}, s.probeReport)
 }
 
-type checkID struct {
+// CheckID names a check.
+type CheckID struct {
 	Service string `path:"service" maxLength:"200"`
 	Check   string `path:"check" maxLength:"200"`
 }
 
-func (c checkID) id() string { return c.Service + "/" + c.Check }
+func (c CheckID) id() string { return c.Service + "/" + c.Check }
 
 func (s *server) listChecks(ctx context.Context, in *struct {
 	Paging
@@ -142,7 +143,7 @@ func (s *server) listChecks(ctx context.Context, in *struct {
 	return listOf(items, ""), nil
 }
 
-func (s *server) getCheck(ctx context.Context, in *checkID) (*plain[Check], error) {
+func (s *server) getCheck(ctx context.Context, in *CheckID) (*plain[Check], error) {
 	v, ok := s.Checks.Verdict(in.id())
 	if !ok {
 		return nil, noCheck(in.id())
@@ -191,7 +192,7 @@ func reasonOf(ctx context.Context, r continuity.CheckReason) *Reason {
 	return &Reason{Code: r.Code, Args: r.Args, Step: r.Step, Text: text}
 }
 
-func (s *server) lookNow(ctx context.Context, in *checkID) (*plain[CheckLook], error) {
+func (s *server) lookNow(ctx context.Context, in *CheckID) (*plain[CheckLook], error) {
 	result, phases, err := s.Checks.Look(ctx, in.id())
 	if err != nil {
 		return nil, err
@@ -203,12 +204,22 @@ func (s *server) lookNow(ctx context.Context, in *checkID) (*plain[CheckLook], e
 	return &plain[CheckLook]{look}, nil
 }
 
-func (s *server) listServices(context.Context, *struct{}) (*list[ServiceStatus], error) {
-	return listOf(s.Checks.Services(), ""), nil
+func (s *server) listServices(_ context.Context, in *struct{ Paging }) (*list[ServiceStatus], error) {
+	var items []ServiceStatus
+	for _, service := range s.Checks.Services() {
+		if service.Service <= in.Cursor {
+			continue
+		}
+		if len(items) == in.Limit {
+			return listOf(items, items[len(items)-1].Service), nil
+		}
+		items = append(items, service)
+	}
+	return listOf(items, ""), nil
 }
 
 func (s *server) beat(ctx context.Context, in *struct {
-	checkID
+	CheckID
 
 	Status  string  `query:"status" enum:"ok,failed" default:"ok"`
 	Seconds float64 `query:"seconds" minimum:"0" maximum:"31536000"` // how long the job took
