@@ -20,6 +20,7 @@ import (
 func (c *cli) planCommand() *cobra.Command {
 	cmd := c.group("plan", "plan")
 	cmd.AddCommand(c.planCardsCommand(), c.planCheckCommand(), c.planDiffCommand(), c.planFmtCommand(), c.planInitCommand(), c.planSchemaCommand())
+	cmd.AddCommand(c.planCommands()...)
 	return cmd
 }
 

@@ -21,40 +21,6 @@ import (
 	"holdfast/internal/yamldoc"
 )
 
-func (c *cli) planDiffCommand() *cobra.Command {
-	return c.command("diff BEFORE AFTER", "plan-diff", exactly(2), func(_ *cobra.Command, args []string) error {
-		r := &planReport{texts: map[string][]byte{}}
-		before, err := r.read(args[0])
-		if err != nil {
-			return err
-		}
-		after, err := r.read(args[1])
-		if err != nil {
-			return err
-		}
-		if plan.KindOf(before) != plan.KindOf(after) {
-			return invalid("cli.invalid.kinds-of-plan", "before", args[0], "after", args[1])
-		}
-		changes, problems := plan.Diff(before, after)
-		if len(problems) > 0 {
-			r.problems = problems
-			c.reported = true
-			return errors.Join(c.tell(r), continuity.E(continuity.CodeConfig, nil))
-		}
-		if changes == nil {
-			changes = []plan.Change{}
-		}
-		return c.show(changes, func() {
-			if len(changes) == 0 {
-				c.say("cli.plan.diff.none")
-			}
-			for _, ch := range changes {
-				c.say("cli.plan.diff."+string(ch.Kind), "where", strings.Join(ch.Where, " › "), "from", ch.From, "to", ch.To)
-			}
-		})
-	})
-}
-
 func (c *cli) planInitCommand() *cobra.Command {
 	var given []string
 	var dir, sheet string
