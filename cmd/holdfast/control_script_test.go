@@ -27,10 +27,13 @@ import (
 //	                    Sets $CONTROL to its address.
 //	node stop [NAME]    ends it as a service manager would
 //	node kill [NAME]    kill -9
+//	staff ID...         people in the database of the node on the folder control
 //	postgres VARIABLE   makes an empty database of a private PostgreSQL and puts its
 //	                    address into the variable
+//	edit FILE FROM TO   puts one text in the place of another
 //
-// To wait for a change of state: holdfast event follow --after 0 --kind K -n 1
+// $EXAMPLES is the folder of the examples. To wait for a change of state:
+// holdfast event follow --after 0 --kind K -n 1
 func TestControlScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/control",
@@ -48,10 +51,12 @@ func TestControlScripts(t *testing.T) {
 			e.Setenv("HOLDFAST_PERSON", "li.wei")
 			e.Setenv("HOLDFAST_CONTROL_DATA", filepath.Join(e.WorkDir, "control"))
 			e.Setenv("LANG", "C")
-			return nil
+			examples, err := filepath.Abs("../../examples")
+			e.Setenv("EXAMPLES", examples)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"node": cmdNode, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
+			"node": cmdNode, "staff": cmdStaff, "edit": cmdEdit, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
 			"upstream": cmdUpstream, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
 		},
 	})
