@@ -25,7 +25,7 @@ func init() { // not a literal: kinds are built of each other
 		"phone":        form(`^\+?[0-9][0-9 -]{2,20}[0-9]$`, "plan.phone"),
 		"header":       form("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "config.header-name"), // RFC 9110 token
 		"pointer":      form(`^(/([^~/]|~[01])*)+$`, "plan.pointer"),
-		"status":       form(`^([1-5]xx|[1-5][0-9][0-9])$`, "config.status"),
+		"status":       {Parse: form(statusPattern, "config.status").Parse, Schema: statusSchema},
 		"period":       {Parse: parsePeriod, Schema: yamldoc.Pattern(`^[0-9]+(m|h|d|w|mo|y)$`)},
 		"money":        {Parse: parseMoney, Schema: yamldoc.Pattern(`^` + amountPattern + ` [A-Z]{3}$`)},
 		"loss":         {Parse: parseLoss, Schema: yamldoc.Pattern(`^` + amountPattern + ` [A-Z]{3}/(min|h|d)$`)},
@@ -46,8 +46,15 @@ func init() { // not a literal: kinds are built of each other
 
 const (
 	personPattern = `^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`
+	statusPattern = `^([1-5]xx|[1-5][0-9][0-9])$`
 	amountPattern = `[0-9]+(\.[0-9]{1,4})?`
 )
+
+// statusSchema takes what an editor's YAML takes for a number, too.
+func statusSchema(tag reflect.StructTag) map[string]any {
+	number := map[string]any{"type": "integer", "minimum": 100, "maximum": 599}
+	return map[string]any{"anyOf": []any{yamldoc.Pattern(statusPattern)(tag), number}}
+}
 
 // form is a kind whose values are texts of a form.
 func form(pattern, id string) yamldoc.Kind {
