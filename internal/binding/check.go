@@ -15,6 +15,7 @@ var checks = []func(*plan.Plan, *Report){
 	checkFlows,
 	checkMeasures,
 	checkWarnings,
+	checkNotices,
 }
 
 // Check returns what the engines refuse of a plan that was parsed.

@@ -132,7 +132,7 @@ func (d *Desk) source(s *Spec) (Source, error) {
 
 // print is what a source reads: another one begins anew.
 func (s *Spec) print() string {
-	return sum(s.Kind, s.URL, s.Selector, s.Server, s.User, s.Folder, strings.Join(s.From, " "), s.Trust.Name, s.Trust.CA, s.Trust.Certificate, s.Trust.Key)[:16]
+	return sum(s.Kind, s.URL, s.Selector, s.Server, s.User, s.Folder, strings.Join(s.From, " "), s.Trust.Name, s.Trust.CA, s.Trust.Certificate, s.Trust.Key, strings.Join(s.Allow, " "))[:16]
 }
 
 // me is who changes what no person changes.

@@ -2,7 +2,6 @@ package notices_test
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -72,8 +71,7 @@ func open(t *testing.T) *office {
 	o.store = s
 	o.desk = notices.New(notices.Options{
 		Store: s, Node: "node-1", Warnings: o.warnings, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return o.now },
-		Tools: &notices.Tools{TLS: func(notices.Trust) (*tls.Config, error) { return nil, nil }},
-		Open:  func(*notices.Spec, *notices.Tools) (notices.Source, error) { return o.source, nil },
+		Open: func(*notices.Spec, *notices.Tools) (notices.Source, error) { return o.source, nil },
 	})
 	o.desk.Set([]notices.Service{service()})
 	if err := o.desk.Ensure(t.Context(), nil); err != nil {

@@ -69,6 +69,7 @@ type Spec struct {
 	Every      time.Duration
 	Auth       Secret
 	Trust      Trust
+	Allow      []string       // private addresses that its plan names
 	Names      []extract.Name // what notices may speak of
 }
 
@@ -81,14 +82,13 @@ type Trust struct{ Name, CA, Certificate, Key string }
 // Ref is a source's id over all plans.
 func (s *Spec) Ref() string { return s.Service + "/" + s.ID }
 
-// Tools are what sources reach the world with.
+// Tools are what sources reach the world with: where a source may connect to is
+// what the node allows, and of private addresses what its plan names.
 type Tools struct {
-	// Client makes a client that reaches what the node may reach.
-	Client func(*tls.Config) *http.Client
-	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
-	// TLS makes the settings that a spec's trust asks for.
-	TLS func(Trust) (*tls.Config, error)
-	Now func() time.Time
+	Client func(*Spec) (*http.Client, error)
+	Dial   func(*Spec) func(ctx context.Context, network, address string) (net.Conn, error)
+	TLS    func(s *Spec, host string) (*tls.Config, error)
+	Now    func() time.Time
 }
 
 // maxItems bounds what is taken of one look.

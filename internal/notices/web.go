@@ -18,11 +18,11 @@ type Web struct {
 
 // NewWeb makes one; most is how many bytes are read.
 func NewWeb(s *Spec, tools *Tools, accept string, most int64) (*Web, error) {
-	config, err := tools.TLS(s.Trust)
+	client, err := tools.Client(s)
 	if err != nil {
 		return nil, err
 	}
-	return &Web{tools.Client(config), s.URL, s.Auth, accept, most}, nil
+	return &Web{client, s.URL, s.Auth, accept, most}, nil
 }
 
 // Get gets the document, if it is not the one that is marked.

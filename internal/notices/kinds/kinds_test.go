@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -32,7 +31,7 @@ import (
 var now = time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
 
 // tools reach this machine.
-func tools(t *testing.T, config *tls.Config) *notices.Tools {
+func tools(t *testing.T) *notices.Tools {
 	t.Helper()
 	rules, err := outgoing.Rules("127.0.0.0/8")
 	if err != nil {
@@ -40,9 +39,7 @@ func tools(t *testing.T, config *tls.Config) *notices.Tools {
 	}
 	guard := outgoing.New(outgoing.NewPolicy(rules...), nil)
 	return &notices.Tools{
-		Client: func(c *tls.Config) *http.Client { return guard.Client(outgoing.Options{TLS: c, Body: 16 << 20}) },
-		Dial:   guard.DialContext,
-		TLS:    func(notices.Trust) (*tls.Config, error) { return config, nil },
+		Client: func(*notices.Spec) (*http.Client, error) { return guard.Client(outgoing.Options{Body: 16 << 20}), nil },
 		Now:    func() time.Time { return now },
 	}
 }
@@ -93,7 +90,7 @@ func source(t *testing.T, s notices.Spec) notices.Source {
 	if s.Zone == nil {
 		s.Zone = time.UTC
 	}
-	source, err := kinds.New(&s, tools(t, nil))
+	source, err := kinds.New(&s, tools(t))
 	if err != nil {
 		t.Fatal(err)
 	}

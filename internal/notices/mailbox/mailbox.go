@@ -51,20 +51,15 @@ type source struct {
 
 // New reads a spec's Folder on its Server, of the senders From.
 func New(s *notices.Spec, tools *notices.Tools) (notices.Source, error) {
-	config, err := tools.TLS(s.Trust)
+	host, _, err := net.SplitHostPort(s.Server)
 	if err != nil {
 		return nil, err
 	}
-	if config == nil {
-		config = &tls.Config{MinVersion: tls.VersionTLS12}
+	config, err := tools.TLS(s, host)
+	if err != nil {
+		return nil, err
 	}
-	config = config.Clone()
-	if config.ServerName == "" {
-		if config.ServerName, _, err = net.SplitHostPort(s.Server); err != nil {
-			return nil, err
-		}
-	}
-	return &source{server: s.Server, user: s.User, folder: s.Folder, from: s.From, auth: s.Auth, config: config, dial: tools.Dial, now: tools.Now}, nil
+	return &source{server: s.Server, user: s.User, folder: s.Folder, from: s.From, auth: s.Auth, config: config, dial: tools.Dial(s), now: tools.Now}, nil
 }
 
 // place is where reading goes on.

@@ -112,9 +112,12 @@ func (b *box) source(t *testing.T, secret string, from ...string) notices.Source
 		Service: "chat", ID: "mails", Kind: "mailbox", Server: b.address, User: user, Folder: "INBOX", From: from,
 		Auth: func() (string, error) { return secret, nil },
 	}, &notices.Tools{
-		Dial: (&net.Dialer{}).DialContext, Now: time.Now,
-		TLS: func(notices.Trust) (*tls.Config, error) {
-			return &tls.Config{RootCAs: b.roots, MinVersion: tls.VersionTLS12}, nil
+		Dial: func(*notices.Spec) func(context.Context, string, string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext
+		},
+		Now: time.Now,
+		TLS: func(_ *notices.Spec, host string) (*tls.Config, error) {
+			return &tls.Config{RootCAs: b.roots, ServerName: host, MinVersion: tls.VersionTLS12}, nil
 		},
 	})
 	if err != nil {
