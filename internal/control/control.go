@@ -91,6 +91,7 @@ func (n *Node) open(ctx context.Context) error {
 		// Engines, in the order in which they need each other.
 		n.openPlans, n.openAccess,
 		n.openChecks,
+		n.openNotices,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,
 	} {

@@ -44,6 +44,8 @@ type Options struct {
 	State  State
 	Access Access // users, sessions, tokens
 	People People
+	// Notices of providers.
+	Notices Notices
 }
 
 // The bounds of what a request may carry and take.
@@ -86,6 +88,9 @@ func New(o Options) (http.Handler, error) {
 	if o.Events != nil {
 		registerEvents(s)
 		registerStream(s)
+	}
+	if o.Notices != nil {
+		registerNotices(s)
 	}
 	if o.Plans != nil {
 		registerPlans(s)

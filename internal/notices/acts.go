@@ -335,14 +335,14 @@ func (d *Desk) pasting(service string) (*Spec, error) {
 	return &Spec{Service: service, ID: Pasted, Provider: s.Provider, Zone: s.Zone, Names: s.Names}, nil
 }
 
-// Understand reads a text as Paste does, and keeps nothing.
-func Understand(s Service, title, text string, written, now time.Time) (Proposal, error) {
-	item, err := pastedItem(title, text, written)
-	if err != nil {
-		return Proposal{}, err
+// Understand says what would be proposed of an item, and keeps nothing.
+func Understand(s Service, item Item, now time.Time) Proposal {
+	item.tidy()
+	r := read(&Spec{Service: s.ID, Zone: s.Zone, Names: s.Names}, &item, now)
+	return Proposal{
+		Service: s.ID, Source: Pasted, Key: item.Key, Type: TypeOf(r.Kind), State: Proposed, Asks: AsksNew,
+		Title: item.Title, Text: item.Text, URL: item.URL, Written: item.Written, Found: now, Reading: r,
 	}
-	r := read(&Spec{Service: s.ID, Zone: s.Zone, Names: s.Names}, item, now)
-	return Proposal{Service: s.ID, Source: Pasted, Type: TypeOf(r.Kind), State: Proposed, Asks: AsksNew, Title: item.Title, Text: item.Text, Written: written, Found: now, Reading: r}, nil
 }
 
 // States of a source.

@@ -43,14 +43,14 @@ const (
 
 // Actions of events.
 const (
-	ActionProposed  = "notice.proposed"
-	ActionChanged   = "notice.changed"
-	ActionOver      = "notice.over"
-	ActionConfirmed = "notice.confirmed"
-	ActionDismissed = "notice.dismissed"
-	ActionPasted    = "notice.pasted"
-	ActionFailing   = "notice-source.failing"
-	ActionRead      = "notice-source.read"
+	ActionProposed  = Kind + ".proposed"
+	ActionChanged   = Kind + ".changed"
+	ActionOver      = Kind + ".over"
+	ActionConfirmed = Kind + ".confirmed"
+	ActionDismissed = Kind + ".dismissed"
+	ActionPasted    = Kind + ".pasted"
+	ActionFailing   = KindSource + ".failing"
+	ActionRead      = KindSource + ".read"
 )
 
 // Proposal is what was made of an announcement, and what people said of it.
