@@ -32,6 +32,8 @@ type Options struct {
 	Config  controlconfig.Control
 	Version string
 	Logger  *slog.Logger
+
+	engine func(*Node) // one more; for tests
 }
 
 // Node is one control node. Start it once.

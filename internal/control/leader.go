@@ -38,6 +38,9 @@ type duty struct {
 
 func (n *Node) openLeader(context.Context) error {
 	n.leader = &leader{store: n.store, instance: n.instance, lease: n.o.Config.Lease, log: n.log}
+	if n.o.engine != nil {
+		n.o.engine(n)
+	}
 	return nil
 }
 

@@ -59,6 +59,7 @@ type server struct {
 	mux  *http.ServeMux
 	huma huma.API
 	docs documents
+	beat time.Duration // of streams
 }
 
 // New returns the API's handler.
@@ -69,7 +70,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &server{Options: o, mux: http.NewServeMux()}
+	s := &server{Options: o, mux: http.NewServeMux(), beat: heartbeat}
 	s.huma = humago.New(s.mux, humaConfig(o.Version))
 
 	// Open to all who reach the port.

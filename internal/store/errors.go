@@ -42,7 +42,7 @@ func classify(err error) error {
 		case strings.HasPrefix(pg.Code, "XX"):
 			return continuity.E(continuity.CodeDatabase, err, "damaged", true)
 		}
-		for _, class := range []string{"08", "25006", "28", "3D", "40", "53", "55P03", "57", "58"} {
+		for _, class := range []string{"08", "25006", "25P03", "28", "3D", "40", "53", "55P03", "57", "58"} {
 			if strings.HasPrefix(pg.Code, class) {
 				return continuity.E(continuity.CodeDatabase, err)
 			}

@@ -60,6 +60,8 @@ func (s *Store) Close() error {
 	return s.writer.Close()
 }
 
+const idleTimeout = "idle_in_transaction_session_timeout"
+
 func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -67,6 +69,10 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 		return continuity.E(continuity.CodeInvalid, errors.New("the database's address is not well-formed"))
 	}
 	s.d = postgres
+	// A node that hangs within a commit must not lock the others out for ever.
+	if _, set := config.RuntimeParams[idleTimeout]; !set {
+		config.RuntimeParams[idleTimeout] = "10000"
+	}
 	durable := stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`)
 		return err

@@ -24,6 +24,11 @@ func (s *Store) Restore(ctx context.Context, from io.Reader) error {
 		if err := w.lock(); err != nil {
 			return err
 		}
+		if s.d == postgres { // the archive may come slowly
+			if _, err := w.exec(ctx, `SET LOCAL `+idleTimeout+` = 0`); err != nil {
+				return err
+			}
+		}
 		var rows int64
 		if err := c.row(ctx, `SELECT (SELECT COUNT(*) FROM event) + (SELECT COUNT(*) FROM object) + (SELECT COUNT(*) FROM timer)`).Scan(&rows); err != nil {
 			return err
