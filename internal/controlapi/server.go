@@ -56,10 +56,10 @@ const (
 
 type server struct {
 	Options
-	mux  *http.ServeMux
-	huma huma.API
-	docs documents
-	beat time.Duration // of streams
+	mux   *http.ServeMux
+	huma  huma.API
+	docs  documents
+	pulse time.Duration // of streams
 }
 
 // New returns the API's handler.
@@ -70,7 +70,7 @@ func New(o Options) (http.Handler, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &server{Options: o, mux: http.NewServeMux(), beat: heartbeat}
+	s := &server{Options: o, mux: http.NewServeMux(), pulse: heartbeat}
 	s.huma = humago.New(s.mux, humaConfig(o.Version))
 
 	// Open to all who reach the port.

@@ -86,7 +86,7 @@ func (s *server) startOf(ctx context.Context, in *StreamFilter) (int64, error) {
 
 // passOn sends what comes within the time of a heartbeat, or the heartbeat.
 func (s *server) passOn(ctx context.Context, out *stream, seq *int64, wanted func(continuity.AuditEvent) bool) error {
-	waiting, cancel := context.WithTimeout(ctx, s.beat)
+	waiting, cancel := context.WithTimeout(ctx, s.pulse)
 	defer cancel()
 	for {
 		page, err := s.Events.After(waiting, *seq, atOnce)
