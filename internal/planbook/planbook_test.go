@@ -103,7 +103,7 @@ runbooks:
 const technical = `schema: holdfast/plan-tech@1
 plan: shop
 checks:
-  - {id: front, http: "http://127.0.0.1:9/"} # the front page
+  - {id: front, http: "http://shop.example/"} # the front page
 `
 
 var both = continuity.PlanTexts{
@@ -221,7 +221,7 @@ func TestMistakesKeepAllOut(t *testing.T) {
 	}{
 		"another service": {planbook.Submission{Service: "store", Texts: both}, "store.yaml:3:5: this plan's id is shop, not store"},
 		"file unnamed":    {planbook.Submission{Service: "shop", Texts: continuity.PlanTexts{Plan: business, Files: map[string]string{"a.yaml": "a"}}}, "a.yaml comes along"},
-		"engine refuses":  {planbook.Submission{Service: "shop", Texts: with(`http: "http://127.0.0.1:9/"`, "flow: ../flow.yaml")}, "shop.tech.yaml:4:23: ../flow.yaml is outside"},
+		"engine refuses":  {planbook.Submission{Service: "shop", Texts: with(`http: "http://shop.example/"`, "flow: ../flow.yaml")}, "shop.tech.yaml:4:23: ../flow.yaml is outside"},
 	} {
 		_, err := s.Submit(t.Context(), li, c.submission)
 		wantCode(t, err, continuity.CodeConfig)
