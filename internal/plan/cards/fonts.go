@@ -124,7 +124,7 @@ func (l Lack) Message(lang catalogue.Lang) string {
 func lacks(faces []*face, sheets []sheet) []Lack {
 	var found []Lack
 	seen := map[Lack]bool{}
-	check := func(w Words) {
+	each(sheets, func(w Words) {
 		for _, r := range clean(w.Text) {
 			l := Lack{Char: r, Words: w}
 			if r != '\n' && faceOf(faces, r) == nil && !seen[l] {
@@ -132,21 +132,41 @@ func lacks(faces []*face, sheets []sheet) []Lack {
 				found = append(found, l)
 			}
 		}
-	}
+	})
+	return found
+}
+
+// used are the faces that have a character of the sheets; the first one has the
+// marks and signs that a print adds by itself.
+func used(faces []*face, sheets []sheet) map[*face]bool {
+	found := map[*face]bool{faces[0]: true}
+	seen := map[rune]bool{}
+	each(sheets, func(w Words) {
+		for _, r := range clean(w.Text) {
+			if !seen[r] {
+				seen[r] = true
+				found[faceOf(faces, r)] = true
+			}
+		}
+	})
+	return found
+}
+
+// each visits every text of the sheets.
+func each(sheets []sheet, visit func(Words)) {
 	for _, s := range sheets {
-		check(s.Kind)
-		check(s.Title)
+		visit(s.Kind)
+		visit(s.Title)
 		for _, section := range s.Sections {
-			check(section.Heading)
+			visit(section.Heading)
 			for _, row := range section.Rows {
-				check(row.Say)
-				check(row.Beside)
+				visit(row.Say)
+				visit(row.Beside)
 				for _, small := range row.Small {
-					check(small)
+					visit(small)
 				}
 			}
 		}
-		check(s.Footer)
+		visit(s.Footer)
 	}
-	return found
 }

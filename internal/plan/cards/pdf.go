@@ -66,7 +66,11 @@ func render(p *Plan, faces []*face, sheets []sheet) ([]byte, []Lack, error) {
 	doc.SetLang(map[catalogue.Lang]string{catalogue.En: "en", catalogue.Zh: "zh-CN"}[p.Lang])
 	doc.SetAutoPageBreak(false, 0)
 	doc.SetMargins(0, 0, 0)
+	needed := used(faces, sheets)
 	for _, f := range faces {
+		if !needed[f] {
+			continue // reading the Chinese font takes most of the time of an English print
+		}
 		doc.AddUTF8FontFromBytes(f.family, "", f.ttf)
 		if f.bold != nil {
 			doc.AddUTF8FontFromBytes(f.family, "B", f.bold)
