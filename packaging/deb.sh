@@ -23,7 +23,10 @@ umask 022
 chmod 0755 "$root"
 install -D -m 0755 bin/holdfast "$root/usr/bin/holdfast"
 install -D -m 0644 packaging/relay.yaml "$root/etc/holdfast/relay.yaml"
-install -D -m 0644 packaging/holdfast.service "$root/lib/systemd/system/holdfast.service"
+install -D -m 0644 packaging/control.yaml "$root/etc/holdfast/control.yaml"
+for unit in holdfast holdfast-control; do
+  install -D -m 0644 packaging/$unit.service "$root/lib/systemd/system/$unit.service"
+done
 doc=$root/usr/share/doc/holdfast
 install -D -m 0644 LICENSE "$doc/copyright"
 # With the folders that they link to, so that the links lead somewhere.
@@ -45,9 +48,12 @@ dpkg-deb --root-owner-group --build -Zxz "$root" "$package" >/dev/null
 
 if [ "$arch" = "$(dpkg --print-architecture)" ]; then
   "$root/usr/bin/holdfast" relay check "$root/etc/holdfast/relay.yaml"
+  "$root/usr/bin/holdfast" control check "$root/etc/holdfast/control.yaml"
 fi
 if command -v systemd-analyze >/dev/null; then
-  sed "s,/usr/bin/holdfast,$root/usr/bin/holdfast," packaging/holdfast.service >"$root/holdfast.service"
-  systemd-analyze verify --man=no "$root/holdfast.service"
+  for unit in holdfast holdfast-control; do
+    sed "s,/usr/bin/holdfast,$root/usr/bin/holdfast," packaging/$unit.service >"$root/$unit.service"
+    systemd-analyze verify --man=no "$root/$unit.service"
+  done
 fi
 echo "made $package ($(du -h "$package" | cut -f1))"

@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -80,61 +79,5 @@ func TestExamplesHaveNoProblems(t *testing.T) {
 }
 
 func reference(lang catalogue.Lang) string {
-	words := map[catalogue.Lang][]string{
-		catalogue.En: {"The whole file", "Field", "Default", "Example", "Meaning", "required", "one or a list", "list", "block"},
-		catalogue.Zh: {"整个文件", "字段", "默认", "示例", "含义", "必填", "单个值或列表", "列表", "块"},
-	}[lang]
-	var out strings.Builder
-	var section func(t reflect.Type, path string)
-	section = func(t reflect.Type, path string) {
-		title := words[0]
-		if path != "" {
-			title = "`" + path + "`"
-		}
-		fmt.Fprintf(&out, "\n### %s\n\n| %s | %s | %s | %s |\n|---|---|---|---|\n", title, words[1], words[2], words[3], words[4])
-		type inner struct {
-			t    reflect.Type
-			path string
-		}
-		var below []inner
-		for i := range t.NumField() {
-			f := t.Field(i)
-			name := f.Tag.Get("yaml")
-			if name == "" {
-				continue
-			}
-			at := strings.TrimPrefix(path+"."+name, ".")
-			value, example := code(f.Tag.Get("default")), code(f.Tag.Get("example"))
-			if f.Tag.Get("required") == "true" {
-				value = words[5]
-			}
-			note := ""
-			switch reflect.New(f.Type).Interface().(type) {
-			case yamldoc.Scalar, *headerMap:
-			case yamldoc.Scalars:
-				note = " (" + words[6] + ")"
-			default:
-				note = " (" + words[8] + ")"
-				next := f.Type
-				if next.Kind() == reflect.Slice {
-					note, next = " ("+words[7]+")", next.Elem()
-				}
-				below = append(below, inner{next, at})
-			}
-			meaning := catalogue.Text(lang, settingID(at), nil)
-			fmt.Fprintf(&out, "| `%s`%s | %s | %s | %s |\n", name, note, value, example, strings.ReplaceAll(meaning, "|", "\\|"))
-		}
-		for _, b := range below {
-			section(b.t, b.path)
-		}
-	}
-	section(reflect.TypeFor[document](), "")
-	return out.String()
-}
-
-func code(text string) string {
-	if text == "" {
-		return ""
-	}
-	return "`" + text + "`"
+	return yamldoc.Reference(lang, reflect.TypeFor[document](), func(path string) string { return catalogue.Text(lang, settingID(path), nil) })
 }
