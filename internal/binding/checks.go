@@ -121,12 +121,12 @@ func (o Order) Every() time.Duration {
 // Judged is how it is judged, on a node that looks itself where the plan names
 // no others.
 func (o Order) Judged(node string) watch.Judged {
-	nodes := o.Check.Nodes
+	nodes, lag := o.Check.Nodes, 5*time.Second // results wait for each other, and for the network
 	if len(nodes) == 0 || o.Check.Heartbeat > 0 {
-		nodes = []string{node}
+		nodes, lag = []string{node}, time.Second
 	}
 	return watch.Judged{
-		ID: o.ID, Service: o.Service, Every: o.Every(), Timeout: o.Check.Timeout, Nodes: nodes, Quorum: int(o.Check.Quorum), Mark: o.Mark(),
+		ID: o.ID, Service: o.Service, Every: o.Every(), Timeout: o.Check.Timeout, Lag: lag, Nodes: nodes, Quorum: int(o.Check.Quorum), Mark: o.Mark(),
 		Rule: watch.Rule{Down: int(o.Check.Down), Of: int(o.Check.Of), Up: int(o.Check.Up)},
 	}
 }

@@ -16,6 +16,7 @@ type Judged struct {
 	Service string
 	Every   time.Duration
 	Timeout time.Duration
+	Lag     time.Duration // until a result is here
 	Rule    Rule
 	Nodes   []string // who looks; who says nothing has a vote, too
 	Quorum  int      // how many have to say the same; 0: more than half
@@ -23,7 +24,7 @@ type Judged struct {
 }
 
 // silence is after how long without a result nothing is known any more.
-func (j Judged) silence() time.Duration { return 2*j.Every + j.Timeout }
+func (j Judged) silence() time.Duration { return 2*j.Every + j.Timeout + j.Lag }
 
 // Verdict is what holds of a check.
 type Verdict struct {
@@ -66,6 +67,7 @@ type entry struct {
 	since   time.Time
 	reason  continuity.CheckReason
 	settled bool
+	torn    time.Time // since when nodes that see something don't agree; zero: they do
 }
 
 type voter struct {
@@ -170,7 +172,7 @@ func (b *Board) Sweep() []continuity.CheckResult {
 	changed := false
 	for _, e := range b.checks {
 		limit := e.silence()
-		touched := false
+		touched := !e.torn.IsZero()
 		for i := range e.voters {
 			v := &e.voters[i]
 			if v.silent || v.heard.IsZero() || now.Sub(v.heard) <= limit {
@@ -211,10 +213,37 @@ func (e *entry) judge(now time.Time) bool {
 	e.settled = e.settled || state != continuity.CheckUnknown || now.Sub(e.set) > e.silence()
 	e.reason = e.why(state)
 	if state == e.state {
+		e.torn = time.Time{}
 		return e.settled != wasSettled
 	}
+	if state == continuity.CheckUnknown && e.disagree() {
+		// One node is a look ahead of the others: what held goes on for a moment.
+		if e.torn.IsZero() {
+			e.torn = now
+		}
+		if now.Sub(e.torn) <= e.silence() {
+			e.reason = e.why(e.state)
+			return false
+		}
+	}
+	e.torn = time.Time{}
 	e.state, e.since = state, now
 	return true
+}
+
+// disagree says whether enough nodes see something, and not the same.
+func (e *entry) disagree() bool {
+	need := e.Quorum
+	if need <= 0 {
+		need = len(e.voters)/2 + 1
+	}
+	seeing := 0
+	for i := range e.voters {
+		if severity(e.voters[i].state()) > 0 {
+			seeing++
+		}
+	}
+	return len(e.voters) > 1 && seeing >= need
 }
 
 // why is the reason of a state: of the last look of a node that holds the same.

@@ -108,6 +108,9 @@ func TestVotes(t *testing.T) {
 		say("n3", false, continuity.CheckDown)
 		b.must(t, "shop/a", continuity.CheckUp, "")
 		say("n1", true, continuity.CheckDown) // cut off: not believed
+		b.must(t, "shop/a", continuity.CheckUp, "")
+		time.Sleep(26 * time.Second) // the two others don't come to agree
+		say("n2", false, continuity.CheckUp)
 		b.must(t, "shop/a", continuity.CheckUnknown, "watch.isolated")
 		say("n2", false, continuity.CheckDown)
 		b.must(t, "shop/a", continuity.CheckDown, "watch.refused")
