@@ -121,7 +121,7 @@ func (o Order) Every() time.Duration {
 // Judged is how it is judged, on a node that looks itself where the plan names
 // no others.
 func (o Order) Judged(node string) watch.Judged {
-	nodes, lag := o.Check.Nodes, 5*time.Second // results wait for each other, and for the network
+	nodes, lag := o.Check.Nodes, 3*time.Second // results wait for each other, and for the network
 	if len(nodes) == 0 || o.Check.Heartbeat > 0 {
 		nodes, lag = []string{node}, time.Second
 	}
