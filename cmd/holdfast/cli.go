@@ -154,6 +154,7 @@ func (c *cli) root() *cobra.Command {
 		c.admissionCommand(),
 		c.controlCommand(), c.checksCommand(), c.heartbeatCommand(), c.probeCommand(), c.eventCommand(), c.stateCommand(),
 		c.noticeCommand(),
+		c.warningCommand(), c.measureCommand(), c.signalCommand(),
 		c.planCommand(), c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)
 	return root

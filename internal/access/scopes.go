@@ -18,8 +18,10 @@ const (
 	MeasuresRead Scope = "measures:read"
 	PeopleRead   Scope = "people:read"
 
+	ReportsWrite Scope = "reports:write" // tell that something does not work
+
 	WarningsWrite   Scope = "warnings:write" // confirm, dismiss
-	SignalsWrite    Scope = "signals:write"  // report that something does not work
+	SignalsWrite    Scope = "signals:write"  // say for another system that something does not work
 	NoticesWrite    Scope = "notices:write"
 	HeartbeatsWrite Scope = "heartbeats:write"
 	TokensWrite     Scope = "tokens:write" // one's own
@@ -57,7 +59,7 @@ type rung struct {
 }
 
 var ladder = []rung{
-	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead}},
+	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ReportsWrite}},
 	{Responder, []Scope{WarningsWrite, SignalsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite}},
 	{Operator, []Scope{PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ProbesReport}},
 	{Commander, []Scope{PlansApprove, UsersRead}},

@@ -42,6 +42,11 @@ func NewClient(address, token, person string, lang catalogue.Lang) *Client {
 	}
 }
 
+// ClientOf makes a client that sends by another one, which adds the token.
+func ClientOf(address string, by *http.Client, person string, lang catalogue.Lang) *Client {
+	return &Client{base: strings.TrimSuffix(address, "/"), person: person, lang: lang, http: by}
+}
+
 // Status asks for the relay at a glance.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return get[Status](ctx, c, "/status", nil)

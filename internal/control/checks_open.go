@@ -11,7 +11,7 @@ import (
 // openChecks looks at what the plans say. Each node looks for itself; the one that
 // leads writes down what holds.
 func (n *Node) openChecks(ctx context.Context) error {
-	c := newChecks(n.name, outgoing.NewPolicy(n.o.Config.Outgoing...), n.o.Config.Source(), nil, n.log)
+	c := newChecks(n.name, outgoing.NewPolicy(n.o.Config.Outgoing...), n.o.Config.Source(), n.measures, n.log)
 	c.store = n.store
 	if err := c.anchored(n.o.Config.Anchors); err != nil {
 		return continuity.E(continuity.CodeConfig, err)

@@ -20,8 +20,10 @@ import (
 	"holdfast/internal/controlconfig"
 	"holdfast/internal/endpoint"
 	"holdfast/internal/job"
+	"holdfast/internal/measure"
 	"holdfast/internal/planbook"
 	"holdfast/internal/store"
+	"holdfast/internal/warning"
 )
 
 // StopWithin is how long a graceful stop may take.
@@ -60,6 +62,9 @@ type Node struct {
 	registry *prometheus.Registry
 	token    endpoint.Token
 	listener net.Listener
+	measures *measure.DB
+	judges   time.Duration // how often thresholds are held against the measures
+	inbox    *warning.Inbox
 }
 
 // New returns a node that has yet to be started.
@@ -70,7 +75,7 @@ func New(o Options) (*Node, error) {
 	}
 	return &Node{
 		o: o, log: o.Logger, name: o.Config.Node, instance: o.Config.Node + "/" + hex.EncodeToString(run[:]),
-		failed: make(chan error, 1), jobs: map[string]job.Handler{}, registry: prometheus.NewRegistry(),
+		failed: make(chan error, 1), jobs: map[string]job.Handler{}, judges: judgesEvery, registry: prometheus.NewRegistry(),
 	}, nil
 }
 
@@ -92,7 +97,7 @@ func (n *Node) open(ctx context.Context) error {
 		n.openFolder, n.openStore, n.openFeed, n.openLeader, n.openEvents,
 		// Engines, in the order in which they need each other.
 		n.openPlans, n.openAccess,
-		n.openChecks,
+		n.openMeasures, n.openChecks, n.openWarnings,
 		n.openNotices,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,

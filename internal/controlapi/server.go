@@ -46,6 +46,11 @@ type Options struct {
 	People People
 	// Notices of providers.
 	Notices Notices
+
+	Measures   Measures
+	Prometheus http.Handler // answers below /api/v1/ as a Prometheus does
+	Warnings   Warnings
+	Signals    Signals
 }
 
 // The bounds of what a request may carry and take.
@@ -106,6 +111,19 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.People != nil {
 		registerPeople(s)
+	}
+	if o.Measures != nil {
+		registerMeasures(s)
+	}
+	if o.Prometheus != nil {
+		s.mux.Handle(prometheusPath+"/", s.prometheus())
+	}
+	if o.Warnings != nil {
+		registerWarnings(s)
+	}
+	if o.Signals != nil {
+		registerSignals(s)
+		s.mux.HandleFunc("POST /api/v1/in/webhook/{id}", s.signed) // who sends it says its signature
 	}
 	return s, nil
 }

@@ -26,6 +26,7 @@ type Control struct {
 	Plans    Plans           `yaml:"plans"`
 	Anchors  []string        `yaml:"anchors" kind:"address" example:"[192.168.1.1:53, dns.example:53]"`
 	Metrics  Metrics         `yaml:"metrics"`
+	Hooks    []Hook          `yaml:"hooks"`
 	Secrets  Secrets         `yaml:"secrets"`
 	Language string          `yaml:"language" kind:"word" of:"en,zh" default:"en"`
 
@@ -70,6 +71,13 @@ type Metrics struct {
 type RemoteWrite struct {
 	URL   string `yaml:"url" kind:"url" required:"true" example:"https://metrics.example.com/api/v1/write"`
 	Token *Ref   `yaml:"token"`
+}
+
+// Hook is a place to which another system sends signed messages.
+type Hook struct {
+	ID      string `yaml:"id" kind:"id" required:"true" example:"tills"`
+	Service string `yaml:"service" kind:"id" example:"orders"`
+	Secret  Ref    `yaml:"secret" required:"true" example:"{secret: TILLS_WEBHOOK}"`
 }
 
 // Secrets is where secrets are that plans and settings name.

@@ -32,13 +32,13 @@ func init() { // not a literal: kinds are built of each other
 
 // language is what is particular to control.yaml.
 var language = &yamldoc.Language{
-	Name: "control.yaml", Kinds: kinds, Entries: []string{"relays", "metrics.remote_write"}, Secret: secretScalar,
+	Name: "control.yaml", Kinds: kinds, Entries: []string{"relays", "metrics.remote_write", "hooks"}, Secret: secretScalar,
 }
 
 // secretScalar reports a secret written where a reference to one belongs.
 func secretScalar(f *yamldoc.Findings, path string, n *yamldoc.Node) bool {
 	switch path {
-	case "database", "relays.token", "metrics.remote_write.token":
+	case "database", "relays.token", "metrics.remote_write.token", "hooks.secret":
 		f.Error(n.At, "controlconfig.secret", "field", path)
 		return true
 	}

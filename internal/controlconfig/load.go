@@ -115,6 +115,14 @@ func (c *Control) check(f *yamldoc.Findings, at yamldoc.Places) {
 	for i := range c.Metrics.RemoteWrite {
 		one(c.Metrics.RemoteWrite[i].Token, "metrics.remote_write["+strconv.Itoa(i)+"].token")
 	}
+	for i := range c.Hooks {
+		one(&c.Hooks[i].Secret, "hooks["+strconv.Itoa(i)+"].secret")
+		for j := range i {
+			if c.Hooks[i].ID != "" && c.Hooks[i].ID == c.Hooks[j].ID {
+				f.Error(at.At("hooks["+strconv.Itoa(i)+"].id"), "controlconfig.twice", "id", c.Hooks[i].ID)
+			}
+		}
+	}
 	if c.Lease != 0 && (c.Lease < time.Second || c.Lease > 10*time.Minute) {
 		f.Error(at.At("lease"), "controlconfig.lease")
 	}
@@ -146,6 +154,9 @@ func (c *Control) resolve(dir string) {
 		if r := c.Metrics.RemoteWrite[i].Token; r != nil {
 			abs(&r.File)
 		}
+	}
+	for i := range c.Hooks {
+		abs(&c.Hooks[i].Secret.File)
 	}
 	if c.Database != nil {
 		abs(&c.Database.File)

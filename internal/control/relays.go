@@ -1,0 +1,215 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"holdfast/internal/api"
+	"holdfast/internal/binding"
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+	"holdfast/internal/controlconfig"
+	"holdfast/internal/outgoing"
+	"holdfast/internal/warning"
+)
+
+// A word on a route's health holds for wordLasts and is said anew every
+// wordEvery: one that was lost, or a relay that was started again, costs little,
+// and a node that dies is not listened to for long.
+const (
+	wordLasts = 45 * time.Second
+	wordEvery = 15 * time.Second
+	wordTime  = 5 * time.Second
+)
+
+// relayClient reaches one relay's admin API with its token, and nobody else.
+func (n *Node) relayClient(r controlconfig.Relay) *http.Client {
+	guard := outgoing.New(outgoing.NewPolicy(append(relayRules(r.Admin), n.o.Config.Outgoing...)...), nil)
+	client := guard.Client(outgoing.Options{Body: 16 << 20, Idle: 1})
+	source, ref := n.o.Config.Source(), r.Token.Ref()
+	client.Transport = &bearing{client.Transport, func() (string, error) {
+		token, err := source.Resolve(ref)
+		return "Bearer " + token.Reveal(), err
+	}}
+	return client
+}
+
+// relayRules let in a relay's own address: who writes the settings has named it.
+func relayRules(admin string) []outgoing.Rule {
+	u, err := url.Parse(admin)
+	if err != nil {
+		return nil
+	}
+	hosts, port := []string{u.Hostname()}, u.Port()
+	if u.Hostname() == "localhost" {
+		hosts = []string{"127.0.0.1", "::1"}
+	}
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	var rules []outgoing.Rule
+	for _, host := range hosts {
+		if len(host) > 0 && host[0] != '[' && containsColon(host) {
+			host = "[" + host + "]"
+		}
+		if rule, err := outgoing.ParseRule(host + ":" + port); err == nil {
+			rules = append(rules, rule)
+		}
+	}
+	return rules
+}
+
+func containsColon(host string) bool {
+	for _, c := range host {
+		if c == ':' {
+			return true
+		}
+	}
+	return false
+}
+
+// speaker tells relays what checks say of the systems behind their routes.
+type speaker struct {
+	node   *Node
+	relays map[string]*api.Client
+	states map[string]continuity.CheckState // by service/check
+	said   map[binding.Gate]word
+	mute   map[string]bool // relays that could not be told
+}
+
+type word struct {
+	down bool
+	at   time.Time
+}
+
+// speakForGates speaks while this node leads. It says nothing of what is not
+// known: then a word that was said ends by itself, and the relay goes by its own
+// health.
+func (n *Node) speakForGates(ctx context.Context, _ *continuity.Lease) {
+	s := &speaker{
+		node: n, relays: map[string]*api.Client{}, states: map[string]continuity.CheckState{}, said: map[binding.Gate]word{}, mute: map[string]bool{},
+	}
+	for _, r := range n.o.Config.Relays {
+		s.relays[r.ID] = api.ClientOf(r.Admin, n.relayClient(r), "control:"+n.name, catalogue.En)
+	}
+	if len(s.relays) == 0 {
+		return
+	}
+	seq, err := s.read(ctx)
+	for err != nil {
+		n.log.Warn("checks can't be read for the relays", "code", continuity.CodeOf(err), "error", err)
+		if pause(ctx, time.Second); ctx.Err() != nil {
+			return
+		}
+		seq, err = s.read(ctx)
+	}
+	for ctx.Err() == nil {
+		s.speak(ctx)
+		seq = s.listen(ctx, seq)
+	}
+}
+
+// read learns how all checks stand.
+func (s *speaker) read(ctx context.Context) (int64, error) {
+	seq, _, err := s.node.store.LastEvent(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for cursor := ""; ; {
+		page, next, err := s.node.store.List(ctx, continuity.Query{Kind: warning.KindCheck, Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return 0, err
+		}
+		for _, o := range page {
+			s.take(o.ID, o.Body)
+		}
+		if cursor = next; cursor == "" {
+			return seq, nil
+		}
+	}
+}
+
+func (s *speaker) take(id string, body json.RawMessage) {
+	var c struct {
+		State continuity.CheckState `json:"state"`
+	}
+	if body == nil || json.Unmarshal(body, &c) != nil {
+		c.State = continuity.CheckUnknown
+	}
+	s.states[id] = c.State
+}
+
+// listen waits for what changes, no longer than until a word has to be said anew.
+func (s *speaker) listen(ctx context.Context, seq int64) int64 {
+	waiting, done := context.WithTimeout(ctx, wordEvery/3)
+	defer done()
+	events, err := s.node.feed.After(waiting, seq, 1000)
+	if err != nil && waiting.Err() == nil {
+		pause(ctx, time.Second)
+	}
+	for i := range events {
+		if events[i].Kind == warning.KindCheck {
+			s.take(events[i].ID, events[i].After)
+		}
+		seq = events[i].Seq
+	}
+	return seq
+}
+
+// speak says what is to be said now.
+func (s *speaker) speak(ctx context.Context) {
+	plans, changed := s.node.plansNow()
+	if changed == nil {
+		return
+	}
+	wanted := map[binding.Gate]bool{}
+	for _, p := range plans {
+		for _, gate := range binding.Gates(p) {
+			wanted[gate] = true
+			s.gate(ctx, gate, s.states[gate.Check])
+		}
+	}
+	for gate, last := range s.said {
+		if wanted[gate] {
+			continue
+		}
+		if !last.down || s.say(ctx, gate, false) { // the plan doesn't ask for it any more
+			delete(s.said, gate)
+		}
+	}
+}
+
+func (s *speaker) gate(ctx context.Context, gate binding.Gate, state continuity.CheckState) {
+	last, spoke := s.said[gate]
+	switch down := state == continuity.CheckDown; {
+	case state == continuity.CheckUnknown || state == "":
+		return
+	case spoke && last.down == down && (!down || time.Since(last.at) < wordEvery):
+		return // a good word does not end, and need not be said anew
+	case s.say(ctx, gate, down):
+		s.said[gate] = word{down, time.Now()}
+	}
+}
+
+// say tells a relay and reports whether it heard.
+func (s *speaker) say(ctx context.Context, gate binding.Gate, down bool) bool {
+	relay := s.relays[gate.Relay]
+	if relay == nil {
+		if !s.mute[gate.Relay] {
+			s.mute[gate.Relay] = true
+			s.node.log.Warn("a plan names a relay that the settings don't", "service", gate.Service, "route", gate.Route, "relay", gate.Relay)
+		}
+		return false
+	}
+	ctx, done := context.WithTimeout(ctx, wordTime)
+	defer done()
+	_, err := relay.Follow(ctx, api.FollowRequest{Route: gate.Route, Check: gate.Check, Down: down, For: wordLasts.Seconds(), Node: s.node.name})
+	if mute := err != nil; mute != s.mute[gate.Relay] {
+		s.mute[gate.Relay] = mute
+		s.node.log.Warn("telling a relay how a route's system is", "relay", gate.Relay, "route", gate.Route, "failing", mute, "code", continuity.CodeOf(err), "error", err)
+	}
+	return err == nil
+}
