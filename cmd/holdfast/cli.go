@@ -153,7 +153,7 @@ func (c *cli) root() *cobra.Command {
 		c.relayCommand(), c.serveCommand(), c.statusCommand(), c.modeCommand(), c.blockCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(), c.replayCommand(),
 		c.admissionCommand(),
 		c.controlCommand(), c.checksCommand(), c.heartbeatCommand(), c.probeCommand(), c.eventCommand(), c.stateCommand(),
-		c.noticeCommand(),
+		c.noticeCommand(), c.calendarCommand(),
 		c.warningCommand(), c.measureCommand(), c.signalCommand(),
 		c.planCommand(), c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)

@@ -52,6 +52,42 @@ func noticeSpec(p *plan.Plan, n *plan.NoticeSource, later func(secret.Ref) func(
 	return spec
 }
 
+// Calendars are the calendars that a plan names.
+func Calendars(p *plan.Plan, later func(secret.Ref) func() (string, error)) (all []notices.Spec) {
+	if p.Tech == nil {
+		return nil
+	}
+	for i := range p.Tech.Calendars {
+		c := &p.Tech.Calendars[i]
+		if calendarFault(c) != nil {
+			continue
+		}
+		spec := notices.Spec{Service: p.ID, ID: c.ID, Kind: c.Kind, URL: c.URL, Zone: zoneOf(c.Zone), Every: c.Every, Allow: p.Tech.Allow}
+		if c.Zone == "" {
+			spec.Zone = zoneOf(p.Service.Zone)
+		}
+		if c.Auth != nil {
+			spec.Auth = notices.Secret(fetch(c.Auth, later))
+		}
+		if c.Trust != nil {
+			spec.Trust = notices.Trust(*c.Trust)
+		}
+		all = append(all, spec)
+	}
+	return all
+}
+
+// calendarFault is what a calendar can't be read for; nil: it can.
+func calendarFault(c *plan.Calendar) *fault {
+	if c.Every > 0 && c.Every < leastEvery {
+		return &fault{"every", "notice.plan.every", []any{"least", "30s"}}
+	}
+	if c.Auth != nil && strings.HasPrefix(c.URL, "http://") {
+		return &fault{"url", "notice.plan.open", nil}
+	}
+	return nil
+}
+
 // zoneOf is a zone that was checked when the plan was read.
 func zoneOf(name string) *time.Location {
 	if zone, err := calendar.ParseZone(name); err == nil {
@@ -133,13 +169,8 @@ func checkNotices(p *plan.Plan, r *Report) {
 		}
 	}
 	for i := range p.Tech.Calendars {
-		c := &p.Tech.Calendars[i]
-		where := fmt.Sprintf("calendars[%d].", i)
-		if c.Every > 0 && c.Every < leastEvery {
-			r.Tech(where+"every", "notice.plan.every", "least", "30s")
-		}
-		if c.Auth != nil && strings.HasPrefix(c.URL, "http://") {
-			r.Tech(where+"url", "notice.plan.open")
+		if f := calendarFault(&p.Tech.Calendars[i]); f != nil {
+			r.Tech(fmt.Sprintf("calendars[%d].%s", i, f.field), f.id, f.pairs...)
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (f *Feed) Between(ctx context.Context, w Window) ([]Busy, error) {
 		if e.Cancelled {
 			continue
 		}
-		for wall := range e.walls(w) {
+		for wall := range e.walls(ctx, w) {
 			v := e.at(wall)
 			if e.Instead.IsZero() && instead[one{e.UID, v.Start.Unix()}] {
 				continue
@@ -49,6 +49,9 @@ func (f *Feed) Between(ctx context.Context, w Window) ([]Busy, error) {
 			}
 			out = append(out, Busy{Window: v, UID: e.UID, Title: e.Title, AllDay: e.AllDay})
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(out, func(a, b Busy) int { return a.Start.Compare(b.Start) })
 	return out, nil
@@ -63,8 +66,13 @@ func (e *Event) at(wall time.Time) Window {
 	return Window{start, start.Add(e.End.Sub(e.Start))}
 }
 
+// patience is how many occurrences are passed over before somebody asks whether
+// the answer is still wanted.
+const patience = 1 << 12
+
 // walls walks the local times of an event's occurrences that may touch a window.
-func (e *Event) walls(w Window) func(yield func(time.Time) bool) {
+// It ends early where nobody waits any more.
+func (e *Event) walls(ctx context.Context, w Window) func(yield func(time.Time) bool) {
 	return func(yield func(time.Time) bool) {
 		early := w.Start.UTC().Add(-2*farthest - e.End.Sub(e.Start))
 		late := w.End.UTC().Add(farthest)
@@ -83,8 +91,11 @@ func (e *Event) walls(w Window) func(yield func(time.Time) bool) {
 		if e.rule == nil {
 			return
 		}
-		next := e.rule.Iterator()
+		next, passed := e.rule.Iterator(), 0
 		for t, ok := next(); ok && !t.After(late); t, ok = next() {
+			if passed++; passed%patience == 0 && ctx.Err() != nil {
+				return
+			}
 			if !skip(t) && !seen[t] && !yield(t) {
 				return
 			}

@@ -98,7 +98,7 @@ func (n *Node) open(ctx context.Context) error {
 		// Engines, in the order in which they need each other.
 		n.openPlans, n.openAccess,
 		n.openMeasures, n.openChecks, n.openWarnings,
-		n.openNotices,
+		n.openNotices, n.openCalendars,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,
 	} {

@@ -13,7 +13,6 @@ import (
 	"holdfast/internal/notices/kinds"
 	"holdfast/internal/outgoing"
 	"holdfast/internal/secret"
-	"holdfast/internal/warning"
 	"holdfast/internal/watch/probe"
 )
 
@@ -25,7 +24,7 @@ const mostPacked = 8 << 20
 func (n *Node) openNotices(context.Context) error {
 	reach := reach{n}
 	desk := notices.New(notices.Options{
-		Store: n.store, Node: n.name, Warnings: warning.NewInbox(n.store, time.Now), Open: kinds.New, Log: n.log,
+		Store: n.store, Node: n.name, Warnings: n.inbox, Open: kinds.New, Log: n.log,
 		Tools: &notices.Tools{Client: reach.client, Dial: reach.dial, TLS: reach.tls, Now: time.Now},
 	})
 	n.jobs[notices.TimerRead], n.jobs[notices.TimerRaise] = desk.Look, desk.Raise

@@ -45,7 +45,8 @@ type Options struct {
 	Access Access // users, sessions, tokens
 	People People
 	// Notices of providers.
-	Notices Notices
+	Notices   Notices
+	Calendars Calendars
 
 	Measures   Measures
 	Prometheus http.Handler // answers below /api/v1/ as a Prometheus does
@@ -94,6 +95,9 @@ func New(o Options) (http.Handler, error) {
 	if o.Events != nil {
 		registerEvents(s)
 		registerStream(s)
+	}
+	if o.Calendars != nil {
+		registerCalendars(s)
 	}
 	if o.Notices != nil {
 		registerNotices(s)

@@ -381,7 +381,7 @@ func (d *Desk) Sources(ctx context.Context, service string) ([]SourceState, erro
 			return nil, err
 		}
 		var p progress
-		if err == nil && json.Unmarshal(t.Body, &p) == nil && p.Print == s.print() {
+		if err == nil && json.Unmarshal(t.Body, &p) == nil && p.Print == s.Print() {
 			st.Read, st.Tried, st.Why, st.Left = p.Read, p.Tried, p.Why, p.Left
 			switch {
 			case p.Failures >= failing:

@@ -118,7 +118,7 @@ func (d *Desk) specs() (all []Spec) {
 func (d *Desk) source(s *Spec) (Source, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	print := s.print()
+	print := s.Print()
 	if o, ok := d.opened[s.Ref()]; ok && o.print == print {
 		return o.source, nil
 	}
@@ -130,9 +130,13 @@ func (d *Desk) source(s *Spec) (Source, error) {
 	return source, nil
 }
 
-// print is what a source reads: another one begins anew.
-func (s *Spec) print() string {
-	return sum(s.Kind, s.URL, s.Selector, s.Server, s.User, s.Folder, strings.Join(s.From, " "), s.Trust.Name, s.Trust.CA, s.Trust.Certificate, s.Trust.Key, strings.Join(s.Allow, " "))[:16]
+// Print is what a source reads: another one begins anew.
+func (s *Spec) Print() string {
+	zone := ""
+	if s.Zone != nil {
+		zone = s.Zone.String()
+	}
+	return sum(s.Ref(), s.Kind, zone, s.URL, s.Selector, s.Server, s.User, s.Folder, strings.Join(s.From, " "), s.Trust.Name, s.Trust.CA, s.Trust.Certificate, s.Trust.Key, strings.Join(s.Allow, " "))[:16]
 }
 
 // me is who changes what no person changes.

@@ -83,8 +83,8 @@ func (d *Desk) Look(ctx context.Context, t continuity.Timer) (continuity.Batch, 
 	if !known {
 		return d.stranger(t, p)
 	}
-	if p.Print != s.print() {
-		p = progress{Print: s.print()}
+	if p.Print != s.Print() {
+		p = progress{Print: s.Print()}
 	}
 	now := d.now()
 	p.Tried, p.Unknown = now, 0

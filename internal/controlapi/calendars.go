@@ -1,0 +1,108 @@
+package controlapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"holdfast/internal/access"
+	"holdfast/internal/calendar"
+	"holdfast/internal/continuity"
+	"holdfast/internal/notices/calendars"
+	"holdfast/internal/problem"
+)
+
+// Calendars are the calendars that plans name.
+type Calendars interface {
+	States(service string) []calendars.State
+	Between(ctx context.Context, service, kind string, w calendar.Window) ([]calendars.Entry, error)
+}
+
+// BusyPeriods is what calendars have on, and which of them are not known.
+type BusyPeriods struct {
+	Items     []calendars.Entry `json:"items" nullable:"false"`
+	Calendars []calendars.State `json:"calendars" nullable:"false"`
+}
+
+// WorkdayCount is the working days of a time, with those days that are no plain
+// working days or weekends.
+type WorkdayCount struct {
+	From    calendar.Date    `json:"from"`
+	To      calendar.Date    `json:"to"`
+	Working int              `json:"working"`
+	Days    []calendar.Day   `json:"days" nullable:"false"`
+	Doubts  []calendar.Doubt `json:"doubts" nullable:"false"`
+}
+
+const (
+	mostAhead = 400 * 24 * time.Hour
+	mostDays  = 400
+)
+
+func registerCalendars(s *server) {
+	register(s, operation{Method: http.MethodGet, Path: "/api/v1/calendars", ID: "listCalendars", Scope: access.PlansRead}, s.listCalendars)
+	register(s, operation{Method: http.MethodGet, Path: "/api/v1/calendars/busy", ID: "listBusyPeriods", Scope: access.PlansRead}, s.listBusy)
+	register(s, operation{Method: http.MethodGet, Path: "/api/v1/calendars/workdays", ID: "listWorkdays", Scope: access.PlansRead}, s.listWorkdays)
+}
+
+func (s *server) listCalendars(_ context.Context, in *struct {
+	Service string `query:"service" maxLength:"128"`
+}) (*list[calendars.State], error) {
+	return listOf(s.Calendars.States(in.Service), ""), nil
+}
+
+func (s *server) listBusy(ctx context.Context, in *struct {
+	Service string    `query:"service" maxLength:"128"`
+	Kind    string    `query:"kind" enum:"peaks,meetings,freeze"`
+	From    time.Time `query:"from"` // absent: now
+	To      time.Time `query:"to"`   // absent: 30 days later
+}) (*plain[BusyPeriods], error) {
+	if in.From.IsZero() {
+		in.From = s.Now()
+	}
+	if in.To.IsZero() {
+		in.To = in.From.AddDate(0, 0, 30)
+	}
+	if !in.To.After(in.From) || in.To.Sub(in.From) > mostAhead {
+		return nil, continuity.E(continuity.CodeInvalid, nil, problem.DetailID, "calendar.window-length", "max", "400d")
+	}
+	found, err := s.Calendars.Between(ctx, in.Service, in.Kind, calendar.Window{Start: in.From, End: in.To})
+	return &plain[BusyPeriods]{BusyPeriods{found, s.Calendars.States(in.Service)}}, err
+}
+
+func (s *server) listWorkdays(_ context.Context, in *struct {
+	From string `query:"from" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"` // absent: today in China
+	To   string `query:"to" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"`   // absent: 30 days later
+}) (*plain[WorkdayCount], error) {
+	from := calendar.DateOf(s.Now().In(time.FixedZone("", 8*3600)))
+	var err error
+	if in.From != "" {
+		if from, err = calendar.ParseDate(in.From); err != nil {
+			return nil, err
+		}
+	}
+	to := from.Plus(30)
+	if in.To != "" {
+		if to, err = calendar.ParseDate(in.To); err != nil {
+			return nil, err
+		}
+	}
+	count, err := CountWorkdays(calendar.China(), from, to)
+	return &plain[WorkdayCount]{count}, err
+}
+
+// CountWorkdays counts the working days from a date to another, both included.
+func CountWorkdays(days *calendar.Workdays, from, to calendar.Date) (WorkdayCount, error) {
+	out := WorkdayCount{From: from, To: to, Days: []calendar.Day{}, Doubts: []calendar.Doubt{}}
+	if to.Before(from) || from.Plus(mostDays).Before(to) {
+		return out, continuity.E(continuity.CodeInvalid, nil, problem.DetailID, "calendar.too-far", "max", mostDays)
+	}
+	n, doubts, err := days.Between(from.Plus(-1), to)
+	out.Working, out.Doubts = n, append(out.Doubts, doubts...)
+	for d := from; !to.Before(d); d = d.Plus(1) {
+		if day := days.Day(d); day.Kind == calendar.Holiday || day.Kind == calendar.MakeUp {
+			out.Days = append(out.Days, day)
+		}
+	}
+	return out, err
+}
