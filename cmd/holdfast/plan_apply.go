@@ -97,6 +97,9 @@ func planWritten(file string) (*written, error) {
 	if len(files) > 0 {
 		w.texts.Files = files
 	}
+	for name, text := range files {
+		w.report.texts[filepath.Join(filepath.Dir(w.file), name)] = []byte(text)
+	}
 	return w, err
 }
 

@@ -145,7 +145,7 @@ func with(from, to string) continuity.PlanTexts {
 	texts := both
 	texts.Plan = strings.Replace(texts.Plan, from, to, 1)
 	texts.Tech = strings.Replace(texts.Tech, from, to, 1)
-	if texts.Differ(both) == nil {
+	if len(texts.Differ(both)) == 0 {
 		panic(from)
 	}
 	return texts
@@ -222,9 +222,12 @@ func TestMistakesKeepAllOut(t *testing.T) {
 		"another service": {planbook.Submission{Service: "store", Texts: both}, "store.yaml:3:5: this plan's id is shop, not store"},
 		"file unnamed":    {planbook.Submission{Service: "shop", Texts: continuity.PlanTexts{Plan: business, Files: map[string]string{"a.yaml": "a"}}}, "a.yaml comes along"},
 		"engine refuses":  {planbook.Submission{Service: "shop", Texts: with(`http: "http://shop.example/"`, "flow: ../flow.yaml")}, "shop.tech.yaml:4:23: ../flow.yaml is outside"},
+		"flow missing":    {planbook.Submission{Service: "shop", Texts: with(`http: "http://shop.example/"`, "flow: flows/front.yaml")}, "shop.tech.yaml:4:23: there is no file flows/front.yaml"},
 	} {
 		_, err := s.Submit(t.Context(), li, c.submission)
-		wantCode(t, err, continuity.CodeConfig)
+		if continuity.CodeOf(err) != continuity.CodeConfig {
+			t.Errorf("%s: %v", name, err)
+		}
 		if said := strings.Join(problemsOf(err), "\n"); !strings.Contains(said, c.says) {
 			t.Errorf("%s: %q is not in\n%s", name, c.says, said)
 		}

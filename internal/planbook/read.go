@@ -23,7 +23,9 @@ func read(file string, t continuity.PlanTexts, people *plan.People) (*plan.Plan,
 	if p == nil {
 		return nil, problems
 	}
-	p.Files = t.Files
+	if p.Files = t.Files; p.Files == nil {
+		p.Files = map[string]string{} // none came, which is not that nobody looked
+	}
 	if !yamldoc.Failed(problems) { // else an engine would only refuse the echo of a mistake
 		problems = append(problems, binding.Check(p)...)
 	}
