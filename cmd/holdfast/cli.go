@@ -133,7 +133,7 @@ func (c *cli) root() *cobra.Command {
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true // c.completionCommand speaks both languages
 	c.localise(root)
 
 	f := root.PersistentFlags()
@@ -155,6 +155,7 @@ func (c *cli) root() *cobra.Command {
 		c.controlCommand(), c.checksCommand(), c.heartbeatCommand(), c.probeCommand(), c.eventCommand(), c.stateCommand(),
 		c.noticeCommand(), c.calendarCommand(),
 		c.warningCommand(), c.measureCommand(), c.signalCommand(),
+		c.loginCommand(), c.logoutCommand(), c.userCommand(), c.tokenCommand(), c.peopleCommand(), c.completionCommand(),
 		c.planCommand(), c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)
 	return root

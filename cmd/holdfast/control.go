@@ -170,43 +170,70 @@ func (c *cli) explainControl(file string, problems []yamldoc.Problem) {
 // HOLDFAST_CONTROL names, or the one that runs on the data folder of this
 // machine's settings.
 func (c *cli) connectControl() (*controlapi.Client, error) {
-	address, tokenFile := c.control.address, c.env("HOLDFAST_CONTROL_TOKEN_FILE")
-	if c.where.tokenFile != "" {
-		tokenFile = c.where.tokenFile
+	at, err := c.findControl()
+	if err != nil {
+		return nil, err
 	}
-	var roots *x509.CertPool
-	if address == "" {
+	token, err := c.controlToken(at)
+	if err != nil {
+		return nil, err
+	}
+	return controlapi.NewClient(at.address, token, c.person, c.lang, at.roots), nil
+}
+
+// controlPlace is where a control node is.
+type controlPlace struct {
+	address string
+	own     string // the file of the node's own token, where it is on this machine
+	roots   *x509.CertPool
+}
+
+func (c *cli) findControl() (at controlPlace, err error) {
+	at.address = c.control.address
+	if at.address == "" {
 		settings, err := c.controlSettings()
 		if err != nil {
-			return nil, err
+			return at, err
 		}
-		at, err := endpoint.Read(settings.Data, endpoint.Control)
+		left, err := endpoint.Read(settings.Data, endpoint.Control)
 		if err != nil {
-			return nil, err
+			return at, err
 		}
-		address = at.Address
-		if tokenFile == "" {
-			tokenFile = at.TokenFile
-		}
+		at.address, at.own = left.Address, left.TokenFile
 		if settings.TLS != nil {
-			if roots, err = ownRoots(settings.TLS.Cert); err != nil {
-				return nil, err
+			if at.roots, err = ownRoots(settings.TLS.Cert); err != nil {
+				return at, err
 			}
 		}
 	}
-	if own, err := c.controlRoots(); err != nil || own != nil {
-		if roots = own; err != nil {
-			return nil, err
-		}
+	own, err := c.controlRoots()
+	if own != nil {
+		at.roots = own
 	}
-	token := c.env("HOLDFAST_CONTROL_TOKEN")
-	if token == "" || tokenFile != "" {
-		var err error
-		if token, err = endpoint.ReadToken(tokenFile); err != nil {
-			return nil, continuity.E(continuity.CodeForbidden, err, "control", true)
-		}
+	return at, err
+}
+
+// controlToken is what the command shows the node: what was named, the session
+// that was opened by login, or the node's own token.
+func (c *cli) controlToken(at controlPlace) (string, error) {
+	file := c.where.tokenFile
+	if file == "" {
+		file = c.env("HOLDFAST_CONTROL_TOKEN_FILE")
 	}
-	return controlapi.NewClient(address, token, c.person, c.lang, roots), nil
+	if token := c.env("HOLDFAST_CONTROL_TOKEN"); token != "" && file == "" {
+		return token, nil
+	}
+	if session := c.sessionFile(at); file == "" && exists(session) {
+		file = session
+	}
+	if file == "" {
+		file = at.own
+	}
+	token, err := endpoint.ReadToken(file)
+	if err != nil {
+		return "", continuity.E(continuity.CodeForbidden, err, "control", true)
+	}
+	return token, nil
 }
 
 // controlRoots are those of HOLDFAST_CONTROL_CA; nil: it names none.

@@ -69,7 +69,8 @@ type broken struct {
 const glass = 15 * time.Minute
 
 // file is the principal of the node's own token. It gets in where the database
-// can't even note it: then the log does.
+// can't even note it: then the log does. Where there are no users yet it is the
+// only way in, and only what it changes is an event.
 func (e *Engine) file(ctx context.Context, person string, from netip.Addr) Principal {
 	name, err := url.PathUnescape(strings.TrimSpace(person))
 	if err != nil || name == "" || !sayable(name) {
@@ -79,6 +80,11 @@ func (e *Engine) file(ctx context.Context, person string, from netip.Addr) Princ
 	now := e.now()
 	key := glassID + "/" + from.String()
 	if !e.used.due(key, now, glass) {
+		return p
+	}
+	users, _, err := e.store.List(ctx, continuity.Query{Kind: kindUser, Limit: 1})
+	if err == nil && len(users) == 0 {
+		e.used.missed(key)
 		return p
 	}
 	note := broken{Node: e.Node, At: now}
