@@ -158,6 +158,7 @@ func (c *cli) root() *cobra.Command {
 		c.loginCommand(), c.logoutCommand(), c.userCommand(), c.tokenCommand(), c.peopleCommand(), c.completionCommand(),
 		c.planCommand(), c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
 	)
+	c.completes(root)
 	return root
 }
 

@@ -35,8 +35,10 @@ func (c *cli) readPeople(file string) ([]continuity.Person, error) {
 		return nil, invalid("cli.invalid.unreadable", "file", file)
 	}
 	source, people, problems := plan.PeopleFile(plan.Source{Name: file, Text: text})
-	if err := c.tell(&planReport{texts: map[string][]byte{file: source.Text}, problems: problems}, problems); err != nil {
-		return nil, err
+	if len(problems) > 0 && (people == nil || !c.json) {
+		if err := c.tell(&planReport{texts: map[string][]byte{file: source.Text}, problems: problems}); err != nil {
+			return nil, err
+		}
 	}
 	if people == nil {
 		c.reported = true

@@ -135,7 +135,8 @@ func (r *planReport) parse(files []string, peopleFile string) ([]*plan.Plan, err
 		if err != nil {
 			return err
 		}
-		p, problems := plan.ParsePeople(s)
+		s, p, problems := plan.PeopleFile(s)
+		r.texts[path] = s.Text
 		r.problems = append(r.problems, problems...)
 		r.people = p
 		return nil

@@ -1,6 +1,11 @@
 package plan
 
-import "holdfast/internal/yamldoc"
+import (
+	"time"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/yamldoc"
+)
 
 // People are those whom plans name.
 type People struct {
@@ -18,4 +23,35 @@ type Person struct {
 	Phone      string `yaml:"phone" kind:"phone" example:"\"13800138000\""`
 	Mail       string `yaml:"mail" kind:"mail" example:"li.wei@example.com"`
 	Left       string `yaml:"left" kind:"date" example:"2026-06-30"`
+}
+
+// Persons are the people as the control plane keeps them. A day on which somebody
+// leaves begins in UTC, whoever imports the file.
+func (p *People) Persons() []continuity.Person {
+	list := []continuity.Person{}
+	for _, from := range p.People {
+		to := continuity.Person{ID: from.ID, Names: map[string]string{}, Department: from.Department}
+		switch en, zh := from.Name.En, from.Name.Zh; {
+		case en == zh && han(zh):
+			to.Names["zh"] = zh
+		case en == zh:
+			to.Names["en"] = en
+		default:
+			for lang, name := range map[string]string{"en": en, "zh": zh} {
+				if name != "" {
+					to.Names[lang] = name
+				}
+			}
+		}
+		for _, a := range []continuity.Address{{Kind: "phone", Value: from.Phone}, {Kind: "mail", Value: from.Mail}} {
+			if a.Value != "" {
+				to.Addresses = append(to.Addresses, a)
+			}
+		}
+		if from.Left != "" {
+			to.Left, _ = time.Parse(time.DateOnly, from.Left) // it was read as a date
+		}
+		list = append(list, to)
+	}
+	return list
 }

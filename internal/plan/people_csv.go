@@ -28,7 +28,7 @@ func PeopleFile(s Source) (read Source, people *People, problems []yamldoc.Probl
 		people, problems = ParsePeople(s)
 		return s, people, problems
 	}
-	t := &table{Findings: yamldoc.NewFindings(s.Name), people: &People{Schema: "holdfast/people@1", Places: yamldoc.Places{}}}
+	t := &table{Findings: yamldoc.NewFindings(s.Name), people: &People{Schema: "holdfast/people@1", File: s.Name, Places: yamldoc.Places{}}}
 	text, ok := decoded(s.Text)
 	switch {
 	case !ok:
