@@ -12,4 +12,14 @@ var planFaults = []fault{
 		from: "if v.Author.Kind == actor.Kind && v.Author.ID == actor.ID {", to: "if false {",
 		suite: "./internal/planbook", run: "TestPartsAreApprovedApart",
 	},
+	{
+		name: "RTO beyond what can be borne", file: "internal/plan/check.go",
+		from: "if row.MTD > 0 && row.RTO > row.MTD {", to: "if row.MTD > 0 && row.RTO > row.MTD && false {",
+		suite: "./internal/plan", run: "TestCheckSaysWhatIsWrong/rto-over-mtd",
+	},
+	{
+		name: "card with the number of who left", file: "internal/plan/paper/cards.go",
+		from: `if who.Left != "" {`, to: `if who.Left == "never" {`,
+		suite: "./internal/plan/paper", run: "TestWhoLeftIsNotCalled",
+	},
 }
