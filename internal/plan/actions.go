@@ -30,7 +30,7 @@ var actions = map[string]map[string]parameter{
 	"backup.verify":  {"set": {"backups", true}},
 	"backup.restore": {"set": {"backups", true}},
 	"upgrade.start":  {"upgrade": {"upgrades", true}},
-	"compensate":     {"rule": {"gifts", false}},
+	"compensate":     {"rule": {"compensation.rules", false}},
 }
 
 func init() { // not a literal: the modes take the same

@@ -80,7 +80,7 @@ type Training struct {
 type Compensation struct {
 	About   Text   `yaml:"about"`
 	Approve string `yaml:"approve" kind:"id" ref:"roles" required:"true" example:"commander"`
-	Rules   []Gift `yaml:"rules" required:"true" ids:"gifts"`
+	Rules   []Gift `yaml:"rules" required:"true" ids:"compensation.rules"`
 }
 
 // Gift is one rule of compensation.

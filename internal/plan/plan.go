@@ -17,7 +17,7 @@ type Plan struct {
 
 	Service      Service       `yaml:"service"`
 	Components   []Component   `yaml:"components" ids:"components"`
-	Impact       []Process     `yaml:"impact" required:"true" ids:"processes"`
+	Impact       []Process     `yaml:"impact" required:"true" ids:"impact"`
 	Interim      []Interim     `yaml:"interim" ids:"interim" used:"true" full:"true"`
 	Dependencies []Dependency  `yaml:"dependencies" ids:"dependencies"`
 	Providers    []Provider    `yaml:"providers" ids:"providers"`
@@ -148,7 +148,7 @@ type Provider struct {
 type BusinessWay struct {
 	ID      string `yaml:"id" kind:"id" required:"true" example:"web-orders"`
 	Name    Text   `yaml:"name"`
-	Process string `yaml:"process" kind:"id" ref:"processes" example:"order-intake"`
+	Process string `yaml:"process" kind:"id" ref:"impact" example:"order-intake"`
 	Route   string `yaml:"route" kind:"id" ref:"routes" example:"orders"`
 	Wire    string `yaml:"wire" kind:"word" of:"relay,none" default:"relay"`
 	Instead string `yaml:"instead" kind:"id" ref:"interim" example:"phone-orders"`

@@ -14,7 +14,7 @@ type Scenario struct {
 	Causes   []string `yaml:"causes" kind:"word" of:"provider,network,browser,compatibility,migration,operator,security,hardware,software,load,attack,maintenance" required:"true" example:"[hardware]"`
 	Partial  bool     `yaml:"partial" kind:"bool" default:"false"`
 	Scope    string   `yaml:"scope" kind:"word" of:"one,office,everyone" default:"everyone"`
-	Hits     []string `yaml:"hits" kind:"id" ref:"processes|components" example:"[order-intake]"`
+	Hits     []string `yaml:"hits" kind:"id" ref:"impact|components" example:"[order-intake]"`
 	Trigger  *Trigger `yaml:"trigger"`
 	Grade    string   `yaml:"grade" kind:"grade" ref:"grades" required:"true" example:"SEV-1"`
 	Runbook  string   `yaml:"runbook" kind:"id" ref:"runbooks" required:"true" example:"bring-back-orders"`
