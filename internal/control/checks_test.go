@@ -180,6 +180,11 @@ func TestChecksOfANode(t *testing.T) {
 		t.Errorf("%+v, %v", look, err)
 	}
 
+	found, err := n.measures.Query(t.Context(), `holdfast_check_up{service="shop",check="web",node="here"}`, time.Now())
+	if err != nil || len(found) != 1 || found[0].Value != 1 {
+		t.Errorf("figures: %v, %v", found, err)
+	}
+
 	ill.Store(true)
 	eventually(t, "web is down", is("web", "down", "watch.status"))
 	if got := service(); got != "partial_outage major_outage operational" {
