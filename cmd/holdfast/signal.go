@@ -29,7 +29,7 @@ func (c *cli) signalReportCommand() *cobra.Command {
 			return err
 		}
 		return c.show(out, func() {
-			c.say("cli.signal.report.done", "scope", c.word("warning.scope.", out.Scope), "n", out.Reporters)
+			c.say("cli.signal.report.done", "scope", c.t("warning.scope."+out.Scope), "n", out.Reporters)
 		})
 	})
 	f := cmd.Flags()

@@ -87,7 +87,7 @@ func (c *cli) showWarning(w *continuity.Warning) {
 	t.add(c.warningRow(w)...)
 	c.table(t)
 	if w.Sign != "" {
-		fmt.Fprintln(c.out, c.word("warning.sign.", w.Sign))
+		fmt.Fprintln(c.out, c.t("warning.sign."+w.Sign))
 	}
 	if w.Blind {
 		c.say("cli.warning.blind")
