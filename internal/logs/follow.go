@@ -82,6 +82,7 @@ type follower struct {
 	saved  time.Time
 	dirty  bool
 	first  bool // nothing was ever read
+	whole  bool // templates are made of all records
 }
 
 func newFollower(o Options, dir string) (*follower, error) {
@@ -343,7 +344,7 @@ func (f *follower) record(text string, lines int, now time.Time) {
 	if !second.Equal(f.second) {
 		f.second, f.mined = second, 0
 	}
-	if mine {
+	if mine && !f.whole {
 		f.mined++
 		mine = f.mined <= mineEachSecond
 	}

@@ -298,6 +298,7 @@ func Read(ctx context.Context, o Options) (Figures, []Template, error) {
 	if err != nil {
 		return Figures{}, nil, err
 	}
+	f.whole = true
 	now := time.Now()
 	for f.poll(now); f.figures(now, 0).Behind; f.poll(now) {
 		if err := ctx.Err(); err != nil {
