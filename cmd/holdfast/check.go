@@ -18,7 +18,7 @@ import (
 
 func (c *cli) checksCommand() *cobra.Command {
 	cmd := c.onNode(c.group("check", "check"))
-	cmd.AddCommand(c.checkListCommand(), c.checkShowCommand(), c.checkRunCommand(), c.checkHistoryCommand(), c.checkServicesCommand())
+	cmd.AddCommand(c.checkListCommand(), c.checkShowCommand(), c.checkRunCommand(), c.checkHistoryCommand(), c.checkServicesCommand(), c.checkFlowCommand(), c.checkLogCommand())
 	return cmd
 }
 

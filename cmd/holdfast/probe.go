@@ -19,7 +19,7 @@ import (
 // probeCommand runs a probe node. It has flags and no file: it keeps nothing.
 func (c *cli) probeCommand() *cobra.Command {
 	var node, folder, prefix string
-	var controls, allow, anchors []string
+	var controls, allow, anchors, folders []string
 	cmd := c.command("probe", "probe", exactly(0), func(cmd *cobra.Command, _ []string) error {
 		if len(controls) == 0 {
 			if address := c.env("HOLDFAST_CONTROL"); address != "" {
@@ -48,7 +48,7 @@ func (c *cli) probeCommand() *cobra.Command {
 			}
 		}
 		o := control.ProbeOptions{
-			Node: node, Outgoing: outgoing.NewPolicy(rules...), Anchors: anchors, Logger: logger,
+			Node: node, Outgoing: outgoing.NewPolicy(rules...), Anchors: anchors, Logs: folders, Logger: logger,
 			Secrets: secret.Source{Folder: folder, Prefix: prefix, Getenv: c.env},
 		}
 		if folder != "" {
@@ -73,6 +73,7 @@ func (c *cli) probeCommand() *cobra.Command {
 	f.StringArrayVar(&controls, "control", nil, c.t("cli.flag.probe-control"))
 	f.StringArrayVar(&allow, "allow", nil, c.t("cli.flag.probe-allow"))
 	f.StringArrayVar(&anchors, "anchor", nil, c.t("cli.flag.probe-anchor"))
+	f.StringArrayVar(&folders, "logs", nil, c.t("cli.flag.probe-logs"))
 	f.StringVar(&folder, "secrets", "", c.t("cli.flag.probe-secrets"))
 	f.StringVar(&prefix, "secrets-prefix", secret.DefaultPrefix, c.t("cli.flag.probe-prefix"))
 	return cmd

@@ -10,6 +10,7 @@ import (
 
 	"holdfast/internal/binding"
 	"holdfast/internal/continuity"
+	"holdfast/internal/logs"
 	"holdfast/internal/measure"
 	"holdfast/internal/outgoing"
 	"holdfast/internal/plan"
@@ -32,6 +33,7 @@ type checks struct {
 	board   *watch.Board
 	looks   *watch.Scheduler
 	anchors watch.Anchors
+	logs    *logs.Set // nil: log files are not looked at
 
 	mu     sync.Mutex
 	orders map[string]binding.Order
@@ -140,7 +142,7 @@ func (c *checks) set(plans []*plan.Plan) {
 			key := strings.Join(o.Allow, "\n")
 			if tools[key] = c.tools[key]; tools[key] == nil {
 				tools[key] = probe.NewTools(c.node, outgoing.New(c.policy.Narrow(o.Rules()...), nil), nil, c.beats.last)
-				tools[key].MarkKey = c.mark
+				tools[key].MarkKey, tools[key].Logs = c.mark, c.logs
 				c.tools[key] = tools[key]
 			}
 			if m.look == nil || m.mark != j.Mark {

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/outgoing"
@@ -13,6 +14,7 @@ import (
 func (n *Node) openChecks(ctx context.Context) error {
 	c := newChecks(n.name, outgoing.NewPolicy(n.o.Config.Outgoing...), n.o.Config.Source(), n.measures, n.log)
 	c.store = n.store
+	n.openLogs(c)
 	if err := c.anchored(n.o.Config.Anchors); err != nil {
 		return continuity.E(continuity.CodeConfig, err)
 	}
@@ -34,5 +36,5 @@ func (n *Node) openChecks(ctx context.Context) error {
 		return continuity.Lease{}, false
 	}}
 	n.whileLeading("verdicts", func(ctx context.Context, _ *continuity.Lease) { keeper.Run(ctx) })
-	return n.registry.Register(&checkCollector{c})
+	return errors.Join(n.registry.Register(&checkCollector{c}), n.registry.Register(&logCollector{c.logs}))
 }

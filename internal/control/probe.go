@@ -11,6 +11,7 @@ import (
 	"holdfast/internal/binding"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
+	"holdfast/internal/logs"
 	"holdfast/internal/outgoing"
 	"holdfast/internal/secret"
 	"holdfast/internal/watch"
@@ -22,6 +23,7 @@ type ProbeOptions struct {
 	Node     string
 	Controls []*controlapi.Client
 	Outgoing outgoing.Policy // what it may connect to; plans narrow it
+	Logs     []string        // folders whose log files it may read
 	Anchors  []string        // host:port that it reaches whenever its own network is well
 	Secrets  secret.Source   // its own: none is ever sent to it
 	Logger   *slog.Logger
@@ -38,7 +40,10 @@ const (
 // asked for, until ctx is done. It keeps nothing: what can't be reported is lost,
 // and the control node holds it for unknown.
 func RunProbe(ctx context.Context, o ProbeOptions) error {
-	n := &probeNode{o: o, tools: map[string]*probe.Tools{}, made: map[string]watch.Looker{}}
+	// Nothing is kept of log files either: after a restart what is usual is learnt anew.
+	files := logs.NewSet("", o.Logs...)
+	defer files.Close()
+	n := &probeNode{o: o, logs: files, tools: map[string]*probe.Tools{}, made: map[string]watch.Looker{}}
 	looks, err := anchorsOf(o.Anchors, probe.NewTools(o.Node, outgoing.New(o.Outgoing, nil), nil, nil))
 	if err != nil {
 		return continuity.E(continuity.CodeInvalid, err)
@@ -65,6 +70,7 @@ type probeNode struct {
 	ctx     context.Context
 	looks   *watch.Scheduler
 	anchors watch.Anchors
+	logs    *logs.Set
 	heads   []*head
 
 	mu    sync.Mutex
@@ -163,6 +169,7 @@ func (n *probeNode) toolsFor(o binding.Order) *probe.Tools {
 	key := strings.Join(o.Allow, "\n")
 	if n.tools[key] == nil {
 		n.tools[key] = probe.NewTools(n.o.Node, outgoing.New(n.o.Outgoing.Narrow(o.Rules()...), nil), nil, nil)
+		n.tools[key].Logs = n.logs
 	}
 	return n.tools[key]
 }

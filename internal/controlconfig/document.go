@@ -25,6 +25,7 @@ type Control struct {
 	Outgoing []outgoing.Rule `yaml:"outgoing" kind:"rule" example:"[shop.example.com:443, 10.1.0.0/16]"`
 	Plans    Plans           `yaml:"plans"`
 	Anchors  []string        `yaml:"anchors" kind:"address" example:"[192.168.1.1:53, dns.example:53]"`
+	Logs     []string        `yaml:"logs" kind:"file" example:"[/var/log/shop]"`
 	Metrics  Metrics         `yaml:"metrics"`
 	Hooks    []Hook          `yaml:"hooks"`
 	Secrets  Secrets         `yaml:"secrets"`

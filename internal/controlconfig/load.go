@@ -143,6 +143,9 @@ func (c *Control) resolve(dir string) {
 	}
 	abs(&c.Data)
 	abs(&c.Secrets.Folder)
+	for i := range c.Logs {
+		abs(&c.Logs[i])
+	}
 	if c.TLS != nil {
 		abs(&c.TLS.Cert)
 		abs(&c.TLS.Key)

@@ -444,6 +444,7 @@ func BenchmarkFollow(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
+				f.whole = true
 				now := time.Now()
 				f.poll(now)
 				for f.behind {
