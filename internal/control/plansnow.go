@@ -15,6 +15,9 @@ func (n *Node) plansNow() ([]*plan.Plan, <-chan struct{}) { return n.plans.Curre
 
 // ownRules are the private addresses that a plan names.
 func ownRules(p *plan.Plan) []outgoing.Rule {
+	if p.Tech == nil {
+		return nil
+	}
 	var rules []outgoing.Rule
 	for _, text := range p.Tech.Allow {
 		if rule, err := outgoing.ParseRule(text); err == nil { // what can't be read was told
