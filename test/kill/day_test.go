@@ -56,7 +56,7 @@ drills: [{id: quarterly, kind: tabletop, every: 3mo, scenarios: [shop-down], lea
 const dayTech = `schema: holdfast/plan-tech@1
 plan: orders
 checks:
-  - {id: witness, tcp: "WITNESS", every: 1s, timeout: 500ms, down: 1, of: 1, up: 1, via: direct}
+  - {id: witness, tcp: "WITNESS", every: 1s, timeout: 500ms, down: 1, of: 1, up: 1}
 routes:
   - {id: orders, match: {path: /api/orders/**, methods: [POST, PUT, DELETE]}, upstream: "http://SHOP", key: json:/order_no, idempotency: {by: key, remembers: 72h}, hold: {state: on, age: 24h}, health: witness}
 `
