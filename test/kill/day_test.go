@@ -55,6 +55,7 @@ drills: [{id: quarterly, kind: tabletop, every: 3mo, scenarios: [shop-down], lea
 
 const dayTech = `schema: holdfast/plan-tech@1
 plan: orders
+allow: [127.0.0.1]
 checks:
   - {id: witness, tcp: "WITNESS", every: 1s, timeout: 500ms, down: 1, of: 1, up: 1}
 routes:
