@@ -31,6 +31,7 @@ const controlSettings = `
 node: bench
 listen: 127.0.0.1:PORT
 data: DATA
+outgoing: [127.0.0.0/8]
 `
 
 // controlPlan is a small firm's plan.
@@ -70,6 +71,7 @@ checks:
 // controlNode is a control node that runs.
 type controlNode struct {
 	url, token string
+	pid        int
 	stop       func()
 }
 
@@ -243,7 +245,7 @@ func (b *bench) startControl(dir, data string) (*controlNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &controlNode{url: "http://127.0.0.1:" + port, stop: func() {
+	n := &controlNode{url: "http://127.0.0.1:" + port, pid: d.cmd.Process.Pid, stop: func() {
 		d.quit = syscall.SIGTERM
 		d.stop()
 	}}

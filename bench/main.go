@@ -42,6 +42,7 @@ var groups = []struct {
 	{"replaying", (*bench).replayingRows},
 	{"pending", (*bench).pendingRows},
 	{"control", (*bench).controlRows},
+	{"checks", (*bench).checksRows},
 }
 
 func (b *bench) row(what, got, goal string) {
