@@ -47,8 +47,9 @@ func registerCalendars(s *server) {
 
 func (s *server) listCalendars(_ context.Context, in *struct {
 	Service string `query:"service" maxLength:"128"`
+	Paging
 }) (*list[calendars.State], error) {
-	return listOf(s.Calendars.States(in.Service), ""), nil
+	return pageOf(s.Calendars.States(in.Service), in.Paging), nil
 }
 
 func (s *server) listBusy(ctx context.Context, in *struct {
