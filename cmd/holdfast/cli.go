@@ -149,15 +149,29 @@ func (c *cli) root() *cobra.Command {
 	}
 	f.BoolP("help", "h", false, c.t("cli.flag.help"))
 
-	root.AddCommand(
-		c.relayCommand(), c.serveCommand(), c.statusCommand(), c.modeCommand(), c.blockCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(), c.reconcileCommand(), c.replayCommand(),
-		c.admissionCommand(),
-		c.controlCommand(), c.checksCommand(), c.heartbeatCommand(), c.probeCommand(), c.eventCommand(), c.stateCommand(),
-		c.noticeCommand(), c.calendarCommand(),
-		c.warningCommand(), c.measureCommand(), c.signalCommand(),
-		c.loginCommand(), c.logoutCommand(), c.userCommand(), c.tokenCommand(), c.peopleCommand(), c.completionCommand(),
-		c.planCommand(), c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.versionCommand(), c.exitHelp(),
-	)
+	for _, g := range []struct {
+		id       string
+		commands []*cobra.Command
+	}{
+		{"relay", []*cobra.Command{
+			c.relayCommand(), c.statusCommand(), c.modeCommand(), c.blockCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(),
+			c.reconcileCommand(), c.replayCommand(), c.admissionCommand(), c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.serveCommand(),
+		}},
+		{"plans", []*cobra.Command{c.planCommand(), c.peopleCommand(), c.calendarCommand()}},
+		{"watching", []*cobra.Command{
+			c.checksCommand(), c.heartbeatCommand(), c.warningCommand(), c.signalCommand(), c.noticeCommand(), c.measureCommand(),
+		}},
+		{"node", []*cobra.Command{
+			c.controlCommand(), c.probeCommand(), c.loginCommand(), c.logoutCommand(), c.userCommand(), c.tokenCommand(), c.eventCommand(), c.stateCommand(),
+		}},
+		{"program", []*cobra.Command{c.completionCommand(), c.versionCommand(), c.exitHelp()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: c.t("cli.group." + g.id)})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.id
+			root.AddCommand(cmd)
+		}
+	}
 	c.completes(root)
 	return root
 }

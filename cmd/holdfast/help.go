@@ -25,10 +25,13 @@ func (c *cli) localise(root *cobra.Command) {
   {{.UseLine}}{{if .HasAvailableSubCommands}} {{if eq .Name "relay"}}[` + label("command") + `]{{else}}` + label("command") + `{{end}}{{end}}{{if .HasExample}}
 
 ` + label("examples") + `
-{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}{{$all := .Commands}}{{range $group := .Groups}}
+
+{{.Title}}{{range $all}}{{if and .IsAvailableCommand (eq .GroupID $group.ID)}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{else}}
 
 ` + label("commands") + `{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 ` + label("flags") + `
 {{.LocalFlags.FlagUsages | defaults | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
