@@ -9,21 +9,9 @@ import (
 	"holdfast/internal/binding"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
-	"holdfast/internal/notices"
 	"holdfast/internal/plan"
 	"holdfast/internal/secret"
 )
-
-func sourceOf(t *testing.T, s notices.Service, id string) notices.Spec {
-	t.Helper()
-	for _, spec := range s.Sources {
-		if spec.ID == id {
-			return spec
-		}
-	}
-	t.Fatalf("no source %s in %+v", id, s.Sources)
-	return notices.Spec{}
-}
 
 func TestSourcesOfNotices(t *testing.T) {
 	file := "../../examples/plans/im-maintenance.yaml"
