@@ -37,6 +37,7 @@ type cli struct {
 	person   string
 	logLevel string
 	reported bool // the error was printed already
+	told     bool // its fields were, each with the line that it is in
 }
 
 // run is the whole program.
@@ -94,8 +95,10 @@ func (c *cli) report(err error) {
 		return
 	}
 	fmt.Fprintln(c.err, c.t("cli.label.error")+doc.Title)
-	for _, f := range controlapi.Fields(err) {
-		fmt.Fprintln(c.err, "  "+f.String())
+	if !c.told {
+		for _, f := range controlapi.Fields(err) {
+			fmt.Fprintln(c.err, "  "+f.String())
+		}
 	}
 	if cause := err.Error(); cause != string(doc.Code) && (doc.Code == continuity.CodeInternal || doc.Code == continuity.CodeNoKey || doc.Code == continuity.CodeDamaged) {
 		fmt.Fprintln(c.err, "  "+cause) // there is no log to look into

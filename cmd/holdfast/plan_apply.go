@@ -251,6 +251,7 @@ func (c *cli) refused(w *written, err error) error {
 		return nil
 	}
 	for _, p := range planProblems(e.Args["problems"]) {
+		c.told = true
 		var text []byte
 		if w != nil {
 			text = w.report.texts[p.File]
