@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -82,6 +83,11 @@ func (c *cli) controlSettings() (controlconfig.Control, error) {
 
 // runControl runs a control node in the foreground.
 func (c *cli) runControl(ctx context.Context, listen string) error {
+	if c.env("GOGC") == "" {
+		// A node lives long and computes little: it had rather collect more often
+		// than hold twice what it needs.
+		debug.SetGCPercent(50)
+	}
 	logger, err := c.logger()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -108,11 +109,20 @@ func (c *checks) follow(ctx context.Context, plans func() ([]*plan.Plan, <-chan 
 	for {
 		current, changed := plans()
 		c.set(current)
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
+		// Reading thousands of checks takes memory that nobody needs afterwards.
+		calm := time.NewTimer(10 * time.Second)
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				calm.Stop()
+				return
+			case <-changed:
+				waiting = false
+			case <-calm.C:
+				debug.FreeOSMemory()
+			}
 		}
+		calm.Stop()
 	}
 }
 
