@@ -210,8 +210,10 @@ func fetch(s *plan.Secret, later func(secret.Ref) func() (string, error)) probe.
 	if s == nil {
 		return nil
 	}
-	return probe.Secret(later(secret.Ref{Name: s.Secret, Env: s.Env, File: s.File}))
+	return probe.Secret(later(refOf(s)))
 }
+
+func refOf(s *plan.Secret) secret.Ref { return secret.Ref{Name: s.Secret, Env: s.Env, File: s.File} }
 
 func target(c *plan.Check) string {
 	for _, text := range []string{c.HTTP, c.TCP, c.TLS, c.DNS, c.ICMP, c.SQL, c.Redis, c.SMTP, c.WebSocket} {

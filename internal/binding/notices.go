@@ -44,7 +44,7 @@ func noticeSpec(p *plan.Plan, n *plan.NoticeSource, later func(secret.Ref) func(
 		spec.Pattern = regexp.MustCompile(n.Pattern) // it was compiled when the plan was read
 	}
 	if n.Auth != nil {
-		spec.Auth = notices.Secret(fetch(n.Auth, later))
+		spec.Auth, spec.AuthRef = notices.Secret(fetch(n.Auth, later)), refOf(n.Auth).String()
 	}
 	if t := n.Trust; t != nil {
 		spec.Trust = notices.Trust(*t)
@@ -67,7 +67,7 @@ func Calendars(p *plan.Plan, later func(secret.Ref) func() (string, error)) (all
 			spec.Zone = zoneOf(p.Service.Zone)
 		}
 		if c.Auth != nil {
-			spec.Auth = notices.Secret(fetch(c.Auth, later))
+			spec.Auth, spec.AuthRef = notices.Secret(fetch(c.Auth, later)), refOf(c.Auth).String()
 		}
 		if c.Trust != nil {
 			spec.Trust = notices.Trust(*c.Trust)

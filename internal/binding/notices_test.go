@@ -30,7 +30,7 @@ calendars:`
 	if feed.Kind != "feed" || feed.Ref() != "im-maintenance/messenger-status" || feed.Every != 5*time.Minute || feed.Level != continuity.LevelYellow || feed.Auth != nil || feed.Zone.String() != "Asia/Shanghai" {
 		t.Errorf("%+v", feed)
 	}
-	if password, err := mails.Auth(); err != nil || password != "of MAIL" || mails.Folder != "INBOX" || mails.Zone.String() != "Asia/Tokyo" || !mails.Pattern.MatchString("系统维护") {
+	if password, err := mails.Auth(); err != nil || password != "of MAIL" || mails.AuthRef != "secret MAIL" || mails.Folder != "INBOX" || mails.Zone.String() != "Asia/Tokyo" || !mails.Pattern.MatchString("系统维护") {
 		t.Errorf("%+v", mails)
 	}
 	other := "../../examples/plans/web-chat-outage.yaml"

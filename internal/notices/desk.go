@@ -59,7 +59,7 @@ type Service struct {
 }
 
 type opened struct {
-	print  string
+	mark   string // of the spec that it was opened for
 	source Source
 }
 
@@ -118,25 +118,26 @@ func (d *Desk) specs() (all []Spec) {
 func (d *Desk) source(s *Spec) (Source, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	print := s.Print()
-	if o, ok := d.opened[s.Ref()]; ok && o.print == print {
+	mark := s.Print() + " " + s.AuthRef
+	if o, ok := d.opened[s.Ref()]; ok && o.mark == mark {
 		return o.source, nil
 	}
 	source, err := d.o.Open(s, d.o.Tools)
 	if err != nil {
 		return nil, err
 	}
-	d.opened[s.Ref()] = opened{print, source}
+	d.opened[s.Ref()] = opened{mark, source}
 	return source, nil
 }
 
-// Print is what a source reads: another one begins anew.
+// Print is what a source reads: another one begins anew. Who it is read as does
+// not count: the same is read with another secret.
 func (s *Spec) Print() string {
 	zone := ""
 	if s.Zone != nil {
 		zone = s.Zone.String()
 	}
-	return sum(s.Ref(), s.Kind, zone, s.URL, s.Selector, s.Server, s.User, s.Folder, strings.Join(s.From, " "), s.Trust.Name, s.Trust.CA, s.Trust.Certificate, s.Trust.Key, strings.Join(s.Allow, " "))[:16]
+	return sum(s.Ref(), s.Kind, zone, s.URL, s.Selector, strings.Join(s.Components, "\n"), s.Server, s.User, s.Folder, strings.Join(s.From, " "), s.Trust.Name, s.Trust.CA, s.Trust.Certificate, s.Trust.Key, strings.Join(s.Allow, " "))[:16]
 }
 
 // me is who changes what no person changes.

@@ -468,3 +468,39 @@ func TestPastedText(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A plan that names other components or another secret is read so at once, and
+// only other components begin anew.
+func TestAChangedSourceIsOpenedAnew(t *testing.T) {
+	o := open(t)
+	var opened []string
+	desk := notices.New(notices.Options{
+		Store: o.store, Node: "node-1", Warnings: o.warnings, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return o.now },
+		Open: func(s *notices.Spec, _ *notices.Tools) (notices.Source, error) {
+			opened = append(opened, s.AuthRef+" "+strings.Join(s.Components, " "))
+			return o.source, nil
+		},
+	})
+	o.desk = desk
+	said := service()
+	print := said.Sources[0].Print()
+	for _, change := range []func(s *notices.Spec){
+		func(s *notices.Spec) { s.AuthRef = "secret A" },
+		func(s *notices.Spec) {},
+		func(s *notices.Spec) { s.AuthRef = "secret B" },
+		func(s *notices.Spec) { s.Components = []string{"login"} },
+	} {
+		if s := &said.Sources[0]; len(s.Components) == 0 && s.Print() != print {
+			t.Error("another secret begins anew")
+		}
+		change(&said.Sources[0])
+		desk.Set([]notices.Service{said})
+		o.look()
+	}
+	if want := []string{"secret A ", "secret B ", "secret B login"}; !slices.Equal(opened, want) {
+		t.Errorf("%q", opened)
+	}
+	if said.Sources[0].Print() == print {
+		t.Error("other components go on from what was read of the old ones")
+	}
+}

@@ -68,6 +68,7 @@ type Spec struct {
 	Level      extract.Level  // where a notice says none
 	Every      time.Duration
 	Auth       Secret
+	AuthRef    string // names where Auth is fetched from; empty: there is none
 	Trust      Trust
 	Allow      []string       // private addresses that its plan names
 	Names      []extract.Name // what notices may speak of
