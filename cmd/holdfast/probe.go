@@ -18,7 +18,7 @@ import (
 
 // probeCommand runs a probe node. It has flags and no file: it keeps nothing.
 func (c *cli) probeCommand() *cobra.Command {
-	var node, folder, prefix string
+	var node, folder, prefix, mark string
 	var controls, allow, anchors, folders []string
 	cmd := c.command("probe", "probe", exactly(0), func(cmd *cobra.Command, _ []string) error {
 		if len(controls) == 0 {
@@ -56,6 +56,11 @@ func (c *cli) probeCommand() *cobra.Command {
 				return err
 			}
 		}
+		if mark != "" {
+			if o.Mark, err = control.MarkKey(o.Secrets, mark); err != nil {
+				return err
+			}
+		}
 		roots, err := c.controlRoots()
 		if err != nil {
 			return err
@@ -76,5 +81,6 @@ func (c *cli) probeCommand() *cobra.Command {
 	f.StringArrayVar(&folders, "logs", nil, c.t("cli.flag.probe-logs"))
 	f.StringVar(&folder, "secrets", "", c.t("cli.flag.probe-secrets"))
 	f.StringVar(&prefix, "secrets-prefix", secret.DefaultPrefix, c.t("cli.flag.probe-prefix"))
+	f.StringVar(&mark, "mark", "", c.t("cli.flag.probe-mark"))
 	return cmd
 }

@@ -25,6 +25,7 @@ type metrics struct {
 	registry *prometheus.Registry
 
 	requests *prometheus.CounterVec
+	checked  *prometheus.CounterVec
 	took     *prometheus.HistogramVec
 	entries  prometheus.Counter
 	appended prometheus.Histogram
@@ -50,6 +51,8 @@ func newMetrics(a *App) *metrics {
 		app: a, registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: namespace + "requests_total",
 			Help: "Requests of clients, by how they ended and the class of the status they got."}, []string{"route", "outcome", "class"}),
+		checked: prometheus.NewCounterVec(prometheus.CounterOpts{Name: namespace + "check_requests_total",
+			Help: "Requests of checks that bear a mark, which count nowhere else, by how they ended and the class of the status they got."}, []string{"route", "outcome", "class"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: namespace + "request_seconds",
 			Help: "Time from a request's head to the end of its answer.", Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}},
 			[]string{"route", "outcome"}),
@@ -58,7 +61,7 @@ func newMetrics(a *App) *metrics {
 			Help: "Time to write and sync one batch.", Buckets: []float64{.00002, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1}}),
 		failed: prometheus.NewCounter(prometheus.CounterOpts{Name: namespace + "journal_failures_total", Help: "Batches that could not be put on stable storage."}),
 	}
-	m.registry.MustRegister(m.requests, m.took, m.entries, m.appended, m.failed, standing{m},
+	m.registry.MustRegister(m.requests, m.checked, m.took, m.entries, m.appended, m.failed, standing{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -81,11 +84,7 @@ func (m *metrics) Observe(route string, what relay.What, status int, took time.D
 	}
 	s := table[outcome][class].Load()
 	if s == nil {
-		name := "none"
-		if class > 0 {
-			name = strconv.Itoa(class) + "xx"
-		}
-		s = &series{m.requests.WithLabelValues(route, string(what), name), m.took.WithLabelValues(route, string(what))}
+		s = &series{m.requests.WithLabelValues(route, string(what), classOf(status)), m.took.WithLabelValues(route, string(what))}
 		table[outcome][class].Store(s)
 	}
 	s.requests.Inc()
@@ -96,6 +95,18 @@ func (m *metrics) Observe(route string, what relay.What, status int, took time.D
 	if l != nil && (what == relay.Passed || what == relay.Late || what == relay.Cut) {
 		l.meter.Live(status >= 500 || what != relay.Passed)
 	}
+}
+
+// Checked implements relay.Observer.
+func (m *metrics) Checked(route string, what relay.What, status int) {
+	m.checked.WithLabelValues(route, string(what), classOf(status)).Inc()
+}
+
+func classOf(status int) string {
+	if class := status / 100; class >= 1 && class <= 5 {
+		return strconv.Itoa(class) + "xx"
+	}
+	return "none"
 }
 
 // meteredLog measures what the journal does.

@@ -25,6 +25,7 @@ func check(f *findings, doc *document) {
 		f.Error(doc.Routes[maxRoutes].At, "config.too-many-routes", "max", maxRoutes)
 		return
 	}
+	checkChecks(f, &doc.Checks)
 	ids, flows := map[string]int{}, make([]flow, 0, len(doc.Routes))
 	for i := range doc.Routes {
 		r := &doc.Routes[i]

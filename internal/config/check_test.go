@@ -78,6 +78,8 @@ func TestEveryProblemHasAFixture(t *testing.T) {
 	shown := map[string]bool{
 		"config.too-large":     true, // TestCheckRefusesHugeFiles
 		"config.reconcile-off": true, // TestLoadChecksSecrets
+		"config.marks-off":     true, // TestKeyOfMarks
+		"config.marks-short":   true, // TestKeyOfMarks
 		"config.sign-off":      true, // TestSecretsOfSigners
 		"config.mint-key":      true, // TestKeysOfMinting
 		"config.mint-off":      true, // TestKeysOfMinting

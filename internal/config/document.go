@@ -36,6 +36,7 @@ type document struct {
 	Routes  []routeBlock       `yaml:"routes" required:"true"`
 
 	Approvals approvalsBlock `yaml:"approvals"`
+	Checks    checksBlock    `yaml:"checks"`
 }
 
 type adminBlock struct {

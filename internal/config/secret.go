@@ -24,6 +24,8 @@ func secretScalar(f *findings, path string, n *yamldoc.Node) bool {
 		}
 	case "sign.secret", "receipt.webhook.secret", "hold.mint.key":
 		f.Error(n.At, "config.secret-token", "field", path, "file", "route.secret")
+	case "checks.mark":
+		f.Error(n.At, "config.secret-token", "field", path, "file", "checks.mark")
 	default:
 		return false
 	}
@@ -89,6 +91,7 @@ func secrets(f *findings, doc *document, dir string, relay *Relay) {
 	// Without its master key a relay still passes requests, so that is no reason
 	// to keep it from starting.
 	secretFile(f, yamldoc.Warning, fallback(doc.Master.File.At, doc.At), "master_key.file", relay.MasterKeyFile, true)
+	markSecret(f, &doc.Checks, dir, relay)
 	for i := range doc.Routes {
 		r := &doc.Routes[i]
 		checkTrustFiles(f, r, dir)

@@ -52,6 +52,9 @@ type Transport struct {
 	Trusted []netip.Prefix
 	// MakeTrace gives a traceparent to requests that come without one.
 	MakeTrace bool
+	// Marks is the key of the marks that requests of checks bear; empty: none is
+	// believed.
+	Marks Secret
 }
 
 // Trusts reports whether an address is a trusted proxy's.

@@ -14,6 +14,12 @@ import (
 func (n *Node) openChecks(ctx context.Context) error {
 	c := newChecks(n.name, outgoing.NewPolicy(n.o.Config.Outgoing...), n.o.Config.Source(), n.measures, n.log)
 	c.store = n.store
+	var err error
+	if ref := n.o.Config.Checks.Mark; ref != nil {
+		if c.mark, err = markKey(n.o.Config.Source(), ref.Ref()); err != nil {
+			return err
+		}
+	}
 	n.openLogs(c)
 	if err := c.anchored(n.o.Config.Anchors); err != nil {
 		return continuity.E(continuity.CodeConfig, err)

@@ -4,8 +4,12 @@ import (
 	"context"
 	"time"
 
+	"holdfast/internal/binding"
+	"holdfast/internal/outgoing"
+	"holdfast/internal/plan"
 	"holdfast/internal/planbook"
 	"holdfast/internal/store"
+	"holdfast/internal/yamldoc"
 )
 
 // planFeed is what the book of plans follows.
@@ -16,8 +20,10 @@ type planFeed struct {
 
 // openPlans reads the plans and follows what any node applies.
 func (n *Node) openPlans(ctx context.Context) error {
+	policy := outgoing.NewPolicy(n.o.Config.Outgoing...)
 	book, err := planbook.Open(ctx, planbook.Options{
 		Store: n.store.Plans(), People: n.store.People(), Approval: n.o.Config.Plans.Approval, Now: time.Now, Logger: n.log,
+		Refused: func(p *plan.Plan) []yamldoc.Problem { return binding.Refused(p, policy) },
 	})
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ type ProbeOptions struct {
 	Logs     []string        // folders whose log files it may read
 	Anchors  []string        // host:port that it reaches whenever its own network is well
 	Secrets  secret.Source   // its own: none is ever sent to it
+	Mark     []byte          // key that marks requests of checks; nil: none
 	Logger   *slog.Logger
 }
 
@@ -169,7 +170,7 @@ func (n *probeNode) toolsFor(o binding.Order) *probe.Tools {
 	key := strings.Join(o.Allow, "\n")
 	if n.tools[key] == nil {
 		n.tools[key] = probe.NewTools(n.o.Node, outgoing.New(n.o.Outgoing.Narrow(o.Rules()...), nil), nil, nil)
-		n.tools[key].Logs = n.logs
+		n.tools[key].MarkKey, n.tools[key].Logs = n.o.Mark, n.logs
 	}
 	return n.tools[key]
 }

@@ -25,6 +25,7 @@ type Control struct {
 	Outgoing []outgoing.Rule `yaml:"outgoing" kind:"rule" example:"[shop.example.com:443, 10.1.0.0/16]"`
 	Plans    Plans           `yaml:"plans"`
 	Anchors  []string        `yaml:"anchors" kind:"address" example:"[192.168.1.1:53, dns.example:53]"`
+	Checks   Checks          `yaml:"checks"`
 	Logs     []string        `yaml:"logs" kind:"file" example:"[/var/log/shop]"`
 	Metrics  Metrics         `yaml:"metrics"`
 	Hooks    []Hook          `yaml:"hooks"`
@@ -60,6 +61,11 @@ type Relay struct {
 // Plans is what a plan needs before it holds.
 type Plans struct {
 	Approval bool `yaml:"approval" kind:"bool" default:"false"`
+}
+
+// Checks is how the requests of checks are known.
+type Checks struct {
+	Mark *Ref `yaml:"mark"`
 }
 
 // Metrics is how long measures are kept, and where else they go.

@@ -38,7 +38,7 @@ var language = &yamldoc.Language{
 // secretScalar reports a secret written where a reference to one belongs.
 func secretScalar(f *yamldoc.Findings, path string, n *yamldoc.Node) bool {
 	switch path {
-	case "database", "relays.token", "metrics.remote_write.token", "hooks.secret":
+	case "database", "relays.token", "metrics.remote_write.token", "hooks.secret", "checks.mark":
 		f.Error(n.At, "controlconfig.secret", "field", path)
 		return true
 	}

@@ -101,6 +101,7 @@ func (c *Control) check(f *yamldoc.Findings, at yamldoc.Places) {
 		}
 	}
 	one(c.Database, "database")
+	one(c.Checks.Mark, "checks.mark")
 	if c.Database != nil && c.Database.Secret != "" {
 		f.Error(at.At("database.secret"), "controlconfig.database-secret")
 	}
@@ -160,6 +161,9 @@ func (c *Control) resolve(dir string) {
 	}
 	for i := range c.Hooks {
 		abs(&c.Hooks[i].Secret.File)
+	}
+	if c.Checks.Mark != nil {
+		abs(&c.Checks.Mark.File)
 	}
 	if c.Database != nil {
 		abs(&c.Database.File)

@@ -36,8 +36,11 @@ type Options struct {
 	People People
 	// Approval keeps a version from holding before others have approved it.
 	Approval bool
-	Now      func() time.Time
-	Logger   *slog.Logger
+	// Refused reports the checks of a plan that the node may not look at; nil: it
+	// may look at all.
+	Refused func(*plan.Plan) []yamldoc.Problem
+	Now     func() time.Time
+	Logger  *slog.Logger
 }
 
 // Book is the plans of a node. Its methods may be called at the same time.

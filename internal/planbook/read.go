@@ -1,6 +1,7 @@
 package planbook
 
 import (
+	"maps"
 	"slices"
 
 	"holdfast/internal/binding"
@@ -41,6 +42,7 @@ func (b *Book) readBeside(file string, t continuity.PlanTexts) (*plan.Plan, []ya
 	if p == nil || yamldoc.Failed(problems) {
 		return p, problems
 	}
+	problems = append(problems, b.refused(p, others)...)
 	others = slices.DeleteFunc(others, func(other *plan.Plan) bool { return other.ID == p.ID })
 	for _, problem := range plan.CheckPlans(append(others, p)) {
 		switch {
@@ -53,6 +55,30 @@ func (b *Book) readBeside(file string, t continuity.PlanTexts) (*plan.Plan, []ya
 		}
 	}
 	return p, problems
+}
+
+// refused reports the checks that this node would never get to look at, as an
+// error: they would be unknown for good. What was so in the plan that holds is a
+// warning: whoever mends a telephone number in an emergency is not kept from it.
+func (b *Book) refused(p *plan.Plan, current []*plan.Plan) []yamldoc.Problem {
+	if b.Refused == nil {
+		return nil
+	}
+	var before []yamldoc.Problem
+	for _, held := range current {
+		if held.ID == p.ID {
+			before = b.Refused(held)
+		}
+	}
+	problems := b.Refused(p)
+	for i := range problems {
+		if slices.ContainsFunc(before, func(old yamldoc.Problem) bool {
+			return old.ID == problems[i].ID && maps.Equal(old.Args, problems[i].Args)
+		}) {
+			problems[i].Severity = yamldoc.Warning
+		}
+	}
+	return problems
 }
 
 // errors and warnings of a list.

@@ -3,6 +3,7 @@
 package relay_test
 
 import (
+	"strings"
 	"testing"
 
 	"holdfast/internal/continuity"
@@ -22,7 +23,8 @@ func TestPassingAllocatesNothing(t *testing.T) {
 	if err := e.SetRoutes([]relay.Binding{{Route: route, Sender: echo}}, continuity.Limits{}); err != nil {
 		t.Fatal(err)
 	}
-	d := newDesk(1000)
+	e.SetTransport(continuity.Transport{Marks: continuity.Secret(strings.Repeat("k", 32))}) // requests without a mark cost nothing
+	d := newDesk(1000, continuity.Field{Name: "Content-Length", Value: "1000"})
 	d.request.Waiter = continuity.NewWaiter()
 	if n := testing.AllocsPerRun(1000, func() { d.status = 0; e.Handle(d) }); n != 0 {
 		t.Errorf("%v allocations a request", n)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"holdfast/internal/checkmark"
 	"holdfast/internal/continuity"
 	"holdfast/internal/http1"
 )
@@ -23,16 +24,19 @@ const (
 
 // whoAsks finds the client behind trusted proxies: from here on Remote is its
 // address, and Peer the address that connected. What anybody else says about
-// that is taken out, as limits, blocks and upstreams would believe it.
-func (e *Engine) whoAsks(req *http1.Request) {
+// that is taken out, as limits, blocks and upstreams would believe it. It tells
+// whether a check asks.
+func (e *Engine) whoAsks(req *http1.Request) (check bool) {
 	req.Peer = req.Remote
-	told, traced := false, false
+	told, traced, marked := false, false, false
 	for i := range req.Header {
 		switch name := req.Header[i].Name; len(name) {
 		case len(forwardedHeader), len(forHeader), len(hostHeader), len(protoHeader), len("X-Forwarded-Server"):
 			told = told || tells(name)
 		case len(traceHeader), len(stateOfTrace):
 			traced = traced || name[0]|0x20 == 't' && (strings.EqualFold(name, traceHeader) || strings.EqualFold(name, stateOfTrace))
+		case len(checkmark.Header):
+			marked = marked || strings.EqualFold(name, checkmark.Header)
 		}
 	}
 	t := e.transport.Load()
@@ -42,6 +46,7 @@ func (e *Engine) whoAsks(req *http1.Request) {
 	if traced || t.MakeTrace {
 		trace(req, t.MakeTrace)
 	}
+	return marked && t.Marks != "" && believed(req, t.Marks)
 }
 
 // tells reports whether a field says who is behind a proxy.

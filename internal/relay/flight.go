@@ -25,6 +25,7 @@ type flight struct {
 	route  *route
 	path   string // as routes compare it
 	began  time.Time
+	check  bool // a check's, and no customer's
 
 	// The body as far as it was read; whole says that this is all of it.
 	body  []byte
@@ -114,6 +115,10 @@ func (f *flight) run() {
 	r := f.route
 	if f.req.Upgrade != "" {
 		f.tunnel()
+		return
+	}
+	if f.check {
+		f.checked()
 		return
 	}
 	if f.engine.ledger == nil || !r.holds(f.req.Method) {

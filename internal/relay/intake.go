@@ -58,7 +58,7 @@ func (f *flight) decided(p *passage) bool {
 		return false
 	}
 	if f.mayPass(s, p) {
-		p.trial = true
+		p.trial = !f.check
 		return false
 	}
 	switch s.intake {
@@ -90,7 +90,7 @@ func (f *flight) mayPass(s *standing, p *passage) bool {
 	if !s.health || s.intake == continuity.IntakeBlock {
 		return false
 	}
-	return f.engine.ledger.Latched() != nil || (!p.keep || f.keepable() == nil) && f.route.health.TryLive()
+	return f.engine.ledger.Latched() != nil || !f.check && (!p.keep || f.keepable() == nil) && f.route.health.TryLive()
 }
 
 // shared reports whether the request is in the share of keys that the route

@@ -203,6 +203,8 @@ func (o observer) Observe(route string, what relay.What, status int, took time.D
 	o <- what
 }
 
+func (o observer) Checked(_ string, what relay.What, _ int) { o <- "check: " + what }
+
 func TestObserverHearsHowRequestsEnd(t *testing.T) {
 	o := make(observer, 10)
 	h := open(t, func(_ *house, options *relay.Options) { options.Observer = o })

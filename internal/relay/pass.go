@@ -36,7 +36,7 @@ func (f *flight) pass(p passage) {
 	sender := r.sender
 	if f.at = r.Upstream; p.standby {
 		sender, f.at = r.standby.sender, r.standby.upstream
-	} else {
+	} else if !f.check {
 		r.traffic.count(time.Now())
 	}
 	f.recording(p)
@@ -79,7 +79,9 @@ func (f *flight) answered(result upstream.Result, p passage) {
 	what := Diverted
 	if !p.standby {
 		what = Passed
-		f.route.traffic.answered(result.Took)
+		if !f.check {
+			f.route.traffic.answered(result.Took)
+		}
 	}
 	if p.keep && !p.standby || p.trial {
 		f.route.health.Succeeded()
@@ -87,7 +89,10 @@ func (f *flight) answered(result upstream.Result, p passage) {
 	if body, ok := result.Body.(http1.Leavable); ok && p.keep && result.Length < 0 {
 		body.WatchFor(f.x.Context()) // its outcome is known: a stream that nobody reads any more may end
 	}
-	save := f.saver(&result)
+	var save *saver
+	if !f.check {
+		save = f.saver(&result)
+	}
 	err := f.x.Stream(result.Status, f.withTicket(result.Header), result.Length, result.Body)
 	result.Body.Close()
 	if save != nil {
@@ -201,6 +206,10 @@ func (f *flight) keepLost(p passage) (ledger.Status, error) {
 
 // done tells the observer how the request ended.
 func (f *flight) done(what What, status int) {
+	if f.check {
+		f.engine.observer.Checked(f.route.ID, what, status)
+		return
+	}
 	f.engine.observer.Observe(f.route.ID, what, status, time.Since(f.began))
 }
 

@@ -80,6 +80,9 @@ func (h *rehearsal) Observe(_ string, what What, status int, _ time.Duration) {
 	h.what, h.status = what, status
 }
 
+// Checked implements Observer.
+func (h *rehearsal) Checked(_ string, what What, status int) { h.what, h.status = what, status }
+
 var errRehearsed = errors.New("relay: a rehearsal sends nothing")
 
 // Send implements upstream.Sender.

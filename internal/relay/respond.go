@@ -26,6 +26,7 @@ const (
 	stateEnded   = "ended"    // it will not be delivered
 	stateReceipt = "receipt"  // what a receipt tells
 	stateRefused = "refused"  // neither sent nor kept, or sent in vain
+	stateHolding = "holding"  // a check's: neither sent nor kept, as a customer's would be kept
 	stateShed    = "shed"     // turned away by a limit before anything was done
 	stateWaiting = "waiting"  // its client waits in line
 	stateStale   = "stale"    // the last good response, for a reader

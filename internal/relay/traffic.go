@@ -75,8 +75,11 @@ const (
 // answered, and how long that took.
 type Observer interface {
 	Observe(route string, what What, status int, took time.Duration)
+	// Checked is told instead where the request was a check's.
+	Checked(route string, what What, status int)
 }
 
 type nobody struct{}
 
 func (nobody) Observe(string, What, int, time.Duration) {}
+func (nobody) Checked(string, What, int)                {}

@@ -40,7 +40,9 @@ func (f *flight) tunnel() {
 	f.key, _ = f.idempotencyKey()
 	f.forward()
 	r := f.route
-	r.traffic.count(time.Now())
+	if !f.check {
+		r.traffic.count(time.Now())
+	}
 	f.waiter().Block() // a tunnel is two goroutines, which no loop serves
 	result := r.sender.Send(f.x.Context(), upstream.Attempt{
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host, Header: f.header, Upgrade: f.req.Upgrade, Body: &f.reader,
@@ -48,13 +50,15 @@ func (f *flight) tunnel() {
 	far, tunnelled := result.Body.(http1.Tunnel)
 	switch {
 	case result.Class == upstream.Clean:
-		f.unprocessed(result, passage{watch: true, leave: true})
+		f.unprocessed(result, passage{watch: !f.check, leave: true})
 	case result.Class == upstream.Lost:
-		f.lost(result, passage{watch: true, leave: true})
+		f.lost(result, passage{watch: !f.check, leave: true})
 	case !tunnelled || result.Status != 101:
 		f.answered(result, passage{leave: true})
 	default:
-		r.traffic.answered(result.Took)
+		if !f.check {
+			r.traffic.answered(result.Took)
+		}
 		near, err := client.Switch(result.Header)
 		if err != nil {
 			far.Close()

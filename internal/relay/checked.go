@@ -1,0 +1,98 @@
+package relay
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/internal/checkmark"
+	"holdfast/internal/continuity"
+	"holdfast/internal/http1"
+	"holdfast/internal/identity"
+	"holdfast/internal/problem"
+)
+
+// A check's request goes the way of customers', and leaves nothing behind: it is
+// never kept, recorded, looked up or offered to readers later, and counts in
+// nothing that tells of customers or of the upstream's health and capacity.
+
+// believed reports whether a request bears the mark of a check. One that nobody
+// signed, or not for this request, is taken off: who receives it further on
+// believes it.
+func believed(req *http1.Request, key continuity.Secret) bool {
+	value, n := "", 0
+	for i := range req.Header {
+		if strings.EqualFold(req.Header[i].Name, checkmark.Header) {
+			value, n = req.Header[i].Value, n+1
+		}
+	}
+	if n == 1 {
+		if _, ok := checkmark.Verify(value, []byte(key), req.Method, req.Host, req.Target, time.Now()); ok {
+			return true
+		}
+	}
+	req.Header = slices.DeleteFunc(req.Header, func(f continuity.Field) bool { return strings.EqualFold(f.Name, checkmark.Header) })
+	return false
+}
+
+var errHolding = errors.New("relay: a check's request, where a customer's would be kept")
+
+// checked passes a check's request where a customer's would pass. Where that
+// would be kept it is told so: kept, it would become a false order later.
+func (f *flight) checked() {
+	r, l := f.route, f.engine.ledger
+	f.noted = true
+	f.key, _ = f.idempotencyKey()
+	p := passage{leave: true}
+	if l == nil || !r.holds(f.req.Method) {
+		f.whole = f.req.Length == 0
+	} else {
+		p.leave = false
+		if f.key == "" {
+			f.key = identity.RandomKey()
+		}
+		if err := f.buffer(); err != nil {
+			if errors.Is(err, errBudget) {
+				f.refuse(err)
+			} else {
+				f.unreadable(err)
+			}
+			return
+		}
+		s := f.standing()
+		f.holding = r.Hold.State == continuity.HoldOn && (!r.Hold.Partial() || f.sharedCheck())
+		if f.holding && s.intake == continuity.IntakeHold && !f.mayPass(s, &p) || !l.GateEmpty(r.ID) && f.gated() {
+			f.refuseHolding()
+			return
+		}
+	}
+	if !f.decided(&p) {
+		f.pass(p)
+	}
+}
+
+// sharedCheck is shared, of a request that is never recognised again.
+func (f *flight) sharedCheck() bool {
+	f.readFacts()
+	if f.factsErr != nil || f.facts.Ordered && !f.facts.HasKey {
+		return false
+	}
+	return f.route.Hold.Shares(f.tag())
+}
+
+// gated reports whether records of the request's key are pending.
+func (f *flight) gated() bool {
+	f.readFacts()
+	return f.facts.HasKey && f.engine.ledger.Gated(f.tag())
+}
+
+// refuseHolding tells a check that a customer's request would have been kept.
+func (f *flight) refuseHolding() {
+	err := continuity.E(continuity.CodeNotHeld, errHolding, "check", true)
+	lang := f.engine.languages.of(f.req)
+	d := problem.Of(err, lang)
+	f.done(Refused, d.Status)
+	header := append(own(stateHolding, problem.ContentType, lang), retryAfter(f.engine.retryAfter(f.route.ID)))
+	_ = f.x.Respond(d.Status, header, d.JSON()) // a client that left can't be told
+}
