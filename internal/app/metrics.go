@@ -52,7 +52,7 @@ func newMetrics(a *App) *metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: namespace + "requests_total",
 			Help: "Requests of clients, by how they ended and the class of the status they got."}, []string{"route", "outcome", "class"}),
 		checked: prometheus.NewCounterVec(prometheus.CounterOpts{Name: namespace + "check_requests_total",
-			Help: "Requests of checks that bear a mark, which count nowhere else, by how they ended and the class of the status they got."}, []string{"route", "outcome", "class"}),
+			Help: "Requests of checks that bear a good mark, which count nowhere else, by how they ended and the class of the status they got."}, []string{"route", "outcome", "class"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: namespace + "request_seconds",
 			Help: "Time from a request's head to the end of its answer.", Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}},
 			[]string{"route", "outcome"}),

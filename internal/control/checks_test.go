@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,6 +25,7 @@ import (
 	"holdfast/internal/measure"
 	"holdfast/internal/planbook"
 	"holdfast/internal/watch"
+	"holdfast/internal/yamldoc"
 )
 
 const checkedPlan = `schema: holdfast/plan@1
@@ -138,7 +141,26 @@ func TestChecksOfANode(t *testing.T) {
 	tech := "schema: holdfast/plan-tech@1\nallow: [127.0.0.1]\nchecks:\n" +
 		"  - {id: web, http: " + target.URL + "/, every: 200ms, timeout: 150ms}\n" +
 		"  - {id: backup, heartbeat: 10s}\n"
-	applyChecks(t, n, tech+"  - {id: refused, tcp: \""+elsewhere+"\", every: 200ms, timeout: 150ms}\n")
+	const refused = "  - {id: refused, tcp: \"%s\", every: 200ms, timeout: 150ms}\n"
+	applyChecks(t, n, tech)
+	_, err = n.plans.Submit(t.Context(), continuity.Actor{Kind: "user", ID: "li.wei"}, planbook.Submission{
+		Service: "shop", Base: planbook.Whatever, File: "shop.yaml", Texts: continuity.PlanTexts{Plan: checkedPlan, Tech: tech + fmt.Sprintf(refused, elsewhere)},
+	})
+	var told *continuity.Error
+	if !errors.As(err, &told) || told.Code != continuity.CodeConfig {
+		t.Fatalf("a check that the node never lets out: %v", err)
+	}
+	problems, _ := told.Args["problems"].([]yamldoc.Problem)
+	if i := slices.IndexFunc(problems, func(p yamldoc.Problem) bool { return p.ID == "watch.plan-outgoing" }); i < 0 || problems[i].Line != 6 ||
+		!strings.Contains(problems[i].Hint(catalogue.En), "add "+elsewhere+" under outgoing") {
+		t.Errorf("%v", problems)
+	}
+	rules := n.plans.Refused
+	n.plans.Refused = nil // as if another node, which may, had let it hold
+	applyChecks(t, n, tech+fmt.Sprintf(refused, elsewhere))
+	n.plans.Refused = rules
+	// What holds already keeps nobody from mending something else.
+	applyChecks(t, n, tech+fmt.Sprintf(refused, elsewhere)+"  - {id: second, heartbeat: 20s}\n")
 	check := func(id string) controlapi.Check {
 		c, _, err := controlapi.Get[controlapi.Check](t.Context(), client, "/checks/shop/"+id, nil)
 		if err != nil && continuity.CodeOf(err) != continuity.CodeNotFound {

@@ -23,7 +23,15 @@ func (n *Node) openPlans(ctx context.Context) error {
 	policy := outgoing.NewPolicy(n.o.Config.Outgoing...)
 	book, err := planbook.Open(ctx, planbook.Options{
 		Store: n.store.Plans(), People: n.store.People(), Approval: n.o.Config.Plans.Approval, Now: time.Now, Logger: n.log,
-		Refused: func(p *plan.Plan) []yamldoc.Problem { return binding.Refused(p, policy) },
+		Refused: func(p *plan.Plan) []yamldoc.Problem {
+			problems := binding.Refused(p, policy)
+			for i := range problems {
+				if len(n.o.Config.Outgoing) == 0 { // nobody has set up yet what it looks at
+					problems[i].Severity = yamldoc.Warning
+				}
+			}
+			return problems
+		},
 	})
 	if err != nil {
 		return err

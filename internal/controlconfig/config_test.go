@@ -79,6 +79,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		"outgoing: ['shop.example.com:443', '*.corp.example', 10.0.0.0/8:22]": "",
 		"relays: [{id: a, token: {file: t}}, {id: a, token: {env: T}}]":       "1:42 controlconfig.twice",
 		"relays: [{id: a}]":                "1:11 config.missing-block",
+		"checks: {mark: secret}":           "1:16 controlconfig.secret",
+		"checks: {mark: {}}":               "1:10 controlconfig.one-of",
 		"relays: [{id: a, token: secret}]": "1:25 controlconfig.secret",
 		"listne: x":                        "1:1 config.unknown-near",
 		"schema: holdfast/relay@1":         "1:9 config.word",
