@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"holdfast/internal/continuity"
@@ -163,7 +164,7 @@ func (s Source) inFolder(path string) (value, why string, err error) {
 		return readFile(nil, err)
 	}
 	defer func() { _ = root.Close() }()
-	f, err := root.Open(path)
+	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is nothing to wait for
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 		return "", whyOutside, err // a link out of the folder
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 )
 
 // Trust says which certificates count for a check, and which one is shown. The
@@ -72,10 +73,25 @@ func (t *Tools) TLS(host string) *tls.Config {
 }
 
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path) // #nosec G304 -- a file of certificates, which are public; nothing of it is shown
+	// Opening a device may do something, and opening a pipe waits for who writes
+	// to it: neither is opened, nor waited for where it takes a file's place.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errTrust
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // #nosec G304 -- a file of certificates, which are public; nothing of it is shown
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
+	if info, err = f.Stat(); err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > MaxRead {
+		return nil, errTrust
+	}
 	return io.ReadAll(io.LimitReader(f, MaxRead))
 }
