@@ -122,13 +122,16 @@ func (s *Scraper) read(ctx context.Context, at time.Time) ([]measure.Sample, err
 	return s.parse(body, res.Header.Get("Content-Type"), at)
 }
 
+// errNotFigures says nothing of the answer, which may repeat the token it was asked with.
+var errNotFigures = errors.New("what it answered can't be read as figures")
+
 func (s *Scraper) parse(body []byte, contentType string, at time.Time) ([]measure.Sample, error) {
 	if kind, _, err := mime.ParseMediaType(contentType); err != nil || kind != "application/openmetrics-text" {
 		contentType = "text/plain"
 	}
-	parser, err := textparse.New(body, contentType, labels.NewSymbolTable(), textparse.ParserOptions{FallbackContentType: "text/plain"})
+	parser, _ := textparse.New(body, contentType, labels.NewSymbolTable(), textparse.ParserOptions{FallbackContentType: "text/plain"})
 	if parser == nil {
-		return nil, err
+		return nil, errNotFigures
 	}
 	var samples []measure.Sample
 	builder := labels.NewBuilder(labels.EmptyLabels())
@@ -138,7 +141,7 @@ func (s *Scraper) parse(body []byte, contentType string, at time.Time) ([]measur
 			return samples, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, errNotFigures // the parser's own words repeat what was read
 		}
 		if entry != textparse.EntrySeries {
 			continue

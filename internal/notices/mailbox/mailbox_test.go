@@ -17,6 +17,7 @@ import (
 	"math/big"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,7 +42,25 @@ type box struct {
 	user    *imapmemserver.User
 	address string
 	roots   *x509.CertPool
-	said    bytes.Buffer // by clients, after the connection was made private
+	said    said // by clients, after the connection was made private
+}
+
+// said keeps what is written by several goroutines.
+type said struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 // serve starts a server that offers STARTTLS, or none.
