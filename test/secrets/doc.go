@@ -1,3 +1,3 @@
-// Package secrets plants secrets wherever a relay meets them, runs it through
-// all it does with requests, and searches whatever it leaves behind.
+// Package secrets plants secrets wherever a relay and a control node meet them, runs them through
+// all they do, and searches whatever they leave behind.
 package secrets
