@@ -61,6 +61,7 @@ type moment struct {
 type follower struct {
 	options Options
 	dir     string // of its state; empty: none is kept
+	in      folders
 
 	mu       sync.Mutex
 	counts   Counts
@@ -100,7 +101,7 @@ func (f *follower) newFolder() folder { return folder{begins: f.options.Begins} 
 
 // poll reads what was written since it was called last.
 func (f *follower) poll(now time.Time) {
-	files, err := find(f.options.Glob)
+	files, err := f.in.find(f.options.Glob)
 	f.mu.Lock()
 	if f.running.IsZero() {
 		f.running = now
@@ -143,7 +144,7 @@ func (f *follower) poll(now time.Time) {
 // begin opens a file that is not followed yet.
 func (f *follower) begin(file found, now time.Time) *tail {
 	known, m := f.known(file)
-	t, same, err := open(file.path, m)
+	t, same, err := f.in.open(file.path, m)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			f.mu.Lock()
@@ -227,7 +228,7 @@ func (f *follower) catchUp(now time.Time) {
 			if device, inode := identity(info); device != m.Device || inode != m.Inode {
 				continue
 			}
-			t, same, err := open(path, m)
+			t, same, err := f.in.open(path, m)
 			if err != nil {
 				continue
 			}

@@ -121,6 +121,7 @@ func (s *Set) follower(o Options) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.in = s.folders
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{follower: f, key: key, stop: cancel, ended: make(chan struct{}), asked: time.Now()}
 	s.followers[o.ID] = r

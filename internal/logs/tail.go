@@ -64,13 +64,15 @@ type found struct {
 	size          int64
 }
 
-// find lists the files of a glob.
-func find(glob string) ([]found, error) {
+// find lists the files of a glob that lie within the folders. ErrFolder says
+// that there are others, which a link leads to; they are left out.
+func (in folders) find(glob string) ([]found, error) {
 	paths, err := filepath.Glob(glob)
 	if err != nil {
 		return nil, err
 	}
 	var all []found
+	var outside error
 	for _, path := range paths {
 		if slices.ContainsFunc(compressed, func(end string) bool { return strings.HasSuffix(path, end) }) {
 			continue
@@ -78,6 +80,12 @@ func find(glob string) ([]found, error) {
 		info, err := os.Stat(path)
 		if err != nil || !info.Mode().IsRegular() {
 			continue // gone meanwhile, or a pipe that would never end
+		}
+		if _, _, err := in.place(path); err != nil {
+			if errors.Is(err, ErrFolder) {
+				outside = err
+			}
+			continue
 		}
 		f := found{path: path, size: info.Size()}
 		f.device, f.inode = identity(info)
@@ -88,7 +96,7 @@ func find(glob string) ([]found, error) {
 			break
 		}
 	}
-	return all, nil
+	return all, outside
 }
 
 // first is the checksum of a file's first n bytes, or of as many as there are.
@@ -104,8 +112,8 @@ func first(f *os.File, n int64) (sum string, length int64, err error) {
 
 // open opens a file and compares it with its mark: same says that it is the one
 // that was read before.
-func open(path string, m mark) (t *tail, same bool, err error) {
-	file, err := os.Open(path) // #nosec G304 -- the plan names the files, and whoever may apply it may read them
+func (in folders) open(path string, m mark) (t *tail, same bool, err error) {
+	file, err := in.file(path)
 	if err != nil {
 		return nil, false, err
 	}

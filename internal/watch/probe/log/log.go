@@ -57,6 +57,8 @@ func judge(spec probe.Spec, f logs.Figures, now time.Time) probe.Outcome {
 	switch {
 	case f.Running.IsZero():
 		return probe.Unknown("watch.log-begins")
+	case errors.Is(f.Trouble, logs.ErrFolder): // a link leads out of the folders
+		return probe.Unknown("watch.log-refused", "file", spec.Target)
 	case f.Files == 0:
 		return probe.Unknown("watch.log-none", "file", spec.Target)
 	case f.Trouble != nil:

@@ -133,6 +133,48 @@ func TestFoldersThatAreNotRead(t *testing.T) {
 	}
 }
 
+// TestLinksThatLeadOut has a link beside a log lead to a file that nobody may
+// read by a plan, and another to a log of the same folder.
+func TestLinksThatLeadOut(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "admin.token")
+	f := newFile(t, probe.Log{Pattern: regexp.MustCompile("^s")})
+	dir := filepath.Dir(f.path)
+	for _, err := range []error{
+		os.WriteFile(secret, []byte("one\n"), 0o600),
+		os.WriteFile(filepath.Join(dir, "app.1"), []byte("old\n"), 0o600),
+		os.Symlink(filepath.Join(dir, "app.1"), filepath.Join(dir, "current.log")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if f.probe, err = log.New(probe.Spec{ID: "shop/log", Target: filepath.Join(dir, "*.log"), Log: probe.Log{Pattern: regexp.MustCompile("^s")}}, &probe.Tools{Logs: f.set}); err != nil {
+		t.Fatal(err)
+	}
+	f.until(continuity.CheckUp, "")
+	if err := os.Symlink(secret, filepath.Join(dir, "x.log")); err != nil {
+		t.Fatal(err)
+	}
+	f.until(continuity.CheckUnknown, "watch.log-refused")
+	if err := os.WriteFile(secret, []byte("one\nsecret\nmore\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.write("INFO a\nINFO b\n")
+	for r := f.until(continuity.CheckUnknown, "watch.log-refused"); r.Values["lines_total"] < 2; r = f.until(continuity.CheckUnknown, "watch.log-refused") {
+	}
+	if err := os.Remove(filepath.Join(dir, "x.log")); err != nil {
+		t.Fatal(err)
+	}
+	if r := f.until(continuity.CheckUp, ""); r.Values["matched_total"] > 0 {
+		t.Errorf("read: %v", r.Values)
+	}
+	path := filepath.Join(dir, "app.1")
+	f.path = path
+	f.write("s\nend\nend\n")
+	f.until(continuity.CheckDown, "watch.log-pattern")
+}
+
 func TestBadSpecs(t *testing.T) {
 	set := logs.NewSet("")
 	defer set.Close()
