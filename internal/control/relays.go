@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync"
 	"time"
 
 	"holdfast/internal/api"
@@ -76,8 +78,10 @@ type speaker struct {
 	node   *Node
 	relays map[string]*api.Client
 	states map[string]continuity.CheckState // by service/check
-	said   map[binding.Gate]word
-	mute   map[string]bool // relays that could not be told
+
+	mu   sync.Mutex // each relay is told by a goroutine of its own
+	said map[binding.Gate]word
+	mute map[string]bool // relays that could not be told
 }
 
 type word struct {
@@ -165,41 +169,67 @@ func (s *speaker) speak(ctx context.Context) {
 	if changed == nil {
 		return
 	}
-	wanted := map[binding.Gate]bool{}
+	var wanted []binding.Gate
 	for _, p := range plans {
-		for _, gate := range binding.Gates(p) {
-			wanted[gate] = true
-			s.gate(ctx, gate, s.states[gate.Check])
-		}
+		wanted = append(wanted, binding.Gates(p)...)
 	}
-	for gate, last := range s.said {
-		if wanted[gate] {
-			continue
-		}
-		if !last.down || s.say(ctx, gate, false) { // the plan doesn't ask for it any more
-			delete(s.said, gate)
-		}
-	}
+	s.tell(ctx, wanted)
 }
 
-func (s *speaker) gate(ctx context.Context, gate binding.Gate, state continuity.CheckState) {
-	last, spoke := s.said[gate]
-	switch down := state == continuity.CheckDown; {
-	case state == continuity.CheckUnknown || state == "":
-		return
-	case spoke && last.down == down && (!down || time.Since(last.at) < wordEvery):
-		return // a good word does not end, and need not be said anew
-	case s.say(ctx, gate, down):
-		s.said[gate] = word{down, time.Now()}
+// tell says to each relay what its gates have to know, to all relays at once: one
+// that does not answer keeps no other from hearing.
+func (s *speaker) tell(ctx context.Context, wanted []binding.Gate) {
+	gates, asked := map[string][]binding.Gate{}, map[binding.Gate]bool{}
+	for _, gate := range wanted {
+		gates[gate.Relay] = append(gates[gate.Relay], gate)
+		asked[gate] = true
 	}
+	for gate := range s.said {
+		if !asked[gate] { // the plan doesn't ask for it any more
+			gates[gate.Relay] = append(gates[gate.Relay], gate)
+		}
+	}
+	var all sync.WaitGroup
+	for _, of := range gates {
+		all.Go(func() {
+			// A relay that did not hear one word is told the others next time.
+			slices.ContainsFunc(of, func(gate binding.Gate) bool { return !s.gate(ctx, gate, asked[gate]) })
+		})
+	}
+	all.Wait()
+}
+
+// gate says what is to be said of a gate, and reports whether the relay may be
+// told more.
+func (s *speaker) gate(ctx context.Context, gate binding.Gate, asked bool) bool {
+	s.mu.Lock()
+	last, spoke := s.said[gate]
+	s.mu.Unlock()
+	state := s.states[gate.Check]
+	down := asked && state == continuity.CheckDown
+	switch {
+	case asked && (state == continuity.CheckUnknown || state == ""):
+		return true
+	case asked && spoke && last.down == down && (!down || time.Since(last.at) < wordEvery):
+		return true // a good word does not end, and need not be said anew
+	case (asked || last.down) && !s.say(ctx, gate, down):
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if asked {
+		s.said[gate] = word{down, time.Now()}
+	} else {
+		delete(s.said, gate)
+	}
+	return true
 }
 
 // say tells a relay and reports whether it heard.
 func (s *speaker) say(ctx context.Context, gate binding.Gate, down bool) bool {
 	relay := s.relays[gate.Relay]
 	if relay == nil {
-		if !s.mute[gate.Relay] {
-			s.mute[gate.Relay] = true
+		if s.turns(gate.Relay, true) {
 			s.node.log.Warn("a plan names a relay that the settings don't", "service", gate.Service, "route", gate.Route, "relay", gate.Relay)
 		}
 		return false
@@ -207,9 +237,17 @@ func (s *speaker) say(ctx context.Context, gate binding.Gate, down bool) bool {
 	ctx, done := context.WithTimeout(ctx, wordTime)
 	defer done()
 	_, err := relay.Follow(ctx, api.FollowRequest{Route: gate.Route, Check: gate.Check, Down: down, For: wordLasts.Seconds(), Node: s.node.name})
-	if mute := err != nil; mute != s.mute[gate.Relay] {
-		s.mute[gate.Relay] = mute
+	if mute := err != nil; s.turns(gate.Relay, mute) {
 		s.node.log.Warn("telling a relay how a route's system is", "relay", gate.Relay, "route", gate.Route, "failing", mute, "code", continuity.CodeOf(err), "error", err)
 	}
 	return err == nil
+}
+
+// turns notes whether a relay could be told, and reports whether that is new.
+func (s *speaker) turns(relay string, mute bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := s.mute[relay] != mute
+	s.mute[relay] = mute
+	return is
 }
