@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/promql"
-	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 
 	"holdfast/internal/continuity"
@@ -24,9 +23,6 @@ const (
 )
 
 var staleNaN = math.Float64frombits(value.StaleNaN)
-
-// Parser reads PromQL, without what Prometheus calls experimental.
-var Parser = parser.NewParser(parser.Options{})
 
 func newEngine() *promql.Engine {
 	return promql.NewEngine(promql.EngineOpts{
