@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
+	"holdfast/internal/watch"
 )
 
 func (c *cli) checksCommand() *cobra.Command {
@@ -184,11 +184,7 @@ func (c *cli) checkHistoryCommand() *cobra.Command {
 			t := table{head: c.heads("time", "state", "reason")}
 			for _, e := range events {
 				state := strings.TrimPrefix(e.Action, "check.")
-				why := e.Reason
-				if why != "" {
-					why = catalogue.Text(c.lang, why, reasonArgs(e))
-				}
-				t.add(clock(e.At), c.t("cli.check.state."+state), why)
+				t.add(clock(e.At), c.t("cli.check.state."+state), watch.Say(c.lang, reasonOf(e)))
 			}
 			c.table(t)
 		})
@@ -200,15 +196,16 @@ func (c *cli) checkHistoryCommand() *cobra.Command {
 	return cmd
 }
 
-// reasonArgs are what fills the text of a verdict's reason.
-func reasonArgs(e controlapi.Event) catalogue.Args {
+// reasonOf is the reason of a verdict's event; of one whose content is gone, what
+// its head says.
+func reasonOf(e controlapi.Event) continuity.CheckReason {
 	var kept struct {
-		Reason struct{ Args map[string]any }
+		Reason continuity.CheckReason `json:"reason"`
 	}
-	if decode(e.After, &kept) != nil {
-		return nil
+	if decode(e.After, &kept) != nil || kept.Reason.Code == "" {
+		return continuity.CheckReason{Code: e.Reason}
 	}
-	return kept.Reason.Args
+	return kept.Reason
 }
 
 func (c *cli) checkServicesCommand() *cobra.Command {

@@ -100,9 +100,14 @@ func pathMatches(pattern, path string) bool {
 
 // Mark changes with all that the order says.
 func (o Order) Mark() string {
-	text, err := json.Marshal(o)
+	return markOf(o)
+}
+
+// markOf changes with all that a value of strings and numbers says.
+func markOf(v any) string {
+	text, err := json.Marshal(v)
 	if err != nil {
-		return o.ID // of strings and numbers: it can be written
+		return fmt.Sprint(v) // of strings and numbers: it can be written
 	}
 	h := fnv.New64a()
 	_, _ = h.Write(text)

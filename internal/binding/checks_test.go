@@ -3,6 +3,7 @@ package binding_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -160,5 +161,34 @@ func TestPlacesThatAreRefused(t *testing.T) {
 		for _, problem := range refused {
 			t.Error(problem.Text(catalogue.En))
 		}
+	}
+}
+
+func TestAScrapesMarkChangesWithEveryField(t *testing.T) {
+	whole := binding.Scrape{
+		Job: "shop/host", Instance: "a", URL: "https://a/metrics", Every: 1, Timeout: 2, Samples: 3, Bytes: 4,
+		Auth: &plan.Secret{Secret: "A"}, Trust: &plan.Trust{Name: "n", CA: "ca", Certificate: "c", Key: "k"},
+	}
+	allow := []string{"10.0.0.0/8"}
+	mark := whole.Mark(allow)
+	if same := whole; same.Mark([]string{"10.0.0.0/8"}) != mark {
+		t.Error("the same has two marks")
+	}
+	if whole.Mark(nil) == mark {
+		t.Error("allow does not count")
+	}
+	of := reflect.TypeFor[binding.Scrape]()
+	for i := range of.NumField() {
+		other := whole
+		reflect.ValueOf(&other).Elem().Field(i).SetZero()
+		if other.Mark(allow) == mark {
+			t.Errorf("%s does not count", of.Field(i).Name)
+		}
+	}
+	trust := *whole.Trust
+	trust.Key = "another"
+	whole.Trust = &trust
+	if whole.Mark(allow) == mark {
+		t.Error("the key of a certificate does not count")
 	}
 }

@@ -119,6 +119,15 @@ type Scrape struct {
 	Trust         *plan.Trust
 }
 
+// Mark changes with all that is said of the endpoint and of where its plan may
+// reach.
+func (s Scrape) Mark(allow []string) string {
+	return markOf(struct {
+		Scrape Scrape
+		Allow  []string
+	}{s, allow})
+}
+
 // Scrapes are the endpoints that a plan reads. Their job is the plan's and the
 // entry's id, so that no plan's figures mix with another's.
 func Scrapes(p *plan.Plan) []Scrape {

@@ -128,7 +128,7 @@ func (n *Node) planTargets(plans []*plan.Plan) []target {
 	for _, p := range plans {
 		allowed := outgoing.NewPolicy(n.o.Config.Outgoing...).Narrow(ownRules(p)...)
 		for _, s := range binding.Scrapes(p) {
-			trust, mark, err := n.trustOf(s.Trust, s.URL)
+			trust, err := n.trustOf(s.Trust, s.URL)
 			if err != nil {
 				n.log.Warn("an endpoint can't be read", "service", p.ID, "url", s.URL, "error", err)
 				continue
@@ -136,15 +136,11 @@ func (n *Node) planTargets(plans []*plan.Plan) []target {
 			client := outgoing.New(allowed, nil).Client(outgoing.Options{Body: s.Bytes, Idle: 1, TLS: trust})
 			if s.Auth != nil {
 				client.Transport = &bearing{client.Transport, source.Later(refOf(s.Auth))}
-				mark += refOf(s.Auth).String()
-			}
-			for _, rule := range p.Tech.Allow {
-				mark += " " + rule
 			}
 			t := scrape.Target{
 				Job: s.Job, Instance: s.Instance, URL: s.URL, Every: s.Every, Timeout: s.Timeout, MaxBytes: s.Bytes, MaxSamples: s.Samples,
 			}
-			out = append(out, target{t, client, mark + " " + s.Job + " " + s.URL + " " + s.Every.String() + " " + s.Timeout.String()})
+			out = append(out, target{t, client, s.Mark(p.Tech.Allow)})
 		}
 	}
 	return out

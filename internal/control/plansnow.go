@@ -29,15 +29,14 @@ func ownRules(p *plan.Plan) []outgoing.Rule {
 
 func refOf(s *plan.Secret) secret.Ref { return secret.Ref{Name: s.Secret, Env: s.Env, File: s.File} }
 
-// trustOf is what a connection to an address is secured with; nil: as usual. mark
-// tells two of them apart.
-func (n *Node) trustOf(t *plan.Trust, address string) (config *tls.Config, mark string, err error) {
+// trustOf is what a connection to an address is secured with; nil: as usual.
+func (n *Node) trustOf(t *plan.Trust, address string) (*tls.Config, error) {
 	if t == nil {
-		return nil, "", nil
+		return nil, nil
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	trust := probe.Trust{Name: t.Name, CA: t.CA, Certificate: t.Certificate}
 	if t.Key != "" {
@@ -45,7 +44,7 @@ func (n *Node) trustOf(t *plan.Trust, address string) (config *tls.Config, mark 
 	}
 	tools, err := probe.NewTools(n.name, outgoing.New(outgoing.Policy{}, nil), nil, nil).Trusting(trust)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	return tools.TLS(u.Hostname()), t.Name + " " + t.CA + " " + t.Certificate, nil
+	return tools.TLS(u.Hostname()), nil
 }

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,23 +55,16 @@ func relayRules(admin string) []outgoing.Rule {
 	}
 	var rules []outgoing.Rule
 	for _, host := range hosts {
-		if len(host) > 0 && host[0] != '[' && containsColon(host) {
-			host = "[" + host + "]"
-		}
-		if rule, err := outgoing.ParseRule(host + ":" + port); err == nil {
+		if rule, err := outgoing.ParseRule(net.JoinHostPort(host, port)); err == nil {
 			rules = append(rules, rule)
 		}
 	}
 	return rules
 }
 
-func containsColon(host string) bool {
-	for _, c := range host {
-		if c == ':' {
-			return true
-		}
-	}
-	return false
+// relayAPI is a relay's admin API, in the language of the node's settings.
+func (n *Node) relayAPI(r controlconfig.Relay) *api.Client {
+	return api.ClientOf(r.Admin, n.relayClient(r), "control:"+n.name, catalogue.Lang(n.o.Config.Language))
 }
 
 // speaker tells relays what checks say of the systems behind their routes.
@@ -97,7 +91,7 @@ func (n *Node) speakForGates(ctx context.Context, _ *continuity.Lease) {
 		node: n, relays: map[string]*api.Client{}, states: map[string]continuity.CheckState{}, said: map[binding.Gate]word{}, mute: map[string]bool{},
 	}
 	for _, r := range n.o.Config.Relays {
-		s.relays[r.ID] = api.ClientOf(r.Admin, n.relayClient(r), "control:"+n.name, catalogue.En)
+		s.relays[r.ID] = n.relayAPI(r)
 	}
 	if len(s.relays) == 0 {
 		return

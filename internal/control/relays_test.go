@@ -1,61 +1,39 @@
 package control
 
 import (
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"sync/atomic"
+	"os"
+	"path/filepath"
 	"testing"
 
-	"holdfast/internal/api"
-	"holdfast/internal/binding"
-	"holdfast/internal/catalogue"
-	"holdfast/internal/continuity"
+	"holdfast/internal/controlconfig"
 )
 
-// TestADeafRelay has one relay not answer before another was told; the deaf one is
-// not told the rest in that pass.
-func TestADeafRelay(t *testing.T) {
-	var deaf, good atomic.Int64
-	heard := make(chan struct{})
-	relay := func(told *atomic.Int64, answer http.HandlerFunc) *api.Client {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			told.Add(1)
-			answer(w, r)
-		}))
-		t.Cleanup(server.Close)
-		return api.ClientOf(server.URL, server.Client(), "control", catalogue.En)
+// A relay is asked in the language of the settings, at its address of either
+// family.
+func TestARelayIsAskedInTheNodesLanguage(t *testing.T) {
+	asked := ""
+	relay := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.Header.Get("Accept-Language")
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte("{}"))
+	}))
+	defer relay.Close()
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("t"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	s := &speaker{
-		node: &Node{name: "here", log: slog.New(slog.DiscardHandler)},
-		relays: map[string]*api.Client{
-			"deaf": relay(&deaf, func(w http.ResponseWriter, r *http.Request) {
-				select {
-				case <-heard:
-				case <-r.Context().Done():
-				}
-				w.WriteHeader(http.StatusServiceUnavailable)
-			}),
-			"good": relay(&good, func(w http.ResponseWriter, _ *http.Request) {
-				close(heard)
-				w.Header().Set("Content-Type", "application/json")
-				_, _ = w.Write([]byte("[]"))
-			}),
-		},
-		states: map[string]continuity.CheckState{"shop/web": continuity.CheckDown},
-		said:   map[binding.Gate]word{}, mute: map[string]bool{},
+	n := &Node{name: "here", o: Options{Config: controlconfig.Control{Language: "zh"}}}
+	if _, err := n.relayAPI(controlconfig.Relay{ID: "shop", Admin: relay.URL, Token: controlconfig.Ref{File: token}}).Status(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	gate := func(relay, route string) binding.Gate {
-		return binding.Gate{Service: "shop", Relay: relay, Route: route, Check: "shop/web"}
+	if asked != "zh" {
+		t.Errorf("it was asked in %q", asked)
 	}
-	gates := []binding.Gate{gate("deaf", "a"), gate("deaf", "b"), gate("deaf", "c"), gate("good", "a")}
-	s.tell(t.Context(), gates)
-	if deaf.Load() != 1 || good.Load() != 1 {
-		t.Errorf("the deaf relay was told %d times, the good one %d times", deaf.Load(), good.Load())
-	}
-	if !s.said[gates[3]].down || len(s.said) != 1 || !s.mute["deaf"] || s.mute["good"] {
-		t.Errorf("said %v, mute %v", s.said, s.mute)
+	for admin, rules := range map[string]int{"http://[::1]:9091": 1, "https://127.0.0.1": 1, "http://localhost:9091": 2} {
+		if got := relayRules(admin); len(got) != rules {
+			t.Errorf("%s: %v", admin, got)
+		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"holdfast/internal/access"
-	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/watch"
 	"holdfast/internal/watch/probe"
@@ -185,11 +184,7 @@ func reasonOf(ctx context.Context, r continuity.CheckReason) *Reason {
 	if r.Code == "" {
 		return nil
 	}
-	text := catalogue.Text(langOf(ctx), r.Code, r.Args)
-	if r.Step != "" {
-		text = catalogue.Text(langOf(ctx), "watch.in-step", catalogue.Args{"step": r.Step, "reason": text})
-	}
-	return &Reason{Code: r.Code, Args: r.Args, Step: r.Step, Text: text}
+	return &Reason{Code: r.Code, Args: r.Args, Step: r.Step, Text: watch.Say(langOf(ctx), r)}
 }
 
 func (s *server) lookNow(ctx context.Context, in *CheckID) (*plain[CheckLook], error) {
