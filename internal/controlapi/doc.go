@@ -1,7 +1,9 @@
 // Package controlapi is a control node's HTTP API: JSON under /api/v1, described
-// by an OpenAPI 3.1 document that the node itself serves. It knows no engine and
-// no database: each area declares what it needs of one (events.go is the model),
-// and internal/control hands it in.
+// by an OpenAPI 3.1 document that the node itself serves. It calls no engine and
+// no database by itself: each area declares what it needs of one (events.go is the
+// model), and internal/control hands it in. It does know values that it shows or
+// judges by: versions of plans (planbook), looks and verdicts (watch), notices and
+// busy periods (notices), days (calendar), callers and scopes (access).
 //
 // An area is a file with its interface, its types and its operations, a field of
 // Options, and one line in New:

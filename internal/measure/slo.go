@@ -1,20 +1,15 @@
 package measure
 
 import (
-	"regexp"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/prometheus/common/model"
 )
 
 // SLO is a promise about requests: how many of them, at least, are good.
 type SLO struct {
 	Name   string
 	Target float64 // 0.999
-	Bad    string  // the counter of bad requests, or
-	Good   string  // that of good ones
+	Good   string  // the counter of good requests
 	Total  string  // the counter of all
 	Up     string  // a gauge that is 1 while it is kept and 0 while not; in place of counters
 	// Window is the time that the budget is for; 30 days. In a shorter one the
@@ -22,56 +17,12 @@ type SLO struct {
 	Window time.Duration
 }
 
-var (
-	sloLine   = regexp.MustCompile(`^(\d{1,2}(?:\.\d+)?)\s*%\s+of\s+(.+)$`)
-	sloNot    = regexp.MustCompile(`^(.*[\w}])\s+(?:not|without)\s+\{(.+)\}$`)
-	sloWithin = regexp.MustCompile(`^(.*[\w}])\s+within\s+(\S+)$`)
-)
-
-// NewSLO reads an SLO as it stands in a plan. Bad requests are told by labels,
-// or slow ones by a bucket of a histogram:
-//
-//	99.9% of relay_requests_total{route="orders"} not {code=~"5.."}
-//	99% of relay_request_seconds{route="orders"} within 500ms
-func NewSLO(name, line string) (SLO, error) {
-	m := sloLine.FindStringSubmatch(strings.TrimSpace(line))
-	if m == nil {
-		return SLO{}, invalid("an SLO reads like this: 99.9%% of requests_total not {code=~\"5..\"}")
-	}
-	percent, err := strconv.ParseFloat(m[1], 64)
-	if err != nil || percent <= 0 || percent >= 100 {
-		return SLO{}, invalid("%s%% is no target between 0%% and 100%%", m[1])
-	}
-	slo := SLO{Name: name, Target: percent / 100}
-	if not := sloNot.FindStringSubmatch(m[2]); not != nil {
-		slo.Total, slo.Bad = not[1], withMatchers(not[1], not[2])
-	} else if within := sloWithin.FindStringSubmatch(m[2]); within != nil {
-		d, err := model.ParseDuration(within[2])
-		if err != nil || d <= 0 {
-			return SLO{}, invalid("%q is no duration such as 500ms or 2s", within[2])
-		}
-		le := strconv.FormatFloat(time.Duration(d).Seconds(), 'f', -1, 64)
-		slo.Total = ofHistogram(within[1], "_count")
-		// Some write the bound of a bucket as 1, others as 1.0.
-		bounds := le
-		if !strings.Contains(le, ".") {
-			bounds = le + "|" + le + `\\.0`
-		} else {
-			bounds = strings.ReplaceAll(le, ".", `\\.`)
-		}
-		slo.Good = withMatchers(ofHistogram(within[1], "_bucket"), `le=~"`+bounds+`"`)
-	} else {
-		return SLO{}, invalid("an SLO says what is bad by not {...}, or what is slow by within 500ms")
-	}
-	return slo, slo.Check()
-}
-
 // Check returns an error for an SLO that was put together and can't work.
 func (s *SLO) Check() error {
 	if !(s.Target > 0 && s.Target < 1) {
 		return invalid("%g is no target between 0 and 1", s.Target)
 	}
-	for _, series := range []string{s.Total, s.Bad, s.Good, s.Up} {
+	for _, series := range []string{s.Total, s.Good, s.Up} {
 		if series != "" {
 			if err := selects(series); err != nil {
 				return err
@@ -79,17 +30,6 @@ func (s *SLO) Check() error {
 		}
 	}
 	return nil
-}
-
-// withMatchers adds matchers to those that a series has.
-func withMatchers(series, more string) string {
-	if base, ok := strings.CutSuffix(strings.TrimSpace(series), "}"); ok {
-		if base = strings.TrimSpace(base); !strings.HasSuffix(base, "{") && !strings.HasSuffix(base, ",") {
-			base += ","
-		}
-		return base + more + "}"
-	}
-	return strings.TrimSpace(series) + "{" + more + "}"
 }
 
 // burning are the rates of burning an SLO's budget that are worth a warning,
@@ -131,8 +71,5 @@ func (s SLO) burn(over string) string {
 	if s.Up != "" {
 		return "(1 - avg(avg_over_time(" + s.Up + "[" + over + "]))) / " + budget
 	}
-	if s.Good != "" {
-		return "(1 - " + share(s.Good, s.Total, over) + ") / " + budget
-	}
-	return share(s.Bad, s.Total, over) + " / " + budget
+	return "(1 - " + share(s.Good, s.Total, over) + ") / " + budget
 }

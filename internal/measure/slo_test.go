@@ -25,10 +25,7 @@ func TestBudgetBurns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t, measure.Options{})
-			slo, err := measure.NewSLO("orders", `99.9% of requests_total{route="orders"} not {code=~"5.."}`)
-			if err != nil {
-				t.Fatal(err)
-			}
+			slo := measure.SLO{Name: "orders", Target: 0.999, Good: `requests_total{route="orders",code!~"5.."}`, Total: `requests_total{route="orders"}`}
 			e := measure.NewEvaluator(db, quiet(), nil)
 			set(t, e, slo.Rules()...)
 			ok := measure.Series("requests_total", "route", "orders", "code", "200")
@@ -80,10 +77,7 @@ func from(begin, end time.Duration, share float64) func(time.Duration) float64 {
 
 func TestBudgetWithoutRequestsIsUnknown(t *testing.T) {
 	db := open(t, measure.Options{})
-	slo, err := measure.NewSLO("orders", `99% of s within 500ms`)
-	if err != nil {
-		t.Fatal(err)
-	}
+	slo := measure.SLO{Name: "orders", Target: 0.99, Good: `s_bucket{le="0.5"}`, Total: "s_count"}
 	e := measure.NewEvaluator(db, quiet(), nil)
 	set(t, e, slo.Rules()...)
 	e.Evaluate(t.Context(), noon)
@@ -103,24 +97,24 @@ func TestBudgetWithoutRequestsIsUnknown(t *testing.T) {
 	}
 }
 
-func TestSLOLines(t *testing.T) {
-	var levels []string
-	slo, err := measure.NewSLO("pay", `99.5 % of s{route="pay",} within 2s`)
-	if err != nil {
+func TestPromises(t *testing.T) {
+	slo := measure.SLO{Name: "pay", Target: 0.995, Good: `paid{route="pay"}`, Total: "asked"}
+	if err := slo.Check(); err != nil {
 		t.Fatal(err)
 	}
+	var levels []string
 	for _, r := range slo.Rules() {
 		levels = append(levels, fmt.Sprintf("%s %g %s", r.ID, r.Limit, r.Level))
 	}
 	if want := []string{"pay.fast 14.4 red", "pay.slow 6 red", "pay.ticket 1 yellow"}; !slices.Equal(levels, want) {
 		t.Errorf("got %v", levels)
 	}
-	if slo.Good != `s_bucket{route="pay",le=~"2|2\\.0"}` || slo.Total != `s_count{route="pay",}` || slo.Target != 0.995 {
-		t.Errorf("got %+v", slo)
-	}
-	for _, bad := range []string{``, `99.9% of m`, `100% of m not {a="b"}`, `0% of m not {a="b"}`, `99% of m not {}`, `99% of m within much`, `99% of 5 not {a="b"}`} {
-		if slo, err := measure.NewSLO("x", bad); continuity.CodeOf(err) != continuity.CodeInvalid {
-			t.Errorf("%q: %+v, %v; want invalid", bad, slo, err)
+	for _, bad := range []measure.SLO{
+		{Good: "a", Total: "b"}, {Target: 1, Good: "a", Total: "b"}, {Target: -0.1, Up: "a"},
+		{Target: 0.99, Good: "rate(a[5m])", Total: "b"}, {Target: 0.99, Good: "a", Total: "5"}, {Target: 0.99, Up: "a + b"},
+	} {
+		if err := bad.Check(); continuity.CodeOf(err) != continuity.CodeInvalid {
+			t.Errorf("%+v: %v; want invalid", bad, err)
 		}
 	}
 }
