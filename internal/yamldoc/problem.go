@@ -178,7 +178,12 @@ func secretsOn(line int, problems []Problem) []Place {
 	return places
 }
 
-var passwords = regexp.MustCompile(`(?i)(://[^:/?#\s]*:)[^@\s]+@|((?:password|passwd|pwd|secret|token)["']?\s*[=:]\s*)[^\s{},&]+`)
+var passwords = regexp.MustCompile(`(?i)(://[^:/?#\s]*:)[^@\s]+@` +
+	`|(\b(?:authorization|proxy-authorization|cookie|set-cookie|(?:x-)?(?:[a-z]+-)*(?:api-?key|token))["']?\s*:\s*)(?:"[^"]*"|'[^']*'|[^\s"'{},#][^{},#]*)` +
+	`|((?:password|passwd|pwd|secret|token)["']?\s*[=:]\s*)[^\s{},&]+`)
+
+// reference is a value that names a secret kept elsewhere, and is none itself.
+var reference = regexp.MustCompile(`\{\s*secret:\s*[A-Z][A-Z0-9_]*\s*\}`)
 
 // mask hides what looks like a secret, character for character, so that an
 // excerpt can go into a log or a ticket.
@@ -189,9 +194,19 @@ func mask(line string, secrets []Place) string {
 			runes[i] = '*'
 		}
 	}
-	return passwords.ReplaceAllStringFunc(string(runes), func(found string) string {
+	line, shown := string(runes), strings.Builder{}
+	at := 0
+	for _, named := range reference.FindAllStringIndex(line, -1) {
+		shown.WriteString(starred(line[at:named[0]]) + line[named[0]:named[1]])
+		at = named[1]
+	}
+	return shown.String() + starred(line[at:])
+}
+
+func starred(text string) string {
+	return passwords.ReplaceAllStringFunc(text, func(found string) string {
 		parts := passwords.FindStringSubmatch(found)
-		keep, end := parts[1]+parts[2], ""
+		keep, end := parts[1]+parts[2]+parts[3], ""
 		if parts[1] != "" {
 			end = "@"
 		}
