@@ -65,8 +65,12 @@ func (s *checkSeries) add(ctx context.Context, results []continuity.CheckResult)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out = s.out[:0]
+	now := time.Now()
 	for i := range results {
-		r := &results[i]
+		r := results[i]
+		if r.At.After(now) {
+			r.At = now
+		}
 		key := seriesKey{r.Check, r.Node}
 		row := s.row(key)
 		if r.State == continuity.CheckUnknown {

@@ -291,6 +291,11 @@ func TestCheckSeries(t *testing.T) {
 			t.Errorf("%s:\n%s\nnot\n%s", c.result.State, got, c.want)
 		}
 	}
+	s.add(t.Context(), []continuity.CheckResult{{Check: "shop/web", Node: "n1", State: continuity.CheckUp, At: time.Now().AddDate(293, 0, 0)}})
+	if got := to.samples[0].At; got.After(time.Now()) {
+		t.Errorf("a figure of %v", got)
+	}
+	took()
 	s.keep(t.Context(), []watch.Judged{{ID: "shop/web", Nodes: []string{"n1"}}})
 	if got := took(); got != "" {
 		t.Error(got)

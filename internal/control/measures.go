@@ -225,7 +225,7 @@ func (c measuresCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(measuresSeries, prometheus.GaugeValue, float64(s.Series))
 	ch <- prometheus.MustNewConstMetric(measuresBytes, prometheus.GaugeValue, float64(s.Bytes))
 	ch <- prometheus.MustNewConstMetric(measuresFull, prometheus.GaugeValue, full)
-	for why, dropped := range map[string]uint64{"late": s.Late, "too_many": s.TooMany, "no_space": s.NoSpace, "invalid": s.Invalid} {
+	for why, dropped := range map[string]uint64{"late": s.Late, "early": s.Early, "too_many": s.TooMany, "no_space": s.NoSpace, "invalid": s.Invalid} {
 		ch <- prometheus.MustNewConstMetric(measuresDropped, prometheus.CounterValue, float64(dropped), why)
 	}
 	for i, w := range c.senders {

@@ -242,7 +242,7 @@ func (h *head) report(now time.Time) controlapi.ProbeReport {
 	for _, r := range results {
 		id, _, _ := strings.Cut(r.Check, "#")
 		report.Results = append(report.Results, controlapi.ProbeResult{
-			Check: id, State: string(r.State), AgeMS: max(now.Sub(r.At).Milliseconds(), 0), TookMS: float64(r.Took) / float64(time.Millisecond),
+			Check: id, State: string(r.State), AgeMS: min(max(now.Sub(r.At), 0), controlapi.MostAge).Milliseconds(), TookMS: float64(min(r.Took, controlapi.MostAge)) / float64(time.Millisecond),
 			Code: r.Reason.Code, Args: r.Reason.Args, Step: r.Reason.Step, Values: r.Values, ExpiresAt: r.CertExpires,
 		})
 	}

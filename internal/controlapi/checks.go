@@ -257,14 +257,17 @@ type ProbeReport struct {
 type ProbeResult struct {
 	Check     string             `json:"check" maxLength:"400"`
 	State     string             `json:"state" enum:"up,degraded,down,unknown"`
-	AgeMS     int64              `json:"age_ms" minimum:"0"` // since the look began
-	TookMS    float64            `json:"took_ms" minimum:"0"`
+	AgeMS     int64              `json:"age_ms" minimum:"0" maximum:"600000"` // since the look began
+	TookMS    float64            `json:"took_ms" minimum:"0" maximum:"600000"`
 	Code      string             `json:"code,omitempty" maxLength:"100"`
 	Args      map[string]any     `json:"args,omitempty"`
 	Step      string             `json:"step,omitempty" maxLength:"200"`
 	Values    map[string]float64 `json:"values,omitempty"`
 	ExpiresAt time.Time          `json:"certificate_expires,omitzero"`
 }
+
+// MostAge bounds how long ago a look began, and how long it took.
+const MostAge = 10 * time.Minute
 
 // Counted is how many results of a report counted.
 type Counted struct {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -168,6 +169,7 @@ const (
 	reasonSeries         // Options.MaxSeries
 	reasonDisk           // full, or the write failed
 	reasonInvalid        // without a name, or a label twice
+	reasonEarly          // from a time that has not come yet
 	reasons
 )
 
@@ -177,13 +179,14 @@ type Stats struct {
 	Bytes                           int64  // of blocks
 	Full                            bool   // nothing is written until there is room again
 	Late, TooMany, NoSpace, Invalid uint64 // samples dropped since Open
+	Early                           uint64
 }
 
 // Stats returns how the store is.
 func (d *DB) Stats() Stats {
 	s := Stats{
 		Late: d.dropped[reasonLate].Load(), TooMany: d.dropped[reasonSeries].Load(),
-		NoSpace: d.dropped[reasonDisk].Load(), Invalid: d.dropped[reasonInvalid].Load(),
+		NoSpace: d.dropped[reasonDisk].Load(), Invalid: d.dropped[reasonInvalid].Load(), Early: d.dropped[reasonEarly].Load(),
 	}
 	d.disk.Lock()
 	s.Full = d.full || d.hurt
@@ -202,7 +205,7 @@ func (d *DB) Stats() Stats {
 // Append writes samples. One that can't be written is dropped and counted
 // without holding up the others; an error means that none was written.
 func (d *DB) Append(ctx context.Context, samples []Sample) error {
-	if len(samples) == 0 {
+	if samples = d.come(samples); len(samples) == 0 {
 		return nil
 	}
 	if d.opts.Also != nil {
@@ -249,6 +252,22 @@ func (d *DB) Append(ctx context.Context, samples []Sample) error {
 		return continuity.E(continuity.CodeStateFull, err)
 	}
 	return nil
+}
+
+// early is how far ahead a sample's clock may be.
+const early = time.Minute
+
+// come leaves out samples from times that have not come. A single one would make
+// every sample of now too late.
+func (d *DB) come(samples []Sample) []Sample {
+	limit := d.opts.Now().Add(early)
+	ahead := func(s Sample) bool { return s.At.After(limit) }
+	if !slices.ContainsFunc(samples, ahead) {
+		return samples
+	}
+	kept := slices.DeleteFunc(slices.Clone(samples), ahead)
+	d.dropped[reasonEarly].Add(uint64(len(samples) - len(kept)))
+	return kept
 }
 
 // room returns an error while the disk is too full to write. It looks at most

@@ -25,6 +25,9 @@ func open(t *testing.T, o measure.Options) *measure.DB {
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}
+	if o.Now == nil {
+		o.Now = func() time.Time { return noon.AddDate(0, 6, 0) }
+	}
 	db, err := measure.Open(o)
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +110,27 @@ func TestLateAndDoubledSamplesAreDropped(t *testing.T) {
 		t.Errorf("%d dropped as late, want 2", s.Late)
 	}
 	if got := query(t, db, "sum_over_time(m[3h])", noon); got != `{}=3` {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestSamplesOfTheFutureAreDropped has one sample of the year 2319 come: what is
+// measured now is kept all the same, and so is what comes with it.
+func TestSamplesOfTheFutureAreDropped(t *testing.T) {
+	also := 0
+	db := open(t, measure.Options{Now: func() time.Time { return noon }, Also: func(s []measure.Sample) { also += len(s) }})
+	samples := []measure.Sample{
+		{Labels: measure.Series("m"), At: noon.AddDate(293, 0, 0), Value: 1},
+		{Labels: measure.Series("n"), At: noon.Add(59 * time.Second), Value: 2},
+	}
+	if err := db.Append(t.Context(), samples); err != nil {
+		t.Fatal(err)
+	}
+	add(t, db, noon, 3, "m")
+	if s := db.Stats(); s.Early != 1 || s.Late != 0 || also != 2 {
+		t.Errorf("%+v, %d handed on", s, also)
+	}
+	if got := query(t, db, "m + on() n", noon.Add(time.Minute)); got != `{}=5` {
 		t.Errorf("got %s", got)
 	}
 }

@@ -5,7 +5,8 @@
 // by series in memory, by samples and time for a query. What can't be taken is
 // dropped and counted, for a measurement is worth less than what it measures:
 //
-//   - a sample that comes later than Options.Late, or again for the same time;
+//   - a sample that comes later than Options.Late, or again for the same time, or
+//     whose time is more than a minute ahead;
 //   - a new series above Options.MaxSeries;
 //   - everything while less than Options.Reserve is free on the disk. Nothing has
 //     to be done to end that but to make room. A disk that is full all the same,

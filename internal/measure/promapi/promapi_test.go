@@ -23,7 +23,7 @@ var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 // serve answers from a store with ten minutes of two series.
 func serve(t *testing.T) string {
 	t.Helper()
-	db, err := measure.Open(measure.Options{Dir: t.TempDir()})
+	db, err := measure.Open(measure.Options{Dir: t.TempDir(), Now: func() time.Time { return noon.Add(time.Hour) }})
 	if err != nil {
 		t.Fatal(err)
 	}
