@@ -32,6 +32,8 @@ func newEngine() *promql.Engine {
 		EnableAtModifier:     true,
 		EnableNegativeOffset: true,
 		Parser:               Parser,
+		// Without one, the engine panics at a subquery that names no step.
+		NoStepSubqueryIntervalFn: func(int64) int64 { return usualStep.Milliseconds() },
 	})
 }
 
