@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"sync"
 	"time"
 
@@ -186,8 +185,11 @@ func (s *speaker) tell(ctx context.Context, wanted []binding.Gate) {
 	var all sync.WaitGroup
 	for _, of := range gates {
 		all.Go(func() {
-			// A relay that did not hear one word is told the others next time.
-			slices.ContainsFunc(of, func(gate binding.Gate) bool { return !s.gate(ctx, gate, asked[gate]) })
+			for _, gate := range of {
+				if !s.gate(ctx, gate, asked[gate]) {
+					return // a relay that did not hear one word is told the others next time
+				}
+			}
 		})
 	}
 	all.Wait()
