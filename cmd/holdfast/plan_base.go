@@ -22,19 +22,19 @@ type planBase struct {
 
 	// Drafts were made from the files since. Once one of them holds, the files were
 	// written from it.
-	Drafts []planDraft `json:"drafts,omitempty"`
+	Drafts []baseDraft `json:"drafts,omitempty"`
 }
 
-type planDraft struct {
+type baseDraft struct {
 	Version int64  `json:"version"`
 	Hash    string `json:"hash"`
 }
 
 // draft returns the draft that a version is.
-func (b planBase) draft(version int64) (planDraft, bool) {
-	i := slices.IndexFunc(b.Drafts, func(d planDraft) bool { return d.Version == version })
+func (b planBase) draft(version int64) (baseDraft, bool) {
+	i := slices.IndexFunc(b.Drafts, func(d baseDraft) bool { return d.Version == version })
 	if i < 0 {
-		return planDraft{}, false
+		return baseDraft{}, false
 	}
 	return b.Drafts[i], true
 }
@@ -44,13 +44,13 @@ func (b planBase) after(v continuity.PlanVersion) planBase {
 	if v.State == continuity.PlanApplied {
 		return planBase{Service: v.Service, Version: v.Number, Hash: v.Hash}
 	}
-	next := planBase{Service: v.Service, Version: v.Base, Drafts: append(slices.Clone(b.Drafts), planDraft{v.Number, v.Hash})}
+	next := planBase{Service: v.Service, Version: v.Base, Drafts: append(slices.Clone(b.Drafts), baseDraft{v.Number, v.Hash})}
 	if b.Version == v.Base {
 		next.Hash = b.Hash
 	} else if d, ok := b.draft(v.Base); ok {
 		next.Hash = d.Hash
 	}
-	next.Drafts = slices.DeleteFunc(next.Drafts, func(d planDraft) bool { return d.Version <= v.Base })
+	next.Drafts = slices.DeleteFunc(next.Drafts, func(d baseDraft) bool { return d.Version <= v.Base })
 	return next
 }
 
