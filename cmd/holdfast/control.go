@@ -31,10 +31,8 @@ type whereControl struct{ address, data string }
 func (c *cli) onNode(cmd *cobra.Command) *cobra.Command {
 	f := cmd.PersistentFlags()
 	f.StringVar(&c.control.address, "control", c.env("HOLDFAST_CONTROL"), c.t("cli.flag.control"))
-	f.StringVar(&c.control.data, "data", c.env("HOLDFAST_CONTROL_DATA"), c.t("cli.flag.control-data"))
-	for _, name := range []string{"control", "data"} {
-		f.Lookup(name).DefValue = "" // their texts say where the default comes from
-	}
+	f.StringVar(&c.control.data, "data", "", c.t("cli.flag.control-data"))
+	f.Lookup("control").DefValue = "" // its text says where the default comes from
 	return cmd
 }
 
@@ -45,10 +43,18 @@ func (c *cli) controlCommand() *cobra.Command {
 	})
 	c.logFlag(cmd)
 	cmd.Flags().StringVar(&listen, "listen", "", c.t("cli.flag.control-listen"))
-	cmd.Flags().StringVar(&c.control.data, "data", c.env("HOLDFAST_CONTROL_DATA"), c.t("cli.flag.control-data"))
-	cmd.Flags().Lookup("data").DefValue = ""
+	cmd.Flags().StringVar(&c.control.data, "data", "", c.t("cli.flag.control-data"))
 	cmd.AddCommand(c.controlCheckCommand(), c.controlSchemaCommand())
 	return cmd
+}
+
+// controlData is the data folder that is named beside the settings; empty: none
+// is. A variable that was set long ago doesn't lead away from a file named now.
+func (c *cli) controlData() string {
+	if c.control.data == "" && c.where.config == "" {
+		return c.env("HOLDFAST_CONTROL_DATA")
+	}
+	return c.control.data
 }
 
 // controlFile is the control node's settings file that is meant; empty: there is
@@ -58,25 +64,26 @@ func (c *cli) controlFile() string {
 		return c.where.config
 	}
 	for _, file := range []string{filepath.Join(c.where.dir, "control.yaml"), packagedControl} {
-		if exists(file) && (c.control.data == "" || file != packagedControl) {
+		if exists(file) && (c.controlData() == "" || file != packagedControl) {
 			return file
 		}
 	}
 	return ""
 }
 
-// controlSettings are those of the file, or the defaults; --data wins.
+// controlSettings are those of the file, or the defaults; a data folder that is
+// named beside them wins.
 func (c *cli) controlSettings() (controlconfig.Control, error) {
-	file := c.controlFile()
+	file, data := c.controlFile(), c.controlData()
 	if file == "" {
-		return controlconfig.Default(filepath.Join(c.where.dir, c.control.data))
+		return controlconfig.Default(filepath.Join(c.where.dir, data))
 	}
 	settings, problems, err := controlconfig.Load(file)
 	if continuity.CodeOf(err) == continuity.CodeConfig && len(problems) > 0 {
 		c.explainControl(file, problems)
 	}
-	if err == nil && c.control.data != "" {
-		settings.Data, err = filepath.Abs(c.control.data)
+	if err == nil && data != "" {
+		settings.Data, err = filepath.Abs(data)
 	}
 	return settings, err
 }
