@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/control"
+	"holdfast/internal/controlconfig"
 	"holdfast/internal/store"
 )
 
@@ -65,21 +67,21 @@ func (c *cli) exportFromNode(ctx context.Context, to io.Writer) error {
 }
 
 func (c *cli) exportFromDatabase(ctx context.Context, to io.Writer) (err error) {
-	return c.atDatabase(ctx, func(s *store.Store) error { return s.Export(ctx, to) })
+	settings, err := c.controlSettings()
+	if err != nil {
+		return err
+	}
+	return atDatabase(ctx, settings, func(s *store.Store) error { return s.Export(ctx, to) })
 }
 
 // atDatabase opens the database that the settings name.
-func (c *cli) atDatabase(ctx context.Context, do func(*store.Store) error) (err error) {
-	settings, err := c.controlSettings()
-	if err != nil {
+func atDatabase(ctx context.Context, settings controlconfig.Control, do func(*store.Store) error) (err error) {
+	if err := makeData(settings); err != nil {
 		return err
 	}
 	dsn, err := settings.DSN()
 	if err != nil {
 		return err
-	}
-	if err := os.MkdirAll(settings.Data, 0o700); err != nil {
-		return continuity.E(continuity.CodeConfig, err, "unreadable", settings.Data, "cause", err.Error())
 	}
 	s, err := store.Open(ctx, dsn)
 	if err != nil {
@@ -87,6 +89,13 @@ func (c *cli) atDatabase(ctx context.Context, do func(*store.Store) error) (err 
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return do(s)
+}
+
+func makeData(settings controlconfig.Control) error {
+	if err := os.MkdirAll(settings.Data, 0o700); err != nil {
+		return continuity.E(continuity.CodeConfig, err, "unreadable", settings.Data, "cause", err.Error())
+	}
+	return nil
 }
 
 func (c *cli) stateRestoreCommand() *cobra.Command {
@@ -104,20 +113,33 @@ func (c *cli) stateRestoreCommand() *cobra.Command {
 			defer f.Close()
 			in = f
 		}
-		var events int64
-		err := c.atDatabase(cmd.Context(), func(s *store.Store) error {
-			if err := s.Restore(cmd.Context(), bufio.NewReaderSize(in, 1<<20)); err != nil {
-				return err
-			}
-			var err error
-			events, _, err = s.LastEvent(cmd.Context())
-			return err
-		})
+		events, err := c.restoreDatabase(cmd.Context(), bufio.NewReaderSize(in, 1<<20))
 		if err != nil {
 			return err
 		}
 		return c.show(map[string]int64{"events": events}, func() { c.say("cli.state.restore.done", "n", events) })
 	})
+}
+
+// restoreDatabase fills the database of a node that does not run.
+func (c *cli) restoreDatabase(ctx context.Context, from io.Reader) (events int64, err error) {
+	settings, err := c.controlSettings()
+	if err != nil {
+		return 0, err
+	}
+	if err := makeData(settings); err != nil {
+		return 0, err
+	}
+	err = control.Alone(settings.Data, func() error {
+		return atDatabase(ctx, settings, func(s *store.Store) error {
+			if err := s.Restore(ctx, from); err != nil {
+				return err
+			}
+			events, _, err = s.LastEvent(ctx)
+			return err
+		})
+	})
+	return events, err
 }
 
 // whole writes a file that is there whole or not at all, readable by its owner

@@ -10,6 +10,20 @@ import (
 	"holdfast/internal/continuity"
 )
 
+// Alone calls f while no control node runs on a data folder, and keeps one from
+// starting meanwhile.
+func Alone(data string, f func() error) (err error) {
+	unlock, err := lockFolder(data)
+	if continuity.CodeOf(err) == continuity.CodeLocked {
+		return continuity.E(continuity.CodeLocked, err, "folder", data, "running", true)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	return f()
+}
+
 // lockFolder keeps a second node out of a data folder until unlock.
 func lockFolder(data string) (unlock func() error, err error) {
 	f, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- the operator names the folder

@@ -43,6 +43,19 @@ func (s *Store) Resign(ctx context.Context, l continuity.Lease) error {
 	})
 }
 
+// unled refuses a database on which a node leads.
+func (s *Store) unled(ctx context.Context, c conn) error {
+	var node string
+	err := c.row(ctx, `SELECT node FROM lease WHERE until > ? ORDER BY name`, s.now().UnixMicro()).Scan(&node)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return continuity.E(continuity.CodeLocked, errors.New("a node leads on the database"), "leader", node)
+}
+
 // leads holds a lease until the commit ends, or says that it is lost.
 func (w *writing) leads(l *continuity.Lease) error {
 	if l == nil {

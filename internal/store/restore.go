@@ -15,13 +15,16 @@ import (
 )
 
 // Restore fills an empty database with what Export wrote, on either kind of
-// database. Everything is checked before it counts: an archive that is damaged,
+// database. No node may run on it. Everything is checked before it counts: an archive that is damaged,
 // cut off or none changes nothing, and neither does one for a database that is
 // not empty.
 func (s *Store) Restore(ctx context.Context, from io.Reader) error {
 	return s.write(ctx, func(c conn) error {
 		w := writing{ctx: ctx, conn: c}
 		if err := w.lock(); err != nil {
+			return err
+		}
+		if err := s.unled(ctx, c); err != nil {
 			return err
 		}
 		if s.d == postgres { // the archive may come slowly
