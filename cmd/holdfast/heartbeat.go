@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"holdfast/internal/problem"
 )
 
 func decode(text json.RawMessage, v any) error { return json.Unmarshal(text, v) }
@@ -50,10 +52,10 @@ func (c *cli) heartbeatCommand() *cobra.Command {
 		}
 		// The job is what counts: nobody may hear of it, but its status is passed on.
 		if err := c.beat(cmd.Context(), path+"?"+query.Encode()); err != nil {
-			if status == nil {
+			if len(args) == 1 {
 				return err
 			}
-			c.report(err)
+			c.warn("cli.heartbeat.untold", "cause", problem.Of(err, c.lang).Title)
 		}
 		return status
 	})
