@@ -135,20 +135,11 @@ func (c *cli) planApplyFiles(ctx context.Context, files []string, a planApply) e
 	}
 	results := []controlapi.PlanResult{}
 	for _, w := range all {
-		s, err := w.submission(a)
+		result, err := c.submit(ctx, node, w, a)
 		if err != nil {
 			return err
 		}
-		result, err := controlapi.Post[controlapi.PlanResult](ctx, node, planPath(w.service, "versions"), s)
-		if err != nil {
-			return errors.Join(c.refused(w, err), err)
-		}
 		results = append(results, result)
-		if v := result.Version; v.State == continuity.PlanApplied && !a.try {
-			if err := writePlanBase(filepath.Dir(w.file), planBase{w.service, v.Number, v.Hash}); err != nil {
-				return err
-			}
-		}
 		if !c.json {
 			if err := c.planOutcome(w, result, a); err != nil {
 				return err
@@ -161,15 +152,42 @@ func (c *cli) planApplyFiles(ctx context.Context, files []string, a planApply) e
 	return nil
 }
 
+// submit applies a plan, and notes what became of its files.
+func (c *cli) submit(ctx context.Context, node *controlapi.Client, w *written, a planApply) (result controlapi.PlanResult, err error) {
+	dir := filepath.Dir(w.file)
+	base, unread := readPlanBase(dir, w.service)
+	if a.base == "" && unread != nil {
+		return result, unread
+	}
+	s, err := w.submission(a, base)
+	if err != nil {
+		return result, err
+	}
+	path := planPath(w.service, "versions")
+	result, err = controlapi.Post[controlapi.PlanResult](ctx, node, path, s)
+	if conflict, ok := planbook.ConflictOf(err); ok && a.base == "" {
+		if d, own := base.draft(conflict.Version); own { // holds by now
+			s.Base, s.Hash = d.Version, d.Hash
+			result, err = controlapi.Post[controlapi.PlanResult](ctx, node, path, s)
+		}
+	}
+	if err != nil {
+		return result, errors.Join(c.refused(w, err), err)
+	}
+	if a.try {
+		return result, nil
+	}
+	return result, writePlanBase(dir, base.after(result.Version))
+}
+
 // submission says which version the files were written from: as --base tells, or
 // the file beside them, or none.
-func (w *written) submission(a planApply) (controlapi.PlanSubmission, error) {
+func (w *written) submission(a planApply, b planBase) (controlapi.PlanSubmission, error) {
 	s := controlapi.PlanSubmission{PlanTexts: controlapi.PlanTexts(w.texts), File: w.file, Reason: a.why, Hold: a.draft, Try: a.try}
 	switch a.base {
 	case "":
-		b, err := readPlanBase(filepath.Dir(w.file), w.service)
 		s.Base, s.Hash = b.Version, b.Hash
-		return s, err
+		return s, nil
 	case "current":
 		s.Base = planbook.Whatever
 		return s, nil

@@ -98,5 +98,5 @@ func exportPlan(f controlapi.PlanFiles, dir string, force bool) (written []strin
 	if f.State == continuity.PlanDraft {
 		return written, nil // it is no base of anything
 	}
-	return written, writePlanBase(dir, planBase{f.Service, f.Version, f.Hash})
+	return written, writePlanBase(dir, planBase{Service: f.Service, Version: f.Version, Hash: f.Hash})
 }
