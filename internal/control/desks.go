@@ -13,7 +13,9 @@ import (
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/measure"
+	"holdfast/internal/problem"
 	"holdfast/internal/warning"
+	"holdfast/internal/yamldoc"
 )
 
 // measuresDesk shows the node's measures to the API.
@@ -120,6 +122,9 @@ type signalsDesk struct {
 // Report implements controlapi.Signals. The department is that of the person,
 // where they are known.
 func (d signalsDesk) Report(ctx context.Context, by continuity.Actor, r continuity.Report) (controlapi.Reported, error) {
+	if err := d.planned(ctx, r.Service); err != nil {
+		return controlapi.Reported{}, err
+	}
 	person, _, err := d.node.store.People().Get(ctx, r.By)
 	switch code := continuity.CodeOf(err); {
 	case err == nil && person.Department != "":
@@ -129,6 +134,24 @@ func (d signalsDesk) Report(ctx context.Context, by continuity.Actor, r continui
 	}
 	said, err := d.Inbox.Report(ctx, by, r)
 	return controlapi.Reported(said), err
+}
+
+// planned refuses a service without a plan: nobody would look at its reports.
+func (d signalsDesk) planned(ctx context.Context, service string) error {
+	_, applied, err := d.node.plans.Store.Numbers(ctx, service)
+	if applied != 0 || continuity.CodeOf(err) == continuity.CodeInvalid { // the inbox says what an id looks like
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var known []string
+	plans, _ := d.node.plansNow()
+	for _, p := range plans {
+		known = append(known, p.ID)
+	}
+	near, _ := yamldoc.Nearest(service, known)
+	return continuity.E(continuity.CodeNotFound, nil, problem.DetailID, "warning.unplanned", "value", service, "near", near)
 }
 
 // Signed implements controlapi.Signals.
