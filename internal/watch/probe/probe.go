@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -34,6 +35,16 @@ func Degraded(code string, pairs ...any) Outcome {
 // Unknown is one that learnt nothing.
 func Unknown(code string, pairs ...any) Outcome {
 	return Outcome{State: continuity.CheckUnknown, Reason: because(code, pairs...)}
+}
+
+// NoSecret is one that could not look: a secret can't be read. It says which, as
+// the plan names it.
+func NoSecret(err error) Outcome {
+	var e *continuity.Error
+	if errors.As(err, &e) && e.Code == continuity.CodeSecret {
+		return Unknown("watch.no-secret", "reference", e.Args["reference"])
+	}
+	return Unknown("watch.no-secret")
 }
 
 func because(code string, pairs ...any) continuity.CheckReason {

@@ -111,7 +111,7 @@ func (r *run) prepare() (probe.Outcome, bool) {
 		}
 		secret, err := r.options.Secret()
 		if err != nil {
-			return probe.Unknown("watch.no-secret"), false
+			return probe.NoSecret(err), false
 		}
 		r.vars[varUser], r.vars[varSecret] = r.options.User, secret
 	}

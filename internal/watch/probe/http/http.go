@@ -163,7 +163,7 @@ func (p *web) make(ctx context.Context) (*http.Request, error) {
 func (p *web) ask(ctx context.Context, client *http.Client) probe.Outcome {
 	request, err := p.make(ctx)
 	if err != nil {
-		return probe.Unknown("watch.no-secret")
+		return probe.NoSecret(err)
 	}
 	response, err := client.Do(request)
 	if err != nil {

@@ -56,7 +56,7 @@ var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4<<10)
 func (p *web) exchange(ctx context.Context, fresh bool) (probe.Outcome, error) {
 	text, err := p.text()
 	if err != nil {
-		return probe.Unknown("watch.no-secret"), nil
+		return probe.NoSecret(err), nil
 	}
 	if waiting, ok := p.tools.Kept.Take(p.to); ok {
 		if fresh { // the new one takes its place

@@ -34,7 +34,7 @@ func look(ctx context.Context, spec probe.Spec, tools *probe.Tools) probe.Outcom
 	if spec.Auth != nil {
 		secret, err := spec.Auth()
 		if err != nil {
-			return probe.Unknown("watch.no-secret")
+			return probe.NoSecret(err)
 		}
 		words := []string{"AUTH", secret}
 		if user, password, ok := strings.Cut(secret, ":"); ok {

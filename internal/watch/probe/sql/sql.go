@@ -46,7 +46,7 @@ var asks = regexp.MustCompile(`(?i)^\s*(select|with|values|table|show)\b`)
 func look(ctx context.Context, spec probe.Spec, tools *probe.Tools) probe.Outcome {
 	dsn, err := spec.DSN()
 	if err != nil {
-		return probe.Unknown("watch.no-secret")
+		return probe.NoSecret(err)
 	}
 	connector, err := open(dsn, tools)
 	if err != nil {

@@ -32,14 +32,14 @@ func look(ctx context.Context, spec probe.Spec, tools *probe.Tools) probe.Outcom
 	for name, value := range spec.Hidden {
 		secret, err := value()
 		if err != nil {
-			return probe.Unknown("watch.no-secret")
+			return probe.NoSecret(err)
 		}
 		head.Set(name, secret)
 	}
 	if spec.Auth != nil {
 		secret, err := spec.Auth()
 		if err != nil {
-			return probe.Unknown("watch.no-secret")
+			return probe.NoSecret(err)
 		}
 		head.Set("Authorization", secret)
 	}
