@@ -18,6 +18,7 @@ import (
 	"holdfast/internal/plan"
 	"holdfast/internal/plan/bia"
 	"holdfast/internal/plan/paper"
+	"holdfast/internal/problem"
 	"holdfast/internal/yamldoc"
 )
 
@@ -78,14 +79,11 @@ func (c *cli) planInit(begun plan.Beginning, given []string, dir string) error {
 	if begun.Impact != nil {
 		asked = slices.DeleteFunc(asked, func(q plan.Question) bool { return q.Sheet })
 	}
-	answers, err := c.answers(given, asked)
+	answers, err := c.answers(given, asked, dir)
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(dir, answers["id"]+".yaml")
-	if exists(file) {
-		return invalid("cli.invalid.plan-exists", "file", file)
-	}
+	file := planNamed(dir, answers["id"])
 	begun.Answers, begun.Day = answers, time.Now().Format(time.DateOnly)
 	text := plan.Begin(begun)
 	r := &planReport{texts: map[string][]byte{file: text}}
@@ -106,9 +104,25 @@ func (c *cli) planInit(begun plan.Beginning, given []string, dir string) error {
 	return nil
 }
 
+func planNamed(dir, id string) string { return filepath.Join(dir, id+".yaml") }
+
+// refuses returns what is wrong with an answer, beside what others say already;
+// nil: nothing is.
+func (c *cli) refuses(dir string, q plan.Question, answer string, answers map[string]string) error {
+	p := q.Wrong(answer, answers)
+	switch {
+	case p != nil:
+		return invalid("cli.invalid.answer", "what", p.What(c.lang), "hint", p.Hint(c.lang))
+	case q.ID == "id" && exists(planNamed(dir, answer)):
+		return invalid("cli.invalid.plan-exists", "file", planNamed(dir, answer))
+	}
+	return nil
+}
+
 // answers takes what was given, and asks for the rest: at a terminal again and
-// again, else a line of the input for each.
-func (c *cli) answers(given []string, asked []plan.Question) (map[string]string, error) {
+// again, else a line of the input for each. What would be in the way of the plan
+// is said at the question, not when all have been answered.
+func (c *cli) answers(given []string, asked []plan.Question, dir string) (map[string]string, error) {
 	answers := map[string]string{}
 	known := map[string]plan.Question{}
 	for _, q := range asked {
@@ -120,8 +134,8 @@ func (c *cli) answers(given []string, asked []plan.Question) (map[string]string,
 		if !ok {
 			return nil, invalid("cli.invalid.question", "name", name)
 		}
-		if p := q.Wrong(value); p != nil {
-			return nil, invalid("cli.invalid.answer", "what", p.What(c.lang), "hint", p.Hint(c.lang))
+		if err := c.refuses(dir, q, value, answers); err != nil {
+			return nil, err
 		}
 		answers[name] = value
 	}
@@ -130,7 +144,7 @@ func (c *cli) answers(given []string, asked []plan.Question) (map[string]string,
 		if _, ok := answers[q.ID]; ok {
 			continue
 		}
-		answer, err := c.ask(lines, q)
+		answer, err := c.ask(lines, q, func(answer string) error { return c.refuses(dir, q, answer, answers) })
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +153,7 @@ func (c *cli) answers(given []string, asked []plan.Question) (map[string]string,
 	return answers, nil
 }
 
-func (c *cli) ask(lines *bufio.Reader, q plan.Question) (string, error) {
+func (c *cli) ask(lines *bufio.Reader, q plan.Question, refuses func(string) error) (string, error) {
 	for {
 		fmt.Fprint(c.err, c.t("cli.plan.init.ask."+q.ID))
 		if q.Default != "" {
@@ -149,18 +163,18 @@ func (c *cli) ask(lines *bufio.Reader, q plan.Question) (string, error) {
 		line, err := lines.ReadString('\n')
 		answer := strings.TrimSpace(line)
 		if answer == "" && q.Default != "" {
-			return q.Default, nil
+			answer = q.Default
 		}
-		p := q.Wrong(answer)
-		if p == nil {
+		wrong := refuses(answer)
+		if wrong == nil {
 			return answer, nil
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", err
 		}
 		if err != nil || !terminal(c.in) {
-			return "", invalid("cli.invalid.answer", "what", p.What(c.lang), "hint", p.Hint(c.lang))
+			return "", wrong
 		}
-		fmt.Fprintln(c.err, p.What(c.lang)+"\n  "+p.Hint(c.lang))
+		fmt.Fprintln(c.err, problem.Of(wrong, c.lang).Title)
 	}
 }

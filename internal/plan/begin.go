@@ -29,15 +29,36 @@ func Questions() []Question {
 	}
 }
 
-// Wrong says what is wrong with an answer, or nil.
-func (q Question) Wrong(answer string) *yamldoc.Problem {
-	_, bad := kinds[q.kind].Parse(answer, reflect.StructTag(""))
-	if bad == nil {
+// Wrong says what is wrong with an answer, by itself or beside those that were
+// given before, or nil.
+func (q Question) Wrong(answer string, before map[string]string) *yamldoc.Problem {
+	f := yamldoc.NewFindings("")
+	at := yamldoc.Place{Line: 1, Column: 1, Length: 1}
+	if _, bad := kinds[q.kind].Parse(answer, reflect.StructTag("")); bad != nil {
+		f.Error(at, bad.ID, append([]any{"field", q.ID, "value", yamldoc.Brief(answer)}, bad.Args...)...)
+		return &f.Found()[0]
+	}
+	mtd, rto := before["mtd"], before["rto"]
+	switch q.ID {
+	case "mtd":
+		mtd = answer
+	case "rto":
+		rto = answer
+	default:
 		return nil
 	}
-	f := yamldoc.NewFindings("")
-	f.Error(yamldoc.Place{Line: 1, Column: 1, Length: 1}, bad.ID, append([]any{"field", q.ID, "value", yamldoc.Brief(answer)}, bad.Args...)...)
-	return &f.Found()[0]
+	if most, within := lasts(mtd), lasts(rto); most > 0 && within > most {
+		f.Error(at, "plan.rto-over-mtd", "rto", rto, "mtd", mtd)
+		return &f.Found()[0]
+	}
+	return nil
+}
+
+// lasts is how long an answer is; 0: there is none yet.
+func lasts(answer string) time.Duration {
+	value, _ := kinds["duration"].Parse(answer, reflect.StructTag(""))
+	d, _ := value.(time.Duration)
+	return d
 }
 
 // Beginning is what a new plan is made of.

@@ -27,11 +27,22 @@ func TestTenAnswersMakeAPlan(t *testing.T) {
 func TestAnswersAreCheckedOneByOne(t *testing.T) {
 	wrong := map[string]string{"id": "Shop", "owner": "Li Wei", "mtd": "4", "loss": "much", "service": " "}
 	for _, q := range Questions() {
-		if answer, ok := wrong[q.ID]; ok && q.Wrong(answer) == nil {
+		if answer, ok := wrong[q.ID]; ok && q.Wrong(answer, nil) == nil {
 			t.Errorf("%s: %q is taken", q.ID, answer)
 		}
-		if q.Default != "" && q.Wrong(q.Default) != nil {
+		if q.Default != "" && q.Wrong(q.Default, nil) != nil {
 			t.Errorf("%s: its default is refused", q.ID)
+		}
+		// Two that don't fit together are refused at the later one, whichever it is.
+		for _, pair := range []struct {
+			id, answer, other, said string
+			wrong                   bool
+		}{
+			{"rto", "2h", "mtd", "1h", true}, {"mtd", "1h", "rto", "2h", true}, {"rto", "60m", "mtd", "1h", false}, {"rto", "2h", "loss", "1h", false},
+		} {
+			if p := q.Wrong(pair.answer, map[string]string{pair.other: pair.said}); q.ID == pair.id && (p != nil) != pair.wrong {
+				t.Errorf("%+v: %v", pair, p)
+			}
 		}
 	}
 }
