@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -244,9 +247,26 @@ func (c *cli) controlToken(at controlPlace) (string, error) {
 	}
 	token, err := endpoint.ReadToken(file)
 	if err != nil {
-		return "", continuity.E(continuity.CodeForbidden, err, "control", true)
+		return "", noToken(file, err)
 	}
 	return token, nil
+}
+
+// noToken says why a token's file is of no use.
+func noToken(file string, err error) error {
+	why, mode := "empty", ""
+	info, unseen := os.Stat(file) // #nosec G703 -- the operator names the file
+	switch {
+	case file == "":
+		why = "none"
+	case errors.Is(err, fs.ErrNotExist):
+		why = "missing"
+	case errors.Is(err, fs.ErrPermission):
+		why = "unreadable"
+	case unseen == nil && info.Mode().Perm()&0o077 != 0:
+		why, mode = "mode", fmt.Sprintf("%04o", info.Mode().Perm())
+	}
+	return continuity.E(continuity.CodeForbidden, err, "control", true, "token", why, "token_file", file, "mode", mode)
 }
 
 // controlRoots are those of HOLDFAST_CONTROL_CA; nil: it names none.

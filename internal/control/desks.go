@@ -158,7 +158,7 @@ func (d signalsDesk) planned(ctx context.Context, service string) error {
 func (d signalsDesk) Signed(ctx context.Context, id string, head http.Header, body []byte) (bool, error) {
 	hook, known := d.node.hook(id)
 	if !known { // no more is told than of a wrong signature
-		return false, continuity.E(continuity.CodeForbidden, errors.New("webhook: there is none of this id"), "control", true)
+		return false, continuity.E(continuity.CodeForbidden, errors.New("webhook: there is none of this id"), "webhook", true)
 	}
 	return d.Inbox.Signed(ctx, hook, head, body)
 }

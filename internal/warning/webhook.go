@@ -116,7 +116,7 @@ func (in *Inbox) note(ctx context.Context, hook, id string, at time.Time) (conti
 // verified checks a message's signature and time. What is wrong is not told.
 func (in *Inbox) verified(hook Hook, head http.Header, body []byte) (id string, at time.Time, err error) {
 	refuse := func(why string) (string, time.Time, error) {
-		return "", time.Time{}, continuity.E(continuity.CodeForbidden, errors.New("webhook: "+why), "control", true)
+		return "", time.Time{}, continuity.E(continuity.CodeForbidden, errors.New("webhook: "+why), "webhook", true)
 	}
 	id = head.Get("webhook-id")
 	stamp := head.Get("webhook-timestamp")
