@@ -22,6 +22,9 @@ type Timer struct {
 	Error string // why the attempt before failed: a code, no secret
 }
 
+// LongestLease is how long a lease may be at most.
+const LongestLease = 10 * time.Minute
+
 // Lease is a named right that one node holds at a time, as to lead.
 type Lease struct {
 	Name  string

@@ -15,7 +15,7 @@ const leaseName = "control"
 
 // leases are rights that one node holds at a time; *store.Store has them.
 type leases interface {
-	Lead(ctx context.Context, name, node string, now time.Time, lease time.Duration) (continuity.Lease, bool, error)
+	Lead(ctx context.Context, name, node string, lease time.Duration) (continuity.Lease, bool, error)
 	Resign(ctx context.Context, l continuity.Lease) error
 }
 
@@ -75,7 +75,7 @@ func (l *leader) run(ctx context.Context) {
 func (l *leader) take(ctx context.Context) (continuity.Lease, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.lease/4)
 	defer cancel()
-	return l.store.Lead(ctx, leaseName, l.instance, time.Now(), l.lease)
+	return l.store.Lead(ctx, leaseName, l.instance, l.lease)
 }
 
 // lead runs all duties until the lease can't be renewed in time.

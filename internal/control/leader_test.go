@@ -200,12 +200,12 @@ type dryLease struct {
 	asked chan struct{}
 }
 
-func (d dryLease) Lead(_ context.Context, name, node string, now time.Time, lease time.Duration) (continuity.Lease, bool, error) {
+func (d dryLease) Lead(_ context.Context, name, node string, lease time.Duration) (continuity.Lease, bool, error) {
 	select {
 	case <-d.down:
 		return continuity.Lease{}, false, errors.New("down")
 	default:
-		return continuity.Lease{Name: name, Node: node, Fence: 7, Until: now.Add(lease)}, true, nil
+		return continuity.Lease{Name: name, Node: node, Fence: 7, Until: time.Now().Add(lease)}, true, nil
 	}
 }
 

@@ -124,7 +124,7 @@ func (c *Control) check(f *yamldoc.Findings, at yamldoc.Places) {
 			}
 		}
 	}
-	if c.Lease != 0 && (c.Lease < time.Second || c.Lease > 10*time.Minute) {
+	if c.Lease != 0 && (c.Lease < time.Second || c.Lease > continuity.LongestLease) {
 		f.Error(at.At("lease"), "controlconfig.lease")
 	}
 	if c.Metrics.Retention != 0 && c.Metrics.Retention < 2*time.Hour {

@@ -15,7 +15,7 @@ import (
 // Store keeps timers for all nodes; *store.Store is one.
 type Store interface {
 	Claim(ctx context.Context, node string, now time.Time, lease time.Duration) (continuity.Timer, bool, error)
-	Extend(ctx context.Context, t continuity.Timer, until time.Time) error
+	Extend(ctx context.Context, t continuity.Timer, lease time.Duration) error
 	Retry(ctx context.Context, t continuity.Timer, due time.Time, reason string) error
 	Done(ctx context.Context, t continuity.Timer, b continuity.Batch) ([]continuity.Object, error)
 }
@@ -101,7 +101,8 @@ func (r *Runner) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		t, ok, err := r.o.Store.Claim(ctx, r.o.Node, time.Now(), r.o.Lease)
+		now := time.Now()
+		t, ok, err := r.o.Store.Claim(ctx, r.o.Node, now, r.o.Lease)
 		if err != nil && ctx.Err() == nil && !failing {
 			r.o.Log.Error("timers can't be claimed", "code", continuity.CodeOf(err), "error", err)
 		}
@@ -109,7 +110,7 @@ func (r *Runner) Run(ctx context.Context) {
 		if ok && err == nil {
 			working.Go(func() {
 				defer func() { <-r.slots; r.Wake() }()
-				r.do(ctx, t)
+				r.do(ctx, t, now.Add(r.o.Lease))
 			})
 			continue
 		}
@@ -123,8 +124,9 @@ func (r *Runner) Run(ctx context.Context) {
 	}
 }
 
-// do has one claimed timer done, renewing its claim, and says how it ended.
-func (r *Runner) do(ctx context.Context, t continuity.Timer) {
+// do has one timer done that is claimed until then by this node's clock, renewing
+// its claim, and says how it ended.
+func (r *Runner) do(ctx context.Context, t continuity.Timer, until time.Time) {
 	log := r.o.Log.With("timer", t.ID, "kind", t.Kind, "attempt", t.Attempts)
 	handle := r.o.Handlers[t.Kind]
 	if handle == nil {
@@ -134,7 +136,7 @@ func (r *Runner) do(ctx context.Context, t continuity.Timer) {
 	}
 	working, stop := context.WithCancelCause(ctx)
 	var renewing sync.WaitGroup
-	renewing.Go(func() { r.renew(working, t, stop) })
+	renewing.Go(func() { r.renew(working, t, until, stop) })
 	batch, err := safely(working, handle, t)
 	lost := errors.Is(context.Cause(working), errClaimLost)
 	stop(nil)
@@ -160,20 +162,18 @@ func (r *Runner) do(ctx context.Context, t continuity.Timer) {
 
 // renew holds the claim while the handler works, and stops it when it is lost or
 // could not be renewed in time.
-func (r *Runner) renew(working context.Context, t continuity.Timer, stop context.CancelCauseFunc) {
+func (r *Runner) renew(working context.Context, t continuity.Timer, until time.Time, stop context.CancelCauseFunc) {
 	tick := time.NewTicker(r.o.Lease / 3)
 	defer tick.Stop()
-	until := t.Until
 	for {
 		select {
 		case <-working.Done():
 			return
 		case now := <-tick.C:
-			next := now.Add(r.o.Lease)
-			err := r.o.Store.Extend(working, t, next)
+			err := r.o.Store.Extend(working, t, r.o.Lease)
 			switch {
 			case err == nil:
-				until = next
+				until = now.Add(r.o.Lease)
 			case continuity.CodeOf(err) == continuity.CodeVersion, !now.Add(r.o.Lease / 3).Before(until):
 				stop(errClaimLost)
 				return

@@ -183,11 +183,11 @@ func (s stuck) Claim(ctx context.Context, node string, now time.Time, lease time
 	return s.Store.Claim(ctx, node, now, lease)
 }
 
-func (s stuck) Extend(ctx context.Context, t continuity.Timer, until time.Time) error {
+func (s stuck) Extend(ctx context.Context, t continuity.Timer, lease time.Duration) error {
 	if err := s.gone(); err != nil {
 		return err
 	}
-	return s.Store.Extend(ctx, t, until)
+	return s.Store.Extend(ctx, t, lease)
 }
 
 func TestWhoIsCutOffStopsAndAnotherTakesOver(t *testing.T) {

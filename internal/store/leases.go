@@ -12,17 +12,23 @@ import (
 // Lead takes or renews a lease, such as the one to lead. ok is false while
 // another node holds it. What the holder commits under Batch.Leader happens only
 // while nobody has taken over.
-func (s *Store) Lead(ctx context.Context, name, node string, now time.Time, lease time.Duration) (l continuity.Lease, ok bool, err error) {
+func (s *Store) Lead(ctx context.Context, name, node string, lease time.Duration) (l continuity.Lease, ok bool, err error) {
 	if name == "" || node == "" || lease <= 0 || !storable(name) || !storable(node) {
 		return l, false, continuity.E(continuity.CodeInvalid, errors.New("a lease needs a name, a node and a time"))
 	}
-	l = continuity.Lease{Name: name, Node: node, Until: now.Add(lease).UTC().Truncate(time.Microsecond)}
+	l = continuity.Lease{Name: name, Node: node}
 	err = s.write(ctx, func(c conn) error {
 		if _, err := c.exec(ctx, `INSERT INTO lease (name, node, fence, until) VALUES (?, '', 0, 0) ON CONFLICT (name) DO NOTHING`, name); err != nil {
 			return err
 		}
-		err := c.row(ctx, `UPDATE lease SET fence = CASE WHEN node = ? THEN fence ELSE fence + 1 END, node = ?, until = ?
-			WHERE name = ? AND (node = ? OR until <= ?) RETURNING fence`, node, node, l.Until.UnixMicro(), name, node, now.UnixMicro()).Scan(&l.Fence)
+		now, err := s.present(ctx, c)
+		if err != nil {
+			return err
+		}
+		l.Until = now.Add(lease)
+		err = c.row(ctx, `UPDATE lease SET fence = CASE WHEN node = ? THEN fence ELSE fence + 1 END, node = ?, until = ?
+			WHERE name = ? AND (node = ? OR until <= ? OR until > ?) RETURNING fence`,
+			node, node, l.Until.UnixMicro(), name, node, now.UnixMicro(), unbelievable(now, lease)).Scan(&l.Fence)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -35,6 +41,22 @@ func (s *Store) Lead(ctx context.Context, name, node string, now time.Time, leas
 	return l, true, nil
 }
 
+// present is the time by which leases and claims go: of nodes that share a
+// PostgreSQL the database's, as one clock serves them all better than each its own.
+func (s *Store) present(ctx context.Context, c conn) (time.Time, error) {
+	if !s.shared {
+		return s.now().UTC().Truncate(time.Microsecond), nil
+	}
+	var at int64
+	err := c.row(ctx, `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)`).Scan(&at)
+	return time.UnixMicro(at).UTC(), err
+}
+
+// unbelievable is from when on the end of a lease is no promise but the word of a
+// clock that was ahead: nobody waits for it. Twice the lease leaves room for a
+// clock that is set right a little, and for nodes whose leases differ.
+func unbelievable(now time.Time, lease time.Duration) int64 { return now.Add(2 * lease).UnixMicro() }
+
 // Resign gives a lease back before its time.
 func (s *Store) Resign(ctx context.Context, l continuity.Lease) error {
 	return s.write(ctx, func(c conn) error {
@@ -45,8 +67,12 @@ func (s *Store) Resign(ctx context.Context, l continuity.Lease) error {
 
 // unled refuses a database on which a node leads.
 func (s *Store) unled(ctx context.Context, c conn) error {
+	now, err := s.present(ctx, c)
+	if err != nil {
+		return err
+	}
 	var node string
-	err := c.row(ctx, `SELECT node FROM lease WHERE until > ? ORDER BY name`, s.now().UnixMicro()).Scan(&node)
+	err = c.row(ctx, `SELECT node FROM lease WHERE until > ? AND until <= ? ORDER BY name`, now.UnixMicro(), unbelievable(now, continuity.LongestLease)).Scan(&node)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

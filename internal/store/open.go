@@ -23,22 +23,26 @@ type Store struct {
 	writer  *sql.DB
 	readers *sql.DB // the same as writer on PostgreSQL
 	now     func() time.Time
+	shared  bool // leases go by the database's clock
 }
 
 // Option changes how a store is opened.
 type Option func(*Store)
 
-// Clock replaces the time that objects and events bear.
-func Clock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
+// Clock replaces the time that objects and events bear, and by which leases go.
+func Clock(now func() time.Time) Option {
+	return func(s *Store) { s.now, s.shared = now, false }
+}
 
 // Open opens the database that dsn names, and migrates it where it is older:
 // postgres://... or the path of a SQLite file, which is made where it is missing.
 func Open(ctx context.Context, dsn string, options ...Option) (s *Store, err error) {
-	s = &Store{now: time.Now}
+	server := strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+	s = &Store{now: time.Now, shared: server}
 	for _, o := range options {
 		o(s)
 	}
-	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+	if server {
 		err = s.openPostgres(ctx, dsn)
 	} else {
 		err = s.openSQLite(strings.TrimPrefix(dsn, "sqlite:"))

@@ -11,9 +11,9 @@ import (
 	"holdfast/internal/continuity"
 )
 
-// Times are the nodes' own: leases bound how long a dead node's work waits, and a
-// clock that is ahead takes work early. That the effect is had once does not hang
-// on any clock but on fences.
+// When a timer is due goes by the nodes' clocks, as whoever set it went by them: one
+// that is ahead takes work early. Leases bound how long a dead node's work waits.
+// That the effect is had once does not hang on any clock but on fences.
 
 const timerColumns = `id, kind, due, body, attempts, node, fence, until, error`
 
@@ -38,10 +38,14 @@ func (s *Store) Claim(ctx context.Context, node string, now time.Time, lease tim
 	if node == "" || lease <= 0 {
 		return t, false, continuity.E(continuity.CodeInvalid, errors.New("a claim needs a node and a lease"))
 	}
-	at := now.UnixMicro()
 	err = s.write(ctx, func(c conn) error {
+		at, err := s.present(ctx, c)
+		if err != nil {
+			return err
+		}
 		// Who claims locks the row that it found; others pass it by.
-		found, err := scanTimer(c.row(ctx, `SELECT `+timerColumns+` FROM timer WHERE due <= ? AND until <= ? ORDER BY due, id LIMIT 1 FOR UPDATE SKIP LOCKED`, at, at).Scan)
+		found, err := scanTimer(c.row(ctx, `SELECT `+timerColumns+` FROM timer WHERE due <= ? AND (until <= ? OR until > ?) ORDER BY due, id LIMIT 1 FOR UPDATE SKIP LOCKED`,
+			now.UnixMicro(), at.UnixMicro(), unbelievable(at, lease)).Scan)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -49,7 +53,7 @@ func (s *Store) Claim(ctx context.Context, node string, now time.Time, lease tim
 			return err
 		}
 		t, ok = found, true
-		t.Attempts, t.Node, t.Fence, t.Until = t.Attempts+1, node, t.Fence+1, now.Add(lease).UTC().Truncate(time.Microsecond)
+		t.Attempts, t.Node, t.Fence, t.Until = t.Attempts+1, node, t.Fence+1, at.Add(lease)
 		_, err = c.exec(ctx, `UPDATE timer SET attempts = ?, node = ?, fence = ?, until = ? WHERE id = ?`, t.Attempts, t.Node, t.Fence, t.Until.UnixMicro(), t.ID)
 		return err
 	})
@@ -59,9 +63,15 @@ func (s *Store) Claim(ctx context.Context, node string, now time.Time, lease tim
 	return t, true, nil
 }
 
-// Extend holds a claimed timer longer; CodeVersion where it is lost.
-func (s *Store) Extend(ctx context.Context, t continuity.Timer, until time.Time) error {
-	return s.held(ctx, t, `UPDATE timer SET until = ? WHERE id = ? AND fence = ?`, until.UnixMicro())
+// Extend holds a claimed timer for a lease from now on; CodeVersion where it is lost.
+func (s *Store) Extend(ctx context.Context, t continuity.Timer, lease time.Duration) error {
+	return s.write(ctx, func(c conn) error {
+		at, err := s.present(ctx, c)
+		if err != nil {
+			return err
+		}
+		return c.held(ctx, t, `UPDATE timer SET until = ? WHERE id = ? AND fence = ?`, at.Add(lease).UnixMicro())
+	})
 }
 
 // Retry gives a claimed timer back to be done later; reason is a code, no secret.
@@ -69,7 +79,9 @@ func (s *Store) Retry(ctx context.Context, t continuity.Timer, due time.Time, re
 	if !storable(reason) {
 		return continuity.E(continuity.CodeInvalid, errors.New("text that is no UTF-8, or has a zero byte"))
 	}
-	return s.held(ctx, t, `UPDATE timer SET until = 0, node = '', due = ?, error = ? WHERE id = ? AND fence = ?`, due.UnixMicro(), reason)
+	return s.write(ctx, func(c conn) error {
+		return c.held(ctx, t, `UPDATE timer SET until = 0, node = '', due = ?, error = ? WHERE id = ? AND fence = ?`, due.UnixMicro(), reason)
+	})
 }
 
 // Done ends a claimed timer together with what it did: b happens as a whole, or,
@@ -95,14 +107,12 @@ func (s *Store) Timers(ctx context.Context) (n int64, err error) {
 }
 
 // held runs a statement that ends in the conditions of a claim.
-func (s *Store) held(ctx context.Context, t continuity.Timer, text string, args ...any) error {
-	return s.write(ctx, func(c conn) error {
-		n, err := c.exec(ctx, text, append(args, t.ID, t.Fence)...)
-		if err == nil && n == 0 {
-			return lost("timer", t.ID)
-		}
-		return err
-	})
+func (c conn) held(ctx context.Context, t continuity.Timer, text string, args ...any) error {
+	n, err := c.exec(ctx, text, append(args, t.ID, t.Fence)...)
+	if err == nil && n == 0 {
+		return lost("timer", t.ID)
+	}
+	return err
 }
 
 func lost(kind, id string) error {

@@ -30,6 +30,7 @@ func Suite(t *testing.T, fresh func(testing.TB) string) {
 		"TimersInOrder":              timersInOrder,
 		"FencesHold":                 fencesHold,
 		"TimersRetry":                timersRetry,
+		"ClockSetRight":              clockSetRight,
 		"LeaderIsOne":                leaderIsOne,
 		"ArchiveReturns":             archiveReturns,
 		"ArchiveDamaged":             archiveDamaged,
