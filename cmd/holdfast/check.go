@@ -167,7 +167,7 @@ func (c *cli) checkHistoryCommand() *cobra.Command {
 		if _, err := checkPath("checks", args[0]); err != nil {
 			return err
 		}
-		a.kind, a.id = "check", args[0]
+		a.kind, a.id = continuity.ObjectCheck, args[0]
 		query, err := a.query(time.Now())
 		if err != nil {
 			return err
@@ -199,9 +199,7 @@ func (c *cli) checkHistoryCommand() *cobra.Command {
 // reasonOf is the reason of a verdict's event; of one whose content is gone, what
 // its head says.
 func reasonOf(e controlapi.Event) continuity.CheckReason {
-	var kept struct {
-		Reason continuity.CheckReason `json:"reason"`
-	}
+	var kept continuity.JudgedCheck
 	if decode(e.After, &kept) != nil || kept.Reason.Code == "" {
 		return continuity.CheckReason{Code: e.Reason}
 	}

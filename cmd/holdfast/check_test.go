@@ -14,7 +14,7 @@ import (
 // The history of a flow names the step, as its verdict does.
 func TestAnEventOfACheckNamesTheStep(t *testing.T) {
 	reason := continuity.CheckReason{Step: "log-in", Code: "watch.status", Args: map[string]any{"status": 503}}
-	after, err := json.Marshal(watch.Kept{State: continuity.CheckDown, Reason: reason})
+	after, err := json.Marshal(continuity.JudgedCheck{State: continuity.CheckDown, Reason: reason})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,16 @@ const (
 	CheckUnknown  CheckState = "unknown"
 )
 
+// ObjectCheck is the kind of the objects that hold what is judged of checks.
+const ObjectCheck = "check"
+
+// JudgedCheck is what is judged of a check, as it is stored and as events show it.
+type JudgedCheck struct {
+	State  CheckState  `json:"state"`
+	Since  time.Time   `json:"since"`
+	Reason CheckReason `json:"reason,omitzero"`
+}
+
 // CheckReason says why, for people: an id of the catalogue with what fills its
 // placeholders. It never bears a secret, nor what a service sent.
 type CheckReason struct {

@@ -15,7 +15,6 @@ import (
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlconfig"
 	"holdfast/internal/outgoing"
-	"holdfast/internal/warning"
 )
 
 // A word on a route's health holds for wordLasts and is said anew every
@@ -116,7 +115,7 @@ func (s *speaker) read(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	for cursor := ""; ; {
-		page, next, err := s.node.store.List(ctx, continuity.Query{Kind: warning.KindCheck, Cursor: cursor, Limit: 1000})
+		page, next, err := s.node.store.List(ctx, continuity.Query{Kind: continuity.ObjectCheck, Cursor: cursor, Limit: 1000})
 		if err != nil {
 			return 0, err
 		}
@@ -130,9 +129,7 @@ func (s *speaker) read(ctx context.Context) (int64, error) {
 }
 
 func (s *speaker) take(id string, body json.RawMessage) {
-	var c struct {
-		State continuity.CheckState `json:"state"`
-	}
+	var c continuity.JudgedCheck
 	if body == nil || json.Unmarshal(body, &c) != nil {
 		c.State = continuity.CheckUnknown
 	}
@@ -148,7 +145,7 @@ func (s *speaker) listen(ctx context.Context, seq int64) int64 {
 		pause(ctx, time.Second)
 	}
 	for i := range events {
-		if events[i].Kind == warning.KindCheck {
+		if events[i].Kind == continuity.ObjectCheck {
 			s.take(events[i].ID, events[i].After)
 		}
 		seq = events[i].Seq

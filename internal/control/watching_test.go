@@ -392,10 +392,10 @@ func TestRemoteWrite(t *testing.T) {
 // judge writes down what is held of a check, as the engine of checks does.
 func judge(t *testing.T, n *Node, check string, state continuity.CheckState) {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{"state": state, "since": time.Now()})
+	body, err := json.Marshal(continuity.JudgedCheck{State: state, Since: time.Now()})
 	if err == nil {
 		_, err = n.store.Commit(t.Context(), continuity.Batch{Actor: continuity.Actor{Kind: "engine", ID: "watch"}, Changes: []continuity.Change{{
-			Kind: warning.KindCheck, ID: check, Service: "payment-outage", Version: continuity.VersionAny, Body: body, Action: "check." + string(state),
+			Kind: continuity.ObjectCheck, ID: check, Service: "payment-outage", Version: continuity.VersionAny, Body: body, Action: "check." + string(state),
 		}}})
 	}
 	if err != nil {

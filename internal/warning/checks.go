@@ -21,16 +21,6 @@ type CheckRule struct {
 	Sign    string
 }
 
-// KindCheck is the kind of the objects that hold what is judged of checks.
-const KindCheck = "check"
-
-// checked is what is held of a check.
-type checked struct {
-	State  continuity.CheckState  `json:"state"`
-	Since  time.Time              `json:"since"`
-	Reason continuity.CheckReason `json:"reason,omitzero"`
-}
-
 // broken is since when a check has been as a rule says, where that is longer
 // than it has had its state: what is down was degraded before.
 type broken struct {

@@ -11,12 +11,12 @@ import (
 // judge writes down what is held of a check, as the engine of checks does.
 func (w *world) judge(state continuity.CheckState) {
 	w.Helper()
-	body, err := json.Marshal(checked{State: state, Since: w.store.now})
+	body, err := json.Marshal(continuity.JudgedCheck{State: state, Since: w.store.now})
 	if err != nil {
 		w.Fatal(err)
 	}
 	_, err = w.store.Commit(w.Context(), continuity.Batch{Changes: []continuity.Change{{
-		Kind: KindCheck, ID: "orders/database", Version: continuity.VersionAny, Body: body, Action: "check." + string(state),
+		Kind: continuity.ObjectCheck, ID: "orders/database", Version: continuity.VersionAny, Body: body, Action: "check." + string(state),
 	}}})
 	if err != nil {
 		w.Fatal(err)

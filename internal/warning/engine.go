@@ -100,7 +100,7 @@ type Engine struct {
 	memories map[string]memory
 	signals  map[string]continuity.Signal
 	reports  []continuity.Report
-	checks   map[string]checked
+	checks   map[string]continuity.JudgedCheck
 
 	// These begin anew with each load, which only delays an end.
 	easing map[string]easing
@@ -235,13 +235,13 @@ func (e *Engine) commit(ctx context.Context, lease continuity.Lease, all []outco
 // load reads everything.
 func (e *Engine) load(ctx context.Context) error {
 	e.warnings, e.memories, e.signals, e.reports = map[string]*kept{}, map[string]memory{}, map[string]continuity.Signal{}, nil
-	e.checks = map[string]checked{}
+	e.checks = map[string]continuity.JudgedCheck{}
 	e.easing, e.blind = map[string]easing{}, map[string]time.Time{}
 	seq, _, err := e.o.Store.LastEvent(ctx)
 	if err != nil {
 		return err
 	}
-	for _, kind := range []string{Kind, KindMemory, KindSignal, KindCheck} {
+	for _, kind := range []string{Kind, KindMemory, KindSignal, continuity.ObjectCheck} {
 		for cursor := ""; ; {
 			page, next, err := e.o.Store.List(ctx, continuity.Query{Kind: kind, Cursor: cursor, Limit: 1000})
 			if err != nil {
@@ -342,12 +342,12 @@ func (e *Engine) take(kind, id, service string, version int64, body json.RawMess
 			return err
 		}
 		e.signals[id] = s
-	case KindCheck:
+	case continuity.ObjectCheck:
 		if body == nil {
 			delete(e.checks, id)
 			return nil
 		}
-		var c checked
+		var c continuity.JudgedCheck
 		if err := json.Unmarshal(body, &c); err != nil {
 			return err
 		}

@@ -209,7 +209,7 @@ func TestKeeper(t *testing.T) {
 			b.Add("here", false, results("shop/a", continuity.CheckDown))
 		}
 		said("shop/a check.down")
-		var kept Kept
+		var kept continuity.JudgedCheck
 		if err := json.Unmarshal(store.objects["shop/a"].Body, &kept); err != nil || kept.Reason.Code != "watch.refused" {
 			t.Errorf("%+v, %v", kept, err)
 		}

@@ -10,9 +10,6 @@ import (
 	"holdfast/internal/continuity"
 )
 
-// ObjectKind is the kind of the objects that hold verdicts.
-const ObjectKind = "check"
-
 // atOnce is how many verdicts are written in one transaction.
 const atOnce = 200
 
@@ -26,13 +23,6 @@ type Store interface {
 	List(context.Context, continuity.Query) ([]continuity.Object, string, error)
 }
 
-// Kept is a verdict as it is stored, and as events show it.
-type Kept struct {
-	State  continuity.CheckState  `json:"state"`
-	Since  time.Time              `json:"since"`
-	Reason continuity.CheckReason `json:"reason,omitzero"`
-}
-
 // Keeper writes verdicts when they change, on the node that leads. What is not
 // settled, as the node has only begun to look, leaves the stored one as it is.
 type Keeper struct {
@@ -43,7 +33,7 @@ type Keeper struct {
 	Log   *slog.Logger
 
 	fence  int64 // under which stored was read
-	stored map[string]Kept
+	stored map[string]continuity.JudgedCheck
 }
 
 // Run writes until the context ends.
@@ -102,13 +92,13 @@ func (k *Keeper) write(ctx context.Context) error {
 }
 
 // changes are what differs from what is stored.
-func (k *Keeper) changes() ([]continuity.Change, map[string]Kept) {
+func (k *Keeper) changes() ([]continuity.Change, map[string]continuity.JudgedCheck) {
 	verdicts, ready := k.Board.settled()
 	if !ready {
 		return nil, nil
 	}
 	var changes []continuity.Change
-	after := map[string]Kept{}
+	after := map[string]continuity.JudgedCheck{}
 	there := make(map[string]bool, len(verdicts))
 	for _, v := range verdicts {
 		there[v.Check] = true
@@ -116,34 +106,34 @@ func (k *Keeper) changes() ([]continuity.Change, map[string]Kept) {
 		if !v.Settled || known && before.State == v.State {
 			continue
 		}
-		kept := Kept{State: v.State, Since: v.Since.UTC(), Reason: v.Reason}
+		kept := continuity.JudgedCheck{State: v.State, Since: v.Since.UTC(), Reason: v.Reason}
 		body, err := json.Marshal(kept)
 		if err != nil {
 			continue // of strings and numbers: it can be written
 		}
 		after[v.Check] = kept
 		changes = append(changes, continuity.Change{
-			Kind: ObjectKind, ID: v.Check, Service: v.Service, Version: continuity.VersionAny, Body: body,
+			Kind: continuity.ObjectCheck, ID: v.Check, Service: v.Service, Version: continuity.VersionAny, Body: body,
 			Action: "check." + string(v.State), Reason: v.Reason.Code,
 		})
 	}
 	for id := range k.stored {
 		if !there[id] {
-			changes = append(changes, continuity.Change{Kind: ObjectKind, ID: id, Version: continuity.VersionAny, Action: "check.removed"})
+			changes = append(changes, continuity.Change{Kind: continuity.ObjectCheck, ID: id, Version: continuity.VersionAny, Action: "check.removed"})
 		}
 	}
 	return changes, after
 }
 
 func (k *Keeper) read(ctx context.Context) error {
-	stored := map[string]Kept{}
+	stored := map[string]continuity.JudgedCheck{}
 	for cursor := ""; ; {
-		page, next, err := k.Store.List(ctx, continuity.Query{Kind: ObjectKind, Cursor: cursor, Limit: 1000})
+		page, next, err := k.Store.List(ctx, continuity.Query{Kind: continuity.ObjectCheck, Cursor: cursor, Limit: 1000})
 		if err != nil {
 			return err
 		}
 		for _, o := range page {
-			var kept Kept
+			var kept continuity.JudgedCheck
 			if err := json.Unmarshal(o.Body, &kept); err != nil {
 				return continuity.E(continuity.CodeDamaged, err)
 			}
