@@ -136,18 +136,6 @@ func (o Order) Judged(node string) watch.Judged {
 	}
 }
 
-// Rules are the private addresses that the plan names; what can't be read is
-// reported when the plan is checked.
-func (o Order) Rules() []outgoing.Rule {
-	var rules []outgoing.Rule
-	for _, text := range o.Allow {
-		if rule, err := outgoing.ParseRule(text); err == nil {
-			rules = append(rules, rule)
-		}
-	}
-	return rules
-}
-
 // Spec is what a probe is made of. later fetches a secret when it is needed.
 func (o Order) Spec(later func(secret.Ref) func() (string, error)) (probe.Spec, error) {
 	c := &o.Check
@@ -193,10 +181,7 @@ func (o Order) Spec(later func(secret.Ref) func() (string, error)) (probe.Spec, 
 		}
 	}
 	if t := c.Trust; t != nil {
-		s.Trust = probe.Trust{Name: t.Name, CA: t.CA, Certificate: t.Certificate}
-		if t.Key != "" {
-			s.Trust.Key = probe.Secret(later(secret.Ref{File: t.Key}))
-		}
+		s.Trust = Trust(*t, later)
 	}
 	var err error
 	s.Expect, err = expect(&c.Expect)
@@ -219,6 +204,16 @@ func fetch(s *plan.Secret, later func(secret.Ref) func() (string, error)) probe.
 }
 
 func refOf(s *plan.Secret) secret.Ref { return secret.Ref{Name: s.Secret, Env: s.Env, File: s.File} }
+
+// Trust is what a plan says of certificates. later fetches the key when it is
+// needed.
+func Trust(t plan.Trust, later func(secret.Ref) func() (string, error)) probe.Trust {
+	trust := probe.Trust{Name: t.Name, CA: t.CA, Certificate: t.Certificate}
+	if t.Key != "" {
+		trust.Key = probe.Secret(later(secret.Ref{File: t.Key}))
+	}
+	return trust
+}
 
 func target(c *plan.Check) string {
 	for _, text := range []string{c.HTTP, c.TCP, c.TLS, c.DNS, c.ICMP, c.SQL, c.Redis, c.SMTP, c.WebSocket} {
@@ -361,7 +356,7 @@ func checkChecks(p *plan.Plan, r *Report) {
 				continue // a name: what it leads to is judged when it is dialled
 			}
 			// What the plan itself does not name is refused whatever the node allows.
-			everything := outgoing.NewPolicy(anywhere...).Narrow(o.Rules()...)
+			everything := outgoing.NewPolicy(anywhere...).Narrow(o.Allow...)
 			if everything.Check(at.host, address, at.port) != nil {
 				id := "watch.plan-never"
 				if outgoing.PrivateAddress(address) {

@@ -117,16 +117,11 @@ type Scrape struct {
 	Bytes         int64
 	Auth          *plan.Secret // the field Authorization; nil: none
 	Trust         *plan.Trust
+	Allow         []string // private addresses that the plan names
 }
 
-// Mark changes with all that is said of the endpoint and of where its plan may
-// reach.
-func (s Scrape) Mark(allow []string) string {
-	return markOf(struct {
-		Scrape Scrape
-		Allow  []string
-	}{s, allow})
-}
+// Mark changes with all that is said of the endpoint.
+func (s Scrape) Mark() string { return markOf(s) }
 
 // Scrapes are the endpoints that a plan reads. Their job is the plan's and the
 // entry's id, so that no plan's figures mix with another's.
@@ -140,7 +135,7 @@ func Scrapes(p *plan.Plan) []Scrape {
 		for _, target := range s.Targets {
 			out = append(out, Scrape{
 				Job: p.ID + "/" + s.ID, Instance: instance(target), URL: target, Every: s.Every, Timeout: s.Timeout,
-				Samples: int(s.Samples), Bytes: s.Bytes, Auth: s.Auth, Trust: s.Trust,
+				Samples: int(s.Samples), Bytes: s.Bytes, Auth: s.Auth, Trust: s.Trust, Allow: p.Tech.Allow,
 			})
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"holdfast/internal/binding"
 	"holdfast/internal/notices"
 	"holdfast/internal/notices/calendars"
+	"holdfast/internal/plan"
 )
 
 // openCalendars keeps the calendars that plans name. Each node reads them for
@@ -18,19 +19,13 @@ func (n *Node) openCalendars(context.Context) error {
 	n.api.Calendars = shelf
 	n.background(shelf.Run)
 	n.background(func(ctx context.Context) {
-		for {
-			plans, changed := n.plans.Current()
+		followPlans(ctx, n.plansNow, func(plans []*plan.Plan) {
 			var all []notices.Spec
 			for _, p := range plans {
 				all = append(all, binding.Calendars(p, later)...)
 			}
 			shelf.Set(all)
-			select {
-			case <-ctx.Done():
-				return
-			case <-changed:
-			}
-		}
+		})
 	})
 	return nil
 }

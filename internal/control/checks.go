@@ -106,24 +106,13 @@ func (c *checks) run(ctx context.Context) {
 
 // follow takes up the plans that hold, whenever others do.
 func (c *checks) follow(ctx context.Context, plans func() ([]*plan.Plan, <-chan struct{})) {
-	for {
-		current, changed := plans()
+	// Reading thousands of checks takes memory that nobody needs afterwards.
+	calm := time.AfterFunc(10*time.Second, debug.FreeOSMemory)
+	defer calm.Stop()
+	followPlans(ctx, plans, func(current []*plan.Plan) {
 		c.set(current)
-		// Reading thousands of checks takes memory that nobody needs afterwards.
-		calm := time.NewTimer(10 * time.Second)
-		for waiting := true; waiting; {
-			select {
-			case <-ctx.Done():
-				calm.Stop()
-				return
-			case <-changed:
-				waiting = false
-			case <-calm.C:
-				debug.FreeOSMemory()
-			}
-		}
-		calm.Stop()
-	}
+		calm.Reset(10 * time.Second)
+	})
 }
 
 // set takes up plans. What did not change goes on as it was.
@@ -151,7 +140,7 @@ func (c *checks) set(plans []*plan.Plan) {
 			m := c.made[o.ID]
 			key := strings.Join(o.Allow, "\n")
 			if tools[key] = c.tools[key]; tools[key] == nil {
-				tools[key] = probe.NewTools(c.node, outgoing.New(c.policy.Narrow(o.Rules()...), nil), nil, c.beats.last)
+				tools[key] = probe.NewTools(c.node, outgoing.New(c.policy.Narrow(o.Allow...), nil), nil, c.beats.last)
 				tools[key].MarkKey, tools[key].Logs = c.mark, c.logs
 				c.tools[key] = tools[key]
 			}

@@ -2,8 +2,10 @@ package control
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -126,24 +128,35 @@ func (n *Node) planTargets(plans []*plan.Plan) []target {
 	var out []target
 	source := n.o.Config.Source()
 	for _, p := range plans {
-		allowed := outgoing.NewPolicy(n.o.Config.Outgoing...).Narrow(ownRules(p)...)
 		for _, s := range binding.Scrapes(p) {
-			trust, err := n.trustOf(s.Trust, s.URL)
+			trust, err := n.scrapeTLS(&s)
 			if err != nil {
 				n.log.Warn("an endpoint can't be read", "service", p.ID, "url", s.URL, "error", err)
 				continue
 			}
-			client := outgoing.New(allowed, nil).Client(outgoing.Options{Body: s.Bytes, Idle: 1, TLS: trust})
+			client := outgoing.New(outgoing.NewPolicy(n.o.Config.Outgoing...).Narrow(s.Allow...), nil).Client(outgoing.Options{Body: s.Bytes, Idle: 1, TLS: trust})
 			if s.Auth != nil {
 				client.Transport = &bearing{client.Transport, source.Later(refOf(s.Auth))}
 			}
 			t := scrape.Target{
 				Job: s.Job, Instance: s.Instance, URL: s.URL, Every: s.Every, Timeout: s.Timeout, MaxBytes: s.Bytes, MaxSamples: s.Samples,
 			}
-			out = append(out, target{t, client, s.Mark(p.Tech.Allow)})
+			out = append(out, target{t, client, s.Mark()})
 		}
 	}
 	return out
+}
+
+// scrapeTLS is what a connection to an endpoint is secured with; nil: as usual.
+func (n *Node) scrapeTLS(s *binding.Scrape) (*tls.Config, error) {
+	if s.Trust == nil {
+		return nil, nil
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	return n.trusting(*s.Trust, u.Hostname())
 }
 
 // readers read all endpoints, and follow what the plans say.
@@ -159,15 +172,9 @@ func (r *readers) run(ctx context.Context) {
 	r.running = map[string]func(){}
 	var all sync.WaitGroup
 	defer all.Wait()
-	for {
-		plans, changed := r.node.plansNow()
+	followPlans(ctx, r.node.plansNow, func(plans []*plan.Plan) {
 		r.set(ctx, &all, append(r.relays(), r.node.planTargets(plans)...))
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		}
-	}
+	})
 }
 
 func (r *readers) set(ctx context.Context, all *sync.WaitGroup, targets []target) {

@@ -12,8 +12,7 @@ import (
 	"holdfast/internal/notices"
 	"holdfast/internal/notices/kinds"
 	"holdfast/internal/outgoing"
-	"holdfast/internal/secret"
-	"holdfast/internal/watch/probe"
+	"holdfast/internal/plan"
 )
 
 // mostPacked is how much is read of a provider's document as it is sent.
@@ -30,26 +29,16 @@ func (n *Node) openNotices(context.Context) error {
 	n.jobs[notices.TimerRead], n.jobs[notices.TimerRaise] = desk.Look, desk.Raise
 	n.api.Notices = desk
 	later := n.o.Config.Source().Later
-	take := func() <-chan struct{} {
-		plans, changed := n.plans.Current()
+	take := func(plans []*plan.Plan) {
 		services := make([]notices.Service, 0, len(plans))
 		for _, p := range plans {
 			services = append(services, binding.Notices(p, later))
 		}
 		desk.Set(services)
-		return changed
 	}
-	changed := take()
-	n.background(func(ctx context.Context) {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-changed:
-				changed = take()
-			}
-		}
-	})
+	plans, _ := n.plansNow()
+	take(plans) // before timers run: one of a source that is not known is put off
+	n.background(func(ctx context.Context) { followPlans(ctx, n.plansNow, take) })
 	n.whileLeading("notices", func(ctx context.Context, lease *continuity.Lease) {
 		n.every(ctx, 5*time.Second, func(ctx context.Context) error { return desk.Ensure(ctx, lease) })
 	})
@@ -61,13 +50,7 @@ func (n *Node) openNotices(context.Context) error {
 type reach struct{ n *Node }
 
 func (r reach) guard(s *notices.Spec) *outgoing.Guard {
-	var rules []outgoing.Rule
-	for _, text := range s.Allow {
-		if rule, err := outgoing.ParseRule(text); err == nil { // else it is reported with the plan
-			rules = append(rules, rule)
-		}
-	}
-	return outgoing.New(outgoing.NewPolicy(r.n.o.Config.Outgoing...).Narrow(rules...), nil)
+	return outgoing.New(outgoing.NewPolicy(r.n.o.Config.Outgoing...).Narrow(s.Allow...), nil)
 }
 
 func (r reach) client(s *notices.Spec) (*http.Client, error) {
@@ -82,15 +65,7 @@ func (r reach) dial(s *notices.Spec) func(context.Context, string, string) (net.
 	return r.guard(s).DialContext
 }
 
-// tls is what a source's trust comes to, as with checks.
+// tls is what a source's trust comes to.
 func (r reach) tls(s *notices.Spec, host string) (*tls.Config, error) {
-	trust := probe.Trust{Name: s.Trust.Name, CA: s.Trust.CA, Certificate: s.Trust.Certificate}
-	if s.Trust.Key != "" {
-		trust.Key = r.n.o.Config.Source().Later(secret.Ref{File: s.Trust.Key})
-	}
-	tools, err := probe.NewTools(r.n.name, r.guard(s), nil, nil).Trusting(trust)
-	if err != nil {
-		return nil, err
-	}
-	return tools.TLS(host), nil
+	return r.n.trusting(plan.Trust(s.Trust), host)
 }

@@ -169,7 +169,7 @@ func (n *probeNode) set() {
 func (n *probeNode) toolsFor(o binding.Order) *probe.Tools {
 	key := strings.Join(o.Allow, "\n")
 	if n.tools[key] == nil {
-		n.tools[key] = probe.NewTools(n.o.Node, outgoing.New(n.o.Outgoing.Narrow(o.Rules()...), nil), nil, nil)
+		n.tools[key] = probe.NewTools(n.o.Node, outgoing.New(n.o.Outgoing.Narrow(o.Allow...), nil), nil, nil)
 		n.tools[key].MarkKey, n.tools[key].Logs = n.o.Mark, n.logs
 	}
 	return n.tools[key]

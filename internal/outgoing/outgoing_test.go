@@ -114,11 +114,7 @@ func TestCheck(t *testing.T) {
 // TestNarrow has a plan that names the private places it concerns.
 func TestNarrow(t *testing.T) {
 	node := policy(t, "10.0.0.0/8", "shop.example.com", "203.0.113.0/24", "unix:/run/a.sock", "unix:/run/b.sock")
-	own, err := Rules("10.1.0.5:5432", "127.0.0.1", "unix:/run/a.sock")
-	if err != nil {
-		t.Fatal(err)
-	}
-	narrow := node.Narrow(own...)
+	narrow := node.Narrow("10.1.0.5:5432", "10.0.0.1/8", "127.0.0.1", "unix:/run/a.sock")
 	for _, c := range []struct {
 		host, address string
 		port          uint16
@@ -126,7 +122,7 @@ func TestNarrow(t *testing.T) {
 	}{
 		{"10.1.0.5", "10.1.0.5", 5432, ""},
 		{"10.1.0.5", "10.1.0.5", 22, Private},
-		{"db", "10.1.0.6", 5432, Private},
+		{"db", "10.1.0.6", 5432, Private},        // what can't be read lets nothing in
 		{"127.0.0.1", "127.0.0.1", 80, Unlisted}, // the node does not allow it
 		{"shop.example.com", "198.51.100.1", 443, ""},
 		{"shop.example.com", "10.1.0.5", 5432, ""},

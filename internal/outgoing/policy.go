@@ -90,11 +90,18 @@ type Policy struct {
 func NewPolicy(rules ...Rule) Policy { return Policy{rules: slices.Clone(rules)} }
 
 // Narrow is a policy that lets in what this one does, but private addresses and
-// sockets only where one of the other rules names them, too: who writes a plan
+// sockets only where one of the rules in texts names them, too: who writes a plan
 // says which of the company's own machines it concerns, within what the node
-// allows.
-func (p Policy) Narrow(rules ...Rule) Policy {
-	return Policy{rules: p.rules, narrow: true, own: slices.Clone(rules)}
+// allows. A text that can't be read lets nothing in; whoever checks plans reports
+// it.
+func (p Policy) Narrow(texts ...string) Policy {
+	narrow := Policy{rules: p.rules, narrow: true}
+	for _, text := range texts {
+		if rule, err := ParseRule(text); err == nil {
+			narrow.own = append(narrow.own, rule)
+		}
+	}
+	return narrow
 }
 
 // Might says whether there is a rule by which a host could be reached on a port,
