@@ -205,12 +205,18 @@ func fetch(s *plan.Secret, later func(secret.Ref) func() (string, error)) probe.
 
 func refOf(s *plan.Secret) secret.Ref { return secret.Ref{Name: s.Secret, Env: s.Env, File: s.File} }
 
-// Trust is what a plan says of certificates. later fetches the key when it is
+// Trust is what a plan says of certificates. later fetches them when they are
 // needed.
 func Trust(t plan.Trust, later func(secret.Ref) func() (string, error)) probe.Trust {
-	trust := probe.Trust{Name: t.Name, CA: t.CA, Certificate: t.Certificate}
+	trust := probe.Trust{Name: t.Name}
+	if t.CA != "" {
+		trust.CA = later(secret.Ref{Certificate: t.CA})
+	}
+	if t.Certificate != "" {
+		trust.Certificate = later(secret.Ref{Certificate: t.Certificate})
+	}
 	if t.Key != "" {
-		trust.Key = probe.Secret(later(secret.Ref{File: t.Key}))
+		trust.Key = later(secret.Ref{File: t.Key})
 	}
 	return trust
 }

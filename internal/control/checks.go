@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/internal/binding"
@@ -36,14 +37,21 @@ type checks struct {
 	anchors watch.Anchors
 	logs    *logs.Set // nil: log files are not looked at
 
-	mu     sync.Mutex
+	mark []byte // key that marks requests of checks; nil: none
+
+	said atomic.Pointer[said]
+
+	// Only the one goroutine that takes up plans knows these.
+	made  map[string]made         // looks of this node, by ids of checks
+	tools map[string]*probe.Tools // by the private places that a plan may reach
+}
+
+// said is what the plans that hold say of checks. It does not change; other plans
+// make another.
+type said struct {
 	orders map[string]binding.Order
-	made   map[string]made         // looks of this node, by ids of checks
-	tools  map[string]*probe.Tools // by the private places that a plan may reach
 	parts  map[string][]watch.Part // by services
 	named  map[string]plan.Text    // checks and components as people call them
-	probes map[string]probed       // by nodes
-	mark   []byte                  // key that marks requests of checks; nil: none
 }
 
 type made struct {
@@ -59,8 +67,9 @@ type appended interface {
 func newChecks(node string, policy outgoing.Policy, secrets secret.Source, figures appended, log *slog.Logger) *checks {
 	c := &checks{
 		node: node, log: log, policy: policy, secrets: secrets, beats: newBeats(), series: newCheckSeries(figures, log), board: watch.NewBoard(),
-		orders: map[string]binding.Order{}, made: map[string]made{}, tools: map[string]*probe.Tools{}, probes: map[string]probed{},
+		made: map[string]made{}, tools: map[string]*probe.Tools{},
 	}
+	c.said.Store(&said{})
 	c.looks = watch.NewScheduler(watch.Options{Node: node, Deliver: c.deliver})
 	return c
 }
@@ -117,21 +126,19 @@ func (c *checks) follow(ctx context.Context, plans func() ([]*plan.Plan, <-chan 
 
 // set takes up plans. What did not change goes on as it was.
 func (c *checks) set(plans []*plan.Plan) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	orders, parts, named := map[string]binding.Order{}, map[string][]watch.Part{}, map[string]plan.Text{}
+	s := &said{map[string]binding.Order{}, map[string][]watch.Part{}, map[string]plan.Text{}}
 	var judged []watch.Judged
 	var tasks []watch.Task
 	looks, tools := map[string]made{}, map[string]*probe.Tools{}
 	for _, p := range plans {
-		parts[p.ID] = partsOf(p)
+		s.parts[p.ID] = partsOf(p)
 		for _, component := range p.Components {
-			named[p.ID+"/"+component.ID+"/component"] = component.Name
+			s.named[p.ID+"/"+component.ID+"/component"] = component.Name
 		}
-		named[p.ID] = p.Name
+		s.named[p.ID] = p.Name
 		for _, o := range binding.Orders(p) {
-			orders[o.ID] = o
-			named[o.ID] = o.Check.Name
+			s.orders[o.ID] = o
+			s.named[o.ID] = o.Check.Name
 			j := o.Judged(c.node)
 			judged = append(judged, j)
 			if !slices.Contains(j.Nodes, c.node) {
@@ -145,40 +152,17 @@ func (c *checks) set(plans []*plan.Plan) {
 				c.tools[key] = tools[key]
 			}
 			if m.look == nil || m.mark != j.Mark {
-				m = made{j.Mark, c.look(o, tools[key])}
+				m = made{j.Mark, lookOf(o, tools[key], c.secrets, c.log)}
 			}
 			looks[o.ID] = m
 			tasks = append(tasks, watch.Task{ID: o.ID, Every: o.Every(), Mark: j.Mark, Look: m.look})
 		}
 	}
-	c.orders, c.parts, c.named, c.made, c.tools = orders, parts, named, looks, tools
+	c.made, c.tools = looks, tools
+	c.said.Store(s)
 	c.board.Set(judged)
 	c.looks.Set(tasks)
 	c.series.keep(context.Background(), judged)
-}
-
-// look makes what looks at a check. What can't be made is unknown, and says so.
-func (c *checks) look(o binding.Order, tools *probe.Tools) watch.Looker {
-	return lookOf(o, tools, c.secrets, c.log)
-}
-
-func lookOf(o binding.Order, tools *probe.Tools, secrets secret.Source, log *slog.Logger) watch.Looker {
-	spec, err := o.Spec(secrets.Later)
-	if err == nil {
-		var look probe.Probe
-		if look, err = kinds.New(spec, tools); err == nil {
-			return look
-		}
-	}
-	log.Warn("a check can't be made", "check", o.ID, "kind", o.Check.Kind(), "code", continuity.CodeOf(err))
-	return unmade(o.ID)
-}
-
-// unmade stands for a check that can't be made here.
-type unmade string
-
-func (u unmade) Run(context.Context) continuity.CheckResult {
-	return continuity.CheckResult{Check: string(u), At: time.Now(), State: continuity.CheckUnknown, Reason: continuity.CheckReason{Code: "watch.not-made"}}
 }
 
 // deliver judges what this node found. Bad news are believed only if its own

@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
-	"time"
 
 	"holdfast/internal/binding"
 	"holdfast/internal/continuity"
@@ -16,18 +15,10 @@ import (
 	"holdfast/internal/watch/probe"
 )
 
-// probed is what is known of a probe node.
-type probed struct {
-	heard    time.Time
-	isolated bool
-}
-
 // Orders are the checks that a node is to look at; their mark changes with them.
 func (c *checks) Orders(node string) ([]json.RawMessage, string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var own []binding.Order
-	for _, o := range c.orders {
+	for _, o := range c.said.Load().orders {
 		if slices.Contains(o.Judged(c.node).Nodes, node) {
 			own = append(own, o)
 		}
@@ -48,9 +39,6 @@ func (c *checks) Orders(node string) ([]json.RawMessage, string, error) {
 
 // Report takes what a probe node found.
 func (c *checks) Report(ctx context.Context, node string, isolated bool, results []continuity.CheckResult) int {
-	c.mu.Lock()
-	c.probes[node] = probed{time.Now(), isolated}
-	c.mu.Unlock()
 	counted := c.board.Add(node, isolated, results)
 	c.series.add(ctx, counted)
 	return len(counted)
@@ -64,9 +52,7 @@ func (c *checks) Verdict(id string) (watch.Verdict, bool) { return c.board.Verdi
 
 // About is what a plan says of a check.
 func (c *checks) About(id string) (controlapi.CheckAbout, bool) {
-	c.mu.Lock()
-	o, ok := c.orders[id]
-	c.mu.Unlock()
+	o, ok := c.said.Load().orders[id]
 	if !ok {
 		return controlapi.CheckAbout{}, false
 	}
@@ -95,15 +81,14 @@ func (c *checks) Services() []controlapi.ServiceStatus {
 		}
 		states[v.Service][v.Check] = v.State
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	said := c.said.Load()
 	var all []controlapi.ServiceStatus
-	for service, parts := range c.parts {
+	for service, parts := range said.parts {
 		each, whole := watch.Statuses(parts, states[service])
-		name := c.named[service]
+		name := said.named[service]
 		s := controlapi.ServiceStatus{Service: service, Status: string(whole), Name: name.En, NameZh: name.Zh, Components: []controlapi.ComponentStatus{}}
 		for _, part := range parts {
-			name := c.named[service+"/"+part.ID+"/component"]
+			name := said.named[service+"/"+part.ID+"/component"]
 			s.Components = append(s.Components, controlapi.ComponentStatus{Component: part.ID, Status: string(each[part.ID]), Name: name.En, NameZh: name.Zh})
 		}
 		all = append(all, s)
@@ -114,9 +99,7 @@ func (c *checks) Services() []controlapi.ServiceStatus {
 
 // Beat takes a heartbeat of a check that waits for one.
 func (c *checks) Beat(ctx context.Context, actor continuity.Actor, check string, beat probe.Beat) error {
-	c.mu.Lock()
-	o, ok := c.orders[check]
-	c.mu.Unlock()
+	o, ok := c.said.Load().orders[check]
 	if !ok || o.Check.Heartbeat == 0 {
 		return continuity.E(continuity.CodeNotFound, nil, "kind", "heartbeat", "id", check)
 	}

@@ -104,15 +104,15 @@ type Header struct {
 	Text   string `yaml:"text" kind:"text" short:"true" example:"application/json"`
 	Secret string `yaml:"secret" kind:"env" example:"SHOP_KEY"`
 	Env    string `yaml:"env" kind:"env" example:"SHOP_KEY"`
-	File   string `yaml:"file" kind:"text" example:"/etc/holdfast/shop.key"`
+	File   string `yaml:"file" kind:"text" example:"/etc/holdfast/secrets/shop.key"`
 }
 
 // Trust says which certificates count, and which one is shown.
 type Trust struct {
 	Name        string `yaml:"server_name" kind:"text" example:"db.internal"`
-	CA          string `yaml:"ca" kind:"text" example:"/etc/holdfast/ca.pem"`
-	Certificate string `yaml:"certificate" kind:"text" example:"/etc/holdfast/client.pem"`
-	Key         string `yaml:"private_key" kind:"text" example:"/etc/holdfast/client.key"`
+	CA          string `yaml:"ca" kind:"text" example:"/etc/holdfast/secrets/ca.pem"`
+	Certificate string `yaml:"certificate" kind:"text" example:"/etc/holdfast/secrets/client.pem"`
+	Key         string `yaml:"private_key" kind:"text" example:"/etc/holdfast/secrets/client.key"`
 }
 
 // Secret is a reference to what must not stand in a plan: a name in the node's
@@ -120,5 +120,5 @@ type Trust struct {
 type Secret struct {
 	Secret string `yaml:"secret" kind:"env" example:"SHOP_DSN"`
 	Env    string `yaml:"env" kind:"env" example:"SHOP_DSN"`
-	File   string `yaml:"file" kind:"text" example:"/etc/holdfast/shop.dsn"`
+	File   string `yaml:"file" kind:"text" example:"/etc/holdfast/secrets/shop.dsn"`
 }

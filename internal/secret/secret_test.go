@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -75,9 +76,13 @@ func TestResolve(t *testing.T) {
 	in("OPEN", "value", 0o604)
 	in("WRITABLE", "value", 0o620)
 	in("EMPTY", "\n", 0o600)
-	in("BIG", strings.Repeat("x", most+1), 0o600)
-	in("FULL", strings.Repeat("x", most)+"\n", 0o600)
+	in("BIG", strings.Repeat("x", secrets.most+1), 0o600)
+	in("FULL", strings.Repeat("x", secrets.most)+"\n", 0o600)
 	in("BINARY", "a\x00b", 0o600)
+	in("HUGE", strings.Repeat("x", certificates.most+1), 0o644)
+	if err := syscall.Mkfifo(filepath.Join(folder, "PIPE"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	own := write(filepath.Join(dir, "admin.token"), "the node's own\n", 0o600)
 	if err := os.Symlink("../admin.token", filepath.Join(folder, "LINK")); err != nil {
 		t.Fatal(err)
@@ -97,7 +102,7 @@ func TestResolve(t *testing.T) {
 		{Ref{Name: "WRITABLE"}, "!open", "!open"},
 		{Ref{Name: "EMPTY"}, "!empty", "!empty"},
 		{Ref{Name: "BIG"}, "!big", "!big"},
-		{Ref{Name: "FULL"}, strings.Repeat("x", most), strings.Repeat("x", most)},
+		{Ref{Name: "FULL"}, strings.Repeat("x", secrets.most), strings.Repeat("x", secrets.most)},
 		{Ref{Name: "BINARY"}, "!text", "!text"},
 		{Ref{Name: "NONE"}, "!missing", "!missing"},
 		{Ref{Name: "LINK"}, "!outside", "!outside"},
@@ -114,6 +119,19 @@ func TestResolve(t *testing.T) {
 		{Ref{File: "admin.token"}, "!missing", "the node's own"},
 		{Ref{File: "../admin.token"}, "!outside", "!missing"},
 		{Ref{File: folder}, "!unread", "!unread"},
+		{Ref{Certificate: "OPEN"}, "value", "value"}, // it is public
+		{Ref{Certificate: dsn}, "postgres://u:p@db/shop", "postgres://u:p@db/shop"},
+		{Ref{Certificate: "WRITABLE"}, "!open", "!open"},
+		{Ref{Certificate: "BIG"}, strings.Repeat("x", secrets.most+1), strings.Repeat("x", secrets.most+1)},
+		{Ref{Certificate: "HUGE"}, "!big", "!big"},
+		{Ref{Certificate: "NONE"}, "!missing", "!missing"},
+		{Ref{Certificate: "LINK"}, "!outside", "!outside"},
+		{Ref{Certificate: own}, "!outside", "!outside"},
+		{Ref{Certificate: "/etc/passwd"}, "!outside", "!outside"},
+		{Ref{Certificate: "/dev/zero"}, "!outside", "!outside"},
+		{Ref{Certificate: "DSN", File: "DSN"}, "!reference", "!reference"},
+		{Ref{Certificate: "PIPE"}, "!unread", "!unread"}, // that nobody writes to: it is not waited for
+		{Ref{File: "PIPE"}, "!unread", "!missing"},
 	} {
 		for who, want := range map[string]string{"plan": c.plan, "node": c.node} {
 			resolve := s.Resolve

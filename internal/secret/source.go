@@ -20,6 +20,8 @@ type Ref struct {
 	Name string // {secret: NAME}: in the node's store of secrets
 	Env  string // {env: NAME}: a variable of the environment
 	File string // {file: PATH}
+
+	Certificate string // a file of certificates, which others may read
 }
 
 // Empty says whether it names nothing.
@@ -31,6 +33,8 @@ func (r Ref) String() string {
 		return "secret " + r.Name
 	case r.Env != "":
 		return "env " + r.Env
+	case r.Certificate != "":
+		return "certificate " + r.Certificate
 	}
 	return "file " + r.File
 }
@@ -47,8 +51,18 @@ type Source struct {
 // DefaultPrefix is the prefix of variables that hold secrets.
 const DefaultPrefix = "HOLDFAST_SECRET_"
 
-// most is how long a secret may be: a bundle of keys fits.
-const most = 64 << 10
+// kept says what a file may be.
+type kept struct {
+	most   int         // bytes
+	closed fs.FileMode // what others may not
+}
+
+// A bundle of keys fits a secret, the authorities of a whole system the other; a
+// group may read: root:holdfast is how packages do it.
+var (
+	secrets      = kept{64 << 10, 0o027}
+	certificates = kept{1 << 20, 0o022}
+)
 
 var wellNamed = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
@@ -80,9 +94,13 @@ func (s Source) Later(r Ref) func() (string, error) {
 }
 
 func (s Source) resolve(r Ref, plan bool) (Text, error) {
-	value, why, err := s.read(r, plan)
+	as := secrets
+	if r.Certificate != "" {
+		as = certificates
+	}
+	value, why, err := s.read(r, plan, as)
 	if why == "" {
-		value, why = tidy(value)
+		value, why = as.tidy(value)
 	}
 	if why != "" {
 		return Text{}, continuity.E(continuity.CodeSecret, err, "reference", r.String(), "why", why)
@@ -90,25 +108,27 @@ func (s Source) resolve(r Ref, plan bool) (Text, error) {
 	return Text{value}, nil
 }
 
-func (s Source) read(r Ref, plan bool) (value, why string, err error) {
+func (s Source) read(r Ref, plan bool, as kept) (value, why string, err error) {
 	switch {
-	case r.Name != "" && r.Env == "" && r.File == "":
+	case r.Empty():
+	case r == Ref{Name: r.Name}:
 		return s.named(r.Name)
-	case r.Env != "" && r.Name == "" && r.File == "":
+	case r == Ref{Env: r.Env}:
 		if plan && !slices.Contains(s.Listed, r.Env) && (s.Prefix == "" || !strings.HasPrefix(r.Env, s.Prefix)) {
 			return "", whyOutside, nil
 		}
 		return s.env(r.Env)
-	case r.File != "" && r.Name == "" && r.Env == "":
-		if plan {
-			return s.inFolder(r.File)
-		}
+	case r == Ref{File: r.File} && plan:
+		return s.inFolder(r.File, as)
+	case r == Ref{File: r.File}:
 		path := r.File
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(s.Base, path)
 		}
 		f, err := os.Open(path) //nolint:gosec // the node's own settings say which file
-		return readFile(f, err)
+		return as.read(f, err)
+	case r == Ref{Certificate: r.Certificate}: // only plans name one so
+		return s.inFolder(r.Certificate, as)
 	}
 	return "", whyForm, nil
 }
@@ -119,7 +139,7 @@ func (s Source) named(name string) (value, why string, err error) {
 		return "", whyForm, nil
 	}
 	if s.Folder != "" {
-		value, why, err = s.inFolder(name)
+		value, why, err = s.inFolder(name, secrets)
 		if why != whyMissing {
 			return value, why, err
 		}
@@ -143,7 +163,7 @@ func (s Source) env(name string) (value, why string, err error) {
 
 // inFolder reads a file of the folder of secrets, which no path and no link leads
 // out of.
-func (s Source) inFolder(path string) (value, why string, err error) {
+func (s Source) inFolder(path string, as kept) (value, why string, err error) {
 	if s.Folder == "" {
 		return "", whyOutside, nil
 	}
@@ -161,17 +181,17 @@ func (s Source) inFolder(path string) (value, why string, err error) {
 	}
 	root, err := os.OpenRoot(s.Folder)
 	if err != nil {
-		return readFile(nil, err)
+		return as.read(nil, err)
 	}
 	defer func() { _ = root.Close() }()
 	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is nothing to wait for
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 		return "", whyOutside, err // a link out of the folder
 	}
-	return readFile(f, err)
+	return as.read(f, err)
 }
 
-func readFile(f *os.File, err error) (value, why string, _ error) {
+func (as kept) read(f *os.File, err error) (value, why string, _ error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", whyMissing, err
@@ -183,10 +203,10 @@ func readFile(f *os.File, err error) (value, why string, _ error) {
 	if err != nil || !info.Mode().IsRegular() {
 		return "", whyRead, err
 	}
-	if info.Mode().Perm()&0o027 != 0 { // a group may read: root:holdfast is how packages do it
+	if info.Mode().Perm()&as.closed != 0 {
 		return "", whyOpen, nil
 	}
-	b, err := io.ReadAll(io.LimitReader(f, most+3))
+	b, err := io.ReadAll(io.LimitReader(f, int64(as.most)+3))
 	if err != nil {
 		return "", whyRead, err
 	}
@@ -194,14 +214,14 @@ func readFile(f *os.File, err error) (value, why string, _ error) {
 }
 
 // tidy takes off the one line break that editors put at the end.
-func tidy(value string) (_, why string) {
+func (as kept) tidy(value string) (_, why string) {
 	if cut, ok := strings.CutSuffix(value, "\n"); ok {
 		value = strings.TrimSuffix(cut, "\r")
 	}
 	switch {
 	case value == "":
 		return "", whyEmpty
-	case len(value) > most:
+	case len(value) > as.most:
 		return "", whyBig
 	case !utf8.ValidString(value) || strings.Contains(value, "\x00"):
 		return "", whyText

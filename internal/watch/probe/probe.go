@@ -42,7 +42,7 @@ func Unknown(code string, pairs ...any) Outcome {
 func NoSecret(err error) Outcome {
 	var e *continuity.Error
 	if errors.As(err, &e) && e.Code == continuity.CodeSecret {
-		return Unknown("watch.no-secret", "reference", e.Args["reference"])
+		return Unknown("watch.no-secret", "reference", e.Args["reference"], "why", e.Args["why"])
 	}
 	return Unknown("watch.no-secret")
 }

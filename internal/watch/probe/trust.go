@@ -4,46 +4,43 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
-	"os"
-	"syscall"
 )
 
 // Trust says which certificates count for a check, and which one is shown. The
 // zero value is the machine's own trust, and none.
 type Trust struct {
 	Name        string // of the server, where it is not the address's
-	CA          string // files, in PEM
-	Certificate string
+	CA          Secret // in PEM, as are the others
+	Certificate Secret
 	Key         Secret
 }
 
 func (t Trust) empty() bool {
-	return t.Name == "" && t.CA == "" && t.Certificate == "" && t.Key == nil
+	return t.Name == "" && t.CA == nil && t.Certificate == nil && t.Key == nil
 }
 
-var errTrust = errors.New("watch: no certificate in the file")
+var errTrust = errors.New("watch: no certificate, or one without its key")
 
-// Trusting returns the tools for a check with a trust of its own. Its files are
-// read now; a plan that is applied again reads them again.
+// Trusting returns the tools for a check with a trust of its own, which is
+// fetched now.
 func (t *Tools) Trusting(trust Trust) (*Tools, error) {
 	if trust.empty() {
 		return t, nil
 	}
 	config := t.tls.Clone()
 	config.ServerName = trust.Name
-	if trust.CA != "" {
-		pem, err := readFile(trust.CA)
+	if trust.CA != nil {
+		pem, err := trust.CA()
 		if err != nil {
 			return nil, err
 		}
 		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
+		if !config.RootCAs.AppendCertsFromPEM([]byte(pem)) {
 			return nil, errTrust
 		}
 	}
-	if trust.Certificate != "" && trust.Key != nil {
-		pem, err := readFile(trust.Certificate)
+	if trust.Certificate != nil && trust.Key != nil {
+		pem, err := trust.Certificate()
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +48,7 @@ func (t *Tools) Trusting(trust Trust) (*Tools, error) {
 		if err != nil {
 			return nil, err
 		}
-		pair, err := tls.X509KeyPair(pem, []byte(key))
+		pair, err := tls.X509KeyPair([]byte(pem), []byte(key))
 		if err != nil {
 			return nil, errTrust // the error's words may tell of the key
 		}
@@ -70,28 +67,4 @@ func (t *Tools) TLS(host string) *tls.Config {
 		config.ServerName = host
 	}
 	return config
-}
-
-func readFile(path string) ([]byte, error) {
-	// Opening a device may do something, and opening a pipe waits for who writes
-	// to it: neither is opened, nor waited for where it takes a file's place.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errTrust
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // #nosec G304 -- a file of certificates, which are public; nothing of it is shown
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	if info, err = f.Stat(); err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > MaxRead {
-		return nil, errTrust
-	}
-	return io.ReadAll(io.LimitReader(f, MaxRead))
 }

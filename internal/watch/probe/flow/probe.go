@@ -12,7 +12,7 @@ import (
 
 // New reads Script (a flow's file), Target (its base, where it is not the flow's
 // own), User and Auth (of the account), Timeout (of the steps, where it is less
-// than the flow's own), Trust, Expires and Slow.
+// than the flow's own), Expires and Slow.
 func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	f, problems := Parse(spec.ID, []byte(spec.Script))
 	if f == nil {
@@ -24,11 +24,7 @@ func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	if spec.Timeout > 0 {
 		f.Timeout = min(f.Timeout, spec.Timeout)
 	}
-	own, err := tools.Trusting(spec.Trust)
-	if err != nil {
-		return nil, fmt.Errorf("watch: check %s: %w", spec.ID, err)
-	}
-	return &looker{spec, own, f}, nil
+	return &looker{spec, tools, f}, nil
 }
 
 type looker struct {
