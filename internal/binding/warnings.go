@@ -74,7 +74,7 @@ func threshold(p *plan.Plan, w *plan.WarningRule, measures map[string]measure.Me
 var errElsewhere = errors.New("it is wrong elsewhere")
 
 func promise(p *plan.Plan, s *plan.SLO, measures map[string]measure.Measure) ([]measure.Rule, error) {
-	slo := measure.SLO{Name: warning.SLOID(p.ID, s.ID), Target: s.Objective, Window: length(s.Window)}
+	slo := measure.SLO{Name: warning.SLOID(p.ID, s.ID), Target: s.Objective, Window: length(s.Window), Fast: s.Fast, Slow: s.Slow}
 	if s.Check != "" {
 		slo.Up = checkFigure(p, &plan.Measure{Check: s.Check, Figure: "up"})
 	} else {
@@ -88,14 +88,7 @@ func promise(p *plan.Plan, s *plan.SLO, measures map[string]measure.Measure) ([]
 	if err := slo.Check(); err != nil {
 		return nil, err
 	}
-	rules := slo.Rules()
-	for i := range rules {
-		// Both that empty the budget within days are fast.
-		if rules[i].Level = s.Fast; i == len(rules)-1 {
-			rules[i].Level = s.Slow
-		}
-	}
-	return rules, nil
+	return slo.Rules(), nil
 }
 
 // length is a period as a time; a month has thirty days.

@@ -15,6 +15,9 @@ type SLO struct {
 	// Window is the time that the budget is for; 30 days. In a shorter one the
 	// same burning is less fast: what wakes somebody is the share that is gone.
 	Window time.Duration
+	// Fast is the level of what empties the budget within days and is to wake
+	// somebody, Slow of what can wait for working hours.
+	Fast, Slow string
 }
 
 // Check returns an error for an SLO that was put together and can't work.
@@ -39,18 +42,18 @@ var burning = []struct {
 	id          string
 	factor      float64
 	long, short string
-	level       string
+	fast        bool
 }{
-	{"fast", 14.4, "1h", "5m", "red"},   // page
-	{"slow", 6, "6h", "30m", "red"},     // page
-	{"ticket", 1, "3d", "6h", "yellow"}, // ticket
+	{"fast", 14.4, "1h", "5m", true},
+	{"slow", 6, "6h", "30m", true},
+	{"ticket", 1, "3d", "6h", false},
 }
 
 // usual is the window that the rates of burning are for.
 const usual = 30 * 24 * time.Hour
 
-// Rules returns the thresholds of the SLO's budget: NAME.fast and NAME.slow are
-// to wake somebody, NAME.ticket is for working hours. What they measure is how
+// Rules returns the thresholds of the SLO's budget: NAME.fast and NAME.slow are of
+// the level Fast, NAME.ticket is of Slow. What they measure is how
 // many times faster than allowed the budget is spent, over both times.
 func (s SLO) Rules() []Rule {
 	var rules []Rule
@@ -60,8 +63,12 @@ func (s SLO) Rules() []Rule {
 		if s.Window > 0 {
 			limit = max(1, limit*float64(s.Window)/float64(usual))
 		}
+		level := s.Slow
+		if b.fast {
+			level = s.Fast
+		}
 		// The two times are hysteresis enough.
-		rules = append(rules, Rule{ID: s.Name + "." + b.id, Measure: m, Limit: limit, Clear: &limit, Level: b.level})
+		rules = append(rules, Rule{ID: s.Name + "." + b.id, Measure: m, Limit: limit, Clear: &limit, Level: level})
 	}
 	return rules
 }

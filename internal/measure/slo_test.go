@@ -98,7 +98,7 @@ func TestBudgetWithoutRequestsIsUnknown(t *testing.T) {
 }
 
 func TestPromises(t *testing.T) {
-	slo := measure.SLO{Name: "pay", Target: 0.995, Good: `paid{route="pay"}`, Total: "asked"}
+	slo := measure.SLO{Name: "pay", Target: 0.995, Good: `paid{route="pay"}`, Total: "asked", Fast: "red", Slow: "yellow"}
 	if err := slo.Check(); err != nil {
 		t.Fatal(err)
 	}
