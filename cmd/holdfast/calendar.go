@@ -158,7 +158,7 @@ func (c *cli) calendarWorkdaysCommand() *cobra.Command {
 				return err
 			}
 		}
-		count, err := controlapi.CountWorkdays(days, from, to)
+		count, err := days.Count(from, to)
 		if err != nil {
 			return err
 		}

@@ -172,6 +172,35 @@ func (w *Workdays) Between(from, to Date) (int, []Doubt, error) {
 	return n, doubts, nil
 }
 
+// WorkdayCount is the working days of a time, with those days that are no plain
+// working days or weekends.
+type WorkdayCount struct {
+	From    Date    `json:"from"`
+	To      Date    `json:"to"`
+	Working int     `json:"working"`
+	Days    []Day   `json:"days" nullable:"false"`
+	Doubts  []Doubt `json:"doubts" nullable:"false"`
+}
+
+// maxCount bounds how many days are shown one by one.
+const maxCount = 400
+
+// Count counts the working days from a date to another, both included.
+func (w *Workdays) Count(from, to Date) (WorkdayCount, error) {
+	out := WorkdayCount{From: from, To: to, Days: []Day{}, Doubts: []Doubt{}}
+	if to.Before(from) || from.Plus(maxCount).Before(to) {
+		return out, invalid("calendar.too-far", "max", maxCount)
+	}
+	n, doubts, err := w.Between(from.Plus(-1), to)
+	out.Working, out.Doubts = n, append(out.Doubts, doubts...)
+	for d := from; !to.Before(d); d = d.Plus(1) {
+		if day := w.Day(d); day.Kind == Holiday || day.Kind == MakeUp {
+			out.Days = append(out.Days, day)
+		}
+	}
+	return out, err
+}
+
 func with(doubts []Doubt, d *Doubt) []Doubt {
 	if d == nil || slices.Contains(doubts, *d) {
 		return doubts

@@ -84,6 +84,23 @@ func TestWorkingDaysAreCounted(t *testing.T) {
 	}
 }
 
+// TestSpecialDaysAreNamed counts the days around National Day of 2025.
+func TestSpecialDaysAreNamed(t *testing.T) {
+	from, to := calendar.Date{Year: 2025, Month: 9, Day: 28}, calendar.Date{Year: 2025, Month: 10, Day: 11}
+	got, err := calendar.China().Count(from, to)
+	if err != nil || got.Working != 6 || len(got.Days) != 10 || got.Days[0].Kind != calendar.MakeUp || got.Days[9].Kind != calendar.MakeUp || len(got.Doubts) != 0 {
+		t.Errorf("%+v %v", got, err)
+	}
+	if one, err := calendar.China().Count(from, from); err != nil || one.Working != 1 {
+		t.Errorf("%+v %v", one, err)
+	}
+	for _, to := range []calendar.Date{from.Plus(-1), from.Plus(401)} {
+		if got, err := calendar.China().Count(from, to); err == nil {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
 func TestAYearWithoutNoticeIsSaid(t *testing.T) {
 	china := calendar.China()
 	for text, want := range map[string]string{

@@ -24,20 +24,7 @@ type BusyPeriods struct {
 	Calendars []calendars.State `json:"calendars" nullable:"false"`
 }
 
-// WorkdayCount is the working days of a time, with those days that are no plain
-// working days or weekends.
-type WorkdayCount struct {
-	From    calendar.Date    `json:"from"`
-	To      calendar.Date    `json:"to"`
-	Working int              `json:"working"`
-	Days    []calendar.Day   `json:"days" nullable:"false"`
-	Doubts  []calendar.Doubt `json:"doubts" nullable:"false"`
-}
-
-const (
-	mostAhead = 400 * 24 * time.Hour
-	mostDays  = 400
-)
+const mostAhead = 400 * 24 * time.Hour
 
 func registerCalendars(s *server) {
 	register(s, operation{Method: http.MethodGet, Path: "/api/v1/calendars", ID: "listCalendars", Scope: access.PlansRead}, s.listCalendars)
@@ -74,7 +61,7 @@ func (s *server) listBusy(ctx context.Context, in *struct {
 func (s *server) listWorkdays(_ context.Context, in *struct {
 	From string `query:"from" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"` // absent: today in China
 	To   string `query:"to" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"`   // absent: 30 days later
-}) (*plain[WorkdayCount], error) {
+}) (*plain[calendar.WorkdayCount], error) {
 	from := calendar.DateOf(s.Now().In(time.FixedZone("", 8*3600)))
 	var err error
 	if in.From != "" {
@@ -88,22 +75,6 @@ func (s *server) listWorkdays(_ context.Context, in *struct {
 			return nil, err
 		}
 	}
-	count, err := CountWorkdays(calendar.China(), from, to)
-	return &plain[WorkdayCount]{count}, err
-}
-
-// CountWorkdays counts the working days from a date to another, both included.
-func CountWorkdays(days *calendar.Workdays, from, to calendar.Date) (WorkdayCount, error) {
-	out := WorkdayCount{From: from, To: to, Days: []calendar.Day{}, Doubts: []calendar.Doubt{}}
-	if to.Before(from) || from.Plus(mostDays).Before(to) {
-		return out, continuity.E(continuity.CodeInvalid, nil, problem.DetailID, "calendar.too-far", "max", mostDays)
-	}
-	n, doubts, err := days.Between(from.Plus(-1), to)
-	out.Working, out.Doubts = n, append(out.Doubts, doubts...)
-	for d := from; !to.Before(d); d = d.Plus(1) {
-		if day := days.Day(d); day.Kind == calendar.Holiday || day.Kind == calendar.MakeUp {
-			out.Days = append(out.Days, day)
-		}
-	}
-	return out, err
+	count, err := calendar.China().Count(from, to)
+	return &plain[calendar.WorkdayCount]{count}, err
 }
