@@ -36,7 +36,7 @@ func (s *server) listCalendars(_ context.Context, in *struct {
 	Service string `query:"service" maxLength:"128"`
 	Paging
 }) (*list[calendars.State], error) {
-	return pageOf(s.Calendars.States(in.Service), in.Paging), nil
+	return listOf(pageOf(s.Calendars.States(in.Service), func(s calendars.State) string { return s.Service + "/" + s.Calendar }, in.Paging)), nil
 }
 
 func (s *server) listBusy(ctx context.Context, in *struct {

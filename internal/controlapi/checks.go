@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"holdfast/internal/access"
@@ -129,17 +130,15 @@ func (s *server) listChecks(ctx context.Context, in *struct {
 	Service string `query:"service"`
 	State   string `query:"state" enum:"up,degraded,down,unknown"`
 }) (*list[Check], error) {
-	var items []Check
-	for _, v := range s.Checks.Verdicts() {
-		if in.Service != "" && v.Service != in.Service || in.State != "" && string(v.State) != in.State || v.Check <= in.Cursor {
-			continue
-		}
-		if len(items) == in.Limit {
-			return listOf(items, items[len(items)-1].ID), nil
-		}
-		items = append(items, s.shownCheck(ctx, v))
+	all := slices.DeleteFunc(s.Checks.Verdicts(), func(v watch.Verdict) bool {
+		return in.Service != "" && v.Service != in.Service || in.State != "" && string(v.State) != in.State
+	})
+	page, next := pageOf(all, func(v watch.Verdict) string { return v.Check }, in.Paging)
+	items := make([]Check, len(page))
+	for i, v := range page {
+		items[i] = s.shownCheck(ctx, v)
 	}
-	return listOf(items, ""), nil
+	return listOf(items, next), nil
 }
 
 func (s *server) getCheck(ctx context.Context, in *CheckID) (*plain[Check], error) {
@@ -200,17 +199,7 @@ func (s *server) lookNow(ctx context.Context, in *CheckID) (*plain[CheckLook], e
 }
 
 func (s *server) listServices(_ context.Context, in *struct{ Paging }) (*list[ServiceStatus], error) {
-	var items []ServiceStatus
-	for _, service := range s.Checks.Services() {
-		if service.Service <= in.Cursor {
-			continue
-		}
-		if len(items) == in.Limit {
-			return listOf(items, items[len(items)-1].Service), nil
-		}
-		items = append(items, service)
-	}
-	return listOf(items, ""), nil
+	return listOf(pageOf(s.Checks.Services(), func(s ServiceStatus) string { return s.Service }, in.Paging)), nil
 }
 
 func (s *server) beat(ctx context.Context, in *struct {

@@ -444,3 +444,28 @@ func TestEventsArePagedAndVerified(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestPagesOfAWholeList(t *testing.T) {
+	all := []string{"a", "b", "c", "d", "e"}
+	same := func(s string) string { return s }
+	for limit, want := range map[int]string{1: "a|b|c|d|e", 2: "ab|cd|e", 5: "abcde", 9: "abcde"} {
+		var pages []string
+		for in := (Paging{Limit: limit}); ; {
+			page, next := pageOf(all, same, in)
+			pages = append(pages, strings.Join(page, ""))
+			if in.Cursor = next; next == "" {
+				break
+			}
+		}
+		if got := strings.Join(pages, "|"); got != want {
+			t.Errorf("%d a page: %s, not %s", limit, got, want)
+		}
+	}
+	// What went meanwhile is missed by nobody, and what came before does not move the rest.
+	if page, _ := pageOf([]string{"a", "aa", "c"}, same, Paging{Cursor: "b", Limit: 2}); strings.Join(page, "") != "c" {
+		t.Error(page)
+	}
+	if page, next := pageOf(nil, same, Paging{Limit: 2}); len(page) != 0 || next != "" {
+		t.Error(page, next)
+	}
+}

@@ -3,7 +3,6 @@ package controlapi
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"holdfast/internal/access"
@@ -88,21 +87,7 @@ func (s *server) listNoticeSources(ctx context.Context, in *struct {
 	Paging
 }) (*list[notices.SourceState], error) {
 	all, err := s.Notices.Sources(ctx, in.Service)
-	return pageOf(all, in.Paging), err
-}
-
-// pageOf is a page of a list that is known whole; the cursor counts.
-func pageOf[T any](all []T, in Paging) *list[T] {
-	from, err := strconv.Atoi(in.Cursor)
-	if err != nil || from < 0 {
-		from = 0
-	}
-	from = min(from, len(all))
-	to, next := min(from+in.Limit, len(all)), ""
-	if to < len(all) {
-		next = strconv.Itoa(to)
-	}
-	return listOf(all[from:to], next)
+	return listOf(pageOf(all, func(s notices.SourceState) string { return s.Service + "/" + s.Source }, in.Paging)), err
 }
 
 func (s *server) pasteNotice(ctx context.Context, in *struct{ Body NoticePaste }) (*object[notices.Proposal], error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -203,6 +204,17 @@ func listOf[T any](items []T, next string) *list[T] {
 		items = []T{}
 	}
 	return &list[T]{Page[T]{items, next}}
+}
+
+// pageOf is a page of a list that is known whole, in the order of the keys that
+// tell its items apart; the cursor is the last one's.
+func pageOf[T any](all []T, key func(T) string, in Paging) (page []T, next string) {
+	from := sort.Search(len(all), func(i int) bool { return key(all[i]) > in.Cursor })
+	page = all[from:min(from+in.Limit, len(all))]
+	if from+len(page) < len(all) {
+		next = key(page[len(page)-1])
+	}
+	return page, next
 }
 
 // object is the answer that shows one object in one version.
