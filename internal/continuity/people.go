@@ -1,6 +1,10 @@
 package continuity
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Person is somebody whom plans may name.
 type Person struct {
@@ -19,6 +23,23 @@ type Address struct {
 
 // HasLeft says whether the person is gone at a time.
 func (p Person) HasLeft(at time.Time) bool { return !p.Left.IsZero() && !at.Before(p.Left) }
+
+// Differing names the fields in which another version of the person differs.
+func (p Person) Differing(other Person) (fields []string) {
+	if !maps.Equal(p.Names, other.Names) {
+		fields = append(fields, "names")
+	}
+	if !slices.Equal(p.Addresses, other.Addresses) {
+		fields = append(fields, "addresses")
+	}
+	if p.Department != other.Department {
+		fields = append(fields, "department")
+	}
+	if !p.Left.Equal(other.Left) {
+		fields = append(fields, "left")
+	}
+	return fields
+}
 
 // Mention is a place where a plan names a person.
 type Mention struct {

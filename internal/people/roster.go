@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
@@ -74,7 +73,7 @@ func (r Roster) Compare(ctx context.Context, people []continuity.Person) (contin
 		for _, old := range page {
 			known[old.ID] = true
 			p, ok := listed[old.ID]
-			switch fields := differing(old, p); {
+			switch fields := old.Differing(p); {
 			case !ok && !old.HasLeft(now):
 				c.Missing = append(c.Missing, old.ID)
 			case !ok:
@@ -109,21 +108,4 @@ func (r Roster) Import(ctx context.Context, actor continuity.Actor, people []con
 	}
 	c.Done = true
 	return c, nil
-}
-
-// differing names the fields in which two versions of a person differ.
-func differing(a, b continuity.Person) (fields []string) {
-	if !reflect.DeepEqual(a.Names, b.Names) {
-		fields = append(fields, "names")
-	}
-	if !slices.Equal(a.Addresses, b.Addresses) {
-		fields = append(fields, "addresses")
-	}
-	if a.Department != b.Department {
-		fields = append(fields, "department")
-	}
-	if !a.Left.Equal(b.Left) {
-		fields = append(fields, "left")
-	}
-	return fields
 }

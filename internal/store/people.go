@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -97,7 +96,7 @@ func (p People) Import(ctx context.Context, actor continuity.Actor, people []con
 		if err != nil {
 			return 0, err
 		}
-		if version == 0 || !samePerson(old, person) {
+		if version == 0 || len(old.Differing(person)) > 0 {
 			changes = append(changes, change)
 		}
 	}
@@ -106,23 +105,6 @@ func (p People) Import(ctx context.Context, actor continuity.Actor, people []con
 	}
 	_, err = p.s.Apply(ctx, actor, changes)
 	return len(changes), err
-}
-
-// Absent sorts out whom nobody can count on at a time: who has left, and who is
-// unknown.
-func (p People) Absent(ctx context.Context, ids []string, at time.Time) (left, unknown []string, err error) {
-	for _, id := range ids {
-		person, _, err := p.Get(ctx, id)
-		switch {
-		case continuity.CodeOf(err) == continuity.CodeNotFound:
-			unknown = append(unknown, id)
-		case err != nil:
-			return nil, nil, err
-		case person.HasLeft(at):
-			left = append(left, id)
-		}
-	}
-	return left, unknown, nil
 }
 
 func personChange(person continuity.Person, version int64, reason string) (continuity.Change, error) {
@@ -134,12 +116,6 @@ func personChange(person continuity.Person, version int64, reason string) (conti
 		action = "person.created"
 	}
 	return change(kindPerson, person.ID, "", version, action, reason, person)
-}
-
-func samePerson(a, b continuity.Person) bool {
-	left := a.Left.Equal(b.Left)
-	a.Left, b.Left = time.Time{}, time.Time{}
-	return left && reflect.DeepEqual(a, b)
 }
 
 // change makes a change to a value that is kept as JSON.

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"holdfast/internal/continuity"
 )
@@ -35,12 +34,8 @@ func people(t *testing.T, fresh func(testing.TB) string) {
 	}
 	_, err = p.Put(t.Context(), ann, li, version, "")
 	wantCode(t, err, continuity.CodeVersion)
-	for at, want := range map[time.Time][]string{Start.Add(-1): nil, Start: {"li"}} {
-		left, unknown, err := p.Absent(t.Context(), []string{"li", "wang", "new"}, at)
-		if err != nil || !slices.Equal(left, want) || !slices.Equal(unknown, []string{"new"}) {
-			t.Fatal(left, unknown, err)
-		}
-	}
+	_, _, err = p.Get(t.Context(), "new")
+	wantCode(t, err, continuity.CodeNotFound)
 	page, next, err := p.List(t.Context(), "", 0)
 	if err != nil || next != "" || len(page) != 2 || page[0].Names["zh"] != "李雷" || !page[0].Left.Equal(Start) {
 		t.Fatal(page, next, err)
