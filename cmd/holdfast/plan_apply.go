@@ -183,7 +183,7 @@ func (c *cli) submit(ctx context.Context, node *controlapi.Client, w *written, a
 // submission says which version the files were written from: as --base tells, or
 // the file beside them, or none.
 func (w *written) submission(a planApply, b planBase) (controlapi.PlanSubmission, error) {
-	s := controlapi.PlanSubmission{PlanTexts: controlapi.PlanTexts(w.texts), File: w.file, Reason: a.why, Hold: a.draft, Try: a.try}
+	s := controlapi.PlanSubmission{PlanTexts: controlapi.PlanTexts(w.texts), File: w.file, Reason: a.why, Draft: a.draft, DryRun: a.try}
 	switch a.base {
 	case "":
 		s.Base, s.Hash = b.Version, b.Hash

@@ -56,8 +56,8 @@ type PlanSubmission struct {
 	Hash   string `json:"base_hash,omitempty" maxLength:"64"` // of the base's texts, where it is known
 	File   string `json:"file,omitempty" maxLength:"4096"`    // what the file is called in problems
 	Reason string `json:"reason,omitempty" maxLength:"4096"`  // why it changes
-	Hold   bool   `json:"draft,omitempty"`                    // make a version, and don't apply it
-	Try    bool   `json:"dry_run,omitempty"`                  // make nothing
+	Draft  bool   `json:"draft,omitempty"`                    // make a version, and don't apply it
+	DryRun bool   `json:"dry_run,omitempty"`                  // make nothing
 }
 
 // PlanResult is what became of a version, or would.
@@ -135,7 +135,7 @@ func (s *server) submitPlan(ctx context.Context, in *struct {
 }) (*plain[PlanResult], error) {
 	b := in.Body
 	out, err := s.Plans.Submit(ctx, actorOf(ctx), planbook.Submission{
-		Service: in.Service, Base: b.Base, Hash: b.Hash, File: b.File, Texts: continuity.PlanTexts(b.PlanTexts), Reason: b.Reason, Hold: b.Hold, Try: b.Try,
+		Service: in.Service, Base: b.Base, Hash: b.Hash, File: b.File, Texts: continuity.PlanTexts(b.PlanTexts), Reason: b.Reason, Draft: b.Draft, DryRun: b.DryRun,
 	})
 	return planResult(ctx, out, err)
 }

@@ -423,7 +423,7 @@ func TestDraftsAreReadAgain(t *testing.T) {
 func TestTryAndHold(t *testing.T) {
 	s := open(t, false)
 	s.must(li, 0, both)
-	try := planbook.Submission{Service: "shop", Base: 1, Texts: with("rto: 1h", "rto: 2h"), Try: true}
+	try := planbook.Submission{Service: "shop", Base: 1, Texts: with("rto: 1h", "rto: 2h"), DryRun: true}
 	before, _, _ := s.store.LastEvent(t.Context())
 	out, err := s.Submit(t.Context(), li, try)
 	if err != nil || out.Version.Number != 0 || !slices.Equal(told(out.Changes), []string{"impact orders rto 1h 2h"}) {
@@ -432,7 +432,7 @@ func TestTryAndHold(t *testing.T) {
 	if after, _, _ := s.store.LastEvent(t.Context()); after != before {
 		t.Error("a try was stored")
 	}
-	try.Try, try.Hold = false, true
+	try.DryRun, try.Draft = false, true
 	if out, err := s.Submit(t.Context(), li, try); err != nil || out.Version.State != continuity.PlanDraft || out.Version.Number != 2 {
 		t.Fatal(out, err)
 	}

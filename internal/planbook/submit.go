@@ -20,8 +20,8 @@ type Submission struct {
 	File    string // the business file's name in problems
 	Texts   continuity.PlanTexts
 	Reason  string
-	Hold    bool // make a version, and don't apply it
-	Try     bool // make nothing: say only what would become of it
+	Draft   bool // make a version, and don't apply it
+	DryRun  bool // make nothing: say only what would become of it
 }
 
 // PlanOutcome is what became of a submission, or would.
@@ -71,12 +71,12 @@ func (b *Book) Submit(ctx context.Context, actor continuity.Actor, s Submission)
 		if b.Approval {
 			out.Lacks = out.Version.Lacks()
 		}
-		if s.Try {
+		if s.DryRun {
 			return out, nil
 		}
 		out.Version, err = b.Store.Draft(ctx, actor, continuity.PlanProposal{
 			Service: s.Service, Base: held.Number, Texts: s.Texts, Parts: out.Version.Parts, Reason: s.Reason,
-			Apply: !s.Hold && len(out.Lacks) == 0,
+			Apply: !s.Draft && len(out.Lacks) == 0,
 		})
 		if continuity.CodeOf(err) == continuity.CodeVersion {
 			continue // somebody was faster; look again what holds
