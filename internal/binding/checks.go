@@ -98,13 +98,13 @@ func pathMatches(pattern, path string) bool {
 	return err == nil && matched
 }
 
-// Mark changes with all that the order says.
-func (o Order) Mark() string {
-	return markOf(o)
+// Fingerprint changes with all that the order says.
+func (o Order) Fingerprint() string {
+	return fingerprintOf(o)
 }
 
-// markOf changes with all that a value of strings and numbers says.
-func markOf(v any) string {
+// fingerprintOf changes with all that a value of strings and numbers says.
+func fingerprintOf(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Sprint(v) // of strings and numbers: it can be written
@@ -131,7 +131,7 @@ func (o Order) Judged(node string) watch.Judged {
 		nodes, lag = []string{node}, time.Second
 	}
 	return watch.Judged{
-		ID: o.ID, Service: o.Service, Every: o.Every(), Timeout: o.Check.Timeout, Lag: lag, Nodes: nodes, Quorum: int(o.Check.Quorum), Mark: o.Mark(),
+		ID: o.ID, Service: o.Service, Every: o.Every(), Timeout: o.Check.Timeout, Lag: lag, Nodes: nodes, Quorum: int(o.Check.Quorum), Fingerprint: o.Fingerprint(),
 		Rule: watch.Rule{Down: int(o.Check.Down), Of: int(o.Check.Of), Up: int(o.Check.Up)},
 	}
 }

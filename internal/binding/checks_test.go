@@ -77,7 +77,7 @@ func TestSpecs(t *testing.T) {
 			t.Fatal(err)
 		}
 		var there binding.Order
-		if err := json.Unmarshal(wire, &there); err != nil || there.Mark() != o.Mark() {
+		if err := json.Unmarshal(wire, &there); err != nil || there.Fingerprint() != o.Fingerprint() {
 			t.Errorf("%s: %v: another order arrives", o.ID, err)
 		}
 		s, err := there.Spec(later)
@@ -120,12 +120,12 @@ func TestSpecs(t *testing.T) {
 	}
 }
 
-func TestMark(t *testing.T) {
+func TestFingerprint(t *testing.T) {
 	one := order(t, withChecks(t, "", ""), "gateway")
 	same := order(t, withChecks(t, "", "  - {id: more, tcp: \"a.example:1\"}\n"), "gateway")
 	other := order(t, withChecks(t, "10.0.0.9", ""), "gateway")
-	if one.Mark() != same.Mark() || one.Mark() == other.Mark() {
-		t.Errorf("%s %s %s", one.Mark(), same.Mark(), other.Mark())
+	if one.Fingerprint() != same.Fingerprint() || one.Fingerprint() == other.Fingerprint() {
+		t.Errorf("%s %s %s", one.Fingerprint(), same.Fingerprint(), other.Fingerprint())
 	}
 }
 
@@ -165,28 +165,28 @@ func TestPlacesThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestAScrapesMarkChangesWithEveryField(t *testing.T) {
+func TestAScrapesFingerprintChangesWithEveryField(t *testing.T) {
 	whole := binding.Scrape{
 		Job: "shop/host", Instance: "a", URL: "https://a/metrics", Every: 1, Timeout: 2, Samples: 3, Bytes: 4,
 		Auth: &plan.Secret{Secret: "A"}, Trust: &plan.Trust{Name: "n", CA: "ca", Certificate: "c", Key: "k"}, Allow: []string{"10.0.0.0/8"},
 	}
-	mark := whole.Mark()
+	first := whole.Fingerprint()
 	same := whole
-	if same.Allow = slices.Clone(whole.Allow); same.Mark() != mark {
-		t.Error("the same has two marks")
+	if same.Allow = slices.Clone(whole.Allow); same.Fingerprint() != first {
+		t.Error("the same has two fingerprints")
 	}
 	of := reflect.TypeFor[binding.Scrape]()
 	for i := range of.NumField() {
 		other := whole
 		reflect.ValueOf(&other).Elem().Field(i).SetZero()
-		if other.Mark() == mark {
+		if other.Fingerprint() == first {
 			t.Errorf("%s does not count", of.Field(i).Name)
 		}
 	}
 	trust := *whole.Trust
 	trust.Key = "another"
 	whole.Trust = &trust
-	if whole.Mark() == mark {
+	if whole.Fingerprint() == first {
 		t.Error("the key of a certificate does not count")
 	}
 }

@@ -120,8 +120,8 @@ type Scrape struct {
 	Allow         []string // private addresses that the plan names
 }
 
-// Mark changes with all that is said of the endpoint.
-func (s Scrape) Mark() string { return markOf(s) }
+// Fingerprint changes with all that is said of the endpoint.
+func (s Scrape) Fingerprint() string { return fingerprintOf(s) }
 
 // Scrapes are the endpoints that a plan reads. Their job is the plan's and the
 // entry's id, so that no plan's figures mix with another's.

@@ -55,8 +55,8 @@ type said struct {
 }
 
 type made struct {
-	mark string
-	look watch.Looker
+	fingerprint string // of the order
+	look        watch.Looker
 }
 
 // appended is where figures go; *measure.DB takes them.
@@ -151,11 +151,11 @@ func (c *checks) set(plans []*plan.Plan) {
 				tools[key].MarkKey, tools[key].Logs = c.mark, c.logs
 				c.tools[key] = tools[key]
 			}
-			if m.look == nil || m.mark != j.Mark {
-				m = made{j.Mark, lookOf(o, tools[key], c.secrets, c.log)}
+			if m.look == nil || m.fingerprint != j.Fingerprint {
+				m = made{j.Fingerprint, lookOf(o, tools[key], c.secrets, c.log)}
 			}
 			looks[o.ID] = m
-			tasks = append(tasks, watch.Task{ID: o.ID, Every: o.Every(), Mark: j.Mark, Look: m.look})
+			tasks = append(tasks, watch.Task{ID: o.ID, Every: o.Every(), Fingerprint: j.Fingerprint, Look: m.look})
 		}
 	}
 	c.made, c.tools = looks, tools

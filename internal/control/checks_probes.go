@@ -15,7 +15,8 @@ import (
 	"holdfast/internal/watch/probe"
 )
 
-// Orders are the checks that a node is to look at; their mark changes with them.
+// Orders are the checks that a node is to look at; their fingerprint changes with
+// them.
 func (c *checks) Orders(node string) ([]json.RawMessage, string, error) {
 	var own []binding.Order
 	for _, o := range c.said.Load().orders {

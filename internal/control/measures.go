@@ -106,8 +106,8 @@ func (n *Node) measureHost(ctx context.Context) {
 type target struct {
 	scrape.Target
 
-	client *http.Client
-	mark   string // two that have the same are the same
+	client      *http.Client
+	fingerprint string // two that have the same are the same
 }
 
 // relayTargets are the metrics of the node's relays.
@@ -117,7 +117,7 @@ func (n *Node) relayTargets() []target {
 		client := n.relayClient(r)
 		out = append(out, target{
 			Target: scrape.Target{Job: binding.RelayJob, Instance: r.ID, URL: r.Admin + "/metrics", Every: looksEvery},
-			client: client, mark: "relay " + r.ID,
+			client: client, fingerprint: "relay " + r.ID,
 		})
 	}
 	return out
@@ -141,7 +141,7 @@ func (n *Node) planTargets(plans []*plan.Plan) []target {
 			t := scrape.Target{
 				Job: s.Job, Instance: s.Instance, URL: s.URL, Every: s.Every, Timeout: s.Timeout, MaxBytes: s.Bytes, MaxSamples: s.Samples,
 			}
-			out = append(out, target{t, client, s.Mark()})
+			out = append(out, target{t, client, s.Fingerprint()})
 		}
 	}
 	return out
@@ -165,7 +165,7 @@ type readers struct {
 	into   scrape.Appender
 	relays func() []target
 
-	running map[string]func() // by mark: ends it
+	running map[string]func() // by fingerprint: ends it
 }
 
 func (r *readers) run(ctx context.Context) {
@@ -180,22 +180,22 @@ func (r *readers) run(ctx context.Context) {
 func (r *readers) set(ctx context.Context, all *sync.WaitGroup, targets []target) {
 	wanted := map[string]bool{}
 	for _, t := range targets {
-		if wanted[t.mark] {
+		if wanted[t.fingerprint] {
 			continue
 		}
-		wanted[t.mark] = true
-		if r.running[t.mark] != nil {
+		wanted[t.fingerprint] = true
+		if r.running[t.fingerprint] != nil {
 			continue
 		}
 		ctx, stop := context.WithCancel(ctx)
-		r.running[t.mark] = stop
+		r.running[t.fingerprint] = stop
 		s := scrape.New(t.Target, t.client, r.into, r.node.log.With(slog.String("url", t.URL)))
 		all.Go(func() { s.Run(ctx) })
 	}
-	for mark, stop := range r.running {
-		if !wanted[mark] {
+	for fingerprint, stop := range r.running {
+		if !wanted[fingerprint] {
 			stop()
-			delete(r.running, mark)
+			delete(r.running, fingerprint)
 		}
 	}
 }

@@ -84,15 +84,15 @@ type head struct {
 	client *controlapi.Client
 	node   *probeNode
 
-	mu      sync.Mutex
-	mark    string
-	orders  map[string]binding.Order // by key
-	results []continuity.CheckResult
-	cut     bool
+	mu          sync.Mutex
+	fingerprint string                   // of the orders
+	orders      map[string]binding.Order // by key
+	results     []continuity.CheckResult
+	cut         bool
 }
 
 // keyOf tells checks apart that two control nodes order, which may be the same.
-func keyOf(o binding.Order) string { return o.ID + "#" + o.Mark() }
+func keyOf(o binding.Order) string { return o.ID + "#" + o.Fingerprint() }
 
 // ask fetches the orders of a control node again and again. While it does not
 // answer, they hold on.
@@ -120,7 +120,7 @@ func (h *head) ask(ctx context.Context) {
 func (h *head) known() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.mark
+	return h.fingerprint
 }
 
 func (h *head) take(got controlapi.Orders) {
@@ -134,7 +134,7 @@ func (h *head) take(got controlapi.Orders) {
 		orders[keyOf(o)] = o
 	}
 	h.mu.Lock()
-	h.mark, h.orders = got.Mark, orders
+	h.fingerprint, h.orders = got.Fingerprint, orders
 	h.mu.Unlock()
 	h.node.o.Logger.Info("orders", "checks", len(orders))
 	h.node.set()

@@ -21,7 +21,7 @@ type Checks interface {
 	About(id string) (CheckAbout, bool)
 	Look(ctx context.Context, id string) (continuity.CheckResult, []probe.Phase, error)
 	Services() []ServiceStatus
-	Orders(node string) (orders []json.RawMessage, mark string, err error)
+	Orders(node string) (orders []json.RawMessage, fingerprint string, err error)
 	Report(ctx context.Context, node string, isolated bool, results []continuity.CheckResult) (counted int)
 	Beat(ctx context.Context, actor continuity.Actor, check string, beat probe.Beat) error
 }
@@ -214,26 +214,26 @@ func (s *server) beat(ctx context.Context, in *struct {
 
 // Orders is what a probe node is to look at.
 type Orders struct {
-	Mark      string            `json:"mark"`
-	Unchanged bool              `json:"unchanged,omitempty"` // since the mark that was named
-	Orders    []json.RawMessage `json:"orders" nullable:"false"`
+	Fingerprint string            `json:"mark"`
+	Unchanged   bool              `json:"unchanged,omitempty"` // since the fingerprint that was named
+	Orders      []json.RawMessage `json:"orders" nullable:"false"`
 }
 
 func (s *server) orders(ctx context.Context, in *struct {
-	Node string `path:"node" maxLength:"100"`
-	Mark string `query:"mark" maxLength:"100"` // of what is known
+	Node  string `path:"node" maxLength:"100"`
+	Known string `query:"mark" maxLength:"100"` // the fingerprint of what is known
 }) (*plain[Orders], error) {
 	if err := isNode(ctx, in.Node); err != nil {
 		return nil, err
 	}
-	all, mark, err := s.Checks.Orders(in.Node)
+	all, fingerprint, err := s.Checks.Orders(in.Node)
 	if err != nil {
 		return nil, err
 	}
-	if mark == in.Mark {
-		return &plain[Orders]{Orders{Mark: mark, Unchanged: true, Orders: []json.RawMessage{}}}, nil
+	if fingerprint == in.Known {
+		return &plain[Orders]{Orders{Fingerprint: fingerprint, Unchanged: true, Orders: []json.RawMessage{}}}, nil
 	}
-	return &plain[Orders]{Orders{Mark: mark, Orders: append([]json.RawMessage{}, all...)}}, nil
+	return &plain[Orders]{Orders{Fingerprint: fingerprint, Orders: append([]json.RawMessage{}, all...)}}, nil
 }
 
 // ProbeReport is what a probe node found.
@@ -292,9 +292,10 @@ func isNode(ctx context.Context, node string) error {
 	return continuity.E(continuity.CodeForbidden, nil, "control", true, "scope", string(access.ProbesReport))
 }
 
-// FetchOrders asks for a probe node's checks; mark names what it knows.
-func FetchOrders(ctx context.Context, c *Client, node, mark string) (Orders, error) {
-	o, _, err := Get[Orders](ctx, c, "/probes/"+url.PathEscape(node)+"/orders", url.Values{"mark": {mark}})
+// FetchOrders asks for a probe node's checks; known is the fingerprint of
+// what it has.
+func FetchOrders(ctx context.Context, c *Client, node, known string) (Orders, error) {
+	o, _, err := Get[Orders](ctx, c, "/probes/"+url.PathEscape(node)+"/orders", url.Values{"mark": {known}})
 	return o, err
 }
 

@@ -59,8 +59,8 @@ type Service struct {
 }
 
 type opened struct {
-	mark   string // of the spec that it was opened for
-	source Source
+	fingerprint string // of the spec that it was opened for
+	source      Source
 }
 
 // New makes a desk that knows no services yet.
@@ -118,15 +118,15 @@ func (d *Desk) specs() (all []Spec) {
 func (d *Desk) source(s *Spec) (Source, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	mark := s.Print() + " " + s.AuthRef
-	if o, ok := d.opened[s.Ref()]; ok && o.mark == mark {
+	fingerprint := s.Print() + " " + s.AuthRef
+	if o, ok := d.opened[s.Ref()]; ok && o.fingerprint == fingerprint {
 		return o.source, nil
 	}
 	source, err := d.o.Open(s, d.o.Tools)
 	if err != nil {
 		return nil, err
 	}
-	d.opened[s.Ref()] = opened{mark, source}
+	d.opened[s.Ref()] = opened{fingerprint, source}
 	return source, nil
 }
 

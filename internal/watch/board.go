@@ -20,7 +20,8 @@ type Judged struct {
 	Rule    Rule
 	Nodes   []string // who looks; who says nothing has a vote, too
 	Quorum  int      // how many have to say the same; 0: more than half
-	Mark    string   // with another one it is judged anew
+	// Fingerprint is of all that is said of it: with another one it is judged anew.
+	Fingerprint string
 }
 
 // silence is after how long without a result nothing is known any more.
@@ -86,7 +87,7 @@ func (v *voter) state() continuity.CheckState {
 	return v.trend.State()
 }
 
-// Set says what is to be judged. A check with the same mark keeps the trends of
+// Set says what is to be judged. A check with the same fingerprint keeps the trends of
 // the nodes that still look at it.
 func (b *Board) Set(all []Judged) {
 	b.mu.Lock()
@@ -101,7 +102,7 @@ func (b *Board) Set(all []Judged) {
 		if before != nil {
 			e.state, e.since, e.reason = before.state, before.since, before.reason
 		}
-		same := before != nil && before.Mark == j.Mark
+		same := before != nil && before.Fingerprint == j.Fingerprint
 		if same {
 			e.settled, e.set = before.settled, before.set
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 func judged(id string, nodes ...string) Judged {
-	return Judged{ID: id, Service: "shop", Every: 10 * time.Second, Timeout: 5 * time.Second, Nodes: nodes, Mark: "1"}
+	return Judged{ID: id, Service: "shop", Every: 10 * time.Second, Timeout: 5 * time.Second, Nodes: nodes, Fingerprint: "1"}
 }
 
 func results(id string, state continuity.CheckState) []continuity.CheckResult {
@@ -50,13 +50,13 @@ func TestVerdict(t *testing.T) {
 		b.Add("here", false, results("shop/a", continuity.CheckUp))
 		b.must(t, "shop/a", continuity.CheckDown, "watch.refused")
 
-		// The same mark keeps the trend, another one begins anew.
+		// The same fingerprint keeps the trend, another one begins anew.
 		b.Set([]Judged{judged("shop/a", "here"), judged("shop/b", "here")})
 		b.must(t, "shop/a", continuity.CheckDown, "watch.refused")
 		b.Add("here", false, results("shop/a", continuity.CheckUp))
 		b.must(t, "shop/a", continuity.CheckUp, "")
 		other := judged("shop/a", "here")
-		other.Mark = "2"
+		other.Fingerprint = "2"
 		b.Set([]Judged{other})
 		b.must(t, "shop/a", continuity.CheckUnknown, "watch.not-looked")
 		if got := b.Add("stranger", false, results("shop/a", continuity.CheckUp)); len(got) != 0 {

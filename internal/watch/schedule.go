@@ -19,8 +19,9 @@ type Looker interface {
 type Task struct {
 	ID    string // service/check
 	Every time.Duration
-	Mark  string // of all that the check says: with the same mark it is left as it is
-	Look  Looker
+	// Fingerprint is of all that the check says: with the same one it is left as it is.
+	Fingerprint string
+	Look        Looker
 }
 
 // Options of a Scheduler; what is zero has its default.
@@ -91,7 +92,7 @@ func NewScheduler(o Options) *Scheduler {
 	}
 }
 
-// Set says what is to be looked at from now on. A check whose mark is the same
+// Set says what is to be looked at from now on. A check whose fingerprint is the same
 // goes on as it was; a look under way at one that is gone or changed is not told.
 func (s *Scheduler) Set(all []Task) {
 	s.mu.Lock()
@@ -101,7 +102,7 @@ func (s *Scheduler) Set(all []Task) {
 	for _, t := range all {
 		wanted[t.ID] = true
 		old := s.tasks[t.ID]
-		if old != nil && old.Mark == t.Mark && old.Every == t.Every {
+		if old != nil && old.Fingerprint == t.Fingerprint && old.Every == t.Every {
 			continue
 		}
 		if old != nil {

@@ -186,12 +186,12 @@ func TestSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{})
 		a, b := r.task("x/a", 10*time.Second, 0), r.task("x/b", 10*time.Second, 3*time.Second)
-		a.Mark, b.Mark = "1", "1"
+		a.Fingerprint, b.Fingerprint = "1", "1"
 		r.Set([]Task{a, b})
 		time.Sleep(time.Minute)
 		first := r.looks["x/a"]
 		again := r.task("x/a", 10*time.Second, 0)
-		again.Mark = "1"
+		again.Fingerprint = "1"
 		r.Set([]Task{again}) // the same: goes on in its phase, with its look
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -200,7 +200,7 @@ func TestSet(t *testing.T) {
 		}
 		gone := len(r.looks["x/b"].times())
 		changed := r.task("x/a", time.Minute, 0)
-		changed.Mark = "2"
+		changed.Fingerprint = "2"
 		r.Set([]Task{changed})
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
