@@ -33,7 +33,7 @@ func (f *flight) admit() (answered bool) {
 		return false
 	}
 	var no admission.Refusal
-	kept := !f.check && f.engine.ledger != nil && r.Hold.State == continuity.HoldOn && r.holds(f.req.Method)
+	kept := f.check == "" && f.engine.ledger != nil && r.Hold.State == continuity.HoldOn && r.holds(f.req.Method)
 	f.noted = true
 	if g != nil {
 		f.admitted, no = g.Enter(&admission.Request{
@@ -97,7 +97,7 @@ func (f *flight) shed(no *admission.Refusal) {
 // tellGate tells the route's gate how the upstream fares. What the client or
 // the relay itself is to blame for says nothing about it.
 func (f *flight) tellGate(result *upstream.Result, class upstream.Class) {
-	if f.check || f.route.gate.Load() == nil || class != upstream.Answered && (upstream.Blameless(result.Err) || f.gone()) {
+	if f.check != "" || f.route.gate.Load() == nil || class != upstream.Answered && (upstream.Blameless(result.Err) || f.gone()) {
 		return
 	}
 	f.admitted.Ended(time.Now(), result.Took, class != upstream.Answered || result.Status >= 500 || result.Status == 429)

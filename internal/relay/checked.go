@@ -17,10 +17,10 @@ import (
 // never kept, recorded, looked up or offered to readers later, and counts in
 // nothing that tells of customers or of the upstream's health and capacity.
 
-// believed reports whether a request bears the mark of a check. One that nobody
+// believed returns the check whose mark a request bears. One that nobody
 // signed, or not for this request, is taken off: who receives it further on
 // believes it.
-func believed(req *http1.Request, key continuity.Secret) bool {
+func believed(req *http1.Request, key continuity.Secret) (check string) {
 	value, n := "", 0
 	for i := range req.Header {
 		if strings.EqualFold(req.Header[i].Name, checkmark.Header) {
@@ -28,12 +28,12 @@ func believed(req *http1.Request, key continuity.Secret) bool {
 		}
 	}
 	if n == 1 {
-		if _, ok := checkmark.Verify(value, []byte(key), req.Method, req.Host, req.Target, time.Now()); ok {
-			return true
+		if check, ok := checkmark.Verify(value, []byte(key), req.Method, req.Host, req.Target, time.Now()); ok {
+			return check
 		}
 	}
 	req.Header = slices.DeleteFunc(req.Header, func(f continuity.Field) bool { return strings.EqualFold(f.Name, checkmark.Header) })
-	return false
+	return ""
 }
 
 var errHolding = errors.New("relay: a check's request, where a customer's would be kept")
@@ -69,6 +69,23 @@ func (f *flight) checked() {
 	}
 	if !f.decided(&p) {
 		f.pass(p)
+	}
+}
+
+// tries reports whether nothing but the check's own word holds the route. Then
+// its request passes: it is the one that finds the system well again.
+func (f *flight) tries(s *standing) bool { return f.check != "" && s.word == f.check }
+
+// count and took tell the route's live rate and latency of customers' requests.
+func (f *flight) count() {
+	if f.check == "" {
+		f.route.traffic.count(time.Now())
+	}
+}
+
+func (f *flight) took(d time.Duration) {
+	if f.check == "" {
+		f.route.traffic.answered(d)
 	}
 }
 

@@ -118,6 +118,47 @@ func TestChecksAreNeverKept(t *testing.T) {
 	h.wantSent(2)
 }
 
+// A check whose word holds the route is the one that finds the system well again:
+// it would never be, were its own requests refused.
+func TestACheckPassesItsOwnWord(t *testing.T) {
+	h := believing(t)
+	h.books.hold(continuity.OwnerCheck + "place-order")
+	wantHeld(t, h.post(order("A")))
+	wantStatus(t, h.check("POST", "/orders", order("B")), 201)
+	wantProblem(t, h.check("POST", "/orders", order("A")), 503, "not-held") // behind what is pending
+	h.wantKept(1)
+
+	h.books.hold("health")
+	wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
+	h.books.pass()
+	h.books.hold("operator")
+	h.books.hold(continuity.OwnerCheck + "place-order")
+	wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
+	h.books.pass()
+	h.books.hold(continuity.OwnerCheck + "another")
+	wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
+	h.wantSent(1)
+	h.wantKept(1)
+}
+
+// Beneath a check's word nobody is health's trial; and a word that a latched
+// journal can't end keeps nobody out.
+func TestACheckHoldsAsHealthDoes(t *testing.T) {
+	h := believing(t)
+	h.books.hold("health")
+	h.books.hold(continuity.OwnerCheck + "place-order")
+	h.health.trial = true
+	wantHeld(t, h.post(order("A")))
+	if h.health.tried != 0 {
+		t.Error("a customer's request was health's trial though a check holds")
+	}
+	h.books.fail = continuity.E(continuity.CodeLatched, nil)
+	wantStatus(t, h.post(order("B")), 201)
+	h.wantSent(1)
+	h.books.hold("operator")
+	wantProblem(t, h.post(order("C")), 503, "latched")
+}
+
 // Who has no good mark is a customer.
 func TestMarksThatNobodyBelieves(t *testing.T) {
 	h := believing(t)

@@ -24,9 +24,9 @@ const (
 
 // whoAsks finds the client behind trusted proxies: from here on Remote is its
 // address, and Peer the address that connected. What anybody else says about
-// that is taken out, as limits, blocks and upstreams would believe it. It tells
-// whether a check asks.
-func (e *Engine) whoAsks(req *http1.Request) (check bool) {
+// that is taken out, as limits, blocks and upstreams would believe it. It returns
+// the check that asks, if one does.
+func (e *Engine) whoAsks(req *http1.Request) (check string) {
 	req.Peer = req.Remote
 	told, traced, marked := false, false, false
 	for i := range req.Header {
@@ -46,7 +46,10 @@ func (e *Engine) whoAsks(req *http1.Request) (check bool) {
 	if traced || t.MakeTrace {
 		trace(req, t.MakeTrace)
 	}
-	return marked && t.Marks != "" && believed(req, t.Marks)
+	if marked && t.Marks != "" {
+		check = believed(req, t.Marks)
+	}
+	return check
 }
 
 // tells reports whether a field says who is behind a proxy.

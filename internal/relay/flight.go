@@ -25,7 +25,7 @@ type flight struct {
 	route  *route
 	path   string // as routes compare it
 	began  time.Time
-	check  bool // a check's, and no customer's
+	check  string // whose request it is, and no customer's; empty: a customer's
 
 	// The body as far as it was read; whole says that this is all of it.
 	body  []byte
@@ -117,7 +117,7 @@ func (f *flight) run() {
 		f.tunnel()
 		return
 	}
-	if f.check {
+	if f.check != "" {
 		f.checked()
 		return
 	}

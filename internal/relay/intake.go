@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/http"
+	"strings"
 
 	"holdfast/internal/continuity"
 )
@@ -11,7 +12,9 @@ import (
 type standing struct {
 	settings uint64
 	intake   continuity.Intake
-	health   bool // intake is not pass by nobody's will but health's
+	health   bool   // intake is not pass by nobody's will but health's, its own or checks'
+	told     bool   // a check's word is among what holds
+	word     string // the check whose word alone holds
 	blocks   []continuity.Switch
 }
 
@@ -28,13 +31,24 @@ func (f *flight) standing() *standing {
 	}
 	s := &standing{settings: settings, health: true}
 	s.intake, _ = l.Effective(r.ID)
+	holding := 0
 	for _, sw := range l.Switches(r.ID) {
-		switch {
-		case sw.Partial():
+		if sw.Partial() {
 			s.blocks = append(s.blocks, sw)
-		case sw.Intake.Over(continuity.IntakePass) && sw.Owner != continuity.OwnerHealth:
+			continue
+		}
+		if !sw.Intake.Over(continuity.IntakePass) {
+			continue
+		}
+		holding++
+		if check, told := strings.CutPrefix(sw.Owner, continuity.OwnerCheck); told {
+			s.told, s.word = true, check
+		} else if sw.Owner != continuity.OwnerHealth {
 			s.health = false
 		}
+	}
+	if holding > 1 {
+		s.word = ""
 	}
 	r.standing.Store(s)
 	return s
@@ -58,7 +72,7 @@ func (f *flight) decided(p *passage) bool {
 		return false
 	}
 	if f.mayPass(s, p) {
-		p.trial = !f.check
+		p.trial = f.check == ""
 		return false
 	}
 	switch s.intake {
@@ -80,17 +94,23 @@ func (f *flight) decided(p *passage) bool {
 
 // replies reports whether a read is answered by the relay because the upstream
 // is down, though it would pass by what people decided.
-func (f *flight) replies(s *standing) bool { return f.safe() && s.health && f.route.Reply != nil }
+func (f *flight) replies(s *standing) bool {
+	return f.safe() && s.health && !s.told && f.route.Reply != nil
+}
 
 // mayPass reports whether a request may be sent although intake says otherwise:
-// as health's trial, or because nothing can be kept any more. A latched journal
-// can't take health's switch back either, so that only trying tells whether the
-// upstream is there (rule 1.2); what a person decided stands.
+// as health's trial or that of the check whose word it is, or because nothing can
+// be kept any more. A latched journal can't take health's switch back either, nor
+// end a check's word, so that only trying tells whether the upstream is there
+// (rule 1.2); what a person decided stands.
 func (f *flight) mayPass(s *standing, p *passage) bool {
 	if !s.health || s.intake == continuity.IntakeBlock {
 		return false
 	}
-	return f.engine.ledger.Latched() != nil || !f.check && (!p.keep || f.keepable() == nil) && f.route.health.TryLive()
+	if f.engine.ledger.Latched() != nil || f.tries(s) {
+		return true
+	}
+	return f.check == "" && !s.told && (!p.keep || f.keepable() == nil) && f.route.health.TryLive()
 }
 
 // shared reports whether the request is in the share of keys that the route

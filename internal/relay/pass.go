@@ -36,8 +36,8 @@ func (f *flight) pass(p passage) {
 	sender := r.sender
 	if f.at = r.Upstream; p.standby {
 		sender, f.at = r.standby.sender, r.standby.upstream
-	} else if !f.check {
-		r.traffic.count(time.Now())
+	} else {
+		f.count()
 	}
 	f.recording(p)
 	result := sender.Send(ctx, upstream.Attempt{
@@ -79,9 +79,7 @@ func (f *flight) answered(result upstream.Result, p passage) {
 	what := Diverted
 	if !p.standby {
 		what = Passed
-		if !f.check {
-			f.route.traffic.answered(result.Took)
-		}
+		f.took(result.Took)
 	}
 	if p.keep && !p.standby || p.trial {
 		f.route.health.Succeeded()
@@ -90,7 +88,7 @@ func (f *flight) answered(result upstream.Result, p passage) {
 		body.WatchFor(f.x.Context()) // its outcome is known: a stream that nobody reads any more may end
 	}
 	var save *saver
-	if !f.check {
+	if f.check == "" {
 		save = f.saver(&result)
 	}
 	err := f.x.Stream(result.Status, f.withTicket(result.Header), result.Length, result.Body)
@@ -206,7 +204,7 @@ func (f *flight) keepLost(p passage) (ledger.Status, error) {
 
 // done tells the observer how the request ended.
 func (f *flight) done(what What, status int) {
-	if f.check {
+	if f.check != "" {
 		f.engine.observer.Checked(f.route.ID, what, status)
 		return
 	}

@@ -25,8 +25,8 @@ var errHeldTunnel = errors.New("relay: a WebSocket can't be held, and the route'
 // tunnel passes a request to leave HTTP for a WebSocket. It lives only while
 // its upstream does, so a route that does not pass refuses it.
 func (f *flight) tunnel() {
-	if l := f.engine.ledger; l != nil {
-		if intake, _ := l.Effective(f.route.ID); intake != continuity.IntakePass {
+	if f.engine.ledger != nil {
+		if s := f.standing(); s.intake != continuity.IntakePass && !f.tries(s) {
 			f.refuse(continuity.E(continuity.CodeNotHeld, errHeldTunnel))
 			return
 		}
@@ -40,9 +40,7 @@ func (f *flight) tunnel() {
 	f.key, _ = f.idempotencyKey()
 	f.forward()
 	r := f.route
-	if !f.check {
-		r.traffic.count(time.Now())
-	}
+	f.count()
 	f.waiter().Block() // a tunnel is two goroutines, which no loop serves
 	result := r.sender.Send(f.x.Context(), upstream.Attempt{
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host, Header: f.header, Upgrade: f.req.Upgrade, Body: &f.reader,
@@ -50,15 +48,13 @@ func (f *flight) tunnel() {
 	far, tunnelled := result.Body.(http1.Tunnel)
 	switch {
 	case result.Class == upstream.Clean:
-		f.unprocessed(result, passage{watch: !f.check, leave: true})
+		f.unprocessed(result, passage{watch: f.check == "", leave: true})
 	case result.Class == upstream.Lost:
-		f.lost(result, passage{watch: !f.check, leave: true})
+		f.lost(result, passage{watch: f.check == "", leave: true})
 	case !tunnelled || result.Status != 101:
 		f.answered(result, passage{leave: true})
 	default:
-		if !f.check {
-			r.traffic.answered(result.Took)
-		}
+		f.took(result.Took)
 		near, err := client.Switch(result.Header)
 		if err != nil {
 			far.Close()
