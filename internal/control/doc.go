@@ -9,5 +9,7 @@
 //
 // There is one file for each engine, with a method that opens it: a line in open,
 // in control.go. It takes what it needs from Node, sets its field of Node.api,
-// and pushes its closing.
+// and pushes its closing. What an engine needs more stands in files that begin with
+// its name (checks_open.go opens the checks); desks.go shows engines' values to the
+// API where their own methods don't. probe.go is a probe node, which is no Node.
 package control
