@@ -3,6 +3,7 @@ package yamldoc
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"holdfast/internal/catalogue"
@@ -10,10 +11,11 @@ import (
 
 // Reference is the tables of all fields of a struct in Markdown, block by block,
 // for the documents people read. meaning says what the field at a path means.
-func Reference(lang catalogue.Lang, t reflect.Type, meaning func(path string) string) string {
+// Blocks of the types in texts are mostly written as one text, and get no table.
+func Reference(lang catalogue.Lang, t reflect.Type, meaning func(path string) string, texts ...reflect.Type) string {
 	words := map[catalogue.Lang][]string{
-		catalogue.En: {"The whole file", "Field", "Default", "Example", "Meaning", "required", "one or a list", "list", "block"},
-		catalogue.Zh: {"整个文件", "字段", "默认", "示例", "含义", "必填", "单个值或列表", "列表", "块"},
+		catalogue.En: {"The whole file", "Field", "Default", "Example", "Meaning", "required", "one or a list", "list", "block", "map", "text or "},
+		catalogue.Zh: {"整个文件", "字段", "默认", "示例", "含义", "必填", "单个值或列表", "列表", "块", "映射", "文字或 "},
 	}[lang]
 	var out strings.Builder
 	var section func(t reflect.Type, path string)
@@ -46,16 +48,32 @@ func Reference(lang catalogue.Lang, t reflect.Type, meaning func(path string) st
 			_, isHeaders := reflect.New(next).Interface().(*HeaderMap)
 			_, isScalar := reflect.New(next).Interface().(Scalar)
 			_, isScalars := reflect.New(next).Interface().(Scalars)
-			switch plain := f.Tag.Get("kind") != ""; {
-			case isHeaders, isScalar, plain && !isScalars && next.Kind() != reflect.Slice:
-			case isScalars, plain:
-				note = " (" + words[6] + ")"
+			_, isRaw := reflect.New(next).Interface().(*Raw)
+			plain := f.Tag.Get("kind") != ""
+			switch {
+			case isHeaders, isScalar:
+			case isScalars, plain && next.Kind() == reflect.Slice:
+				note = words[6]
+			case next.Kind() == reflect.Map:
+				note, next = words[9], next.Elem()
+			case plain:
+			case isRaw:
+				note = words[8]
+			case slices.Contains(texts, next):
+				note = words[10] + fieldsOf(next)
+			case next.Kind() == reflect.Slice:
+				note, next = words[7], next.Elem()
 			default:
-				note = " (" + words[8] + ")"
-				if next.Kind() == reflect.Slice {
-					note, next = " ("+words[7]+")", next.Elem()
-				}
+				note = words[8]
+			}
+			if next.Kind() == reflect.Pointer {
+				next = next.Elem()
+			}
+			if next.Kind() == reflect.Struct && !plain && !isHeaders && !isScalar && !isScalars && !isRaw && !slices.Contains(texts, next) {
 				below = append(below, inner{next, at})
+			}
+			if note != "" {
+				note = " (" + note + ")"
 			}
 			fmt.Fprintf(&out, "| `%s`%s | %s | %s | %s |\n", name, note, value, inCode(f.Tag.Get("example")), strings.ReplaceAll(meaning(at), "|", "\\|"))
 		}
@@ -67,9 +85,20 @@ func Reference(lang catalogue.Lang, t reflect.Type, meaning func(path string) st
 	return out.String()
 }
 
+// fieldsOf is how a small block is written: {en, zh}.
+func fieldsOf(t reflect.Type) string {
+	var names []string
+	for i := range t.NumField() {
+		if name := t.Field(i).Tag.Get("yaml"); name != "" {
+			names = append(names, name)
+		}
+	}
+	return "{" + strings.Join(names, ", ") + "}"
+}
+
 func inCode(text string) string {
 	if text == "" {
 		return ""
 	}
-	return "`" + text + "`"
+	return "`" + strings.ReplaceAll(text, "|", "\\|") + "`"
 }
