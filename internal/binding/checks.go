@@ -29,7 +29,7 @@ import (
 type Order struct {
 	ID      string        `json:"id"` // service/check
 	Service string        `json:"service"`
-	Check   plan.Check    `json:"check"`
+	Check   *plan.Check   `json:"check"`            // of the plan, which has thousands
 	Script  string        `json:"script,omitempty"` // of a flow
 	Account *plan.Account `json:"account,omitempty"`
 	Direct  string        `json:"direct,omitempty"` // the upstream past the relay, instead of the address's host
@@ -42,14 +42,17 @@ func Orders(p *plan.Plan) []Order {
 		return nil
 	}
 	var all []Order
-	for i, c := range p.Tech.Checks {
+	for i := range p.Tech.Checks {
+		c := &p.Tech.Checks[i]
 		if kinds.All[c.Kind()] == nil {
 			continue
 		}
 		o := Order{ID: p.ID + "/" + c.ID, Service: p.ID, Check: c, Allow: p.Tech.Allow}
 		if c.Flow != "" {
 			o.Script = p.Files[c.Flow]
-			o.Check.Timeout = flowTime(p, i, o.Script)
+			timed := *c
+			timed.Timeout = flowTime(p, i, o.Script)
+			o.Check = &timed
 		}
 		for n := range p.Tech.Accounts {
 			if a := &p.Tech.Accounts[n]; a.ID == c.Account {
@@ -138,7 +141,7 @@ func (o Order) Judged(node string) watch.Judged {
 
 // Spec is what a probe is made of. later fetches a secret when it is needed.
 func (o Order) Spec(later func(secret.Ref) func() (string, error)) (probe.Spec, error) {
-	c := &o.Check
+	c := o.Check
 	s := probe.Spec{
 		ID: o.ID, Kind: c.Kind(), Timeout: c.Timeout, Slow: c.Slow, Expires: length(c.Expires), Every: o.Every(),
 		Method: c.Method, Body: c.Body, Server: c.Server, Record: c.Record, TLS: c.Secure,
@@ -301,7 +304,7 @@ type place struct {
 
 // places are those of a check of a plan, the one past the relay included.
 func places(o Order) []place {
-	c := &o.Check
+	c := o.Check
 	var all []place
 	add := func(field, host, port string) {
 		n, _ := strconv.ParseUint(port, 10, 16)

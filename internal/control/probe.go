@@ -127,7 +127,7 @@ func (h *head) take(got controlapi.Orders) {
 	orders := make(map[string]binding.Order, len(got.Orders))
 	for _, text := range got.Orders {
 		var o binding.Order
-		if err := json.Unmarshal(text, &o); err != nil {
+		if err := json.Unmarshal(text, &o); err != nil || o.Check == nil {
 			h.node.o.Logger.Warn("an order can't be read", "error", err)
 			continue
 		}

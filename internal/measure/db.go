@@ -139,6 +139,7 @@ func (d *DB) open() (*tsdb.DB, error) {
 	o.WALSegmentSize = 16 << 20
 	o.WALCompression = "snappy"
 	o.OutOfOrderTimeWindow = d.opts.Late.Milliseconds()
+	o.StripeSize = 512 // the default is meant for millions of series, and takes a map or two for each of thousands
 	db, err := tsdb.Open(filepath.Clean(d.opts.Dir), d.opts.Log, nil, o, nil)
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

@@ -63,17 +63,17 @@ func Make(spec Spec, tools *Tools, look func(context.Context) Outcome) Probe {
 	if spec.Timeout <= 0 {
 		spec.Timeout = DefaultTimeout
 	}
-	return &runner{spec, tools.Node, look}
+	return &runner{spec.ID, tools.Node, spec.Timeout, spec.Slow, spec.Expires, look}
 }
 
 type runner struct {
-	spec Spec
-	node string
-	look func(context.Context) Outcome
+	id, node               string
+	timeout, slow, expires time.Duration
+	look                   func(context.Context) Outcome
 }
 
 func (r *runner) Run(ctx context.Context) continuity.CheckResult {
-	ctx, cancel := context.WithTimeout(ctx, r.spec.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	began := time.Now()
 	o := r.look(ctx)
@@ -83,14 +83,14 @@ func (r *runner) Run(ctx context.Context) continuity.CheckResult {
 	}
 	if o.State == continuity.CheckUp {
 		switch left := o.CertExpires.Sub(began); {
-		case !o.CertExpires.IsZero() && left < r.spec.Expires:
+		case !o.CertExpires.IsZero() && left < r.expires:
 			o.State, o.Reason = continuity.CheckDegraded, because("watch.certificate-ends", "days", int(left/(24*time.Hour)))
-		case r.spec.Slow > 0 && took > r.spec.Slow:
-			o.State, o.Reason = continuity.CheckDegraded, because("watch.slow", "took", millis(took), "limit", r.spec.Slow.String())
+		case r.slow > 0 && took > r.slow:
+			o.State, o.Reason = continuity.CheckDegraded, because("watch.slow", "took", millis(took), "limit", r.slow.String())
 		}
 	}
 	return continuity.CheckResult{
-		Check: r.spec.ID, Node: r.node, At: began, State: o.State, Took: took,
+		Check: r.id, Node: r.node, At: began, State: o.State, Took: took,
 		Reason: o.Reason, Values: o.Values, CertExpires: o.CertExpires,
 	}
 }

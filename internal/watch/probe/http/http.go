@@ -13,6 +13,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,39 +43,26 @@ func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	if target.User != nil {
 		return nil, fmt.Errorf("watch: check %s: a secret stands in the address", spec.ID)
 	}
-	method := spec.Method
-	if method == "" {
-		method = http.MethodGet
+	p := &web{
+		id: spec.ID, target: spec.Target, method: cmp.Or(spec.Method, http.MethodGet), headers: spec.Headers, hidden: spec.Hidden, body: spec.Body, auth: spec.Auth,
+		expect: spec.Expect, tools: tools,
 	}
-	request, err := http.NewRequest(method, target.String(), nil)
-	if err != nil {
-		return nil, fmt.Errorf("watch: check %s: %w", spec.ID, err)
-	}
-	request.Header.Set("User-Agent", "holdfast")
-	for name, value := range spec.Headers {
-		if strings.EqualFold(name, "Host") {
-			request.Host = value
-		} else {
-			request.Header.Set(name, value)
-		}
-	}
-	p := &web{spec: spec, request: request, tools: tools}
 	if spec.Expect.JSON != "" {
 		if p.pointer, err = jsonpointer.Parse(spec.Expect.JSON); err != nil {
 			return nil, err
 		}
 	}
-	if len(p.spec.Expect.Status) == 0 {
-		p.spec.Expect.Status = []probe.StatusRange{{First: 200, Last: 299}}
+	if len(p.expect.Status) == 0 {
+		p.expect.Status = fine
 	}
-	p.address, p.secure = addressOf(request), target.Scheme == "https"
-	p.to = target.Scheme + "://" + p.address
-	p.safe = method == http.MethodGet || method == http.MethodHead
+	p.to = target.Scheme + "://" + addressOf(target)
+	p.secure = target.Scheme == "https"
+	p.safe = p.method == http.MethodGet || p.method == http.MethodHead
 	p.keeps = spec.Every <= keepWithin
 	if p.constant() {
 		made, err := p.make(context.Background())
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("watch: check %s: %w", spec.ID, err)
 		}
 		if p.plain, err = written(made); err != nil {
 			return nil, fmt.Errorf("watch: check %s: %w", spec.ID, err)
@@ -83,21 +71,28 @@ func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	return probe.Make(spec, tools, p.look), nil
 }
 
-type web struct {
-	spec    probe.Spec
-	request *http.Request // copied for each look; its head is not changed
-	pointer []string
-	tools   *probe.Tools
-	looks   atomic.Uint32
-	unwell  atomic.Bool
+// fine are the statuses of a check that names none.
+var fine = []probe.StatusRange{{First: 200, Last: 299}}
 
-	plain   []byte // the request as it is sent; nil: with secrets, made for each look
-	address string
-	to      string // among the connections that wait
-	secure  bool
-	safe    bool // may be asked twice
-	keeps   bool
-	asks    atomic.Bool // by the client of the standard library
+// web is one address of thousands: it keeps what a look needs, and makes the rest
+// anew.
+type web struct {
+	id, target, method, body string
+	headers                  map[string]string
+	hidden                   map[string]probe.Secret
+	auth                     probe.Secret
+	expect                   probe.Expect
+	pointer                  []string
+	tools                    *probe.Tools
+	looks                    atomic.Uint32
+	unwell                   atomic.Bool
+
+	plain  []byte // the request as it is sent; nil: with secrets, made for each look
+	to     string // scheme and address: among the connections that wait
+	secure bool
+	safe   bool // may be asked twice
+	keeps  bool
+	asks   atomic.Bool // by the client of the standard library
 }
 
 func (p *web) look(ctx context.Context) probe.Outcome {
@@ -125,37 +120,43 @@ func (p *web) once(ctx context.Context, fresh bool) probe.Outcome {
 
 // constant says that each request is as the one before.
 func (p *web) constant() bool {
-	return p.spec.Auth == nil && len(p.spec.Hidden) == 0 && len(p.tools.MarkKey) == 0
+	return p.auth == nil && len(p.hidden) == 0 && len(p.tools.MarkKey) == 0
 }
 
 // make is the request of one look.
 func (p *web) make(ctx context.Context) (*http.Request, error) {
-	request := p.request.WithContext(ctx)
-	if p.spec.Body != "" {
-		request.Body = io.NopCloser(strings.NewReader(p.spec.Body))
-		request.ContentLength = int64(len(p.spec.Body))
-		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(p.spec.Body)), nil }
+	var body io.Reader
+	if p.body != "" {
+		body = strings.NewReader(p.body)
 	}
-	if p.constant() {
-		return request, nil
+	request, err := http.NewRequestWithContext(ctx, p.method, p.target, body)
+	if err != nil {
+		return nil, err
 	}
-	request.Header = request.Header.Clone()
-	for name, value := range p.spec.Hidden {
+	request.Header.Set("User-Agent", "holdfast")
+	for name, value := range p.headers {
+		if strings.EqualFold(name, "Host") {
+			request.Host = value
+		} else {
+			request.Header.Set(name, value)
+		}
+	}
+	for name, value := range p.hidden {
 		secret, err := value()
 		if err != nil {
 			return nil, err
 		}
 		request.Header.Set(name, secret)
 	}
-	if p.spec.Auth != nil {
-		secret, err := p.spec.Auth()
+	if p.auth != nil {
+		secret, err := p.auth()
 		if err != nil {
 			return nil, err
 		}
 		request.Header.Set("Authorization", secret)
 	}
 	if len(p.tools.MarkKey) > 0 {
-		p.tools.Mark(request, p.spec.ID)
+		p.tools.Mark(request, p.id)
 	}
 	return request, nil
 }
@@ -176,7 +177,7 @@ func (p *web) ask(ctx context.Context, client *http.Client) probe.Outcome {
 }
 
 func (p *web) judge(response *http.Response) probe.Outcome {
-	e := &p.spec.Expect
+	e := &p.expect
 	if !p.expected(response.StatusCode) {
 		return probe.Down("watch.status", "status", response.StatusCode)
 	}
@@ -209,7 +210,7 @@ func (p *web) judge(response *http.Response) probe.Outcome {
 }
 
 func (p *web) judgeJSON(body []byte) probe.Outcome {
-	e := &p.spec.Expect
+	e := &p.expect
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.UseNumber()
 	var value any

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -71,12 +72,17 @@ func (p *web) exchange(ctx context.Context, fresh bool) (probe.Outcome, error) {
 			}
 		}
 	}
-	conn, err := p.tools.Dial(ctx, "tcp", p.address, false)
+	_, address, _ := strings.Cut(p.to, "://")
+	conn, err := p.tools.Dial(ctx, "tcp", address, false)
 	if err != nil {
 		return probe.Error(ctx, err), nil
 	}
 	if p.secure {
-		config := p.tools.TLS(p.request.URL.Hostname())
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return probe.Error(ctx, err), nil
+		}
+		config := p.tools.TLS(host)
 		config.NextProtos = []string{"http/1.1"}
 		if err := conn.Encrypt(ctx, config); err != nil {
 			_ = conn.Close()
@@ -138,10 +144,17 @@ func (p *web) over(ctx context.Context, w *wire, text []byte) (o probe.Outcome, 
 	return o, nil
 }
 
+// bare is what an answer to HEAD is read with: it has no body, whatever it says.
+var bare = &http.Request{Method: http.MethodHead}
+
 // head reads the head of the final answer.
 func (p *web) head(from *bufio.Reader) (*http.Response, error) {
+	var request *http.Request // all others are read alike
+	if p.method == http.MethodHead {
+		request = bare
+	}
 	for {
-		response, err := http.ReadResponse(from, p.request)
+		response, err := http.ReadResponse(from, request)
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +165,7 @@ func (p *web) head(from *bufio.Reader) (*http.Response, error) {
 }
 
 func (p *web) expected(status int) bool {
-	return slices.ContainsFunc(p.spec.Expect.Status, func(r probe.StatusRange) bool { return r.First <= status && status <= r.Last })
+	return slices.ContainsFunc(p.expect.Status, func(r probe.StatusRange) bool { return r.First <= status && status <= r.Last })
 }
 
 func sendsOn(r *http.Response) bool {
@@ -184,13 +197,13 @@ func written(request *http.Request) ([]byte, error) {
 }
 
 // addressOf is where a URL leads.
-func addressOf(request *http.Request) string {
-	port := request.URL.Port()
+func addressOf(target *url.URL) string {
+	port := target.Port()
 	if port == "" {
 		port = "80"
-		if request.URL.Scheme == "https" {
+		if target.Scheme == "https" {
 			port = "443"
 		}
 	}
-	return net.JoinHostPort(strings.Trim(request.URL.Hostname(), "[]"), port)
+	return net.JoinHostPort(target.Hostname(), port)
 }
