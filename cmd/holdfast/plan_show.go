@@ -61,7 +61,7 @@ func (c *cli) planListCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		plans, err := controlapi.List[planbook.PlanHeading](cmd.Context(), node, "/plans", nil, 0)
+		plans, err := controlapi.List[controlapi.PlanListed](cmd.Context(), node, "/plans", nil, 0)
 		if err != nil {
 			return err
 		}
@@ -79,6 +79,11 @@ func (c *cli) planListCommand() *cobra.Command {
 				t.add(p.Service, c.local(p.Name), c.who(p.Owner), fmt.Sprint(p.Version), clock(p.Applied), due, c.number(int64(p.Drafts)), flags)
 			}
 			c.table(t)
+			for _, p := range plans {
+				if f := p.Fault; f != nil {
+					c.say("cli.plan.unread", "service", p.Service, "file", f.File, "line", f.Line, "text", f.Text)
+				}
+			}
 		})
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/measure"
 	"holdfast/internal/outgoing"
 	"holdfast/internal/plan"
+	"holdfast/internal/planbook"
 	"holdfast/internal/secret"
 	"holdfast/internal/watch"
 	"holdfast/internal/watch/probe"
@@ -39,7 +40,8 @@ type checks struct {
 
 	mark []byte // key that marks requests of checks; nil: none
 
-	said atomic.Pointer[said]
+	said   atomic.Pointer[said]
+	unread atomic.Pointer[map[string]bool] // services of whose plans not all can be read
 
 	// Only the one goroutine that takes up plans knows these.
 	made  map[string]made         // looks of this node, by ids of checks
@@ -114,18 +116,23 @@ func (c *checks) run(ctx context.Context) {
 }
 
 // follow takes up the plans that hold, whenever others do.
-func (c *checks) follow(ctx context.Context, plans func() ([]*plan.Plan, <-chan struct{})) {
+func (c *checks) follow(ctx context.Context, plans *planbook.Book) {
 	// Reading thousands of checks takes memory that nobody needs afterwards.
 	calm := time.AfterFunc(10*time.Second, debug.FreeOSMemory)
 	defer calm.Stop()
-	followPlans(ctx, plans, func(current []*plan.Plan) {
-		c.set(current)
+	var unread map[string]bool
+	current := func() ([]*plan.Plan, <-chan struct{}) {
+		unread = plans.Unread()
+		return plans.Current()
+	}
+	followPlans(ctx, current, func(current []*plan.Plan) {
+		c.set(current, unread)
 		calm.Reset(10 * time.Second)
 	})
 }
 
 // set takes up plans. What did not change goes on as it was.
-func (c *checks) set(plans []*plan.Plan) {
+func (c *checks) set(plans []*plan.Plan, unread map[string]bool) {
 	s := &said{map[string]binding.Order{}, map[string][]watch.Part{}, map[string]plan.Text{}}
 	var judged []watch.Judged
 	var tasks []watch.Task
@@ -161,8 +168,17 @@ func (c *checks) set(plans []*plan.Plan) {
 	c.made, c.tools = looks, tools
 	c.said.Store(s)
 	c.board.Set(judged)
+	c.unread.Store(&unread) // now that the board is set
 	c.looks.Set(tasks)
 	c.series.keep(context.Background(), judged)
+}
+
+// unreadPlans are the services of whose plans not all can be read.
+func (c *checks) unreadPlans() map[string]bool {
+	if unread := c.unread.Load(); unread != nil {
+		return *unread
+	}
+	return nil
 }
 
 // deliver judges what this node found. Bad news are believed only if its own

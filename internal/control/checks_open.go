@@ -34,8 +34,8 @@ func (n *Node) openChecks(ctx context.Context) error {
 	n.checks, n.api.Checks = c, c
 	n.background(func(ctx context.Context) { c.beats.follow(ctx, seq, n.feed.After) })
 	n.background(c.run)
-	n.background(func(ctx context.Context) { c.follow(ctx, n.plans.Current) })
-	keeper := &watch.Keeper{Board: c.board, Store: n.store, Node: n.name, Log: n.log, Lease: func() (continuity.Lease, bool) {
+	n.background(func(ctx context.Context) { c.follow(ctx, n.plans) })
+	keeper := &watch.Keeper{Board: c.board, Store: n.store, Node: n.name, Log: n.log, Unread: c.unreadPlans, Lease: func() (continuity.Lease, bool) {
 		if lease := n.leads(); lease != nil {
 			return *lease, true
 		}

@@ -20,6 +20,7 @@ func (n *Node) openWarnings(context.Context) error {
 			return continuity.Lease{}, false
 		},
 		Sources: []warning.Source{&thresholds{from: n.measures, log: n.log, every: n.judges, now: n.thresholdsNow}},
+		Unread:  n.plans.Unread,
 		Checks: func() (rules []warning.CheckRule, ready bool) {
 			plans, changed := n.plansNow()
 			for _, p := range plans {

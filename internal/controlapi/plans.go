@@ -32,6 +32,13 @@ type PlanShown struct {
 	Open []planbook.PlanProblem `json:"open" nullable:"false"` // what needs looking after
 }
 
+// PlanListed is a plan in a list.
+type PlanListed struct {
+	planbook.PlanHeading
+
+	Fault *planbook.PlanProblem `json:"fault,omitempty"` // why this program can't read all of it
+}
+
 // PlanFiles is a version as it was written.
 type PlanFiles struct {
 	Service string `json:"service"`
@@ -96,8 +103,16 @@ func registerPlans(s *server) {
 	register(s, operation{Method: http.MethodPost, Path: one + "/versions/{number}/approve-tech", ID: "approvePlanTech", Scope: access.PlansApproveTech}, s.approvePlan(continuity.PartTech))
 }
 
-func (s *server) listPlans(_ context.Context, in *struct{ Paging }) (*list[planbook.PlanHeading], error) {
-	return listOf(s.Plans.List(in.Cursor, in.Limit)), nil
+func (s *server) listPlans(ctx context.Context, in *struct{ Paging }) (*list[PlanListed], error) {
+	page, next := s.Plans.List(in.Cursor, in.Limit)
+	listed := make([]PlanListed, len(page))
+	for i, h := range page {
+		listed[i].PlanHeading = h
+		if h.Fault != nil {
+			listed[i].Fault = &planbook.Tell(langOf(ctx), []yamldoc.Problem{*h.Fault})[0]
+		}
+	}
+	return listOf(listed, next), nil
 }
 
 func (s *server) getPlan(ctx context.Context, in *struct {

@@ -2,6 +2,7 @@ package planbook
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -83,6 +84,24 @@ func (b *Book) Current() ([]*plan.Plan, <-chan struct{}) {
 	return b.current, b.changed
 }
 
+// Unread are the services of whose plans this program can't read all, as a newer one
+// has applied them: what such a plan does not seem to name may stand in it still.
+// Whoever asks before Current ends nothing too early.
+func (b *Book) Unread() map[string]bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	unread := map[string]bool{}
+	for service, e := range b.services {
+		if e.unread() {
+			unread[service] = true
+		}
+	}
+	return unread
+}
+
+// unread reports whether not all that holds can be read.
+func (e *entry) unread() bool { return e != nil && yamldoc.Failed(e.flags) }
+
 // Reload reads people and plans anew.
 func (b *Book) Reload(ctx context.Context) error {
 	b.reading.Lock()
@@ -157,6 +176,11 @@ func (b *Book) readService(ctx context.Context, service string) error {
 			e.plan = old.plan // it was put into force meanwhile by a program that could read it
 		}
 	}
+	if e.unread() && !old.unread() {
+		wrong, _ := split(e.flags)
+		b.Logger.WarnContext(ctx, "this version can't read all of a plan that holds; what it does not find there stays as it was",
+			"service", service, "version", applied, "at", fmt.Sprintf("%s:%d", wrong[0].File, wrong[0].Line), "problem", wrong[0].ID, "problems", len(wrong))
+	}
 	b.put(e, old)
 	return nil
 }
@@ -165,7 +189,7 @@ func (b *Book) put(e, old *entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.services[e.service] = e
-	if old != nil && old.version.Number == e.version.Number && old.version.Hash == e.version.Hash {
+	if old != nil && old.version.Number == e.version.Number && old.version.Hash == e.version.Hash && old.unread() == e.unread() {
 		return // what it says is what it said
 	}
 	b.current = nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/planbook"
 )
 
 // TestAnotherNodeFollows has one node apply and another one hear of it.
@@ -85,8 +86,34 @@ func TestFaultyStaysInForce(t *testing.T) {
 		t.Fatal(page)
 	}
 	for _, h := range page {
-		if !h.Faulty || h.Flags == 0 || h.Version != 1 {
+		if !h.Faulty || h.Flags == 0 || h.Version != 1 || h.Fault.File != h.Service+".yaml" || h.Fault.Line == 0 {
 			t.Errorf("%+v", h)
 		}
+	}
+	if told := s.log.String(); !strings.Contains(told, "can't read all of a plan") || !strings.Contains(told, `service=yaml version=1 at=yaml.yaml:1`) {
+		t.Error(told)
+	}
+	if unread := s.Unread(); len(unread) != 4 || !unread["yaml"] {
+		t.Error(unread)
+	}
+	// What was wrong comes in order without another version: engines hear of it.
+	_, changed := s.Current()
+	if _, err := s.store.People().Import(t.Context(), li, []continuity.Person{{ID: "gone.man", Names: map[string]string{"en": "Gone Man"}}}, "staff"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	if unread := s.Unread(); len(unread) != 3 || unread["person"] {
+		t.Error(unread)
+	}
+	// And by one that can be read.
+	mended := continuity.PlanTexts{Plan: strings.Replace(business, "id: shop", "id: yaml", 1)}
+	if _, err := s.Submit(t.Context(), li, planbook.Submission{Service: "yaml", Base: 1, Texts: mended, Reason: "why"}); err != nil {
+		t.Fatal(err, problemsOf(err))
+	}
+	if holds, _ = s.Current(); len(holds) != 4 || s.Unread()["yaml"] {
+		t.Error(holds, s.Unread())
 	}
 }

@@ -34,6 +34,7 @@ type shelf struct {
 	t     *testing.T
 	store *store.Store
 	now   time.Time
+	log   strings.Builder
 }
 
 func (s *shelf) clock() time.Time { return s.now }
@@ -66,7 +67,7 @@ func open(t *testing.T, approval bool) *shelf {
 func (s *shelf) another(approval bool) *planbook.Book {
 	s.t.Helper()
 	b, err := planbook.Open(s.t.Context(), planbook.Options{
-		Store: s.store.Plans(), People: s.store.People(), Approval: approval, Now: s.clock, Logger: slog.New(slog.DiscardHandler),
+		Store: s.store.Plans(), People: s.store.People(), Approval: approval, Now: s.clock, Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
 	})
 	if err != nil {
 		s.t.Fatal(err)

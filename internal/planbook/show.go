@@ -31,6 +31,7 @@ type PlanHeading struct {
 	Drafts    int              `json:"drafts"` // that wait for somebody
 	Flags     int              `json:"flags"`  // what needs looking after
 	Faulty    bool             `json:"faulty"` // this program would refuse it
+	Fault     *yamldoc.Problem `json:"-"`      // the first reason for that
 }
 
 // PlanSummary is what holds for a service.
@@ -118,7 +119,11 @@ func (b *Book) heading(e *entry) PlanHeading {
 	}
 	h.ReviewDue = e.due()
 	flags := e.open(now)
-	h.Overdue, h.Flags, h.Faulty = e.overdue(now), len(flags), yamldoc.Failed(e.flags)
+	h.Overdue, h.Flags, h.Faulty = e.overdue(now), len(flags), e.unread()
+	if h.Faulty {
+		wrong, _ := split(e.flags)
+		h.Fault = &wrong[0]
+	}
 	return h
 }
 

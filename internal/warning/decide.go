@@ -50,21 +50,21 @@ func (e *Engine) decide(ctx context.Context, now time.Time) []outcome {
 	take(e.lookReports(now))
 	for _, id := range slices.Sorted(maps.Keys(e.warnings)) {
 		if w := e.warnings[id]; whole[w.Source] && !seen[id] {
-			out = append(out, e.settle(gone(w), now)...)
+			out = append(out, e.settle(e.gone(w), now)...)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(e.memories)) {
-		if kind := sourceOf(id); whole[kind] && !seen[id] {
+		if kind := sourceOf(id); whole[kind] && !seen[id] && !e.unread[e.memories[id].service] {
 			out = append(out, e.remember(&Sighting{ID: id})...)
 		}
 	}
 	return out
 }
 
-// gone is the last sighting of what is watched no longer.
-func gone(w *kept) *Sighting {
+// gone is the last sighting of what is watched no longer, as far as that is known.
+func (e *Engine) gone(w *kept) *Sighting {
 	return &Sighting{
-		ID: w.ID, Service: w.Service, Source: w.Source, Rule: w.Rule, Owner: w.Owner, Text: w.Text, Known: true,
+		ID: w.ID, Service: w.Service, Source: w.Source, Rule: w.Rule, Owner: w.Owner, Text: w.Text, Known: !e.unread[w.Service],
 		Partial: w.Partial, Sign: w.Sign, Scope: w.Scope, Evidence: w.Evidence, Reason: "watched no longer",
 	}
 }

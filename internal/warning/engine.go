@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -80,6 +81,9 @@ type Options struct {
 	Checks func() (rules []CheckRule, ready bool)
 	// Rules of staff's reports; not ready: it is not known yet what there is.
 	Rules func() (rules []ReportRule, ready bool)
+	// Unread are the services of whose plans not all can be read: what is not watched
+	// there is not known, which ends nothing; nil: all can be.
+	Unread func() map[string]bool
 	// Silenced says that nothing new is to be warned of, as under a maintenance
 	// window; nil: never.
 	Silenced func(service string, now time.Time) bool
@@ -101,6 +105,7 @@ type Engine struct {
 	signals  map[string]continuity.Signal
 	reports  []continuity.Report
 	checks   map[string]continuity.JudgedCheck
+	unread   map[string]bool
 
 	// These begin anew with each load, which only delays an end.
 	easing map[string]easing
@@ -168,6 +173,12 @@ func (e *Engine) Step(ctx context.Context) error {
 	if !ok {
 		e.loaded = false
 		return nil
+	}
+	if e.o.Unread != nil {
+		// What was remembered for a plan that can be read again is handed over anew.
+		unread := e.o.Unread()
+		e.loaded = e.loaded && maps.Equal(unread, e.unread)
+		e.unread = unread
 	}
 	if !e.loaded || lease.Fence != e.fence {
 		if err := e.load(ctx); err != nil {

@@ -55,6 +55,35 @@ func (w *world) want(state string, level continuity.Level, actions string) {
 	}
 }
 
+// TestUnreadPlanEndsNothing has a program begin that can't read the plan of which a
+// warning came: it is not known, and neither cleared nor forgotten; what was
+// remembered comes back with the plan.
+func TestUnreadPlanEndsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.sees.shows[slow] = Sighting{ID: slow, Service: "orders", Source: continuity.FromMeasure, Rule: slow, Known: true, Level: "red", Memory: json.RawMessage(`1`)}
+	w.step()
+	shown := w.sees.shows[slow]
+	unread := map[string]bool{"orders": true}
+	w.restart()
+	w.e.o.Unread = func() map[string]bool { return unread }
+	delete(w.sees.shows, slow)
+	w.pass(0)
+	w.pass(blindAfter)
+	w.want("open", "red", "opened blind")
+	w.pass(24 * time.Hour)
+	w.want("open", "red", "opened blind")
+	unread, w.sees.memories = nil, nil
+	w.sees.shows[slow] = shown
+	w.step()
+	w.want("open", "red", "opened blind seen")
+	if string(w.sees.memories[slow]) != "1" {
+		t.Errorf("%q was remembered", w.sees.memories[slow])
+	}
+	delete(w.sees.shows, slow)
+	w.step()
+	w.want("cleared", "red", "opened blind seen cleared")
+}
+
 func TestLife(t *testing.T) {
 	w := newWorld(t)
 	w.after(0, "")

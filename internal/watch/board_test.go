@@ -182,13 +182,14 @@ func TestKeeper(t *testing.T) {
 		leads := false
 		lease := continuity.Lease{Name: "control", Node: "here", Fence: 7}
 		lead := func(on bool, fence int64) { mu.Lock(); leads, lease.Fence = on, fence; mu.Unlock() }
+		unread := map[string]bool{}
 		begin := func(b *Board) (stop func()) {
 			ctx, cancel := context.WithCancel(t.Context())
 			k := &Keeper{Board: b, Store: store, Node: "here", Log: slog.New(slog.DiscardHandler), Lease: func() (continuity.Lease, bool) {
 				mu.Lock()
 				defer mu.Unlock()
 				return lease, leads
-			}}
+			}, Unread: func() map[string]bool { mu.Lock(); defer mu.Unlock(); return unread }}
 			done := make(chan struct{})
 			go func() { k.Run(ctx); close(done) }()
 			return func() { cancel(); <-done }
@@ -233,7 +234,14 @@ func TestKeeper(t *testing.T) {
 		said()
 		lead(true, 8)
 		said("shop/a check.up")
+		mu.Lock()
+		unread = map[string]bool{"shop": true}
+		mu.Unlock()
 		b.Set([]Judged{judged("shop/a", "here")})
+		said() // it may be there still: not all of the plan can be read
+		mu.Lock()
+		unread = nil
+		mu.Unlock()
 		said("shop/b check.removed")
 		stop()
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -31,6 +32,9 @@ type Keeper struct {
 	Lease func() (continuity.Lease, bool) // the right to write; false: somebody else has it
 	Node  string
 	Log   *slog.Logger
+	// Unread are the services of whose plans not all can be read: verdicts on what
+	// these don't seem to name stay. nil: all can be.
+	Unread func() map[string]bool
 
 	fence  int64 // under which stored was read
 	stored map[string]continuity.JudgedCheck
@@ -93,6 +97,10 @@ func (k *Keeper) write(ctx context.Context) error {
 
 // changes are what differs from what is stored.
 func (k *Keeper) changes() ([]continuity.Change, map[string]continuity.JudgedCheck) {
+	var unread map[string]bool
+	if k.Unread != nil {
+		unread = k.Unread() // before the board is asked, which may be set meanwhile
+	}
 	verdicts, ready := k.Board.settled()
 	if !ready {
 		return nil, nil
@@ -118,7 +126,7 @@ func (k *Keeper) changes() ([]continuity.Change, map[string]continuity.JudgedChe
 		})
 	}
 	for id := range k.stored {
-		if !there[id] {
+		if service, _, _ := strings.Cut(id, "/"); !there[id] && !unread[service] {
 			changes = append(changes, continuity.Change{Kind: continuity.ObjectCheck, ID: id, Version: continuity.VersionAny, Action: "check.removed"})
 		}
 	}
