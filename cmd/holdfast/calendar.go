@@ -52,7 +52,7 @@ func (c *cli) calendarShowCommand() *cobra.Command {
 			} else {
 				t := table{head: c.heads("when", "service", "calendar", "kind", "title")}
 				for _, b := range all.Items {
-					t.add(spanOf(b.Start, b.End), b.Service, b.Calendar, c.word("calendar.kind.", b.Kind), b.Title)
+					t.add(spanOf(b.Start, b.End), b.Service, b.Calendar, c.term("calendar.kind.", b.Kind), b.Title)
 				}
 				c.table(t)
 			}
@@ -166,7 +166,7 @@ func (c *cli) calendarWorkdaysCommand() *cobra.Command {
 			c.say("cli.calendar.workdays.count", "from", from.String(), "to", to.String(), "n", count.Working)
 			t := table{head: c.heads("day", "kind", "title")}
 			for _, d := range count.Days {
-				t.add(d.Date.String(), c.word("calendar.day.", string(d.Kind)), c.dayName(d))
+				t.add(d.Date.String(), c.term("calendar.day.", string(d.Kind)), c.dayName(d))
 			}
 			c.table(t)
 			c.doubts(count.Doubts)

@@ -13,7 +13,6 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
-	"holdfast/internal/watch"
 )
 
 func (c *cli) checksCommand() *cobra.Command {
@@ -164,7 +163,8 @@ func sortedKeys[V any](m map[string]V) []string {
 func (c *cli) checkHistoryCommand() *cobra.Command {
 	a := &eventFlags{}
 	cmd := c.command("history <service>/<check>", "check.history", exactly(1), func(cmd *cobra.Command, args []string) error {
-		if _, err := checkPath("checks", args[0]); err != nil {
+		path, err := checkPath("checks", args[0])
+		if err != nil {
 			return err
 		}
 		a.kind, a.id = continuity.ObjectCheck, args[0]
@@ -180,11 +180,20 @@ func (c *cli) checkHistoryCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if len(events) == 0 { // there may be no such check
+			if _, _, err := controlapi.Get[controlapi.Check](cmd.Context(), node, path, nil); err != nil {
+				return err
+			}
+		}
 		return c.show(events, func() {
+			if len(events) == 0 {
+				c.say("cli.check.history.none")
+				return
+			}
 			t := table{head: c.heads("time", "state", "reason")}
 			for _, e := range events {
 				state := strings.TrimPrefix(e.Action, "check.")
-				t.add(clock(e.At), c.t("cli.check.state."+state), watch.Say(c.lang, reasonOf(e)))
+				t.add(clock(e.At), c.t("cli.check.state."+state), e.Why)
 			}
 			c.table(t)
 		})
@@ -194,16 +203,6 @@ func (c *cli) checkHistoryCommand() *cobra.Command {
 	f.StringVar(&a.until, "until", "", c.t("cli.flag.event-until"))
 	f.IntVarP(&a.most, "limit", "n", 100, c.t("cli.flag.event-limit"))
 	return cmd
-}
-
-// reasonOf is the reason of a verdict's event; of one whose content is gone, what
-// its head says.
-func reasonOf(e controlapi.Event) continuity.CheckReason {
-	var kept continuity.JudgedCheck
-	if decode(e.After, &kept) != nil || kept.Reason.Code == "" {
-		return continuity.CheckReason{Code: e.Reason}
-	}
-	return kept.Reason
 }
 
 func (c *cli) checkServicesCommand() *cobra.Command {

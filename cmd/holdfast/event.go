@@ -103,7 +103,7 @@ func momentOrAgo(text string, now time.Time) (time.Time, error) {
 }
 
 func eventRow(e controlapi.EventHead) []string {
-	return []string{fmt.Sprint(e.Seq), clock(e.At), e.Actor.Kind + ":" + e.Actor.ID, e.Action, e.Kind + "/" + e.ID, e.Service, e.Reason}
+	return []string{fmt.Sprint(e.Seq), clock(e.At), e.Actor.Kind + ":" + e.Actor.ID, e.Action, e.Kind + "/" + e.ID, e.Service, e.Why}
 }
 
 func (c *cli) eventShowCommand() *cobra.Command {

@@ -71,11 +71,11 @@ func (c *cli) noticeTable(all []notices.Proposal) {
 		if p.Agreed != nil && p.Asks == "" {
 			kind, start, end, components, level = p.Agreed.Kind, p.Agreed.Start, p.Agreed.End, p.Agreed.Components, p.Agreed.Level
 		}
-		state := c.word("notice.state.", p.State)
+		state := c.term("notice.state.", p.State)
 		if p.Asks != "" && p.State != notices.Proposed {
 			state += " (!)"
 		}
-		t.add(p.ID, p.Service, state, c.kindOf(kind), spanOf(start, end), strings.Join(components, ", "), string(level), p.Title)
+		t.add(p.ID, p.Service, state, c.kindOf(kind), spanOf(start, end), strings.Join(components, ", "), c.term("warning.level.", string(level)), p.Title)
 	}
 	c.table(t)
 }
@@ -84,7 +84,7 @@ func (c *cli) kindOf(kind extract.Kind) string {
 	if kind == "" {
 		return c.t("notice.kind.unread")
 	}
-	return c.word("notice.kind.", string(kind))
+	return c.term("notice.kind.", string(kind))
 }
 
 // spanOf writes a stretch of time, with a question mark for what is not known.
@@ -321,7 +321,7 @@ func (c *cli) noticeSourcesCommand() *cobra.Command {
 			t := table{head: c.heads("service", "source", "kind", "state", "last-read", "why")}
 			for i := range all {
 				s := &all[i]
-				t.add(s.Service, s.Source, s.Kind, c.word("notice.source.", s.State), stampOr(s.Read), c.sourceWhy(s))
+				t.add(s.Service, s.Source, s.Kind, c.term("notice.source.", s.State), stampOr(s.Read), c.sourceWhy(s))
 			}
 			c.table(t)
 		})

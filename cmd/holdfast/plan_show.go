@@ -136,7 +136,11 @@ func (c *cli) planShown(p controlapi.PlanShown) {
 		if n := c.local(r.Name); n != "" {
 			name = n
 		}
-		roles.add(name, strings.Join(people, ", "), strings.Join(r.May, ", "))
+		var may []string
+		for _, right := range r.May {
+			may = append(may, c.term("cards.may-", right))
+		}
+		roles.add(name, strings.Join(people, ", "), strings.Join(may, c.t("cli.notice.comma")))
 	}
 	section("roles", roles)
 	scenarios := table{head: c.heads("scenario", "name", "grade")}

@@ -122,6 +122,15 @@ func (c *cli) word(prefix, name string) string {
 	return name
 }
 
+// term is a name in the reader's language, in a pipe too: programs that ask a
+// control node read --json.
+func (c *cli) term(prefix, name string) string {
+	if name == "" {
+		return ""
+	}
+	return c.t(prefix + name)
+}
+
 func (c *cli) receiptCommand() *cobra.Command {
 	var body bool
 	cmd := c.command("receipt RECEIPT", "receipt", exactly(1), nil)

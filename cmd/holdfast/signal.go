@@ -63,7 +63,7 @@ func (c *cli) signalListCommand() *cobra.Command {
 		return c.show(page.Items, func() {
 			t := table{head: c.heads("time", "service", "what", "actor", "department", "location", "why")}
 			for _, r := range page.Items {
-				t.add(clock(r.At), r.Service, c.word("warning.sign.", r.What), clean(r.By), clean(r.Department), clean(r.Location), clean(r.Text))
+				t.add(clock(r.At), r.Service, c.term("warning.sign.", r.What), clean(r.By), clean(r.Department), clean(r.Location), clean(r.Text))
 			}
 			c.table(t)
 		})

@@ -133,13 +133,22 @@ func (c *cli) restoreDatabase(ctx context.Context, from io.Reader) (events int64
 	err = control.Alone(settings.Data, func() error {
 		return atDatabase(ctx, settings, func(s *store.Store) error {
 			if err := s.Restore(ctx, from); err != nil {
-				return err
+				return aboutDatabase(err, settings)
 			}
 			events, _, err = s.LastEvent(ctx)
 			return err
 		})
 	})
 	return events, err
+}
+
+// aboutDatabase adds the file of the database to what can't be done with it.
+func aboutDatabase(err error, settings controlconfig.Control) error {
+	var e *continuity.Error
+	if errors.As(err, &e) && e.Code == continuity.CodeState && settings.Database == nil {
+		e.Args["file"] = settings.DatabaseFile()
+	}
+	return err
 }
 
 // whole writes a file that is there whole or not at all, readable by its owner

@@ -10,6 +10,7 @@ import (
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
+	"holdfast/internal/watch"
 )
 
 func (c *cli) warningCommand() *cobra.Command {
@@ -55,8 +56,8 @@ func (c *cli) warningListCommand() *cobra.Command {
 
 func (c *cli) warningRow(w *continuity.Warning) []string {
 	return []string{
-		c.word("warning.level.", string(w.Level)), w.ID, c.said(w.Text), c.word("warning.state.", w.State), clock(w.Since),
-		c.word("warning.source.", w.Source), c.word("warning.scope.", w.Scope),
+		c.term("warning.level.", string(w.Level)), w.ID, c.said(w.Text), c.term("warning.state.", w.State), clock(w.Since),
+		c.term("warning.source.", w.Source), c.term("warning.scope.", w.Scope),
 	}
 }
 
@@ -104,19 +105,27 @@ func (c *cli) showWarning(w *continuity.Warning) {
 	fmt.Fprintln(c.out)
 	e := table{head: c.heads("evidence", "value", "time")}
 	for i := range w.Evidence {
-		e.add(evidenceRow(&w.Evidence[i])...)
+		e.add(c.evidenceRow(&w.Evidence[i])...)
 	}
 	c.table(e)
 }
 
-func evidenceRow(e *continuity.Evidence) []string {
-	what := e.Kind
+func (c *cli) evidenceRow(e *continuity.Evidence) []string {
+	what := c.term("cli.warning.evidence.", e.Kind)
 	for _, part := range []string{e.ID, e.URL, e.Query} {
 		if part != "" {
 			what += " " + part
 		}
 	}
 	value := e.Text
+	switch e.Kind {
+	case "check":
+		if value = c.term("cli.check.state.", e.Text); e.Reason.Code != "" {
+			value = c.t("cli.warning.because", "state", value, "reason", watch.Say(c.lang, e.Reason))
+		}
+	case "report":
+		value = c.term("warning.sign.", e.Text)
+	}
 	if e.Value != nil {
 		value = fmt.Sprintf("%.4g", *e.Value)
 		if e.Limit != nil {
@@ -150,7 +159,7 @@ func (c *cli) warningDismissCommand() *cobra.Command {
 			return err
 		}
 		return c.show(w, func() {
-			c.say("cli.warning.dismiss.done", "id", w.ID, "level", c.word("warning.level.", string(w.Level)))
+			c.say("cli.warning.dismiss.done", "id", w.ID, "level", c.term("warning.level.", string(w.Level)))
 		})
 	})
 	cmd.Flags().StringVar(&why, "why", "", c.t("cli.flag.warning-why"))

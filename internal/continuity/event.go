@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// ActorEngine is the kind of Holdfast's own engines, whose reasons are codes of the
+// catalogue.
+const ActorEngine = "engine"
+
 // Actor is who changed something: a person by the API, a program by a token,
 // or Holdfast itself.
 type Actor struct {

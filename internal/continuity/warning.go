@@ -69,6 +69,8 @@ type Evidence struct {
 	Text  string    `json:"text,omitempty"` // a state or a person's words
 	URL   string    `json:"url,omitempty"`
 	At    time.Time `json:"at,omitzero"`
+	// Reason is why a check is in its state.
+	Reason CheckReason `json:"reason,omitzero"`
 }
 
 // Warning is an early warning: something is on its way to trouble, or in it.

@@ -7,10 +7,12 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"strings"
 
 	"holdfast/internal/binding"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
+	"holdfast/internal/problem"
 	"holdfast/internal/watch"
 	"holdfast/internal/watch/probe"
 )
@@ -68,6 +70,13 @@ func (c *checks) About(id string) (controlapi.CheckAbout, bool) {
 
 // Look looks now, on this node.
 func (c *checks) Look(ctx context.Context, id string) (continuity.CheckResult, []probe.Phase, error) {
+	o, ok := c.said.Load().orders[id]
+	if !ok {
+		return continuity.CheckResult{}, nil, controlapi.NoCheck(id)
+	}
+	if nodes := o.Judged(c.node).Nodes; !slices.Contains(nodes, c.node) {
+		return continuity.CheckResult{}, nil, continuity.E(continuity.CodeState, nil, problem.DetailID, "controlapi.looked-at-elsewhere", "id", id, "nodes", strings.Join(nodes, ", "))
+	}
 	phases, ctx := probe.Phases(ctx)
 	result, err := c.looks.Look(ctx, id)
 	return result, phases(), err
@@ -101,8 +110,11 @@ func (c *checks) Services() []controlapi.ServiceStatus {
 // Beat takes a heartbeat of a check that waits for one.
 func (c *checks) Beat(ctx context.Context, actor continuity.Actor, check string, beat probe.Beat) error {
 	o, ok := c.said.Load().orders[check]
-	if !ok || o.Check.Heartbeat == 0 {
-		return continuity.E(continuity.CodeNotFound, nil, "kind", "heartbeat", "id", check)
+	switch {
+	case !ok:
+		return controlapi.NoCheck(check)
+	case o.Check.Heartbeat == 0:
+		return continuity.E(continuity.CodeState, nil, problem.DetailID, "controlapi.no-heartbeat", "id", check, "of", o.Check.Kind())
 	}
 	return c.beats.take(ctx, c.store, actor, o.Service, check, beat)
 }

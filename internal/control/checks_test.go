@@ -24,6 +24,7 @@ import (
 	"holdfast/internal/controlconfig"
 	"holdfast/internal/measure"
 	"holdfast/internal/planbook"
+	"holdfast/internal/problem"
 	"holdfast/internal/watch"
 	"holdfast/internal/yamldoc"
 )
@@ -191,8 +192,11 @@ func TestChecksOfANode(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a beat came", is("backup", "up", ""))
-	if _, err := controlapi.Post[struct{}](t.Context(), client, "/heartbeats/shop/web", nil); continuity.CodeOf(err) != continuity.CodeNotFound {
+	if _, err := controlapi.Post[struct{}](t.Context(), client, "/heartbeats/shop/web", nil); continuity.CodeOf(err) != continuity.CodeState || !strings.Contains(problem.Of(err, catalogue.En).Title, "waits for no heartbeat: it is of kind http") {
 		t.Errorf("a beat for what waits for none: %v", err)
+	}
+	if _, err := controlapi.Post[struct{}](t.Context(), client, "/heartbeats/shop/none", nil); !strings.Contains(problem.Of(err, catalogue.En).Title, "There is no check shop/none.") {
+		t.Errorf("a beat for nothing: %v", err)
 	}
 	if got := service(); got != "operational operational operational" {
 		t.Error(got)

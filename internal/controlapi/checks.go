@@ -10,6 +10,7 @@ import (
 
 	"holdfast/internal/access"
 	"holdfast/internal/continuity"
+	"holdfast/internal/problem"
 	"holdfast/internal/watch"
 	"holdfast/internal/watch/probe"
 )
@@ -144,13 +145,14 @@ func (s *server) listChecks(ctx context.Context, in *struct {
 func (s *server) getCheck(ctx context.Context, in *CheckID) (*plain[Check], error) {
 	v, ok := s.Checks.Verdict(in.id())
 	if !ok {
-		return nil, noCheck(in.id())
+		return nil, NoCheck(in.id())
 	}
 	return &plain[Check]{s.shownCheck(ctx, v)}, nil
 }
 
-func noCheck(id string) error {
-	return continuity.E(continuity.CodeNotFound, nil, "kind", "check", "id", id)
+// NoCheck says that there is no check of this name.
+func NoCheck(id string) error {
+	return continuity.E(continuity.CodeNotFound, nil, problem.DetailID, "controlapi.no-check", "kind", "check", "id", id)
 }
 
 func (s *server) shownCheck(ctx context.Context, v watch.Verdict) Check {

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"holdfast/internal/access"
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/watch"
 )
 
 // Events is the chain of changes.
@@ -31,7 +33,8 @@ type EventHead struct {
 	Kind    string           `json:"kind"`
 	ID      string           `json:"id"`
 	Service string           `json:"service,omitempty"`
-	Reason  string           `json:"reason,omitempty"`
+	Reason  string           `json:"reason,omitempty"` // a person's words, or a code
+	Why     string           `json:"why,omitempty"`    // the reason in the caller's language
 	Erased  bool             `json:"erased,omitempty"`
 }
 
@@ -98,7 +101,7 @@ func (s *server) listEvents(ctx context.Context, in *struct {
 	}
 	items := make([]Event, len(page))
 	for i, e := range page {
-		items[i] = shownEvent(callerOf(ctx), e)
+		items[i] = shownEvent(ctx, e)
 	}
 	return listOf(items, next), nil
 }
@@ -113,7 +116,7 @@ func (s *server) getEvent(ctx context.Context, in *struct {
 	if len(page) == 0 || page[0].Seq != in.Seq {
 		return nil, continuity.E(continuity.CodeNotFound, nil, "kind", "event", "id", in.Seq)
 	}
-	return &plain[Event]{shownEvent(callerOf(ctx), page[0])}, nil
+	return &plain[Event]{shownEvent(ctx, page[0])}, nil
 }
 
 func (s *server) eventsHead(ctx context.Context, _ *struct{}) (*plain[EventsHead], error) {
@@ -130,14 +133,28 @@ func (s *server) verifyEvents(ctx context.Context, _ *struct{}) (*plain[Verifica
 	return &plain[Verification]{Verification{Events: n, FirstBad: bad, Seq: seq, Hash: hex.EncodeToString(hash[:])}}, err
 }
 
-func headOf(e continuity.AuditEvent) EventHead {
+func headOf(lang catalogue.Lang, e continuity.AuditEvent) EventHead {
 	return EventHead{
-		Seq: e.Seq, At: e.At, Actor: e.Actor, Action: e.Action, Kind: e.Kind, ID: e.ID, Service: e.Service, Reason: e.Reason, Erased: e.Erased,
+		Seq: e.Seq, At: e.At, Actor: e.Actor, Action: e.Action, Kind: e.Kind, ID: e.ID, Service: e.Service, Reason: e.Reason, Why: why(lang, e), Erased: e.Erased,
 	}
 }
 
-func shownEvent(caller Caller, e continuity.AuditEvent) Event {
-	shown := Event{EventHead: headOf(e), Hash: hex.EncodeToString(e.Hash[:])}
+// why puts an event's reason into words. What engines give is a code; of a check
+// the content says more, unless it is gone.
+func why(lang catalogue.Lang, e continuity.AuditEvent) string {
+	if e.Actor.Kind != continuity.ActorEngine || e.Reason == "" {
+		return e.Reason
+	}
+	var kept continuity.JudgedCheck
+	if e.Kind != continuity.ObjectCheck || json.Unmarshal(e.After, &kept) != nil || kept.Reason.Code == "" {
+		kept.Reason = continuity.CheckReason{Code: e.Reason}
+	}
+	return watch.Say(lang, kept.Reason)
+}
+
+func shownEvent(ctx context.Context, e continuity.AuditEvent) Event {
+	caller := callerOf(ctx)
+	shown := Event{EventHead: headOf(langOf(ctx), e), Hash: hex.EncodeToString(e.Hash[:])}
 	if shown.Withheld = guarded[e.Kind] && !caller.Scopes.Has(access.StateRead); !shown.Withheld {
 		shown.Before, shown.After = e.Before, e.After
 	}

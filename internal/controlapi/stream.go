@@ -106,7 +106,7 @@ func (s *server) passOn(ctx context.Context, out *stream, seq *int64, wanted fun
 			if !wanted(e) {
 				continue
 			}
-			data, err := json.Marshal(headOf(e))
+			data, err := json.Marshal(headOf(langOf(ctx), e))
 			if err != nil {
 				return err
 			}

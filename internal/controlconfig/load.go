@@ -186,7 +186,7 @@ func (c Control) Source() secret.Source {
 // is named. It may bear a password.
 func (c Control) DSN() (string, error) {
 	if c.Database == nil {
-		return "sqlite:" + filepath.Join(c.Data, "state.db"), nil
+		return "sqlite:" + c.DatabaseFile(), nil
 	}
 	text, err := c.Source().Resolve(c.Database.Ref())
 	if err != nil {
@@ -194,6 +194,9 @@ func (c Control) DSN() (string, error) {
 	}
 	return text.Reveal(), nil
 }
+
+// DatabaseFile is where the state is kept if no database is named.
+func (c Control) DatabaseFile() string { return filepath.Join(c.Data, "state.db") }
 
 // TokenFile is the node's own token, for who administers the machine.
 func (c Control) TokenFile() string { return filepath.Join(c.Data, "admin.token") }

@@ -97,7 +97,7 @@ func (d *Desk) Confirm(ctx context.Context, by continuity.Actor, id string, vers
 	return d.act(ctx, by, id, version, ActionConfirmed, e.Note, func(p *Proposal, v Verdict) ([]continuity.Change, error) {
 		switch {
 		case p.Asks == "":
-			return nil, wrongState(p, "confirm")
+			return nil, wrongState(p)
 		case p.Type == TypeWord:
 			return d.confirmWord(ctx, p, v, e.About)
 		case p.Asks == AsksOver || p.Asks == AsksCancelled:
@@ -220,7 +220,7 @@ func (d *Desk) Dismiss(ctx context.Context, by continuity.Actor, id string, vers
 	}
 	return d.act(ctx, by, id, version, ActionDismissed, why, func(p *Proposal, v Verdict) ([]continuity.Change, error) {
 		if p.Asks == "" && p.State != Confirmed {
-			return nil, wrongState(p, "dismiss")
+			return nil, wrongState(p)
 		}
 		if p.State != Confirmed || p.Asks == "" {
 			p.State = Dismissed // and nothing holds any more
@@ -230,8 +230,8 @@ func (d *Desk) Dismiss(ctx context.Context, by continuity.Actor, id string, vers
 	})
 }
 
-func wrongState(p *Proposal, verb string) error {
-	return continuity.E(continuity.CodeState, nil, "state", p.State, "verb", verb)
+func wrongState(p *Proposal) error {
+	return continuity.E(continuity.CodeState, nil, "detail_id", "notice.settled", "id", p.ID, "state", p.State)
 }
 
 // act changes one proposal by a person's word; a warning follows from it by a

@@ -142,7 +142,7 @@ func (s *Spec) Print() string {
 
 // me is who changes what no person changes.
 func (d *Desk) me() continuity.Actor {
-	return continuity.Actor{Kind: "engine", ID: "notices", Via: d.o.Node}
+	return continuity.Actor{Kind: continuity.ActorEngine, ID: "notices", Via: d.o.Node}
 }
 
 func (d *Desk) now() time.Time { return d.o.Now().UTC().Truncate(time.Second) }

@@ -30,7 +30,7 @@ func (b *Book) Approve(ctx context.Context, actor continuity.Actor, service stri
 		return v, err
 	}
 	if v.State == continuity.PlanDraft && !slices.Contains(v.Parts, part) {
-		return v, continuity.E(continuity.CodeState, nil, "plan", service, "number", v.Number, "part", part)
+		return v, continuity.E(continuity.CodeState, nil, "detail_id", "planbook.nothing-in-part", "plan", service, "number", v.Number, "part", part)
 	}
 	if actor.Kind != person {
 		return v, continuity.E(continuity.CodeApproval, nil, "nobody", true)

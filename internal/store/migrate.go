@@ -85,10 +85,10 @@ func applied(ctx context.Context, c conn) (int, error) {
 		}
 		n++
 		if version > len(all) {
-			return continuity.E(continuity.CodeState, fmt.Errorf("a newer program made the database: it has migration %s, this program knows %d", name, len(all)))
+			return continuity.E(continuity.CodeState, fmt.Errorf("a newer program made the database: it has migration %s, this program knows %d", name, len(all)), "detail_id", "controlconfig.newer")
 		}
 		if version != n || all[n-1].sum() != sum {
-			return continuity.E(continuity.CodeState, fmt.Errorf("the database has another migration %d than this program: %s", version, name))
+			return continuity.E(continuity.CodeState, fmt.Errorf("the database has another migration %d than this program: %s", version, name), "detail_id", "controlconfig.foreign")
 		}
 		return nil
 	}, `SELECT version, name, sum FROM migration ORDER BY version`)

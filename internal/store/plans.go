@@ -123,10 +123,15 @@ func (p Plans) Approve(ctx context.Context, actor continuity.Actor, service stri
 	return v, p.note(ctx, actor, v, at, note, action)
 }
 
+// settled refuses a word on a version that is no draft.
+func settled(v continuity.PlanVersion) error {
+	return continuity.E(continuity.CodeState, nil, "detail_id", "planbook.no-draft", "plan", v.Service, "number", v.Number, "state", v.State)
+}
+
 // byAnother refuses a word on a version that is no draft, or by its author.
 func byAnother(v continuity.PlanVersion, actor continuity.Actor) error {
 	if v.State != continuity.PlanDraft {
-		return continuity.E(continuity.CodeState, nil, "state", v.State)
+		return settled(v)
 	}
 	if v.Author.Kind == actor.Kind && v.Author.ID == actor.ID {
 		return continuity.E(continuity.CodeApproval, nil)
@@ -154,7 +159,7 @@ func (p Plans) Apply(ctx context.Context, actor continuity.Actor, service string
 	}
 	switch {
 	case v.State != continuity.PlanDraft:
-		return v, continuity.E(continuity.CodeState, nil, "state", v.State)
+		return v, settled(v)
 	case v.Base != head.Applied:
 		return v, overtaken(service, head.Applied)
 	case approved && len(v.Lacks()) > 0:

@@ -37,7 +37,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader) error {
 			return err
 		}
 		if rows > 0 || w.seq > 0 {
-			return continuity.E(continuity.CodeState, errors.New("the database is not empty"))
+			return continuity.E(continuity.CodeState, errors.New("the database is not empty"), "detail_id", "controlconfig.not-empty")
 		}
 		a := &archive{in: bufio.NewReaderSize(from, 1<<16), sum: sha256.New()}
 		if err := w.restore(a); err != nil {

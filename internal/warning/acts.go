@@ -111,7 +111,7 @@ func (a *Acts) act(ctx context.Context, by continuity.Actor, id string, version 
 			return k, continuity.E(continuity.CodeVersion, nil, "kind", Kind, "id", id, "version", k.Version)
 		}
 		if !change(&k.Warning, &continuity.Judgement{By: by, At: a.now().UTC(), Note: note, Level: k.Level}) {
-			return k, continuity.E(continuity.CodeState, nil, "state", k.State, "verb", strings.TrimPrefix(action, "warning."))
+			return k, continuity.E(continuity.CodeState, nil, "detail_id", "warning.settled", "id", id, "state", k.State)
 		}
 		body, err := json.Marshal(k.Warning)
 		if err != nil {

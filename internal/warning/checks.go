@@ -70,7 +70,7 @@ func (e *Engine) lookCheck(r *CheckRule, now time.Time) Sighting {
 	if r.For > 0 {
 		s.Memory, _ = json.Marshal(was) // a time can be written
 	}
-	s.Evidence = []continuity.Evidence{{Kind: "check", ID: r.Check, Text: string(c.State), At: c.Since}}
+	s.Evidence = []continuity.Evidence{{Kind: "check", ID: r.Check, Text: string(c.State), At: c.Since, Reason: c.Reason}}
 	if w := e.warnings[s.ID]; now.Sub(s.Since) < r.For && (w == nil || !w.Stands()) {
 		return s // not so for long enough; but neither is it well
 	}

@@ -65,7 +65,7 @@ func (e *Engine) decide(ctx context.Context, now time.Time) []outcome {
 func (e *Engine) gone(w *kept) *Sighting {
 	return &Sighting{
 		ID: w.ID, Service: w.Service, Source: w.Source, Rule: w.Rule, Owner: w.Owner, Text: w.Text, Known: !e.unread[w.Service],
-		Partial: w.Partial, Sign: w.Sign, Scope: w.Scope, Evidence: w.Evidence, Reason: "watched no longer",
+		Partial: w.Partial, Sign: w.Sign, Scope: w.Scope, Evidence: w.Evidence, Reason: "warning.unwatched",
 	}
 }
 

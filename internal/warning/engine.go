@@ -218,7 +218,7 @@ type outcome struct {
 }
 
 func (e *Engine) commit(ctx context.Context, lease continuity.Lease, all []outcome) error {
-	b := continuity.Batch{Actor: continuity.Actor{Kind: "engine", ID: "warnings", Via: e.o.Node}, Leader: &lease}
+	b := continuity.Batch{Actor: continuity.Actor{Kind: continuity.ActorEngine, ID: "warnings", Via: e.o.Node}, Leader: &lease}
 	for i := range all {
 		b.Changes = append(b.Changes, all[i].change)
 	}

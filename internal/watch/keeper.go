@@ -80,7 +80,7 @@ func (k *Keeper) write(ctx context.Context) error {
 	changes, after := k.changes()
 	for i := 0; i < len(changes); i += atOnce {
 		part := slices.Clone(changes[i:min(i+atOnce, len(changes))])
-		batch := continuity.Batch{Actor: continuity.Actor{Kind: "engine", ID: "watch", Via: k.Node}, Changes: part, Leader: &lease}
+		batch := continuity.Batch{Actor: continuity.Actor{Kind: continuity.ActorEngine, ID: "watch", Via: k.Node}, Changes: part, Leader: &lease}
 		if _, err := k.Store.Commit(ctx, batch); err != nil {
 			return err
 		}
