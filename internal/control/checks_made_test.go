@@ -40,7 +40,7 @@ func TestCertificatesOfAPlan(t *testing.T) {
 	tools := probe.NewTools("here", outgoing.New(outgoing.NewPolicy(rules...), nil), nil, nil)
 	look := func(ca string) func(string) {
 		check := plan.Check{TLS: strings.TrimPrefix(server.URL, "https://"), Timeout: 10 * time.Second, Trust: &plan.Trust{CA: ca, Name: "example.com"}}
-		l := lookOf(binding.Order{ID: "shop/web", Check: check}, tools, secret.Source{Folder: folder}, slog.New(slog.DiscardHandler))
+		l := lookOf(binding.Order{ID: "shop/web", Check: &check}, tools, secret.Source{Folder: folder}, slog.New(slog.DiscardHandler))
 		return func(why string) {
 			t.Helper()
 			r := l.Run(t.Context())
