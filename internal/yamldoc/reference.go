@@ -14,8 +14,8 @@ import (
 // Blocks of the types in texts are mostly written as one text, and get no table.
 func Reference(lang catalogue.Lang, t reflect.Type, meaning func(path string) string, texts ...reflect.Type) string {
 	words := map[catalogue.Lang][]string{
-		catalogue.En: {"The whole file", "Field", "Default", "Example", "Meaning", "required", "one or a list", "list", "block", "map", "text or "},
-		catalogue.Zh: {"整个文件", "字段", "默认", "示例", "含义", "必填", "单个值或列表", "列表", "块", "映射", "文字或 "},
+		catalogue.En: {"The whole file", "Field", "Default", "Example", "Meaning", "required", "one or a list", "list", "block", "map", "text or ", "list, as "},
+		catalogue.Zh: {"整个文件", "字段", "默认", "示例", "含义", "必填", "单个值或列表", "列表", "块", "映射", "文字或 ", "列表，同 "},
 	}[lang]
 	var out strings.Builder
 	var section func(t reflect.Type, path string)
@@ -28,6 +28,7 @@ func Reference(lang catalogue.Lang, t reflect.Type, meaning func(path string) st
 		type inner struct {
 			t    reflect.Type
 			path string
+			list bool
 		}
 		var below []inner
 		for i := range t.NumField() {
@@ -41,36 +42,34 @@ func Reference(lang catalogue.Lang, t reflect.Type, meaning func(path string) st
 			if f.Tag.Get("required") == "true" {
 				value = words[5]
 			}
-			note, next := "", f.Type
-			if next.Kind() == reflect.Pointer {
-				next = next.Elem()
-			}
-			_, isHeaders := reflect.New(next).Interface().(*HeaderMap)
-			_, isScalar := reflect.New(next).Interface().(Scalar)
-			_, isScalars := reflect.New(next).Interface().(Scalars)
-			_, isRaw := reflect.New(next).Interface().(*Raw)
+			note, is := "", pointed(f.Type)
+			var of reflect.Type // whose fields have a table
+			_, isHeaders := reflect.New(is).Interface().(*HeaderMap)
+			_, isScalar := reflect.New(is).Interface().(Scalar)
+			_, isScalars := reflect.New(is).Interface().(Scalars)
+			_, isRaw := reflect.New(is).Interface().(*Raw)
 			plain := f.Tag.Get("kind") != ""
 			switch {
 			case isHeaders, isScalar:
-			case isScalars, plain && next.Kind() == reflect.Slice:
+			case isScalars, plain && is.Kind() == reflect.Slice:
 				note = words[6]
-			case next.Kind() == reflect.Map:
-				note, next = words[9], next.Elem()
+			case is.Kind() == reflect.Map:
+				note, of = words[9], pointed(is.Elem())
 			case plain:
 			case isRaw:
 				note = words[8]
-			case slices.Contains(texts, next):
-				note = words[10] + fieldsOf(next)
-			case next.Kind() == reflect.Slice:
-				note, next = words[7], next.Elem()
+			case slices.Contains(texts, is):
+				note = words[10] + fieldsOf(is)
+			case is.Kind() == reflect.Slice:
+				note, of = words[7], pointed(is.Elem())
+				if i := slices.IndexFunc(below, func(b inner) bool { return b.list && b.t == of }); i >= 0 {
+					note, of = words[11]+inCode(below[i].path), nil
+				}
 			default:
-				note = words[8]
+				note, of = words[8], is
 			}
-			if next.Kind() == reflect.Pointer {
-				next = next.Elem()
-			}
-			if next.Kind() == reflect.Struct && !plain && !isHeaders && !isScalar && !isScalars && !isRaw && !slices.Contains(texts, next) {
-				below = append(below, inner{next, at})
+			if of != nil && of.Kind() == reflect.Struct && !slices.Contains(texts, of) {
+				below = append(below, inner{of, at, is.Kind() == reflect.Slice})
 			}
 			if note != "" {
 				note = " (" + note + ")"
@@ -83,6 +82,13 @@ func Reference(lang catalogue.Lang, t reflect.Type, meaning func(path string) st
 	}
 	section(t, "")
 	return out.String()
+}
+
+func pointed(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
 }
 
 // fieldsOf is how a small block is written: {en, zh}.

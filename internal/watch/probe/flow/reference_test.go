@@ -2,7 +2,6 @@ package flow_test
 
 import (
 	goflag "flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -55,57 +54,11 @@ func TestReferenceListsEveryField(t *testing.T) {
 }
 
 func reference(t *testing.T, lang catalogue.Lang) string {
-	words := map[catalogue.Lang][]string{
-		catalogue.En: {"Field", "Default", "Example", "Meaning", "required"},
-		catalogue.Zh: {"字段", "默认", "示例", "含义", "必填"},
-	}[lang]
-	var out strings.Builder
-	var section func(table reflect.Type, path string)
-	section = func(table reflect.Type, path string) {
-		title := path
-		if path == "" {
-			title = "holdfast/flow@1"
+	return yamldoc.Reference(lang, reflect.TypeFor[flow.Document](), func(path string) string {
+		meaning := flow.Meaning(lang, path)
+		if meaning == "" {
+			t.Errorf("no meaning of %s", path)
 		}
-		fmt.Fprintf(&out, "\n### `%s`\n\n| %s | %s | %s | %s |\n|---|---|---|---|\n", title, words[0], words[1], words[2], words[3])
-		type inner struct {
-			t    reflect.Type
-			path string
-		}
-		var below []inner
-		for f := range table.Fields() {
-			name := f.Tag.Get("yaml")
-			if name == "" {
-				continue
-			}
-			at := yamldoc.Below(path, name)
-			next := f.Type
-			for next.Kind() == reflect.Pointer || next.Kind() == reflect.Slice || next.Kind() == reflect.Map {
-				next = next.Elem()
-			}
-			if next.Kind() == reflect.Struct && f.Tag.Get("kind") == "" && next != reflect.TypeFor[flow.Text]() && next != reflect.TypeFor[yamldoc.Raw]() && name != "cleanup" {
-				below = append(below, inner{next, at})
-			}
-			meaning := flow.Meaning(lang, at)
-			if meaning == "" {
-				t.Errorf("no meaning of %s", at)
-			}
-			value := code(f.Tag.Get("default"))
-			if f.Tag.Get("required") == "true" {
-				value = words[4]
-			}
-			fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", name, value, code(f.Tag.Get("example")), strings.ReplaceAll(meaning, "|", "\\|"))
-		}
-		for _, b := range below {
-			section(b.t, b.path)
-		}
-	}
-	section(reflect.TypeFor[flow.Document](), "")
-	return out.String()
-}
-
-func code(text string) string {
-	if text == "" {
-		return ""
-	}
-	return "`" + strings.ReplaceAll(text, "|", "\\|") + "`"
+		return meaning
+	}, reflect.TypeFor[flow.Text]())
 }
