@@ -39,8 +39,13 @@ var controlFaults = []fault{
 	},
 	{
 		name: "job's claim not renewed", file: "internal/job/runner.go",
-		from: "renewing.Go(func() { r.renew(working, t, stop) })", to: "renewing.Go(func() {})",
+		from: "r.renew(working, t, until, stop)", to: "_ = until",
 		suite: "./internal/job", run: "TestLongJobKeepsItsClaim",
+	},
+	{
+		name: "check kept out by its own word", file: "internal/relay/checked.go",
+		from: `return f.check != "" && s.word == f.check`, to: "return false && s.word == f.check",
+		suite: "./internal/relay", run: "TestACheckPassesItsOwnWord",
 	},
 	{
 		name: "address judged before it is looked up", file: "internal/outgoing/guard.go",
