@@ -1,7 +1,6 @@
 package outgoing
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
@@ -33,11 +32,19 @@ func addresses(texts ...string) (all []netip.Addr) {
 	return all
 }
 
+func prefixes(texts ...string) (all []netip.Prefix) {
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
 var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8") // 0.0.0.0 connects to this machine
 	reserved    = netip.MustParsePrefix("240.0.0.0/4")
-	shared      = netip.MustParsePrefix("100.64.0.0/10")
-	translated  = []netip.Prefix{netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48")}
+	inside      = prefixes("100.64.0.0/10", "198.18.0.0/15", "192.0.0.0/24", "fec0::/10") // shared, for benchmarks, for protocols, of a site
+	translated  = prefixes("64:ff9b::/96", "::ffff:0:0:0/96")
+	local       = netip.MustParsePrefix("64:ff9b:1::/48") // of translators, of any length
 	sixToFour   = netip.MustParsePrefix("2002::/16")
 	teredo      = netip.MustParsePrefix("2001::/32")
 	compatible  = netip.MustParsePrefix("::/96")
@@ -53,30 +60,37 @@ func never(a netip.Addr) bool {
 		thisNetwork.Contains(a) || reserved.Contains(a) || slices.Contains(credentials, a)
 }
 
-// within is the IPv4 address that an IPv6 address carries to a translator or
+// carried are the IPv4 addresses that an IPv6 address carries to a translator or
 // through a tunnel.
-func within(a netip.Addr) (inner netip.Addr, ok bool) {
+func carried(a netip.Addr) (all []netip.Addr) {
 	if !a.Is6() || a.Is4In6() {
-		return a, false
+		return nil
 	}
 	b := a.As16()
+	carry := func(b ...byte) { all = append(all, netip.AddrFrom4([4]byte(b))) }
+	holds := func(p netip.Prefix) bool { return p.Contains(a) }
 	switch {
-	case slices.ContainsFunc(translated, func(p netip.Prefix) bool { return p.Contains(a) }):
-		return netip.AddrFrom4([4]byte(b[12:])), true
-	case sixToFour.Contains(a):
-		return netip.AddrFrom4([4]byte(b[2:6])), true
-	case teredo.Contains(a):
-		var v [4]byte
-		binary.BigEndian.PutUint32(v[:], ^binary.BigEndian.Uint32(b[12:]))
-		return netip.AddrFrom4(v), true
-	case compatible.Contains(a) && !a.IsLoopback():
-		return netip.AddrFrom4([4]byte(b[12:])), true
+	case slices.ContainsFunc(translated, holds), holds(compatible) && !a.IsLoopback():
+		carry(b[12:]...)
+	case holds(local): // RFC 6052: where it stands goes by the length; the ninth byte is left out
+		for _, v := range [][]byte{{b[6], b[7], b[9], b[10]}, {b[7], b[9], b[10], b[11]}, b[9:13], b[12:]} {
+			if v[0] != 0 { // else it stands elsewhere
+				carry(v...)
+			}
+		}
+	case holds(sixToFour):
+		carry(b[2:6]...)
+	case holds(teredo):
+		carry(^b[12], ^b[13], ^b[14], ^b[15])
 	}
-	return a, false
+	if b[8]&^2 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe { // ISATAP, of any network
+		carry(b[12:]...)
+	}
+	return all
 }
 
 func private(a netip.Addr) bool {
-	return a.IsLoopback() || a.IsPrivate() || shared.Contains(a)
+	return a.IsLoopback() || a.IsPrivate() || slices.ContainsFunc(inside, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // Policy is a set of rules. It does not change; the zero value refuses all.
@@ -116,10 +130,10 @@ func (p Policy) Might(host string, port uint16) bool {
 // Check says whether a connection to an address may be made, on behalf of the
 // host that was named: a name, or the address itself.
 func (p Policy) Check(host string, address netip.Addr, port uint16) error {
-	inner, wrapped := within(address)
-	if never(address) || wrapped && never(inner) {
+	if never(address) || slices.ContainsFunc(carried(address), never) {
 		return refused(host, address, Never)
 	}
+	own := PrivateAddress(address)
 	plain := address.Unmap()
 	listed := false
 	host = canonical(host)
@@ -128,7 +142,7 @@ func (p Policy) Check(host string, address netip.Addr, port uint16) error {
 			continue
 		}
 		if rule.net.IsValid() && rule.net.Contains(plain) {
-			if p.narrow && (private(plain) || wrapped && private(inner)) && !reaches(p.own, plain, port) {
+			if p.narrow && own && !reaches(p.own, plain, port) {
 				return refused(host, address, Private)
 			}
 			return nil
@@ -138,7 +152,7 @@ func (p Policy) Check(host string, address netip.Addr, port uint16) error {
 	switch {
 	case !listed:
 		return refused(host, address, Unlisted)
-	case private(plain) || wrapped && private(inner):
+	case own:
 		return refused(host, address, Private)
 	}
 	return nil
@@ -158,11 +172,10 @@ func reaches(rules []Rule, address netip.Addr, port uint16) bool {
 	return slices.ContainsFunc(rules, func(r Rule) bool { return r.covers(port) && r.net.IsValid() && r.net.Contains(address) })
 }
 
-// PrivateAddress says whether an address is one of the company's own machines: loopback,
-// RFC 1918, unique local, shared.
+// PrivateAddress says whether an address is one of the company's own machines:
+// loopback, RFC 1918, unique local, shared and the like.
 func PrivateAddress(address netip.Addr) bool {
-	inner, wrapped := within(address)
-	return private(address.Unmap()) || wrapped && private(inner)
+	return private(address.Unmap()) || slices.ContainsFunc(carried(address), private)
 }
 
 func refused(host string, address netip.Addr, why string) error {
