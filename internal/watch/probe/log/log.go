@@ -70,6 +70,9 @@ func judge(spec probe.Spec, f logs.Figures, now time.Time) probe.Outcome {
 	case f.Learning && l.Pattern == nil:
 		return probe.Unknown("watch.log-learns")
 	}
+	if f.LastLine.IsZero() { // nothing is up for want of bad news
+		return probe.Unknown("watch.log-no-line", "file", spec.Target)
+	}
 	last := f.LastLine
 	if last.Before(f.Running) {
 		last = f.Running

@@ -80,7 +80,7 @@ func TestPattern(t *testing.T) {
 	if r := f.probe.Run(t.Context()); r.State == continuity.CheckUp && r.Values["lines_total"] > 0 {
 		t.Errorf("old lines count: %+v", r)
 	}
-	f.until(continuity.CheckUp, "")
+	f.until(continuity.CheckUnknown, "watch.log-no-line")
 	f.write("ERROR one\nINFO\n") // one a minute may
 	f.write("INFO next\n")
 	for r := f.until(continuity.CheckUp, ""); r.Values["lines_total"] < 2; r = f.until(continuity.CheckUp, "") {
@@ -94,7 +94,7 @@ func TestPattern(t *testing.T) {
 
 func TestAnyMatchIsTooManyWithoutARate(t *testing.T) {
 	f := newFile(t, probe.Log{Pattern: regexp.MustCompile("FATAL")})
-	f.until(continuity.CheckUp, "")
+	f.until(continuity.CheckUnknown, "watch.log-no-line")
 	f.write("FATAL\n")
 	f.until(continuity.CheckDown, "watch.log-pattern")
 }
@@ -102,7 +102,7 @@ func TestAnyMatchIsTooManyWithoutARate(t *testing.T) {
 func TestUnusual(t *testing.T) {
 	for unusual, code := range map[string]string{probe.Unseen: "watch.log-new", probe.Seldom: "watch.log-rare"} {
 		f := newFile(t, probe.Log{Unusual: unusual})
-		f.until(continuity.CheckUp, "")
+		f.until(continuity.CheckUnknown, "watch.log-no-line")
 		f.write("pool of gateway 7 is exhausted\n")
 		f.until(continuity.CheckDegraded, code)
 	}
@@ -114,6 +114,8 @@ func TestUnusual(t *testing.T) {
 
 func TestNothingIsLearntFromNothing(t *testing.T) {
 	f := newFile(t, probe.Log{Pattern: regexp.MustCompile("x"), Quiet: 50 * time.Millisecond})
+	f.until(continuity.CheckUnknown, "watch.log-no-line")
+	f.write("a\nb\nc\n")
 	f.until(continuity.CheckUnknown, "watch.log-quiet")
 	if err := os.Remove(f.path); err != nil {
 		t.Fatal(err)
@@ -152,7 +154,7 @@ func TestLinksThatLeadOut(t *testing.T) {
 	if f.probe, err = log.New(probe.Spec{ID: "shop/log", Target: filepath.Join(dir, "*.log"), Log: probe.Log{Pattern: regexp.MustCompile("^s")}}, &probe.Tools{Logs: f.set}); err != nil {
 		t.Fatal(err)
 	}
-	f.until(continuity.CheckUp, "")
+	f.until(continuity.CheckUnknown, "watch.log-no-line")
 	if err := os.Symlink(secret, filepath.Join(dir, "x.log")); err != nil {
 		t.Fatal(err)
 	}
