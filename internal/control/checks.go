@@ -72,7 +72,7 @@ func newChecks(node string, policy outgoing.Policy, secrets secret.Source, figur
 		made: map[string]made{}, tools: map[string]*probe.Tools{},
 	}
 	c.said.Store(&said{})
-	c.looks = watch.NewScheduler(watch.Options{Node: node, Deliver: c.deliver})
+	c.looks = watch.NewScheduler(watch.Options{Node: node, Deliver: c.deliver, Log: log})
 	return c
 }
 

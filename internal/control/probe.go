@@ -50,7 +50,7 @@ func RunProbe(ctx context.Context, o ProbeOptions) error {
 		return continuity.E(continuity.CodeInvalid, err)
 	}
 	n.anchors.Looks = looks
-	n.looks = watch.NewScheduler(watch.Options{Node: o.Node, Deliver: n.deliver})
+	n.looks = watch.NewScheduler(watch.Options{Node: o.Node, Deliver: n.deliver, Log: o.Logger})
 	for _, c := range o.Controls {
 		n.heads = append(n.heads, &head{client: c, node: n})
 	}

@@ -270,6 +270,18 @@ func TestStatuses(t *testing.T) {
 			t.Errorf("%s: %s, not %s", c.states, got, c.want)
 		}
 	}
+	for want, of := range map[Status][2]continuity.CheckState{ // of the part's check, and of one that no part names
+		Operational:   {continuity.CheckUp, continuity.CheckUp},
+		SlowStatus:    {continuity.CheckUp, continuity.CheckDegraded},
+		PartialOutage: {continuity.CheckUp, continuity.CheckDown},
+		UnknownStatus: {continuity.CheckUp, continuity.CheckUnknown},
+		MajorOutage:   {continuity.CheckDown, continuity.CheckDown},
+	} {
+		each, whole := Statuses([]Part{{ID: "web", Checks: []string{"w"}}}, map[string]continuity.CheckState{"w": of[0], "more": of[1]})
+		if whole != want || of[0] == continuity.CheckUp && each["web"] != Operational {
+			t.Errorf("with a check that no part names: %s, not %s; %s", whole, want, each)
+		}
+	}
 	if _, whole := Statuses(nil, map[string]continuity.CheckState{"a": continuity.CheckDown, "b": continuity.CheckUp}); whole != PartialOutage {
 		t.Errorf("without components: %s", whole)
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"hash/fnv"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -31,6 +33,7 @@ type Options struct {
 	Slow     int                            // looks at a time of what did not; 4096
 	Patience time.Duration                  // what is quick; 1 s
 	Deliver  func([]continuity.CheckResult) // gets what was found, twice a second; it keeps no slice
+	Log      *slog.Logger                   // nil: the default one
 }
 
 const (
@@ -86,6 +89,7 @@ func NewScheduler(o Options) *Scheduler {
 	o.Quick = cmp.Or(o.Quick, 256)
 	o.Slow = cmp.Or(o.Slow, 4096)
 	o.Patience = cmp.Or(o.Patience, time.Second)
+	o.Log = cmp.Or(o.Log, slog.Default())
 	return &Scheduler{
 		opts: o, wake: make(chan struct{}, 1), hand: make(chan struct{}, atHand), jobs: make(chan *task), tasks: map[string]*task{},
 		quick: lane{most: o.Quick}, slow: lane{most: o.Slow},
@@ -191,7 +195,7 @@ func (s *Scheduler) Look(ctx context.Context, id string) (continuity.CheckResult
 	case <-ctx.Done():
 		return continuity.CheckResult{}, ctx.Err()
 	}
-	return t.Look.Run(ctx), nil
+	return s.look(ctx, t), nil
 }
 
 // Run looks until the context ends, and returns when the last look has ended.
@@ -313,7 +317,7 @@ func (s *Scheduler) enter(t *task) {
 // run looks at one check, and then at what waited for the place.
 func (s *Scheduler) run(ctx context.Context, t *task) {
 	for t != nil {
-		result := t.Look.Run(ctx)
+		result := s.look(ctx, t)
 		s.mu.Lock()
 		t.queued, t.tardy = false, time.Since(t.began) > s.opts.Patience
 		t.lane.running--
@@ -333,6 +337,20 @@ func (s *Scheduler) run(ctx context.Context, t *task) {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// look looks once. A fault in one kind of look must not end all the others.
+func (s *Scheduler) look(ctx context.Context, t *task) (result continuity.CheckResult) {
+	at := time.Now()
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.opts.Log.Error("a look broke", "check", t.ID, "fault", fault, "stack", string(debug.Stack()))
+			result = continuity.CheckResult{
+				Check: t.ID, Node: s.opts.Node, At: at, Took: time.Since(at), State: continuity.CheckUnknown, Reason: continuity.CheckReason{Code: "watch.broke"},
+			}
+		}
+	}()
+	return t.Look.Run(ctx)
 }
 
 // deliver hands results on until the context ends.

@@ -3,7 +3,9 @@ package watch
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -78,6 +80,35 @@ func (r *rig) results(id string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.got[id]
+}
+
+// broken is a Looker with a fault.
+type broken struct{}
+
+func (broken) Run(context.Context) continuity.CheckResult { panic("a fault") }
+
+// TestAFaultInOneLook has a look panic: the check is unknown, and the others go on.
+func TestAFaultInOneLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		r := newRig(t, Options{Node: "here", Quick: 1, Slow: 1, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		r.Set([]Task{{ID: "shop/broken", Every: time.Second, Look: broken{}}, r.task("shop/well", time.Second, 0)})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		found, err := r.Look(t.Context(), "shop/broken")
+		r.stop()
+		if err != nil || found.State != continuity.CheckUnknown || found.Reason.Code != "watch.broke" || found.Check != "shop/broken" || found.Node != "here" {
+			t.Errorf("%+v, %v", found, err)
+		}
+		for _, id := range []string{"shop/broken", "shop/well"} {
+			if n := r.results(id); n < 58 {
+				t.Errorf("%s: %d results", id, n)
+			}
+		}
+		if !strings.Contains(log.String(), "check=shop/broken") || !strings.Contains(log.String(), "schedule_test.go") {
+			t.Error(log.String())
+		}
+	})
 }
 
 // TestSpread has three hundred checks begin at once: none is looked at in a herd,

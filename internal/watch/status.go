@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"maps"
 	"slices"
 
 	"holdfast/internal/continuity"
@@ -30,25 +31,24 @@ type Part struct {
 // Statuses finds the status of each part by its checks. One without checks of
 // its own fares as the worst of those that it depends on; where there is none
 // either, nothing is known. The whole is of all parts that something is looked at
-// for; where no part has a check, of all checks.
+// for; the checks that no part names count for it as one more.
 func Statuses(parts []Part, states map[string]continuity.CheckState) (each map[string]Status, whole Status) {
 	each = map[string]Status{}
 	var watched []Status
+	others := maps.Clone(states)
 	for _, p := range parts {
 		if len(p.Checks) > 0 {
 			each[p.ID] = ofChecks(p.Checks, states)
 			watched = append(watched, each[p.ID])
 		}
-	}
-	if len(watched) == 0 {
-		all := make([]string, 0, len(states))
-		for id := range states {
-			all = append(all, id)
+		for _, id := range p.Checks {
+			delete(others, id)
 		}
-		whole = ofChecks(all, states)
-	} else {
-		whole = ofParts(watched)
 	}
+	if len(others) > 0 {
+		watched = append(watched, ofChecks(slices.Collect(maps.Keys(others)), others))
+	}
+	whole = ofParts(watched)
 	for _, p := range parts {
 		if len(p.Checks) == 0 {
 			each[p.ID] = inherited(p, parts, each)
