@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"math"
 	"net/http"
@@ -154,11 +153,17 @@ func (d signalsDesk) planned(ctx context.Context, service string) error {
 	return continuity.E(continuity.CodeNotFound, nil, problem.DetailID, "warning.unplanned", "value", service, "near", near)
 }
 
+// Hooked implements controlapi.Signals.
+func (d signalsDesk) Hooked(id string) bool {
+	_, known := d.node.hook(id)
+	return known
+}
+
 // Signed implements controlapi.Signals.
 func (d signalsDesk) Signed(ctx context.Context, id string, head http.Header, body []byte) (bool, error) {
 	hook, known := d.node.hook(id)
-	if !known { // no more is told than of a wrong signature
-		return false, continuity.E(continuity.CodeForbidden, errors.New("webhook: there is none of this id"), "webhook", true)
+	if !known {
+		return false, continuity.E(continuity.CodeNotFound, nil, "kind", "hook", "id", id)
 	}
 	return d.Inbox.Signed(ctx, hook, head, body)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
@@ -65,7 +66,9 @@ func (n *Node) openAPI(ctx context.Context) error {
 	}
 	serving, cancel := context.WithCancel(context.Background())
 	srv := &http.Server{
+		// What a request and its answer may take from their head on says the handler.
 		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		HTTP2:       &http.HTTP2Config{WriteByteTimeout: 30 * time.Second},
 		BaseContext: func(net.Listener) context.Context { return serving },
 	}
 	go func() {
@@ -92,8 +95,12 @@ func (n *Node) listen(ctx context.Context) (net.Listener, error) {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, continuity.E(continuity.CodeAddress, err, "address", n.o.Config.Listen)
 	}
-	if err != nil || n.o.Config.TLS == nil {
-		return l, err
+	if err != nil {
+		return nil, err
+	}
+	l = netutil.LimitListener(l, int(n.o.Config.Conns))
+	if n.o.Config.TLS == nil {
+		return l, nil
 	}
 	cert, err := tls.LoadX509KeyPair(n.o.Config.TLS.Cert, n.o.Config.TLS.Key)
 	if err != nil {

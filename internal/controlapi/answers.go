@@ -43,9 +43,9 @@ func (s *server) once(op operation, key string, caller Caller, hctx huma.Context
 		s.fail(w, r, continuity.E(continuity.CodeInvalid, nil, problem.DetailID, "controlapi.invalid.key"))
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, op.Body))
+	body, err := bodyOf(w, r, op.Body)
 	if err != nil {
-		s.fail(w, r, continuity.E(continuity.CodeInvalid, err, problem.DetailID, "controlapi.invalid.large"))
+		s.fail(w, r, err)
 		return
 	}
 	now := s.Now().UTC().Truncate(time.Microsecond)

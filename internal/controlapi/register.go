@@ -127,7 +127,7 @@ func (s *server) guard(op operation, hctx huma.Context, next func(huma.Context))
 	if !op.Open {
 		var err error
 		if caller, err = s.admit(r, op.Scope); err != nil {
-			s.fail(w, r, err)
+			s.turnAway(w, r, err)
 			return
 		}
 	}
@@ -145,8 +145,7 @@ func (s *server) guard(op operation, hctx huma.Context, next func(huma.Context))
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, op.Time)
 		defer cancel()
-		// Who does not read the answer is not waited for.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(op.Time + 30*time.Second))
+		deadlines(w, op.Time)
 	}
 	hctx = huma.WithContext(hctx, ctx)
 	if key := r.Header.Get("Idempotency-Key"); key != "" && op.Method == http.MethodPost && s.Answers != nil && !op.Open {

@@ -84,7 +84,7 @@ func New(o Options) (http.Handler, error) {
 	s.mux.HandleFunc("GET /readyz", s.ready)
 	s.mux.HandleFunc("GET /api/v1/openapi.json", s.openapi)
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, continuity.E(continuity.CodeNotFound, nil))
+		s.turnAway(w, r, continuity.E(continuity.CodeNotFound, nil))
 	})
 	if o.Metrics != nil {
 		s.mux.HandleFunc("GET /metrics", s.metrics)
@@ -138,8 +138,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	deadlines(w, requestTime)
 	if !s.known(r.Host) || !sameOrigin(r) {
-		s.fail(w, r, continuity.E(continuity.CodeForbidden, errors.New("foreign Host or Origin"), "foreign", true))
+		s.turnAway(w, r, continuity.E(continuity.CodeForbidden, errors.New("foreign Host or Origin"), "foreign", true))
 		return
 	}
 	s.mux.ServeHTTP(w, r)

@@ -31,7 +31,11 @@ func (s *server) exportState(context.Context, *struct{}) (*huma.StreamResponse, 
 		r, w := humago.Unwrap(hctx)
 		w.Header().Set("Content-Type", ArchiveMedia)
 		w.Header().Set("Content-Disposition", `attachment; filename="holdfast-state.jsonl"`)
-		if err := s.State.Export(r.Context(), w); err != nil {
+		out, err := steadily(w)
+		if err == nil {
+			err = s.State.Export(r.Context(), out)
+		}
+		if err != nil {
 			s.Logger.ErrorContext(r.Context(), "export broken off", "error", err)
 			panic(http.ErrAbortHandler) // the reader learns that it is not whole
 		}

@@ -21,8 +21,7 @@ import (
 
 const (
 	heartbeat = 15 * time.Second
-	slowest   = 10 * time.Second // a reader who takes longer for what it is sent is dropped
-	atOnce    = 200              // events
+	atOnce    = 200 // events
 )
 
 func registerStream(s *server) {
@@ -54,9 +53,11 @@ func (s *server) followEvents(ctx context.Context, in *StreamFilter) (*huma.Stre
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("X-Accel-Buffering", "no")
 		w.WriteHeader(http.StatusOK)
-		out := &stream{w: w, control: http.NewResponseController(w)}
-		// The browser learns from where to go on even before anything happens.
-		err := out.send(fmt.Appendf(nil, "retry: 2000\nid: %d\n: from here\n\n", seq))
+		out, err := steadily(w)
+		if err == nil {
+			// The browser learns from where to go on even before anything happens.
+			err = out.send(fmt.Appendf(nil, "retry: 2000\nid: %d\n: from here\n\n", seq))
+		}
 		for err == nil {
 			err = s.passOn(r.Context(), out, &seq, wanted)
 			if err == nil {
@@ -85,7 +86,7 @@ func (s *server) startOf(ctx context.Context, in *StreamFilter) (int64, error) {
 }
 
 // passOn sends what comes within the time of a heartbeat, or the heartbeat.
-func (s *server) passOn(ctx context.Context, out *stream, seq *int64, wanted func(continuity.AuditEvent) bool) error {
+func (s *server) passOn(ctx context.Context, out *steady, seq *int64, wanted func(continuity.AuditEvent) bool) error {
 	waiting, cancel := context.WithTimeout(ctx, s.pulse)
 	defer cancel()
 	for {
@@ -121,23 +122,16 @@ func (s *server) passOn(ctx context.Context, out *stream, seq *int64, wanted fun
 	}
 }
 
-type stream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-}
-
-// send drops a reader who is too slow: it comes back and goes on where it was.
-func (o *stream) send(b []byte) error {
+// send writes events at once. A reader who is dropped comes back and goes on
+// where it was.
+func (s *steady) send(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if err := o.control.SetWriteDeadline(time.Now().Add(slowest)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if _, err := s.Write(b); err != nil {
 		return err
 	}
-	if _, err := o.w.Write(b); err != nil { // #nosec G705 -- an event stream, and never sniffed
-		return err
-	}
-	return o.control.Flush()
+	return s.control.Flush()
 }
 
 func contains(list, name string) bool {

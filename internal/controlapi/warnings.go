@@ -3,13 +3,11 @@ package controlapi
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
 	"holdfast/internal/access"
 	"holdfast/internal/continuity"
-	"holdfast/internal/problem"
 )
 
 // WarningQuery selects warnings.
@@ -41,6 +39,8 @@ type Signals interface {
 	Report(ctx context.Context, by continuity.Actor, r continuity.Report) (Reported, error)
 	Reports(ctx context.Context, service string, since time.Time, most int) ([]continuity.Report, error)
 	Alerts(ctx context.Context, by continuity.Actor, body []byte) (firing, ended int, err error)
+	// Hooked says whether there is such a hook.
+	Hooked(hook string) bool
 	// Signed takes a message of a hook if its signature holds; CodeForbidden else.
 	Signed(ctx context.Context, hook string, head http.Header, body []byte) (again bool, err error)
 }
@@ -177,22 +177,22 @@ func (s *server) takeAlerts(ctx context.Context, in *struct {
 }
 
 // signed takes a message whose signature says who sends it. It is open to all who
-// reach the port: what has no signature that holds is refused before it is read
-// any further.
+// reach the port: what is for no hook is refused before its body is read, what has
+// no signature that holds before that means anything.
 func (s *server) signed(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 	defer cancel()
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		s.fail(w, r, continuity.E(continuity.CodeInvalid, err, problem.DetailID, "controlapi.invalid.large"))
-		return
-	case err != nil:
-		s.fail(w, r, continuity.E(continuity.CodeInvalid, err, problem.DetailID, "controlapi.invalid.slow"))
+	id := r.PathValue("id")
+	if !s.Signals.Hooked(id) { // no more is told than of a wrong signature
+		s.turnAway(w, r, continuity.E(continuity.CodeForbidden, errors.New("webhook: there is none of this id"), "webhook", true))
 		return
 	}
-	if _, err := s.Signals.Signed(ctx, r.PathValue("id"), r.Header, body); err != nil {
+	body, err := bodyOf(w, r, maxBody)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if _, err := s.Signals.Signed(ctx, id, r.Header, body); err != nil {
 		s.fail(w, r, err)
 		return
 	}

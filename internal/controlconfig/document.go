@@ -16,6 +16,7 @@ type Control struct {
 	Listen   string   `yaml:"listen" kind:"address" default:"127.0.0.1:9800"`
 	Names    []string `yaml:"names" kind:"host" example:"holdfast.example.com"`
 	TLS      *TLS     `yaml:"tls"`
+	Conns    int64    `yaml:"connections" kind:"int" min:"10" max:"1000000" default:"2000"`
 	Data     string   `yaml:"data" kind:"file" default:"control"`
 	Database *Ref     `yaml:"database"`
 
