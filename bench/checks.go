@@ -131,7 +131,12 @@ type looked struct {
 }
 
 func (n *controlNode) looks() (l looked, err error) {
-	response, err := http.Get(n.url + "/metrics")
+	req, err := http.NewRequest(http.MethodGet, n.url+"/metrics", nil)
+	if err != nil {
+		return l, err
+	}
+	req.Header.Set("Authorization", "Bearer "+n.token)
+	response, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return l, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
@@ -169,6 +170,19 @@ func TestSessionsEnd(t *testing.T) {
 	w.wait(4 * time.Hour)
 	w.refused(idle)
 
+	_, open := w.logIn("ann", good) // whose stream goes on
+	asks := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/stream", nil)
+	asks.Header.Set("Authorization", "Bearer "+open)
+	for range 4 {
+		if _, err := w.Still(asks); err != nil {
+			t.Error(err)
+		}
+		w.wait(time.Hour)
+	}
+	_, err := w.Still(asks)
+	want(t, err, continuity.CodeForbidden)
+	w.refused(open)
+
 	_, used := w.logIn("ann", good)
 	for range 7 {
 		w.wait(3 * time.Hour)
@@ -190,7 +204,7 @@ func TestSessionsEnd(t *testing.T) {
 	}
 	w.refused(one)
 	w.refused(two)
-	_, err := w.LogIn(t.Context(), access.LogIn{User: "ann", Password: good, From: home})
+	_, err = w.LogIn(t.Context(), access.LogIn{User: "ann", Password: good, From: home})
 	want(t, err, continuity.CodeLogin)
 	_, one = w.logIn("ann", better)
 

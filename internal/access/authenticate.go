@@ -40,6 +40,14 @@ func (e *Engine) Request(r *http.Request) (Principal, error) {
 	return e.session(r.Context(), id, c.Value)
 }
 
+// Still says whether who sent a request may still go on with it. It is no use of
+// their session, which is over after a while without one whatever stays open.
+func (e *Engine) Still(r *http.Request) (Principal, error) {
+	return e.Request(r.WithContext(context.WithValue(r.Context(), unused{}, true)))
+}
+
+type unused struct{}
+
 // PersonHeader names who asks where only the node's own token says who may.
 const PersonHeader = "Holdfast-Person"
 

@@ -21,11 +21,11 @@ const (
 	ReportsWrite Scope = "reports:write" // tell that something does not work
 
 	WarningsWrite   Scope = "warnings:write" // confirm, dismiss
-	SignalsWrite    Scope = "signals:write"  // say for another system that something does not work
 	NoticesWrite    Scope = "notices:write"
 	HeartbeatsWrite Scope = "heartbeats:write"
 	TokensWrite     Scope = "tokens:write" // one's own
 
+	SignalsWrite     Scope = "signals:write" // say for another system that something does not work, or does again
 	PlansWrite       Scope = "plans:write"
 	PlansApproveTech Scope = "plans:approve-tech" // what engineers bound to a plan
 	ChecksWrite      Scope = "checks:write"
@@ -60,8 +60,8 @@ type rung struct {
 
 var ladder = []rung{
 	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ReportsWrite}},
-	{Responder, []Scope{WarningsWrite, SignalsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite}},
-	{Operator, []Scope{PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ProbesReport}},
+	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite}},
+	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ProbesReport}},
 	{Commander, []Scope{PlansApprove, UsersRead}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},
 }

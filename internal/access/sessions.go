@@ -156,7 +156,7 @@ func (e *Engine) session(ctx context.Context, id, text string) (Principal, error
 	if !s.holds(u, now) || now.Sub(seen) >= e.Idle {
 		return Principal{}, unknown(errors.New("the session is over"))
 	}
-	if now.Sub(seen) >= min(coarse, e.Idle/4) {
+	if ctx.Value(unused{}) == nil && now.Sub(seen) >= min(coarse, e.Idle/4) {
 		e.note(ctx, kindSession, id, now)
 	}
 	return Principal{

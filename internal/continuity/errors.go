@@ -54,6 +54,7 @@ const (
 	CodeLoginWait      Code = "login-wait"  // too many tries to log in
 	CodeInternal       Code = "internal"
 	CodeShed           Code = "shed"         // more came than the route lets in
+	CodeBusy           Code = "busy"         // it is being done for somebody else
 	CodeClientLimit    Code = "client-limit" // more came from one client than it may send
 	CodeWaiting        Code = "waiting"      // the client's turn in the waiting line has not come
 	CodeScope          Code = "scope"        // the caller is known, and may not do that

@@ -23,7 +23,8 @@ type storedBeat struct {
 	TookMS int64     `json:"took_ms,omitempty"`
 }
 
-// beats knows the last heartbeat of each check, whichever node took it.
+// beats knows the last heartbeat of each check, whichever node took it. The last
+// one is that of the last event, and not that of the clock that is furthest ahead.
 type beats struct {
 	mu  sync.Mutex
 	all map[string]probe.Beat
@@ -45,9 +46,7 @@ func (b *beats) put(check string, body json.RawMessage) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !s.At.Before(b.all[check].At) {
-		b.all[check] = probe.Beat{At: s.At, Failed: s.Failed, Took: time.Duration(s.TookMS) * time.Millisecond}
-	}
+	b.all[check] = probe.Beat{At: s.At, Failed: s.Failed, Took: time.Duration(s.TookMS) * time.Millisecond}
 }
 
 // beatStore is what beats are kept in.
@@ -72,9 +71,10 @@ func (b *beats) read(ctx context.Context, from beatStore) error {
 	}
 }
 
-// take stores a beat. What comes again at once says nothing new.
+// take stores a beat, which counts when its event comes round. What comes again at
+// once says nothing new.
 func (b *beats) take(ctx context.Context, to beatStore, actor continuity.Actor, service, check string, beat probe.Beat) error {
-	if last, ok := b.last(check); ok && last.Failed == beat.Failed && beat.At.Sub(last.At) < beatPause && beat.At.After(last.At) {
+	if last, ok := b.last(check); ok && last.Failed == beat.Failed && beat.At.Sub(last.At).Abs() < beatPause {
 		return nil
 	}
 	body, err := json.Marshal(storedBeat{At: beat.At.UTC(), Failed: beat.Failed, TookMS: beat.Took.Milliseconds()})
@@ -86,13 +86,10 @@ func (b *beats) take(ctx context.Context, to beatStore, actor continuity.Actor, 
 		action = "heartbeat.failed"
 	}
 	_, err = to.Apply(ctx, actor, []continuity.Change{{Kind: kindBeat, ID: check, Service: service, Version: continuity.VersionAny, Body: body, Action: action}})
-	if err == nil {
-		b.put(check, body)
-	}
 	return err
 }
 
-// follow takes up beats that other nodes took.
+// follow takes up beats in the order of their events.
 func (b *beats) follow(ctx context.Context, seq int64, after func(ctx context.Context, seq int64, most int) ([]continuity.AuditEvent, error)) {
 	for ctx.Err() == nil {
 		events, err := after(ctx, seq, 500)

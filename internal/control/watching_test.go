@@ -347,7 +347,7 @@ func TestSignalsFromOutside(t *testing.T) {
 	if said, err := controlapi.Post[controlapi.Reported](t.Context(), client, "/signals/reports", controlapi.TroubleReport{Service: "orders", What: "slow", Reporter: "ann"}); continuity.CodeOf(err) != continuity.CodeNotFound {
 		t.Errorf("a service without a plan: %+v %v", said, err)
 	}
-	if !access.Viewer.Scopes().Has(access.ReportsWrite) || access.Viewer.Scopes().Has(access.SignalsWrite) {
+	if !access.Viewer.Scopes().Has(access.ReportsWrite) || access.Responder.Scopes().Has(access.SignalsWrite) {
 		t.Error("staff tell of their own troubles, and speak for no system")
 	}
 }

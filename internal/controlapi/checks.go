@@ -112,7 +112,11 @@ func registerChecks(s *server) {
 	register(s, operation{Method: http.MethodGet, Path: "/api/v1/services", ID: "listServices", Scope: access.ChecksRead}, s.listServices)
 	const beat = "/api/v1/heartbeats/{service}/{check}"
 	register(s, operation{Method: http.MethodPost, Path: beat, ID: "beat", Scope: access.HeartbeatsWrite, Status: http.StatusNoContent}, s.beat)
-	register(s, operation{Method: http.MethodGet, Path: beat, ID: "beatByGet", Scope: access.HeartbeatsWrite, Status: http.StatusNoContent}, s.beat)
+	register(s, operation{Method: http.MethodGet, Path: beat, ID: "beatByGet", Scope: access.HeartbeatsWrite, Bearer: true, Status: http.StatusNoContent}, s.beat)
+	s.mux.HandleFunc("HEAD "+beat, func(w http.ResponseWriter, _ *http.Request) { // which a GET would answer, too
+		w.Header().Set("Allow", "GET, POST")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	})
 	register(s, operation{Method: http.MethodGet, Path: "/api/v1/probes/{node}/orders", ID: "getOrders", Scope: access.ProbesReport}, s.orders)
 	register(s, operation{Method: http.MethodPost, Path: "/api/v1/probes/{node}/reports", ID: "report", Scope: access.ProbesReport, Body: 8 << 20}, s.probeReport)
 }

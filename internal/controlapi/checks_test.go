@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"holdfast/internal/access"
 	"holdfast/internal/continuity"
 	"holdfast/internal/watch/probe"
 )
@@ -56,5 +57,32 @@ func TestReportsAreOfNow(t *testing.T) {
 	}
 	if len(h.results) != 1 || h.results[0].Took != MostAge || a.now.Sub(h.results[0].At) != MostAge {
 		t.Errorf("%+v", h.results)
+	}
+}
+
+// TestAHeartbeatByGetBearsItsSecret lets no cookie, which a browser sends along by
+// itself, and no HEAD tell that a job ran.
+func TestAHeartbeatByGetBearsItsSecret(t *testing.T) {
+	a, h := newHeard(t)
+	a.Authenticate = func(r *http.Request) (Caller, error) { // who bears either is let in
+		if _, err := r.Cookie(access.Cookie); err != nil && r.Header.Get("Authorization") == "" {
+			return Caller{}, continuity.E(continuity.CodeForbidden, nil, "control", true)
+		}
+		return Caller{Actor: continuity.Actor{Kind: "user", ID: "ann"}, Scopes: access.Responder.Scopes()}, nil
+	}
+	for _, c := range []struct {
+		method, bearer string
+		status, beats  int
+	}{
+		{http.MethodGet, "", http.StatusUnauthorized, 0},
+		{http.MethodHead, "", http.StatusMethodNotAllowed, 0},
+		{http.MethodHead, "Bearer x", http.StatusMethodNotAllowed, 0},
+		{http.MethodGet, "Bearer x", http.StatusNoContent, 1},
+		{http.MethodPost, "", http.StatusNoContent, 2}, // a page of the node's own
+	} {
+		r := a.ask(t, c.method, "/api/v1/heartbeats/shop/backup", "", "Authorization", c.bearer, "Cookie", access.Cookie+"=x")
+		if r.StatusCode != c.status || h.beats != c.beats {
+			t.Errorf("%s with %q: %d, %d beats, want %d, %d", c.method, c.bearer, r.StatusCode, h.beats, c.status, c.beats)
+		}
 	}
 }

@@ -125,6 +125,10 @@ func (s *server) eventsHead(ctx context.Context, _ *struct{}) (*plain[EventsHead
 }
 
 func (s *server) verifyEvents(ctx context.Context, _ *struct{}) (*plain[Verification], error) {
+	if !s.verifying.TryLock() {
+		return nil, continuity.E(continuity.CodeBusy, nil, "seconds", 10)
+	}
+	defer s.verifying.Unlock()
 	seq, hash, err := s.Events.LastEvent(ctx)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -61,6 +62,15 @@ func (r rejected) Unwrap() error { return r.error }
 
 // withFields adds to an error what is wrong with each part of the request.
 func withFields(err error, fields []FieldError) error { return rejected{err, fields} }
+
+// GetHeaders says when to come again; huma sends it along.
+func (f *failure) GetHeaders() http.Header {
+	h := http.Header{}
+	if seconds, ok := f.Args["seconds"]; ok && f.Status == http.StatusTooManyRequests {
+		h.Set("Retry-After", fmt.Sprint(seconds))
+	}
+	return h
+}
 
 func failureOf(err error, lang catalogue.Lang) *failure {
 	f := &failure{Document: problem.Of(err, lang)}
@@ -145,6 +155,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="holdfast"`)
 	}
+	maps.Copy(w.Header(), f.GetHeaders())
 	w.Header().Set("Content-Type", problem.ContentType)
 	w.WriteHeader(f.Status)
 	_, _ = w.Write(f.bytes()) // #nosec G705 -- JSON, and never sniffed

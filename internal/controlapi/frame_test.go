@@ -469,3 +469,50 @@ func TestPagesOfAWholeList(t *testing.T) {
 		t.Error(page, next)
 	}
 }
+
+// slowChain takes its time to verify.
+type slowChain struct {
+	feed
+
+	begun, end chan struct{}
+}
+
+func (c slowChain) VerifyEvents(ctx context.Context) (n, firstBad int64, err error) {
+	close(c.begun)
+	<-c.end
+	return c.feed.VerifyEvents(ctx)
+}
+
+func TestOneCallerVerifiesAtATime(t *testing.T) {
+	a := newAPI(t)
+	chain := slowChain{feed{a.store}, make(chan struct{}), make(chan struct{})}
+	a.Events = chain
+	verify := func() *http.Response { return a.ask(t, http.MethodGet, "/api/v1/events/verification", "") }
+	a.holdToDocument(t, httptest.NewRequest(http.MethodGet, "http://127.0.0.1/healthz", nil), nil) // reads the document once
+	first := make(chan *http.Response)
+	go func() { first <- verify() }()
+	<-chain.begun
+	r := verify()
+	if f := failureIn(t, r); f.Code != continuity.CodeBusy || f.Status != http.StatusTooManyRequests || r.Header.Get("Retry-After") != "10" || !strings.Contains(f.Title, "10 s") {
+		t.Error(f, r.Header)
+	}
+	close(chain.end)
+	if r := <-first; r.StatusCode != http.StatusOK {
+		t.Error(r.StatusCode)
+	}
+}
+
+func TestMetricsAreForThoseWhoMayReadThem(t *testing.T) {
+	a := newAPI(t)
+	a.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	a.mux.HandleFunc("GET /metrics", a.metrics)
+	for bearer, status := range map[string]int{"": http.StatusUnauthorized, "Bearer eve/viewer": http.StatusOK} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/metrics", nil)
+		r.RemoteAddr = "127.0.0.1:40000"
+		r.Header.Set("Authorization", bearer)
+		w := httptest.NewRecorder()
+		if a.ServeHTTP(w, r); w.Code != status {
+			t.Errorf("%q: %d", bearer, w.Code)
+		}
+	}
+}

@@ -36,6 +36,9 @@ type operation struct {
 	// Private says that the answer holds a secret, which is never written down: a
 	// repeat by Idempotency-Key is told that it was done, and no more.
 	Private bool
+	// Bearer says that a session's cookie doesn't do, as where a GET changes something:
+	// pages of others can make a browser send one.
+	Bearer bool
 	// Stream says that the answer goes on as long as the caller reads.
 	Stream bool
 
@@ -126,7 +129,10 @@ func (s *server) guard(op operation, hctx huma.Context, next func(huma.Context))
 	var caller Caller
 	if !op.Open {
 		var err error
-		if caller, err = s.admit(r, op.Scope); err != nil {
+		if caller, err = s.admit(r, op.Scope); err == nil && op.Bearer && r.Header.Get("Authorization") == "" {
+			err = continuity.E(continuity.CodeForbidden, errors.New("a cookie where a token is needed"), "control", true)
+		}
+		if err != nil {
 			s.turnAway(w, r, err)
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,8 +27,10 @@ type Caller = access.Principal
 // Options is what a server needs. An area whose interface is nil is not served.
 type Options struct {
 	// Authenticate says who sends a request; CodeForbidden where it isn't known.
-	// It is asked again from time to time while a stream goes on.
 	Authenticate func(*http.Request) (Caller, error)
+	// Still says the same from time to time while a stream goes on, which is no use
+	// of a session; default: Authenticate.
+	Still func(*http.Request) (Caller, error)
 	// Answers remembers what was answered to POSTs with an Idempotency-Key.
 	Answers Answers
 	// Ready returns nil while requests are served as they should be.
@@ -66,12 +69,17 @@ type server struct {
 	huma  huma.API
 	docs  documents
 	pulse time.Duration // of streams
+
+	verifying sync.Mutex // one reads the whole chain at a time
 }
 
 // New returns the API's handler.
 func New(o Options) (http.Handler, error) {
 	if o.Authenticate == nil || o.Ready == nil || o.Logger == nil {
 		return nil, errors.New("controlapi: Authenticate, Ready and Logger are needed")
+	}
+	if o.Still == nil {
+		o.Still = o.Authenticate
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -182,13 +190,12 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	s.health(w, r)
 }
 
-// metrics are given to this machine, and to callers who may read measures.
+// metrics are given to callers who may read measures, wherever they are: to a node
+// behind a proxy of its machine all others would be of this machine, too.
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
-	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err != nil || !addr.Addr().Unmap().IsLoopback() {
-		if _, err := s.admit(r, access.MeasuresRead); err != nil {
-			s.fail(w, r, err)
-			return
-		}
+	if _, err := s.admit(r, access.MeasuresRead); err != nil {
+		s.fail(w, r, err)
+		return
 	}
 	s.Metrics.ServeHTTP(w, r)
 }
@@ -196,10 +203,15 @@ func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 // admit says who sends a request, if they may do what it asks.
 func (s *server) admit(r *http.Request, scope access.Scope) (Caller, error) {
 	caller, err := s.Authenticate(r)
+	return caller, may(caller, err, scope)
+}
+
+// may refuses who lacks a scope.
+func may(caller Caller, err error, scope access.Scope) error {
 	if err == nil && scope != "" && !caller.Scopes.Has(scope) {
-		err = continuity.E(continuity.CodeScope, nil, "scope", string(scope), "name", caller.Name)
+		return continuity.E(continuity.CodeScope, nil, "scope", string(scope), "name", caller.Name)
 	}
-	return caller, err
+	return err
 }
 
 type contextKey int

@@ -61,7 +61,8 @@ func (s *server) followEvents(ctx context.Context, in *StreamFilter) (*huma.Stre
 		for err == nil {
 			err = s.passOn(r.Context(), out, &seq, wanted)
 			if err == nil {
-				_, err = s.admit(r, access.EventsRead) // still?
+				caller, stillErr := s.Still(r)
+				err = may(caller, stillErr, access.EventsRead)
 			}
 		}
 	}}, nil

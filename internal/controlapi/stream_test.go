@@ -114,7 +114,7 @@ func TestStreamBeatsAndEndsWithItsCallersRight(t *testing.T) {
 	a := newAPI(t)
 	var revoked atomic.Bool
 	authenticate := a.Authenticate
-	a.Authenticate = func(r *http.Request) (Caller, error) {
+	a.Still = func(r *http.Request) (Caller, error) {
 		if revoked.Load() {
 			return Caller{}, continuity.E(continuity.CodeForbidden, nil, "control", true)
 		}

@@ -62,6 +62,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeMaintenance:    http.StatusServiceUnavailable,
 	continuity.CodeInternal:       http.StatusInternalServerError,
 	continuity.CodeShed:           http.StatusServiceUnavailable,
+	continuity.CodeBusy:           http.StatusTooManyRequests,
 	continuity.CodeClientLimit:    http.StatusTooManyRequests,
 	continuity.CodeWaiting:        http.StatusServiceUnavailable,
 	continuity.CodeOutgoing:       http.StatusForbidden,

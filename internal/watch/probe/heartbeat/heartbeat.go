@@ -10,6 +10,10 @@ import (
 	"holdfast/internal/watch/probe"
 )
 
+// aside is how far the clock of the node that took a beat may be ahead of this
+// one's: when the next beat is late can't be told by one that is further.
+const aside = time.Minute
+
 // New reads Every and Grace. Until the first beat nothing is known.
 func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 	if spec.Every <= 0 || tools.Beats == nil {
@@ -21,10 +25,14 @@ func New(spec probe.Spec, tools *probe.Tools) (probe.Probe, error) {
 			return probe.Unknown("watch.no-beat")
 		}
 		age := time.Since(last.At)
+		ahead := -age
+		age = max(age, 0)
 		o := probe.Outcome{}
 		switch late := age - spec.Every; {
 		case last.Failed:
 			o = probe.Down("watch.beat-failed")
+		case ahead > aside:
+			return probe.Unknown("watch.beat-ahead", "ahead", ahead.Round(time.Second).String())
 		case late > spec.Grace:
 			o = probe.Down("watch.late", "late", late.Round(time.Second).String())
 		}

@@ -266,6 +266,14 @@ func TestHeartbeat(t *testing.T) {
 	expect(t, "late", look(t, tools, spec), down, "watch.late")
 	last = probe.Beat{At: time.Now(), Failed: true, Took: time.Minute}
 	expect(t, "failed", look(t, tools, spec), down, "watch.beat-failed")
+	last = probe.Beat{At: time.Now().Add(50 * time.Second)}
+	if r := look(t, tools, spec); r.State != up || r.Values["age_seconds"] != 0 {
+		t.Errorf("of a clock a little ahead: %+v", r)
+	}
+	last.At = time.Now().Add(70 * time.Second)
+	expect(t, "of a clock that is ahead", look(t, tools, spec), unknown, "watch.beat-ahead")
+	last.Failed = true
+	expect(t, "failed, by that clock", look(t, tools, spec), down, "watch.beat-failed")
 }
 
 // postgresSocket is the socket that a DSN names by its folder.
