@@ -13,7 +13,7 @@ import (
 // ahead: it hides no failure that comes later.
 func TestTheLastBeatIsThatOfTheLastEvent(t *testing.T) {
 	n, client := checkingNode(t, t.TempDir(), "127.0.0.1")
-	applyChecks(t, n, "schema: holdfast/plan-tech@1\nchecks:\n  - {id: backup, heartbeat: 10s}\n")
+	applyChecks(t, n, "schema: holdfast/plan-tech@1\nallow: [127.0.0.1]\nchecks:\n  - {id: web, tcp: \"127.0.0.1:9\"}\n  - {id: backup, heartbeat: 10s}\n")
 	is := func(state, reason string) func() bool {
 		return func() bool {
 			c, _, err := controlapi.Get[controlapi.Check](t.Context(), client, "/checks/shop/backup", nil)
