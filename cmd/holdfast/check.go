@@ -33,7 +33,7 @@ func (c *cli) checkListCommand() *cobra.Command {
 			return err
 		}
 		return c.show(checks, func() {
-			t := table{head: c.heads("check", "state", "since", "reason")}
+			t := table{head: c.heads("check", "state", "since", "reason"), none: c.t("cli.check.list.none")}
 			for _, k := range checks {
 				t.add(k.ID, c.t("cli.check.state."+k.State), clock(k.Since), said(k.Reason))
 			}
@@ -216,7 +216,7 @@ func (c *cli) checkServicesCommand() *cobra.Command {
 			return err
 		}
 		return c.show(services, func() {
-			t := table{head: c.heads("service", "what", "state")}
+			t := table{head: c.heads("service", "what", "state"), none: c.t("cli.check.list.none")}
 			for _, s := range services {
 				t.add(s.Service, "", c.t("cli.check.status."+s.Status))
 				for _, part := range s.Components {

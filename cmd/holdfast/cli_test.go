@@ -48,6 +48,9 @@ func TestEveryCommandIsExplained(t *testing.T) {
 			if strings.Contains(usage, "cli.") || strings.Contains(usage, "<no value>") {
 				t.Errorf("%s %s lacks a text: %s", lang, cmd.CommandPath(), usage)
 			}
+			if strings.Contains(usage, "(default )") || lang == catalogue.Zh && strings.Contains(usage, "(default") {
+				t.Errorf("%s %s names a default that is none, or in English: %s", lang, cmd.CommandPath(), usage)
+			}
 			if cmd.Name() != "help" && !strings.Contains(cmd.Example, "holdfast ") {
 				t.Errorf("%s %s lacks an example", lang, cmd.CommandPath())
 			}
@@ -89,6 +92,10 @@ func TestTablesAlignByScreenColumns(t *testing.T) {
 		"退货    pass [31m  1,200\n"
 	if diff := cmp.Diff(want, tb.aligned()); diff != "" {
 		t.Error(diff)
+	}
+	tb = table{head: []string{"MODE"}, none: "Nothing yet."}
+	if got := tb.aligned(); got != "Nothing yet.\n" {
+		t.Errorf("an empty table: %q", got)
 	}
 }
 

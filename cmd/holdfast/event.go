@@ -47,7 +47,7 @@ func (c *cli) eventListCommand() *cobra.Command {
 			return err
 		}
 		return c.show(events, func() {
-			t := table{head: c.heads("number", "time", "actor", "action", "object", "service", "why"), right: []int{0}}
+			t := table{head: c.heads("number", "time", "actor", "action", "object", "service", "why"), right: []int{0}, none: c.t("cli.event.list.none")}
 			for _, e := range events {
 				t.add(eventRow(e.EventHead)...)
 			}
@@ -201,7 +201,7 @@ func (c *cli) eventFollowCommand() *cobra.Command {
 	})
 	a.filters(c, cmd)
 	cmd.Flags().Int64Var(&a.after, "after", -1, c.t("cli.flag.event-after"))
-	cmd.Flags().Lookup("after").DefValue = "" // its text says it
+	cmd.Flags().Lookup("after").DefValue = "0" // of which help says nothing: the text says where it begins
 	cmd.Flags().IntVarP(&a.most, "limit", "n", 0, c.t("cli.flag.event-limit"))
 	return cmd
 }

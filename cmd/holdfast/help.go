@@ -11,7 +11,7 @@ import (
 )
 
 // byDefault is what pflag writes behind a flag that has a default value.
-var byDefault = regexp.MustCompile(`(?m) \(default ("[^"]*"|\d+)\)$`)
+var byDefault = regexp.MustCompile(`(?m) \(default ("[^"]*"|\[[^\]]*\]|[\w.]+)\)$`)
 
 // localise gives cobra's own words in the person's language.
 func (c *cli) localise(root *cobra.Command) {

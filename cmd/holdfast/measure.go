@@ -32,7 +32,7 @@ func (c *cli) measureListCommand() *cobra.Command {
 			return err
 		}
 		return c.show(all, func() {
-			t := table{head: c.heads("service", "measure", "value", "query"), right: []int{2}}
+			t := table{head: c.heads("service", "measure", "value", "query"), right: []int{2}, none: c.t("cli.measure.list.none")}
 			for _, m := range all {
 				t.add(m.Service, clean(m.Name), figure(m.Value), clean(m.Query))
 			}
@@ -130,11 +130,7 @@ func (c *cli) askMeasures(cmd *cobra.Command, node *controlapi.Client, s *stretc
 		return err
 	}
 	return c.show(page.Items, func() {
-		if len(page.Items) == 0 {
-			c.say("cli.measure.none")
-			return
-		}
-		t := table{head: c.heads("labels", "time", "value"), right: []int{2}}
+		t := table{head: c.heads("labels", "time", "value"), right: []int{2}, none: c.t("cli.measure.none")}
 		for _, row := range page.Items {
 			for _, p := range row.Points {
 				t.add(clean(labelsText(row.Labels)), clock(p.At), figure(p.Value))

@@ -42,13 +42,7 @@ func (c *cli) noticeListCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		err = c.show(all, func() {
-			if len(all) == 0 {
-				c.say("cli.notice.list.none")
-				return
-			}
-			c.noticeTable(all)
-		})
+		err = c.show(all, func() { c.noticeTable(all) })
 		if !c.json { // who sees no news has to know whether any could have come
 			for i := range sources {
 				if s := &sources[i]; s.State != notices.SourceRead {
@@ -64,7 +58,7 @@ func (c *cli) noticeListCommand() *cobra.Command {
 }
 
 func (c *cli) noticeTable(all []notices.Proposal) {
-	t := table{head: c.heads("notice", "service", "state", "kind", "when", "components", "level", "title")}
+	t := table{head: c.heads("notice", "service", "state", "kind", "when", "components", "level", "title"), none: c.t("cli.notice.list.none")}
 	for i := range all {
 		p := &all[i]
 		kind, start, end, components, level := p.Reading.Kind, p.Reading.Start, p.Reading.End, p.Reading.Components, p.Reading.Level
@@ -159,7 +153,7 @@ func (c *cli) showNotice(p *notices.Proposal) {
 		c.say("cli.notice.about", "id", p.About)
 	}
 	fmt.Fprintln(c.out)
-	for line := range strings.SplitSeq(p.Title+"\n"+p.Text, "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(p.Title+"\n"+p.Text), "\n") {
 		fmt.Fprintln(c.out, "  "+clean(line))
 	}
 	if p.URL != "" {
@@ -314,11 +308,7 @@ func (c *cli) noticeSourcesCommand() *cobra.Command {
 			return err
 		}
 		return c.show(all, func() {
-			if len(all) == 0 {
-				c.say("cli.notice.sources.none")
-				return
-			}
-			t := table{head: c.heads("service", "source", "kind", "state", "last-read", "why")}
+			t := table{head: c.heads("service", "source", "kind", "state", "last-read", "why"), none: c.t("cli.notice.sources.none")}
 			for i := range all {
 				s := &all[i]
 				t.add(s.Service, s.Source, s.Kind, c.term("notice.source.", s.State), stampOr(s.Read), c.sourceWhy(s))

@@ -121,7 +121,7 @@ func (c *cli) calledBy(p continuity.Person) string {
 }
 
 func (c *cli) people(list ...continuity.Person) {
-	t := table{head: c.heads("person", "name", "department", "left", "addresses")}
+	t := table{head: c.heads("person", "name", "department", "left", "addresses"), none: c.t("cli.people.list.none")}
 	for _, p := range list {
 		var ways []string
 		for _, a := range p.Addresses {

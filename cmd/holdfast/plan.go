@@ -203,13 +203,13 @@ func (c *cli) planFmtCommand() *cobra.Command {
 			}
 			changed = true
 			if !fix {
-				c.say("cli.plan.fmt.would", "file", file, "count", len(problems))
+				c.say("cli.plan.fmt.would", "file", file, "n", len(problems))
 				continue
 			}
 			if err := rewrite(file, text); err != nil {
 				return err
 			}
-			c.say("cli.plan.fmt.done", "file", file, "count", len(problems))
+			c.say("cli.plan.fmt.done", "file", file, "n", len(problems))
 		}
 		if fix {
 			return nil

@@ -11,6 +11,7 @@ import (
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
+	"holdfast/internal/plan"
 	"holdfast/internal/planbook"
 )
 
@@ -66,7 +67,7 @@ func (c *cli) planListCommand() *cobra.Command {
 			return err
 		}
 		return c.show(plans, func() {
-			t := table{head: c.heads("service", "name", "owner", "version", "applied", "review-due", "drafts", "flags"), right: []int{3, 6, 7}}
+			t := table{head: c.heads("service", "name", "owner", "version", "applied", "review-due", "drafts", "flags"), right: []int{3, 6, 7}, none: c.t("cli.plan.list.none")}
 			for _, p := range plans {
 				due := day(p.ReviewDue)
 				if p.Overdue {
@@ -123,7 +124,7 @@ func (c *cli) planShown(p controlapi.PlanShown) {
 		if n := c.local(row.Name); n != "" {
 			name = n
 		}
-		processes.add(name, c.local(row.Department), c.span(row.MTD), c.span(row.RTO), c.span(row.RPO), row.Loss, c.local(row.Meanwhile))
+		processes.add(name, c.local(row.Department), asWritten(row.MTD), asWritten(row.RTO), asWritten(row.RPO), row.Loss, c.local(row.Meanwhile))
 	}
 	section("processes", processes)
 	roles := table{head: c.heads("role", "people", "may")}
@@ -154,6 +155,12 @@ func (c *cli) planShown(p controlapi.PlanShown) {
 		flags.add(fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column), f.Text, f.Hint)
 	}
 	section("flags", flags)
+}
+
+// asWritten is a time of a plan in the plan's own words: 4h, not the 4.0 h of
+// what was measured.
+func asWritten(seconds float64) string {
+	return plan.Written(time.Duration(seconds * float64(time.Second)))
 }
 
 // versions is a table of versions.

@@ -17,6 +17,7 @@ type table struct {
 	head  []string
 	right []int // columns of numbers
 	rows  [][]string
+	none  string // what a terminal shows where there are no rows
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
@@ -37,6 +38,9 @@ func (c *cli) table(t table) {
 
 // aligned measures by columns of the screen, as Chinese takes two a character.
 func (t table) aligned() string {
+	if len(t.rows) == 0 && t.none != "" {
+		return t.none + "\n"
+	}
 	widths := make([]int, len(t.head))
 	all := append([][]string{t.head}, t.rows...)
 	for _, row := range all {

@@ -61,7 +61,7 @@ func (c *cli) signalListCommand() *cobra.Command {
 			return err
 		}
 		return c.show(page.Items, func() {
-			t := table{head: c.heads("time", "service", "what", "actor", "department", "location", "why")}
+			t := table{head: c.heads("time", "service", "what", "actor", "department", "location", "why"), none: c.t("cli.signal.list.none")}
 			for _, r := range page.Items {
 				t.add(clock(r.At), r.Service, c.term("warning.sign.", r.What), clean(r.By), clean(r.Department), clean(r.Location), clean(r.Text))
 			}

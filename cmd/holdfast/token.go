@@ -103,7 +103,7 @@ func (c *cli) tokenListCommand() *cobra.Command {
 			return err
 		}
 		return c.show(page.Items, func() {
-			t := table{head: c.heads("id", "name", "maker", "until", "used", "scopes")}
+			t := table{head: c.heads("id", "name", "maker", "until", "used", "scopes"), none: c.t("cli.token.list.none")}
 			for _, token := range page.Items {
 				var now []string
 				for _, scope := range token.Now {

@@ -76,7 +76,7 @@ func (c *cli) userAddCommand() *cobra.Command {
 }
 
 func (c *cli) users(list ...controlapi.User) {
-	t := table{head: c.heads("user", "name", "role", "state", "seen")}
+	t := table{head: c.heads("user", "name", "role", "state", "seen"), none: c.t("cli.user.list.none")}
 	for _, u := range list {
 		state := ""
 		if u.Disabled {

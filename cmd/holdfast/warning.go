@@ -36,11 +36,7 @@ func (c *cli) warningListCommand() *cobra.Command {
 			return err
 		}
 		return c.show(all, func() {
-			if len(all) == 0 {
-				c.say("cli.warning.list.none")
-				return
-			}
-			t := table{head: c.heads("level", "warning", "name", "state", "since", "source", "scope")}
+			t := table{head: c.heads("level", "warning", "name", "state", "since", "source", "scope"), none: c.t("cli.warning.list.none")}
 			for i := range all {
 				t.add(c.warningRow(&all[i])...)
 			}

@@ -175,9 +175,11 @@ func (i *Item) tidy() {
 	if len(i.Stated.Affected) > 50 {
 		i.Stated.Affected = i.Stated.Affected[:50]
 	}
-	if i.Title == "" {
-		i.Title, _, _ = strings.Cut(i.Text, "\n")
-		i.Title = plain.Cut(i.Title, 300)
+	if i.Title == "" { // the first line is it, and stands in the text only where it is too long for a title
+		line, rest, _ := strings.Cut(i.Text, "\n")
+		if i.Title = plain.Cut(line, 300); i.Title == line {
+			i.Text = plain.Tidy(rest)
+		}
 	}
 	i.Key = plain.Line(i.Key, 500)
 	if i.Key == "" {

@@ -455,6 +455,13 @@ func TestPastedText(t *testing.T) {
 	if err != nil || k.Title != "通知" || k.Reading.Start.IsZero() || !slices.Contains(k.Reading.Doubts, extract.DoubtRelative) {
 		t.Fatalf("%+v, %v", k, err)
 	}
+	if k.Text != "明天凌晨2点至6点升级消息服务" {
+		t.Errorf("the title stands in the text, too: %q", k.Text)
+	}
+	long := strings.Repeat("明天维护。", 60)
+	if k, err := o.desk.Paste(t.Context(), person, "chat", "", long, time.Time{}); err != nil || k.Text != long || len(k.Title) > 300 {
+		t.Errorf("%+v, %v", k, err)
+	}
 	again, err := o.desk.Paste(t.Context(), person, "chat", "", "<p>通知</p>明天凌晨2点至6点升级消息服务", time.Time{})
 	if err != nil || again.ID != k.ID || again.Version != k.Version {
 		t.Errorf("%+v, %v", again, err)
