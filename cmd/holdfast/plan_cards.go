@@ -96,7 +96,7 @@ func (c *cli) planCards(file string, o cardOptions) error {
 	return c.tell(r)
 }
 
-// planPDF refuses what no font can print, each character with its place.
+// planPDF refuses what no font can print.
 func (c *cli) planPDF(model *cards.Plan, fontFile string) ([]byte, error) {
 	var o cards.Options
 	if fontFile != "" {
@@ -108,26 +108,38 @@ func (c *cli) planPDF(model *cards.Plan, fontFile string) ([]byte, error) {
 	}
 	printed, lacking, err := cards.PDF(model, o)
 	switch {
+	case errors.Is(err, cards.ErrNoChinese):
+		return nil, invalid("cli.invalid.no-chinese")
 	case err != nil && fontFile != "":
 		return nil, invalid("cli.invalid.font", "file", fontFile, "cause", err.Error())
 	case err != nil:
 		return nil, err
-	case len(lacking) == 0:
-		return printed, nil
+	case len(lacking) > 0:
+		return nil, c.lacking(lacking)
 	}
+	return printed, nil
+}
+
+// mostLacks is how many characters that no font has are told to people.
+const mostLacks = 10
+
+func (c *cli) lacking(lacking []cards.Lack) error {
 	c.reported = true
 	failed := continuity.E(continuity.CodeConfig, nil)
-	if !c.json {
-		for _, l := range lacking {
-			fmt.Fprintln(c.err, l.Message(c.lang))
+	if c.json {
+		said := make([]map[string]string, len(lacking))
+		for i, l := range lacking {
+			said[i] = map[string]string{"at": l.In[0].At, "character": string(l.Char), "text": l.In[0].Text, "message": l.Message(c.lang)}
 		}
-		return nil, failed
+		return errors.Join(c.show(said, nil), failed)
 	}
-	said := []map[string]string{}
-	for _, l := range lacking {
-		said = append(said, map[string]string{"at": l.At, "character": string(l.Char), "text": l.Text, "message": l.Message(c.lang)})
+	for _, l := range lacking[:min(len(lacking), mostLacks)] {
+		fmt.Fprintln(c.err, l.Message(c.lang))
 	}
-	return nil, errors.Join(c.show(said, nil), failed)
+	if more := len(lacking) - mostLacks; more > 0 {
+		fmt.Fprintln(c.err, c.t("cli.plan.cards.more", "n", more))
+	}
+	return failed
 }
 
 // fingerprint tells which text of a plan is on a paper: there is no number of

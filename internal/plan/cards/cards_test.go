@@ -2,12 +2,14 @@ package cards
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,11 +87,8 @@ func english() *Plan {
 // pdf prints a plan and returns the file's name.
 func pdf(t *testing.T, p *Plan) string {
 	t.Helper()
-	if p.Lang == catalogue.Zh && !HasChinese() {
-		t.Fatal("built without a Chinese font: make fonts")
-	}
 	printed, lacking, err := PDF(p, Options{})
-	if err != nil || len(lacking) > 0 {
+	if err != nil || len(lacking) > 0 { // no font has Chinese: make fonts
 		t.Fatal(err, lacking)
 	}
 	file := filepath.Join(t.TempDir(), "cards.pdf")
@@ -220,7 +219,7 @@ func TestWhatNoFontHasIsAnError(t *testing.T) {
 		catalogue.En: "people.yaml:4:11: no font has “\U00020BB7” (U+20BB7), in “Li \U00020BB7 Wei”. Write it in another way, or give a TrueType font that has it.",
 		catalogue.Zh: "people.yaml:4:11：所有字体都没有“\U00020BB7”（U+20BB7），位于“Li \U00020BB7 Wei”。请换一种写法，或提供含有该字符的 TrueType 字体。",
 	} {
-		if got := lacking[0].Message(lang); HasChinese() && got != want {
+		if got := lacking[0].Message(lang); got != want {
 			t.Errorf("%s", got)
 		}
 	}
@@ -244,14 +243,38 @@ func TestEveryTextIsLookedAtForLacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := map[string]bool{}
+	if len(lacking) != 2 {
+		t.Fatal("each character once:", lacking)
+	}
 	for _, l := range lacking {
-		if l.Char == 0x0e02 {
-			texts[l.Text] = true
+		if len(l.In) != 11 {
+			t.Errorf("%q: %d texts: %v", l.Char, len(l.In), l.In)
+		}
+		if want := "and 10 more texts"; !strings.Contains(l.Message(catalogue.En), want) {
+			t.Errorf("no %q: %s", want, l.Message(catalogue.En))
 		}
 	}
-	if len(texts) != 11 {
-		t.Errorf("%d texts: %v", len(texts), texts)
+}
+
+func TestABuildWithoutTheChineseFontSaysSoOnce(t *testing.T) {
+	faces, err := embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	latin := slices.DeleteFunc(slices.Clone(faces), func(f *face) bool { return f.family == "chinese" })
+	if found, err := lacks(latin, printer{chinese()}.sheets()); !errors.Is(err, ErrNoChinese) || found != nil {
+		t.Error(found, err)
+	}
+	// Chinese is not to blame where none is needed.
+	p := english()
+	p.Service.Text += "\u0e01"
+	if found, err := lacks(latin, printer{p}.sheets()); err != nil || len(found) != 1 {
+		t.Error(found, err)
+	}
+	// A name that the Chinese font lacks is named.
+	p.Service.Text = "李\U00020BB7"
+	if found, err := lacks(faces, printer{p}.sheets()); err != nil || len(found) != 1 || found[0].Char != 0x20BB7 {
+		t.Error(found, err)
 	}
 }
 

@@ -3,8 +3,9 @@ package cards
 import (
 	"compress/gzip"
 	"embed"
+	"errors"
 	"io"
-	"io/fs"
+	"slices"
 	"sync"
 	"unicode"
 
@@ -83,12 +84,6 @@ func chineseFont() ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// HasChinese reports whether this build can print Chinese.
-func HasChinese() bool {
-	_, err := fs.Stat(built, chineseFile)
-	return err == nil
-}
-
 // faceOf is the first face that has a character, nil if none has. PDF text
 // here knows the characters of the basic plane only.
 func faceOf(faces []*face, r rune) *face {
@@ -103,37 +98,49 @@ func faceOf(faces []*face, r rune) *face {
 	return nil
 }
 
-// Lack is a character that no font has.
+// ErrNoChinese says that a plan needs Chinese, and that no font has any: the
+// program was built without its own.
+var ErrNoChinese = errors.New("no font has Chinese")
+
+// Lack is a character that no font has, and the texts it stands in.
 type Lack struct {
 	Char rune
-	Words
+	In   []Words
 }
 
 // Message says what is lacking, where, and what to do.
 func (l Lack) Message(lang catalogue.Lang) string {
-	id := "cards.lack"
-	if unicode.Is(unicode.Han, l.Char) && !HasChinese() {
-		id = "cards.lack-build"
-	}
-	return catalogue.Text(lang, id, catalogue.Args{
-		"char": string(l.Char), "code": codePoint(l.Char), "at": l.At, "text": l.Text,
+	return catalogue.Text(lang, "cards.lack", catalogue.Args{
+		"char": string(l.Char), "code": codePoint(l.Char), "at": l.In[0].At, "text": l.In[0].Text, "n": len(l.In) - 1,
 	})
 }
 
-// lacks lists what can't be printed, each character once for each text.
-func lacks(faces []*face, sheets []sheet) []Lack {
+// lacks lists what can't be printed, each character once.
+func lacks(faces []*face, sheets []sheet) ([]Lack, error) {
 	var found []Lack
-	seen := map[Lack]bool{}
+	index := map[rune]int{}
 	each(sheets, func(w Words) {
 		for _, r := range clean(w.Text) {
-			l := Lack{Char: r, Words: w}
-			if r != '\n' && faceOf(faces, r) == nil && !seen[l] {
-				seen[l] = true
-				found = append(found, l)
+			if r == '\n' || faceOf(faces, r) != nil {
+				continue
+			}
+			i, known := index[r]
+			if !known {
+				i = len(found)
+				index[r] = i
+				found = append(found, Lack{Char: r})
+			}
+			if !slices.Contains(found[i].In, w) {
+				found[i].In = append(found[i].In, w)
 			}
 		}
 	})
-	return found
+	// 的 is in each Chinese font, and hardly in a font of anything else.
+	lacksHan := slices.ContainsFunc(found, func(l Lack) bool { return unicode.Is(unicode.Han, l.Char) })
+	if lacksHan && faceOf(faces, '的') == nil {
+		return nil, ErrNoChinese
+	}
+	return found, nil
 }
 
 // used are the faces that have a character of the sheets; the first one has the

@@ -35,7 +35,8 @@ const (
 )
 
 // PDF prints a plan: the same plan and fonts give the same bytes. What no font
-// can print comes back as lacks, and nothing is printed then.
+// can print comes back as lacks, and nothing is printed then. Where no font has
+// Chinese it is ErrNoChinese.
 func PDF(p *Plan, o Options) ([]byte, []Lack, error) {
 	faces, err := embedded()
 	if err != nil {
@@ -50,8 +51,8 @@ func PDF(p *Plan, o Options) ([]byte, []Lack, error) {
 		faces = append(faces, own)
 	}
 	sheets := printer{p}.sheets()
-	if lacking := lacks(faces, sheets); len(lacking) > 0 {
-		return nil, lacking, nil
+	if lacking, err := lacks(faces, sheets); err != nil || len(lacking) > 0 {
+		return nil, lacking, err
 	}
 	return render(p, faces, sheets)
 }
