@@ -1,11 +1,11 @@
 package paper
 
 import (
+	_ "embed" // readings
 	"strconv"
 	"strings"
 	"unicode"
 
-	"github.com/mozillazg/go-pinyin"
 	"golang.org/x/text/width"
 )
 
@@ -17,7 +17,6 @@ const longest = 40
 // name that has none of these. The same name gives the same id, wherever it
 // stands.
 func slug(name string) string {
-	syllable := pinyin.NewArgs()
 	var parts []string
 	word := ""
 	flush := func() {
@@ -32,10 +31,8 @@ func slug(name string) string {
 			continue
 		}
 		flush()
-		if unicode.Is(unicode.Han, r) {
-			if read := pinyin.SinglePinyin(r, syllable); len(read) > 0 && read[0] != "" {
-				parts = append(parts, read[0])
-			}
+		if read := reading(r); read != "" {
+			parts = append(parts, read)
 		}
 	}
 	flush()
@@ -51,6 +48,23 @@ func slug(name string) string {
 		out = "p-" + out
 	}
 	return out
+}
+
+// readings has a line for each syllable: how it is written, and the characters
+// read so. The test makes it of go-pinyin, whose licence is in pinyin.LICENSE.
+//
+//go:embed pinyin.txt
+var readings string
+
+// reading is a Chinese character's most usual syllable, without its tone; empty
+// for all else. Sheets are read seldom: the table is searched as it is.
+func reading(r rune) string {
+	at := strings.IndexRune(readings, r)
+	if at < 0 || !unicode.Is(unicode.Han, r) {
+		return ""
+	}
+	syllable, _, _ := strings.Cut(readings[strings.LastIndexByte(readings[:at], '\n')+1:], " ")
+	return syllable
 }
 
 // ids gives each name an id of its own.
