@@ -23,8 +23,8 @@ const (
 	controlServices = 500
 	controlChecks   = 4 // of each service
 	controlWarnings = 10_000
-	controlEvents   = 1_000_000
-	controlAsks     = 60 // of each kind
+	controlYear     = 365 * 24 * time.Hour // over which they happened
+	controlAsks     = 60                   // of each kind
 )
 
 const controlSettings = `
@@ -105,16 +105,16 @@ func (b *bench) controlRows() error {
 	}
 	node.stop()
 	began := time.Now()
-	if err := fillControl(file); err != nil {
+	if err := historyOf(file, b.events); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "%d events written in %.0f s\n", controlEvents, time.Since(began).Seconds())
+	fmt.Fprintf(os.Stderr, "%d events restored in %.0f s\n", b.events, time.Since(began).Seconds())
 	began = time.Now()
 	if node, err = b.startControl(dir, data); err != nil {
 		return err
 	}
 	defer node.stop()
-	b.row(fmt.Sprintf("control node with %d plans, %d events: start to ready", controlServices, controlEvents), fmt.Sprintf("%.1f s", time.Since(began).Seconds()), "")
+	b.row(fmt.Sprintf("control node with %d plans, %d events: start to ready", controlServices, b.events), fmt.Sprintf("%.1f s", time.Since(began).Seconds()), "")
 	random := rand.New(rand.NewPCG(1, 2))
 	service := func() string { return serviceID(random.IntN(controlServices)) }
 	var worst time.Duration
@@ -127,10 +127,11 @@ func (b *bench) controlRows() error {
 		{"checks, a page of 100", func() string { return "/checks" }},
 		{"warnings, a page of 100", func() string { return "/warnings" }},
 		{"newest events", func() string { return "/events" }},
+		{"events, a page of 1,000", func() string { return "/events?limit=1000&service=" + service() }},
 		{"events of a service", func() string { return "/events?service=" + service() }},
 		{"events of an object", func() string { return "/events?kind=check&id=" + url.QueryEscape(checkID(service(), 1)) }},
 		{"events of an hour", func() string {
-			at := time.Now().Add(-time.Duration(random.IntN(20)) * time.Second).UTC()
+			at := time.Now().Add(-time.Duration(random.IntN(8760)) * time.Hour).UTC()
 			return "/events?after=" + at.Format(time.RFC3339) + "&before=" + at.Add(time.Hour).Format(time.RFC3339)
 		}},
 	} {
@@ -181,54 +182,6 @@ func fillPeople(file string) error {
 		{ID: "zhang.min", Names: map[string]string{"zh": "张敏"}, Addresses: []continuity.Address{{Kind: "phone", Value: "13800000002"}}},
 	}, "bench")
 	return err
-}
-
-// fillControl writes a year of warnings, and of verdicts that changed, through the store.
-func fillControl(file string) error {
-	ctx := context.Background()
-	s, err := state.Open(ctx, "sqlite:"+file)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	var changes []continuity.Change
-	written := 0
-	flush := func() error {
-		_, err := s.Apply(ctx, controlEngine, changes)
-		written += len(changes)
-		changes = changes[:0]
-		return err
-	}
-	for i := range controlWarnings {
-		service := serviceID(i % controlServices)
-		body, err := json.Marshal(continuity.Warning{
-			ID: fmt.Sprintf("warning-%05d", i), Service: service, Source: "check", Level: continuity.LevelYellow, State: continuity.WarningOpen, Since: time.Now().UTC(),
-			Text: continuity.Text{En: "The database answers slowly", Zh: "数据库响应缓慢"},
-		})
-		if err != nil {
-			return err
-		}
-		changes = append(changes, continuity.Change{Kind: "warning", ID: fmt.Sprintf("warning-%05d", i), Service: service, Body: body, Action: "warning.opened"})
-		if len(changes) == 1000 {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	for i := 0; written+len(changes) < controlEvents; i++ {
-		service := serviceID(i % controlServices)
-		state := []string{"up", "down"}[i/(controlServices*controlChecks)%2]
-		changes = append(changes, continuity.Change{
-			Kind: "check", ID: checkID(service, i/controlServices%controlChecks), Service: service, Version: continuity.VersionAny,
-			Body: json.RawMessage(fmt.Sprintf(`{"state":%q,"since":"2026-03-02T08:00:00Z"}`, state)), Action: "check." + state,
-		})
-		if len(changes) == 1000 {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return flush()
 }
 
 // startControl runs a node and returns once it is ready.

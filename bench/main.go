@@ -20,6 +20,7 @@ type bench struct {
 	rounds     int
 	pending    int
 	remembered int
+	events     int
 	kills      int
 	only       string // a group of rows; empty: all
 	binary     string // holdfast, as it is installed
@@ -63,6 +64,7 @@ func main() {
 	beside := flag.String("beside", "", "another build of this program: only durable accept and drain of both, in turns")
 	pending := flag.Int("pending", 1_000_000, "records pending in the rows about them")
 	remembered := flag.Int("remembered", 10_000_000, "repeat keys remembered in the row about them")
+	events := flag.Int("events", 1_000_000, "events of a control node in the rows about its API")
 	fillShape := flag.Int("pending-fill", -1, "internal")
 	reopenShape := flag.Int("pending-reopen", -1, "internal")
 	load := flag.String("load", "", "only load the server at this address, for a round")
@@ -107,7 +109,7 @@ func main() {
 	case *group != "" && !slices.Contains(names(), *group):
 		err = fmt.Errorf("-only %s: known are %s", *group, strings.Join(names(), ", "))
 	default:
-		b := &bench{round: *round, rounds: *rounds, pending: *pending, remembered: *remembered, only: *group, kills: *kills, binary: *binary}
+		b := &bench{round: *round, rounds: *rounds, pending: *pending, remembered: *remembered, events: *events, only: *group, kills: *kills, binary: *binary}
 		err = b.run(*dir)
 	}
 	if err != nil {
