@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -153,16 +154,46 @@ func (c *checker) checkImpact() {
 	}
 }
 
-// tightest is the shortest MTD of what a scenario hits.
-func (c *checker) tightest(s *Scenario) (mtd time.Duration, process string) {
+// limits are the processes in the order of their MTDs, and which of them is the
+// first one to stand still without each thing.
+type limits struct {
+	rows  []*Process
+	first map[string]int
+}
+
+func (c *checker) limits() limits {
+	l := limits{first: map[string]int{}}
 	for i := range c.plan.Impact {
-		row := &c.plan.Impact[i]
-		hit := slices.Contains(s.Hits, row.Process) || slices.ContainsFunc(s.Hits, func(h string) bool { return slices.Contains(row.Needs, h) })
-		if (hit || len(s.Hits) == 0) && row.MTD > 0 && (mtd == 0 || row.MTD < mtd) {
-			mtd, process = row.MTD, row.Process
+		if row := &c.plan.Impact[i]; row.MTD > 0 {
+			l.rows = append(l.rows, row)
 		}
 	}
-	return mtd, process
+	slices.SortStableFunc(l.rows, func(a, b *Process) int { return cmp.Compare(a.MTD, b.MTD) })
+	for i, row := range l.rows {
+		for _, name := range append([]string{row.Process}, row.Needs...) {
+			if _, known := l.first[name]; !known {
+				l.first[name] = i
+			}
+		}
+	}
+	return l
+}
+
+// tightest is the shortest MTD of what a scenario hits: all, where it says nothing.
+func (l limits) tightest(s *Scenario) (mtd time.Duration, process string) {
+	least := len(l.rows)
+	if len(s.Hits) == 0 {
+		least = 0
+	}
+	for _, hit := range s.Hits {
+		if i, known := l.first[hit]; known {
+			least = min(least, i)
+		}
+	}
+	if least == len(l.rows) {
+		return 0, ""
+	}
+	return l.rows[least].MTD, l.rows[least].Process
 }
 
 func (c *checker) checkGrades() {

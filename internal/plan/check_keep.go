@@ -22,9 +22,7 @@ func (c *checker) checkKeeping() {
 			}
 		}
 	}
-	for i := range c.plan.Impact {
-		c.checkRPO(&c.plan.Impact[i], fmt.Sprintf("impact[%d].rpo", i))
-	}
+	c.checkRPO()
 	if comp := c.plan.Compensation; comp != nil {
 		for i, g := range comp.Rules {
 			where := fmt.Sprintf("compensation.rules[%d]", i)
@@ -40,15 +38,25 @@ func (c *checker) checkKeeping() {
 
 // checkRPO compares how much may be lost with how often what the process needs
 // is backed up.
-func (c *checker) checkRPO(row *Process, where string) {
-	best, of := time.Duration(-1), ""
-	for _, b := range c.plan.Backups {
-		if slices.Contains(row.Needs, b.Of) && b.Of != "" && (best < 0 || b.Every < best) {
-			best, of = b.Every, b.ID
+func (c *checker) checkRPO() {
+	often := map[string]*Backup{} // of what, the one that is made most often
+	for i := range c.plan.Backups {
+		b := &c.plan.Backups[i]
+		if best := often[b.Of]; b.Of != "" && (best == nil || b.Every < best.Every) {
+			often[b.Of] = b
 		}
 	}
-	if _, there := c.business.places[where]; there && best > row.RPO {
-		c.error(where, "plan.rpo-backup", "rpo", brief(row.RPO), "every", brief(best), "id", of)
+	for i := range c.plan.Impact {
+		row, where := &c.plan.Impact[i], fmt.Sprintf("impact[%d].rpo", i)
+		var best *Backup
+		for _, need := range row.Needs {
+			if b := often[need]; b != nil && (best == nil || b.Every < best.Every) {
+				best = b
+			}
+		}
+		if _, there := c.business.places[where]; there && best != nil && best.Every > row.RPO {
+			c.error(where, "plan.rpo-backup", "rpo", brief(row.RPO), "every", brief(best.Every), "id", best.ID)
+		}
 	}
 }
 
@@ -72,9 +80,14 @@ func (c *checker) checkDrills() {
 	if len(c.plan.Drills) == 0 {
 		return
 	}
+	drilled := map[string]bool{}
+	for _, d := range c.plan.Drills {
+		for _, id := range d.Scenarios {
+			drilled[id] = true
+		}
+	}
 	for i, s := range c.plan.Scenarios {
-		drilled := slices.ContainsFunc(c.plan.Drills, func(d Drill) bool { return slices.Contains(d.Scenarios, s.ID) })
-		if !drilled && s.ID != "" {
+		if !drilled[s.ID] && s.ID != "" {
 			c.warning(fmt.Sprintf("scenarios[%d].id", i), "plan.never-drilled", "id", s.ID)
 		}
 	}
@@ -119,6 +132,7 @@ func (c *checker) checkSections() {
 
 // checkUse reports entries that nothing names.
 func (c *checker) checkUse() {
+	alone := c.alone()
 	for _, doc := range []any{c.plan, c.plan.Tech} {
 		v := reflect.ValueOf(doc)
 		if v.IsNil() {
@@ -131,7 +145,7 @@ func (c *checker) checkUse() {
 				continue
 			}
 			for _, name := range e.names {
-				if !e.used[name] && !c.standsAlone(tag.Get("ids"), name) {
+				if !e.used[name] && !alone[tag.Get("ids")+" "+name] {
 					e.in.Warning(e.at[name], "plan.unused", "id", name, "section", tag.Get("yaml"))
 				}
 			}
@@ -139,15 +153,19 @@ func (c *checker) checkUse() {
 	}
 }
 
-// standsAlone reports whether an entry is of use without being named.
-func (c *checker) standsAlone(word, name string) bool {
-	switch word {
-	case "channels":
-		return slices.ContainsFunc(c.plan.Channels, func(ch Channel) bool { return ch.ID == name && ch.Standby })
-	case "selfhelp": // a guide for an audience is shown to it
-		return slices.ContainsFunc(c.plan.Selfhelp, func(s Selfhelp) bool { return s.ID == name && s.For != "" })
-	case "measures":
-		return strings.HasPrefix(name, "shown ")
+// alone are the entries, by their word, that are of use without being named.
+func (c *checker) alone() map[string]bool {
+	all := map[string]bool{}
+	for _, ch := range c.plan.Channels {
+		all["channels "+ch.ID] = ch.Standby
 	}
-	return false
+	for _, s := range c.plan.Selfhelp { // a guide for an audience is shown to it
+		all["selfhelp "+s.ID] = s.For != ""
+	}
+	if c.plan.Tech != nil {
+		for name := range c.plan.Tech.Measures {
+			all["measures "+name] = strings.HasPrefix(name, "shown ")
+		}
+	}
+	return all
 }

@@ -56,6 +56,7 @@ func (c *checker) checkSignals() {
 }
 
 func (c *checker) checkScenarios() {
+	limits := c.limits()
 	for i := range c.plan.Scenarios {
 		s, where := &c.plan.Scenarios[i], fmt.Sprintf("scenarios[%d]", i)
 		if t := s.Trigger; t != nil {
@@ -67,7 +68,7 @@ func (c *checker) checkScenarios() {
 			c.warning(where, "plan.no-trigger", "id", s.ID)
 		}
 		g := c.plan.Grades[s.Grade]
-		if mtd, process := c.tightest(s); g != nil && !s.Partial && mtd > 0 && g.Recover > mtd {
+		if mtd, process := limits.tightest(s); g != nil && !s.Partial && mtd > 0 && g.Recover > mtd {
 			c.error(where+".grade", "plan.grade-over-mtd", "grade", s.Grade, "value", brief(g.Recover), "mtd", brief(mtd), "process", process)
 		}
 	}
@@ -167,10 +168,10 @@ func (c *checker) cycle(id string, next map[string][]string, word string) {
 		for _, to := range next[name] {
 			switch {
 			case to == "" || state[to] == black:
-			case state[to] == grey:
+			case state[to] == grey && !c.business.Full():
 				ring := append(slices.Clone(path[slices.Index(path, to):]), to)
 				c.business.Error(c.entries[word].at[to], id, "ring", strings.Join(ring, " → "))
-			case c.entries[word].has(to):
+			case state[to] == 0 && c.entries[word].has(to):
 				visit(to)
 			}
 		}
@@ -204,12 +205,21 @@ func CheckPlans(plans []*Plan) []yamldoc.Problem {
 		}
 	}
 	for _, p := range plans {
+		rings := map[string][]string{}
 		for i, d := range p.Dependencies {
 			where := fmt.Sprintf("dependencies[%d].plan", i)
 			if d.Plan != "" && files[d.Plan] == nil && len(plans) > 1 {
 				problems = append(problems, p.problem(where, "plan.no-such-plan", "value", d.Plan))
 			}
-			if ring := ringOf(next, d.Plan, p.ID); d.Plan != "" && d.Strength == "stops" && ring != nil && p.ID == slices.Min(ring) {
+			if d.Plan == "" || d.Strength != "stops" {
+				continue
+			}
+			ring, known := rings[d.Plan]
+			if !known {
+				ring = ringOf(next, d.Plan, p.ID)
+				rings[d.Plan] = ring
+			}
+			if ring != nil && p.ID == slices.Min(ring) {
 				problems = append(problems, p.problem(where, "plan.cycle-plans", "ring", strings.Join(append([]string{p.ID}, ring...), " → ")))
 			}
 		}

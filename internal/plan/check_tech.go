@@ -53,8 +53,15 @@ var (
 	secretHeaders = []string{"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token"}
 )
 
+// mostAllowed bounds the private addresses of a plan: each of its checks is held
+// to each of them.
+const mostAllowed = 500
+
 func (c *checker) checkTech() {
 	t := c.plan.Tech
+	if len(t.Allow) > mostAllowed {
+		c.tech.Error(place(c.tech.places, "allow"), "plan.allow-many", "most", mostAllowed)
+	}
 	for i := range t.Checks {
 		c.checkCheck(&t.Checks[i], fmt.Sprintf("checks[%d]", i))
 	}
@@ -160,11 +167,13 @@ func (c *checker) useless(where, field, id, kind string) {
 // checkNodes holds a quorum to its nodes; more than half is the default.
 func (c *checker) checkNodes(check *Check, where string) {
 	r := c.tech
+	seen := map[string]bool{"": false}
 	for i, name := range check.Nodes {
-		if first := slices.Index(check.Nodes, name); name != "" && first < i {
+		if seen[name] {
 			at := place(r.places, fmt.Sprintf("%s.nodes[%d]", where, i))
 			r.Error(at, "plan.twice", "id", name, "line", at.Line)
 		}
+		seen[name] = name != ""
 	}
 	if check.Quorum > int64(max(len(check.Nodes), 1)) {
 		r.Error(place(r.places, where+".quorum"), "plan.quorum", "quorum", check.Quorum, "nodes", max(len(check.Nodes), 1))

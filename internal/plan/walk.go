@@ -142,7 +142,6 @@ func (c *checker) refer(r *reading, doc any) {
 // reference checks one name against the words under which it may be defined.
 func (c *checker) reference(r *reading, at yamldoc.Place, where, ref, name string) {
 	words := strings.Split(ref, "|")
-	var known []string
 	for _, word := range words {
 		if e := c.entries[word]; e.has(name) {
 			e.used[name] = true
@@ -150,7 +149,14 @@ func (c *checker) reference(r *reading, at yamldoc.Place, where, ref, name strin
 				c.leaver(r, at, name)
 			}
 			return
-		} else if e != nil {
+		}
+	}
+	if r.Full() {
+		return // to look among thousands of names for what was meant takes its time
+	}
+	var known []string
+	for _, word := range words {
+		if e := c.entries[word]; e != nil {
 			known = append(known, e.names...)
 		}
 	}

@@ -232,6 +232,10 @@ func (f *Findings) ReportedOn(line int) bool {
 // check again.
 const maxProblems = 100
 
+// Full says that one more error would not be told, so that nobody need look for
+// what to advise about it.
+func (f *Findings) Full() bool { return f.erred && len(f.problems) >= maxProblems }
+
 // NewFindings begins the findings of a file, by its name in problems.
 func NewFindings(file string) *Findings { return &Findings{file: file} }
 

@@ -1,10 +1,16 @@
 package yamldoc
 
+import "unicode/utf8"
+
 // Nearest returns the word that a mistyped one was likely meant to be.
 func Nearest(text string, words []string) (string, bool) {
-	best, distance := "", max(1, len([]rune(text))/3)+1
+	runes := []rune(text)
+	best, distance := "", max(1, len(runes)/3)+1
 	for _, w := range words {
-		if d := edits([]rune(text), []rune(w)); d < distance {
+		if apart := utf8.RuneCountInString(w) - len(runes); max(apart, -apart) >= distance {
+			continue // so many are to be put in or taken out
+		}
+		if d := edits(runes, []rune(w)); d < distance {
 			best, distance = w, d
 		}
 	}
