@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -27,5 +28,28 @@ func broken(tree fs.FS, pages []string) ([]string, error) {
 			}
 		}
 	}
+	return faults, nil
+}
+
+// unpaired returns a fault for each page of two languages that does not lead to
+// the other one.
+func unpaired(tree fs.FS, pages []string) ([]string, error) {
+	var faults []string
+	for _, page := range pages {
+		english, chinese := strings.CutSuffix(page, ".zh.md")
+		if !chinese {
+			continue
+		}
+		for from, to := range map[string]string{page: english + ".md", english + ".md": page} {
+			text, err := fs.ReadFile(tree, from)
+			if err != nil {
+				return nil, err
+			}
+			if !strings.Contains(string(text), "]("+path.Base(to)+")") {
+				faults = append(faults, fmt.Sprintf("%s: no link to %s", from, path.Base(to)))
+			}
+		}
+	}
+	slices.Sort(faults)
 	return faults, nil
 }

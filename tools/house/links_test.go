@@ -21,3 +21,23 @@ func TestBrokenLinks(t *testing.T) {
 		t.Errorf("faults %q, want %q", faults, want)
 	}
 }
+
+func TestPagesOfTwoLanguagesLeadToEachOther(t *testing.T) {
+	tree := fstest.MapFS{
+		"docs/a.md":    {Data: []byte("[中文](a.zh.md)")},
+		"docs/a.zh.md": {Data: []byte("[English](a.md)")},
+		"docs/b.md":    {Data: []byte("# B")},
+		"docs/b.zh.md": {Data: []byte("[English](b.md)")},
+		"docs/c.md":    {Data: []byte("[中文](c.zh.md)")},
+		"docs/c.zh.md": {Data: []byte("# C")},
+		"docs/d.md":    {Data: []byte("in English only")},
+	}
+	faults, err := unpaired(tree, []string{"docs/a.md", "docs/a.zh.md", "docs/b.zh.md", "docs/c.zh.md", "docs/d.md"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"docs/b.md: no link to b.zh.md", "docs/c.zh.md: no link to c.md"}
+	if !slices.Equal(faults, want) {
+		t.Errorf("faults %q, want %q", faults, want)
+	}
+}

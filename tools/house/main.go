@@ -26,7 +26,12 @@ func main() {
 			if err != nil {
 				return nil, err
 			}
-			return broken(tree, pages)
+			astray, err := broken(tree, pages)
+			if err != nil {
+				return nil, err
+			}
+			alone, err := unpaired(tree, pages)
+			return append(astray, alone...), err
 		},
 	} {
 		if err != nil {
