@@ -60,10 +60,13 @@ func (c *cli) planApproveCommand() *cobra.Command {
 		}
 		return c.show(v, func() {
 			c.say("cli.plan-approve.done", "service", args[0], "version", number)
+			lacks := v.Lacks()
 			for _, p := range left {
-				c.say("cli.plan-approve.left", "part", c.t("cli.plan.part."+p))
+				if slices.Contains(lacks, p) {
+					c.say("cli.plan-approve.left", "part", c.t("cli.plan.part."+p))
+				}
 			}
-			if lacks := v.Lacks(); len(lacks) == 0 {
+			if len(lacks) == 0 {
 				c.say("cli.plan-approve.ready", "service", args[0], "version", number)
 			}
 		})

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -166,21 +167,19 @@ func asWritten(seconds float64) string {
 // versions is a table of versions.
 func (c *cli) versions(list []planDraft) table {
 	t := table{head: c.heads("version", "state", "base", "actor", "made-at", "applied", "reviewed", "approved", "missing", "why"), right: []int{0, 2}}
-	word := func(v *continuity.PlanVerdict) string {
-		if v == nil {
-			return ""
-		}
-		return v.By.ID
-	}
 	for _, v := range list {
 		var approved []string
-		for _, verdict := range []*continuity.PlanVerdict{v.Approval, v.TechOK} {
-			if verdict != nil {
-				approved = append(approved, word(verdict))
+		for _, a := range v.Approvals() {
+			if !slices.Contains(approved, a.By.ID) {
+				approved = append(approved, a.By.ID)
 			}
 		}
+		reviewed := ""
+		if v.Review != nil {
+			reviewed = v.Review.By.ID
+		}
 		t.add(fmt.Sprint(v.Number), c.t("cli.plan.state."+v.State), fmt.Sprint(v.Base), v.Author.ID, clock(v.Made), clock(v.Applied),
-			word(v.Review), strings.Join(approved, ", "), c.parts(v.Lacks), v.Reason)
+			reviewed, strings.Join(approved, ", "), c.parts(v.Lacks), v.Reason)
 	}
 	return t
 }

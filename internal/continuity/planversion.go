@@ -34,6 +34,44 @@ type PlanVersion struct {
 	TechOK   *PlanVerdict `json:"tech_approval,omitempty"` // of PartTech
 	Applied  time.Time    `json:"applied,omitzero"`
 	Reread   *PlanVerdict `json:"reread,omitempty"` // the last time that it was read through while it held
+	// Of parts that somebody else had approved already.
+	Further []PlanApproval `json:"further_approvals,omitempty"`
+}
+
+// Approvals are all words that let a part hold, the first of each part first.
+func (v PlanVersion) Approvals() (all []PlanApproval) {
+	if v.Approval != nil {
+		all = append(all, PlanApproval{PartPlan, *v.Approval})
+	}
+	if v.TechOK != nil {
+		all = append(all, PlanApproval{PartTech, *v.TechOK})
+	}
+	return append(all, v.Further...)
+}
+
+// Approved adds a word on a part; the words that were there stay. false: the same
+// person has said so before.
+func (v *PlanVersion) Approved(part string, word PlanVerdict) bool {
+	for _, a := range v.Approvals() {
+		if a.Part == part && a.By.Kind == word.By.Kind && a.By.ID == word.By.ID {
+			return false
+		}
+	}
+	switch {
+	case part == PartTech && v.TechOK == nil:
+		v.TechOK = &word
+	case part == PartPlan && v.Approval == nil:
+		v.Approval = &word
+	default:
+		v.Further = append(v.Further, PlanApproval{part, word})
+	}
+	return true
+}
+
+// PlanApproval is a person's word on a part of a version.
+type PlanApproval struct {
+	Part string `json:"part"`
+	PlanVerdict
 }
 
 // Lacks lists the parts that changed and that nobody has approved.

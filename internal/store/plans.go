@@ -101,7 +101,8 @@ func (p Plans) Review(ctx context.Context, actor continuity.Actor, service strin
 	return v, p.note(ctx, actor, v, at, note, "plan.reviewed")
 }
 
-// Approve notes that somebody who did not write a draft lets a part of it hold.
+// Approve notes that somebody who did not write a draft lets a part of it hold,
+// beside whoever did so before.
 func (p Plans) Approve(ctx context.Context, actor continuity.Actor, service string, number int64, part, note string) (continuity.PlanVersion, error) {
 	v, at, err := p.version(ctx, service, number)
 	if err != nil {
@@ -110,15 +111,15 @@ func (p Plans) Approve(ctx context.Context, actor continuity.Actor, service stri
 	if err := byAnother(v, actor); err != nil {
 		return v, err
 	}
-	word := &continuity.PlanVerdict{By: actor, At: p.now(), Note: note}
 	if !slices.Contains(v.Parts, part) {
 		return v, continuity.E(continuity.CodeInvalid, errors.New("the version does not change that part"))
 	}
+	if !v.Approved(part, continuity.PlanVerdict{By: actor, At: p.now(), Note: note}) {
+		return v, nil
+	}
 	action := "plan.approved"
 	if part == continuity.PartTech {
-		v.TechOK, action = word, "plan.tech-approved"
-	} else {
-		v.Approval = word
+		action = "plan.tech-approved"
 	}
 	return v, p.note(ctx, actor, v, at, note, action)
 }

@@ -80,6 +80,14 @@ func plans(t *testing.T, fresh func(testing.TB) string) {
 	if _, err = p.Approve(t.Context(), bob, "shop", 1, "tech", "good"); err != nil {
 		t.Fatal(err)
 	}
+	// Somebody else's word stands beside the first one's; the same one's again is none.
+	eve := continuity.Actor{Kind: "user", ID: "eve"}
+	for _, by := range []continuity.Actor{eve, eve, bob} {
+		v, err := p.Approve(t.Context(), by, "shop", 1, "tech", "fine")
+		if err != nil || v.TechOK.By != bob || v.TechOK.Note != "good" || len(v.Further) != 1 || v.Further[0].By != eve || v.Further[0].Part != "tech" {
+			t.Fatalf("%+v, %v", v, err)
+		}
+	}
 	if _, err = p.Apply(t.Context(), ann, "shop", 1, true, "go"); err != nil {
 		t.Fatal(err)
 	}
