@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
+	"sync"
 	"time"
 
 	"holdfast/internal/binding"
@@ -15,19 +17,21 @@ import (
 // judgesEvery is how often thresholds are held against the measures.
 const judgesEvery = 15 * time.Second
 
-// thresholds see how the thresholds of all plans stand.
+// thresholds see how the thresholds of all plans stand: run holds them against the
+// measures, in its own time, and Look tells what it found last.
 type thresholds struct {
-	from  measure.Querier
-	log   *slog.Logger
-	every time.Duration
-	now   func() ([]binding.Threshold, <-chan struct{}) // those that hold, and when others do
+	from measure.Querier
+	log  *slog.Logger
+	now  func() ([]binding.Threshold, <-chan struct{}) // those that hold, and when others do
+	wake chan struct{}                                 // there is another evaluator
 
-	all       []binding.Threshold
-	changed   <-chan struct{}
+	mu        sync.Mutex
 	evaluator *measure.Evaluator
-	states    map[string]measure.State // as remembered, until there is an evaluator
-	at        time.Time                // of seen
-	seen      []warning.Sighting
+	all       []binding.Threshold // that evaluator holds; nil: nobody knows yet
+}
+
+func newThresholds(from measure.Querier, log *slog.Logger, now func() ([]binding.Threshold, <-chan struct{})) *thresholds {
+	return &thresholds{from: from, log: log, now: now, wake: make(chan struct{}, 1)}
 }
 
 // remembered is what is stored of a threshold: since when each of its rules has
@@ -38,48 +42,71 @@ type remembered struct {
 
 // Begin implements warning.Source.
 func (t *thresholds) Begin(memories map[string]json.RawMessage) {
-	t.states, t.evaluator, t.changed, t.at = map[string]measure.State{}, nil, nil, time.Time{}
+	states := map[string]measure.State{}
 	for _, body := range memories {
 		var m remembered
 		if json.Unmarshal(body, &m) == nil {
-			for rule, state := range m.Rules {
-				t.states[rule] = state
-			}
+			maps.Copy(states, m.Rules)
 		}
+	}
+	t.mu.Lock()
+	t.evaluator, t.all = measure.NewEvaluator(t.from, t.log, states), nil
+	t.mu.Unlock()
+	select {
+	case t.wake <- struct{}{}:
+	default:
 	}
 }
 
 // Look implements warning.Source.
-func (t *thresholds) Look(ctx context.Context, now time.Time) ([]warning.Sighting, []string) {
-	if !t.follow() {
+func (t *thresholds) Look(_ context.Context, now time.Time) ([]warning.Sighting, []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all == nil {
 		return nil, nil
 	}
-	if t.at.IsZero() || now.Sub(t.at) >= t.every || now.Before(t.at) {
-		t.evaluator.Evaluate(ctx, now)
-		if ctx.Err() != nil {
-			return nil, nil
-		}
-		t.at, t.seen = now, t.sightings(now)
+	states := t.evaluator.States(now)
+	out := make([]warning.Sighting, 0, len(t.all))
+	for i := range t.all {
+		out = append(out, sighting(&t.all[i], states, now))
 	}
-	return t.seen, []string{continuity.FromMeasure, continuity.FromSLO}
+	return out, []string{continuity.FromMeasure, continuity.FromSLO}
 }
 
-// follow takes over the thresholds that hold; false while nobody knows which
-// those are.
-func (t *thresholds) follow() bool {
-	if t.changed != nil {
+// run evaluates every so often, and whenever there are other thresholds or another
+// evaluator, until the context ends.
+func (t *thresholds) run(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	var evaluator *measure.Evaluator
+	var changed <-chan struct{}
+	for {
+		if evaluator == nil {
+			evaluator, changed = t.follow()
+		}
+		if evaluator != nil {
+			evaluator.Evaluate(ctx, time.Now())
+		}
 		select {
-		case <-t.changed:
-		default:
-			return true
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-changed:
+			evaluator = nil
+		case <-t.wake:
+			evaluator = nil
 		}
 	}
+}
+
+// follow gives the evaluator the thresholds that hold, and says when others do;
+// nil while nobody knows which those are.
+func (t *thresholds) follow() (*measure.Evaluator, <-chan struct{}) {
 	all, changed := t.now()
-	if changed == nil {
-		return false
-	}
-	if t.evaluator == nil {
-		t.evaluator = measure.NewEvaluator(t.from, t.log, t.states)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.evaluator == nil || changed == nil {
+		return nil, changed
 	}
 	var rules []measure.Rule
 	for i := range all {
@@ -87,19 +114,10 @@ func (t *thresholds) follow() bool {
 	}
 	if err := t.evaluator.Set(rules); err != nil { // binding has checked them
 		t.log.Error("thresholds can't be taken over", "error", err)
-		return false
+		return nil, changed
 	}
-	t.all, t.changed, t.at = all, changed, time.Time{}
-	return true
-}
-
-func (t *thresholds) sightings(now time.Time) []warning.Sighting {
-	states := t.evaluator.States()
-	out := make([]warning.Sighting, 0, len(t.all))
-	for i := range t.all {
-		out = append(out, sighting(&t.all[i], states, now))
-	}
-	return out
+	t.all = append([]binding.Threshold{}, all...)
+	return t.evaluator, changed
 }
 
 // sighting is how a threshold stands: as bad as the worst of its rules. While one

@@ -11,6 +11,7 @@ import (
 
 // openWarnings warns of what is seen, said and reported.
 func (n *Node) openWarnings(context.Context) error {
+	judged := newThresholds(n.measures.ForRules(), n.log, n.thresholdsNow)
 	engine := warning.New(warning.Options{
 		Store: n.store, Node: n.name, Log: n.log, Every: min(time.Second, n.judges),
 		Lease: func() (continuity.Lease, bool) {
@@ -19,7 +20,7 @@ func (n *Node) openWarnings(context.Context) error {
 			}
 			return continuity.Lease{}, false
 		},
-		Sources: []warning.Source{&thresholds{from: n.measures, log: n.log, every: n.judges, now: n.thresholdsNow}},
+		Sources: []warning.Source{judged},
 		Unread:  n.plans.Unread,
 		Checks: func() (rules []warning.CheckRule, ready bool) {
 			plans, changed := n.plansNow()
@@ -38,6 +39,7 @@ func (n *Node) openWarnings(context.Context) error {
 			return rules, changed != nil
 		},
 	})
+	n.whileLeading("thresholds", func(ctx context.Context, _ *continuity.Lease) { judged.run(ctx, n.judges) })
 	n.whileLeading("warnings", func(ctx context.Context, _ *continuity.Lease) { engine.Run(ctx) })
 	n.whileLeading("gates", n.speakForGates)
 	n.inbox = warning.NewInbox(n.store, time.Now)

@@ -3,7 +3,6 @@ package measure
 import (
 	"context"
 	"errors"
-	"github.com/prometheus/common/model"
 	"io"
 	"log/slog"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/storage"
@@ -93,9 +93,10 @@ func or[T comparable](v *T, fallback T) {
 
 // DB is the embedded store of series.
 type DB struct {
+	*Reader // people's
+
 	opts   Options
 	engine *promql.Engine
-	gate   chan struct{} // how many queries run at a time
 
 	mu sync.RWMutex // held for reading while tsdb is used, for writing while it is replaced
 	db *tsdb.DB
@@ -116,7 +117,8 @@ func Open(o Options) (*DB, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, continuity.E(continuity.CodeConfig, err)
 	}
-	d := &DB{opts: o, engine: newEngine(), gate: make(chan struct{}, queriesAtOnce)}
+	d := &DB{opts: o, engine: newEngine()}
+	d.Reader = newReader(d, queriesAtOnce)
 	// A log that ends in half a record is mended by writing it anew. Where there
 	// is no room for that, it would be lost: it waits, as if it had just happened.
 	if free, err := o.Free(o.Dir); err == nil && free < o.Reserve {

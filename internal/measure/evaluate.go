@@ -1,49 +1,58 @@
 package measure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
+	"slices"
 	"sync"
 	"time"
 )
 
-// Change is a rule that went from one state to another.
-type Change struct {
-	Rule     Rule
-	From, To State
+// What an evaluation may take.
+const (
+	rulesAtOnce  = 2
+	ruleTime     = 5 * time.Second  // of the queries of one rule
+	evaluateTime = 15 * time.Second // of all rules
+	// staleAfter is how old the evaluation of a rule may be before it says nothing
+	// any more.
+	staleAfter = time.Minute
+)
+
+// Evaluator holds rules against what was measured. States may be asked at any
+// time; the other methods are called by one goroutine.
+type Evaluator struct {
+	from  Querier
+	log   *slog.Logger
+	rules []Rule
+
+	mu        sync.Mutex
+	standings map[string]standing
 }
 
-// Opened says that a warning begins, Ended that it is over.
-func (c Change) Opened() bool { return c.To.Open && !c.From.Open }
+// standing is where a rule stands, as of its last evaluation.
+type standing struct {
+	State
 
-// Ended says that a warning is over.
-func (c Change) Ended() bool { return c.From.Open && !c.To.Open }
-
-// Evaluator holds rules against what was measured.
-type Evaluator struct {
-	from Querier
-	log  *slog.Logger
-
-	mu     sync.Mutex
-	rules  []Rule
-	states map[string]State
+	at   time.Time
+	took time.Duration
 }
 
 // NewEvaluator makes an evaluator. States are those of an evaluator before it,
 // by the ids of their rules: a restart neither ends a warning nor begins one.
 func NewEvaluator(from Querier, log *slog.Logger, states map[string]State) *Evaluator {
-	if states == nil {
-		states = map[string]State{}
+	e := &Evaluator{from: from, log: log, standings: map[string]standing{}}
+	for id, s := range states {
+		e.standings[id] = standing{State: s}
 	}
-	return &Evaluator{from: from, log: log, states: maps.Clone(states)}
+	return e
 }
 
 // Set replaces the rules. A rule that stays goes on where it stood; the state of
 // one that is gone is forgotten.
 func (e *Evaluator) Set(rules []Rule) error {
-	states := map[string]State{}
+	standings := map[string]standing{}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range rules {
@@ -51,68 +60,63 @@ func (e *Evaluator) Set(rules []Rule) error {
 		if err := r.Check(); err != nil {
 			return err
 		}
-		if _, double := states[r.ID]; double {
+		if _, double := standings[r.ID]; double {
 			return invalid("two thresholds are called %s", r.ID)
 		}
-		states[r.ID] = e.states[r.ID]
+		standings[r.ID] = e.standings[r.ID]
 	}
-	e.rules, e.states = append([]Rule(nil), rules...), states
+	e.rules, e.standings = slices.Clone(rules), standings
 	return nil
 }
 
-// States returns where each rule stands. One that was never evaluated is unknown.
-func (e *Evaluator) States() map[string]State {
+// States returns where each rule stands. One that was not evaluated for a minute
+// is unknown, as is one that never was.
+func (e *Evaluator) States(now time.Time) map[string]State {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := maps.Clone(e.states)
-	for id, s := range out {
-		if s.Status == "" {
+	out := make(map[string]State, len(e.standings))
+	for id, s := range e.standings {
+		if now.Sub(s.at).Abs() > staleAfter {
 			s.Status = Unknown
-			out[id] = s
 		}
+		out[id] = s.State
 	}
 	return out
 }
 
-// Evaluate holds every rule against what is known at a time, and returns those
-// whose status changed. A query that fails leaves its rule unknown.
-func (e *Evaluator) Evaluate(ctx context.Context, at time.Time) []Change {
+// Evaluate holds every rule against what is known at a time. A query that fails,
+// or for which no time is left, leaves its rule unknown. What was slow the last
+// time is asked last, and holds up none of the others.
+func (e *Evaluator) Evaluate(ctx context.Context, at time.Time) {
+	within, cancel := context.WithTimeout(ctx, evaluateTime)
+	defer cancel()
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	var changes []Change
-	for _, r := range e.rules {
-		values, err := r.Measure.read(ctx, e.from, at)
-		if ctx.Err() != nil {
-			return changes
-		}
-		if err != nil && !errors.Is(err, errUnknown) {
-			e.log.Warn("measure can't be read", "measure", r.Measure.Name, "rule", r.ID, "err", err)
-		}
-		before := e.states[r.ID]
-		if before.Status == "" {
-			before.Status, before.Since = Unknown, at
-		}
-		after := r.step(before, at, values)
-		e.states[r.ID] = after
-		if after.Status != before.Status || after.Open != before.Open {
-			changes = append(changes, Change{Rule: r, From: before, To: after})
-		}
+	slices.SortStableFunc(e.rules, func(a, b Rule) int { return cmp.Compare(e.standings[a.ID].took, e.standings[b.ID].took) })
+	e.mu.Unlock()
+	places := make(chan struct{}, rulesAtOnce)
+	var all sync.WaitGroup
+	for i := range e.rules {
+		places <- struct{}{}
+		all.Go(func() {
+			e.evaluate(within, &e.rules[i], at)
+			<-places
+		})
 	}
-	return changes
+	all.Wait()
 }
 
-// Run evaluates every so often until the context ends.
-func (e *Evaluator) Run(ctx context.Context, every time.Duration, changed func([]Change)) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case at := <-tick.C:
-			if changes := e.Evaluate(ctx, at); len(changes) > 0 {
-				changed(changes)
-			}
-		}
+func (e *Evaluator) evaluate(ctx context.Context, r *Rule, at time.Time) {
+	began := time.Now()
+	within, cancel := context.WithTimeout(ctx, ruleTime)
+	defer cancel()
+	values, err := r.Measure.read(within, e.from, at)
+	if errors.Is(ctx.Err(), context.Canceled) { // nobody wants to know any more
+		return
 	}
+	if err != nil && !errors.Is(err, errUnknown) {
+		e.log.Warn("measure can't be read", "measure", r.Measure.Name, "rule", r.ID, "err", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.standings[r.ID] = standing{r.step(e.standings[r.ID].State, at, values), at, time.Since(began)}
 }

@@ -16,7 +16,7 @@ import (
 
 // What a query may take.
 const (
-	queriesAtOnce = 4
+	queriesAtOnce = 4 // of people; an Evaluator's run beside them
 	queryTime     = 20 * time.Second
 	querySamples  = 5_000_000 // in memory, 16 bytes each
 	maxPoints     = 11_000    // of one row of a range
@@ -56,11 +56,23 @@ type Point struct {
 	Value float64
 }
 
+// Reader asks a DB. It has places of its own: who asks by another reader neither
+// waits for its queries nor holds them up.
+type Reader struct {
+	db     *DB
+	places chan struct{}
+}
+
+func newReader(d *DB, places int) *Reader { return &Reader{d, make(chan struct{}, places)} }
+
+// ForRules returns a reader for an Evaluator.
+func (d *DB) ForRules() *Reader { return newReader(d, rulesAtOnce) }
+
 // Query evaluates an expression of PromQL at one time. A scalar is one value
 // without labels; native histograms are left out.
-func (d *DB) Query(ctx context.Context, expr string, at time.Time) ([]Value, error) {
+func (r *Reader) Query(ctx context.Context, expr string, at time.Time) ([]Value, error) {
 	var out []Value
-	err := d.View(ctx, func(ctx context.Context, from storage.Queryable, engine *promql.Engine) error {
+	err := r.View(ctx, func(ctx context.Context, from storage.Queryable, engine *promql.Engine) error {
 		q, err := engine.NewInstantQuery(ctx, from, nil, expr, at)
 		if err != nil {
 			return Problem(err)
@@ -88,12 +100,12 @@ func (d *DB) Query(ctx context.Context, expr string, at time.Time) ([]Value, err
 }
 
 // Range evaluates an expression of PromQL over a range of time, in steps.
-func (d *DB) Range(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]Row, error) {
+func (r *Reader) Range(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]Row, error) {
 	if err := CheckRange(from, to, step); err != nil {
 		return nil, err
 	}
 	var out []Row
-	err := d.View(ctx, func(ctx context.Context, src storage.Queryable, engine *promql.Engine) error {
+	err := r.View(ctx, func(ctx context.Context, src storage.Queryable, engine *promql.Engine) error {
 		q, err := engine.NewRangeQuery(ctx, src, nil, expr, from, to, step)
 		if err != nil {
 			return Problem(err)
@@ -132,22 +144,22 @@ func CheckRange(from, to time.Time, step time.Duration) error {
 }
 
 // View lends the store and the engine for reading. What is read from them may
-// be used only until f returns. At most four views are had at a time.
-func (d *DB) View(ctx context.Context, f func(context.Context, storage.Queryable, *promql.Engine) error) error {
+// be used only until f returns. A reader has only some views at a time.
+func (r *Reader) View(ctx context.Context, f func(context.Context, storage.Queryable, *promql.Engine) error) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTime)
 	defer cancel()
 	select {
-	case d.gate <- struct{}{}:
-		defer func() { <-d.gate }()
+	case r.places <- struct{}{}:
+		defer func() { <-r.places }()
 	case <-ctx.Done():
 		return Problem(ctx.Err())
 	}
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if d.db == nil {
+	r.db.mu.RLock()
+	defer r.db.mu.RUnlock()
+	if r.db.db == nil {
 		return continuity.E(continuity.CodeState, os.ErrClosed)
 	}
-	return f(ctx, d.db, d.engine)
+	return f(ctx, r.db.db, r.db.engine)
 }
 
 // Problem gives an error of a query its code.

@@ -69,10 +69,11 @@ func TestThresholdsHaveHysteresisAndKnowWhatTheyDontKnow(t *testing.T) {
 			var got strings.Builder
 			for i := range n {
 				// Every evaluation is the first after a restart.
-				e = measure.NewEvaluator(source, quiet(), e.States())
+				at := noon.Add(time.Duration(i) * time.Minute)
+				e = measure.NewEvaluator(source, quiet(), e.States(at))
 				set(t, e, c.rule)
-				e.Evaluate(t.Context(), noon.Add(time.Duration(i)*time.Minute))
-				s := e.States()["r"]
+				e.Evaluate(t.Context(), at)
+				s := e.States(at)["r"]
 				letter := string(s.Status)[:1]
 				if s.Open {
 					letter = strings.ToUpper(letter)
