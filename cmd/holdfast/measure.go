@@ -44,8 +44,7 @@ func (c *cli) measureListCommand() *cobra.Command {
 }
 
 func namedMeasures(cmd *cobra.Command, node *controlapi.Client, service string) ([]controlapi.NamedMeasure, error) {
-	page, _, err := controlapi.Get[controlapi.Page[controlapi.NamedMeasure]](cmd.Context(), node, "/measures", url.Values{"service": {service}})
-	return page.Items, err
+	return controlapi.List[controlapi.NamedMeasure](cmd.Context(), node, "/measures", url.Values{"service": {service}}, 0)
 }
 
 func figure(v *float64) string {

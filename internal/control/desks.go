@@ -21,30 +21,19 @@ import (
 type measuresDesk struct{ *Node }
 
 // Named implements controlapi.Measures.
-func (d *measuresDesk) Named(ctx context.Context, service string) ([]controlapi.NamedMeasure, error) {
+func (d *measuresDesk) Named(service string) []controlapi.NamedMeasure {
 	plans, _ := d.plansNow()
 	all := []controlapi.NamedMeasure{}
-	now := time.Now()
 	for _, p := range plans {
 		if service != "" && p.ID != service {
 			continue
 		}
 		measures := binding.Measures(p)
 		for _, name := range slices.Sorted(maps.Keys(measures)) {
-			m := controlapi.NamedMeasure{Service: p.ID, Name: name, Query: measures[name].Exprs[0]}
-			values, err := d.measures.Query(ctx, m.Query, now)
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			for _, v := range values {
-				if value := finite(v.Value); err == nil && value != nil && (m.Value == nil || *value > *m.Value) {
-					m.Value = value
-				}
-			}
-			all = append(all, m)
+			all = append(all, controlapi.NamedMeasure{Service: p.ID, Name: name, Query: measures[name].Exprs[0]})
 		}
 	}
-	return all, nil
+	return all
 }
 
 // Query implements controlapi.Measures.

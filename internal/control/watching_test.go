@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -188,8 +189,9 @@ func TestThresholdsWarn(t *testing.T) {
 	n := run(t, c)
 	apply(t, n, "payment-outage", reading(e)...)
 	const id = "payment-outage.refused"
+	client := controlapi.NewClient(n.Addr(), token(t, n), "li.wei", catalogue.Zh, nil)
 	until(t, "figures", func() bool {
-		all, err := (&measuresDesk{n}).Named(t.Context(), "payment-outage")
+		all, err := controlapi.List[controlapi.NamedMeasure](t.Context(), client, "/measures", url.Values{"service": {"payment-outage"}}, 0)
 		return err == nil && len(all) == 3 && all[2].Value != nil && *all[2].Value == 0
 	})
 	if w := standing(t, n, id); w.Stands() {

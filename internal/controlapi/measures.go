@@ -2,6 +2,7 @@ package controlapi
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -13,8 +14,8 @@ import (
 
 // Measures are the node's own measures.
 type Measures interface {
-	// Named lists the measures that plans give names to, as they stand now.
-	Named(ctx context.Context, service string) ([]NamedMeasure, error)
+	// Named lists the measures that plans give names to, without their values.
+	Named(service string) []NamedMeasure
 	Query(ctx context.Context, expr string, at time.Time) ([]MeasuredRow, error)
 	Range(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]MeasuredRow, error)
 }
@@ -40,15 +41,33 @@ type MeasuredPoint struct {
 }
 
 func registerMeasures(s *server) {
-	register(s, operation{Method: http.MethodGet, Path: "/api/v1/measures", ID: "listMeasures", Scope: access.MeasuresRead}, s.listMeasures)
-	register(s, operation{Method: http.MethodGet, Path: "/api/v1/measures/query", ID: "queryMeasures", Scope: access.MeasuresRead}, s.queryMeasures)
+	register(s, operation{Method: http.MethodGet, Path: "/api/v1/measures", ID: "listMeasures", Scope: access.MeasuresRead, Asks: true}, s.listMeasures)
+	register(s, operation{Method: http.MethodGet, Path: "/api/v1/measures/query", ID: "queryMeasures", Scope: access.MeasuresRead, Asks: true}, s.queryMeasures)
 }
 
 func (s *server) listMeasures(ctx context.Context, in *struct {
 	Service string `query:"service"`
+	Paging
 }) (*list[NamedMeasure], error) {
-	all, err := s.Measures.Named(ctx, in.Service)
-	return listOf(all, ""), err
+	page, now := pageOf(s.Measures.Named(in.Service), in.Paging), s.Now()
+	for i := range page.Body.Items {
+		m := &page.Body.Items[i]
+		rows, err := s.Measures.Query(ctx, m.Query, now)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil { // nothing is known of it
+			continue
+		}
+		for _, row := range rows {
+			for _, p := range row.Points {
+				if p.Value != nil && (m.Value == nil || *p.Value > *m.Value) {
+					m.Value = p.Value
+				}
+			}
+		}
+	}
+	return page, nil
 }
 
 func (s *server) queryMeasures(ctx context.Context, in *struct {
@@ -91,12 +110,22 @@ func (s *server) prometheus() http.Handler {
 			asked = r.Clone(r.Context())
 			asked.Header.Set("Authorization", "Bearer "+strings.TrimSpace(password))
 		}
-		if _, err := s.admit(asked, access.MeasuresRead); err != nil {
+		caller, err := s.admit(asked, access.MeasuresRead)
+		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()
+		leave, err := s.turns.take(ctx, caller)
+		if err != nil { // in the words of a Prometheus, which are English
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Retry-After", retryAfter)
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = io.WriteString(w, `{"status":"error","errorType":"unavailable","error":"as many queries of this caller are running as may"}`+"\n")
+			return
+		}
+		defer leave()
 		r = r.WithContext(ctx)
 		r.Header.Del("Authorization")
 		under.ServeHTTP(w, r)

@@ -39,6 +39,8 @@ type operation struct {
 	// Bearer says that a session's cookie doesn't do, as where a GET changes something:
 	// pages of others can make a browser send one.
 	Bearer bool
+	// Asks says that measures are queried, of which a caller has some at a time.
+	Asks bool
 	// Stream says that the answer goes on as long as the caller reads.
 	Stream bool
 
@@ -152,6 +154,15 @@ func (s *server) guard(op operation, hctx huma.Context, next func(huma.Context))
 		ctx, cancel = context.WithTimeout(ctx, op.Time)
 		defer cancel()
 		deadlines(w, op.Time)
+	}
+	if op.Asks {
+		leave, err := s.turns.take(ctx, caller)
+		if err != nil {
+			w.Header().Set("Retry-After", retryAfter)
+			s.fail(w, r, err)
+			return
+		}
+		defer leave()
 	}
 	hctx = huma.WithContext(hctx, ctx)
 	if key := r.Header.Get("Idempotency-Key"); key != "" && op.Method == http.MethodPost && s.Answers != nil && !op.Open {

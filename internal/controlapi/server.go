@@ -69,6 +69,7 @@ type server struct {
 	huma  huma.API
 	docs  documents
 	pulse time.Duration // of streams
+	turns turns
 
 	verifying sync.Mutex // one reads the whole chain at a time
 }
