@@ -92,7 +92,7 @@ func (r *Reader) Query(ctx context.Context, expr string, at time.Time) ([]Value,
 				}
 			}
 		default:
-			return continuity.E(continuity.CodeInvalid, errors.New("neither a scalar nor an instant vector"))
+			return wrong(errors.New("neither a scalar nor an instant vector"))
 		}
 		return nil
 	})
@@ -134,11 +134,11 @@ func (r *Reader) Range(ctx context.Context, expr string, from, to time.Time, ste
 func CheckRange(from, to time.Time, step time.Duration) error {
 	switch {
 	case to.Before(from):
-		return continuity.E(continuity.CodeInvalid, errors.New("end timestamp must not be before start time"))
+		return wrong(errors.New("end timestamp must not be before start time"))
 	case step < time.Millisecond:
-		return continuity.E(continuity.CodeInvalid, errors.New("zero or negative query resolution step widths are not accepted"))
+		return wrong(errors.New("zero or negative query resolution step widths are not accepted"))
 	case to.Sub(from)/step > maxPoints:
-		return continuity.E(continuity.CodeInvalid, errors.New("exceeded maximum resolution of 11,000 points per timeseries"))
+		return wrong(errors.New("exceeded maximum resolution of 11,000 points per timeseries"))
 	}
 	return nil
 }
@@ -172,9 +172,14 @@ func Problem(err error) error {
 	case err == nil, errors.As(err, &known):
 		return err
 	case errors.As(err, &timeout), errors.As(err, &canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return continuity.E(continuity.CodeTimeout, err)
+		return continuity.E(continuity.CodeTimeout, err, "query", true)
 	case errors.As(err, &stored):
 		return continuity.E(continuity.CodeInternal, err)
 	}
-	return continuity.E(continuity.CodeInvalid, err)
+	return wrong(err)
+}
+
+// wrong shows what is wrong with a query in the words of PromQL.
+func wrong(err error) error {
+	return continuity.E(continuity.CodeInvalid, err, "detail_id", "controlapi.invalid.promql", "said", err.Error())
 }
