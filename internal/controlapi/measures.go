@@ -14,7 +14,8 @@ import (
 
 // Measures are the node's own measures.
 type Measures interface {
-	// Named lists the measures that plans give names to, without their values.
+	// Named lists the measures that plans give names to, without their values, by
+	// service and name.
 	Named(service string) []NamedMeasure
 	Query(ctx context.Context, expr string, at time.Time) ([]MeasuredRow, error)
 	Range(ctx context.Context, expr string, from, to time.Time, step time.Duration) ([]MeasuredRow, error)
@@ -49,9 +50,11 @@ func (s *server) listMeasures(ctx context.Context, in *struct {
 	Service string `query:"service"`
 	Paging
 }) (*list[NamedMeasure], error) {
-	page, now := pageOf(s.Measures.Named(in.Service), in.Paging), s.Now()
-	for i := range page.Body.Items {
-		m := &page.Body.Items[i]
+	// A space comes before all that a service's id may have.
+	page, next := pageOf(s.Measures.Named(in.Service), func(m NamedMeasure) string { return m.Service + " " + m.Name }, in.Paging)
+	now := s.Now()
+	for i := range page {
+		m := &page[i]
 		rows, err := s.Measures.Query(ctx, m.Query, now)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -67,7 +70,7 @@ func (s *server) listMeasures(ctx context.Context, in *struct {
 			}
 		}
 	}
-	return page, nil
+	return listOf(page, next), nil
 }
 
 func (s *server) queryMeasures(ctx context.Context, in *struct {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -74,7 +75,7 @@ func TestMeasuresArePaged(t *testing.T) {
 	var got []string
 	for cursor := ""; ; {
 		var page Page[NamedMeasure]
-		if err := json.NewDecoder(a.ask(t, http.MethodGet, "/api/v1/measures?limit=2&cursor="+cursor, "").Body).Decode(&page); err != nil {
+		if err := json.NewDecoder(a.ask(t, http.MethodGet, "/api/v1/measures?limit=2&cursor="+url.QueryEscape(cursor), "").Body).Decode(&page); err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range page.Items {
