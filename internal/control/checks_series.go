@@ -20,27 +20,43 @@ import (
 //	holdfast_check_value{service,check,node,name}            what else the look found
 //
 // A look that learnt nothing ends the series, so that no query finds the last
-// good value in its place.
+// good value in its place; one that no longer says a value ends that one.
 type checkSeries struct {
 	to  appended
 	log *slog.Logger
 
 	mu   sync.Mutex
 	rows map[seriesKey]*checkRow
+	told map[string]int // values that are remembered, by nodes
 	out  []measure.Sample
 }
+
+// A node that goes astray takes nobody else's room among the measures: so many
+// values of a check and of a node are remembered, each for so long after it was
+// told last.
+const (
+	mostValues    = 100
+	mostNodeTells = 100_000
+	valueKept     = time.Hour
+)
 
 type seriesKey struct{ check, node string }
 
 type checkRow struct {
 	up, seconds, expiry measure.Labels
-	values              map[string]measure.Labels
+	values              map[string]checkValue // by names
 	alive               bool
 	expires             bool
 }
 
+type checkValue struct {
+	labels measure.Labels
+	at     time.Time // when it was told last
+	alive  bool
+}
+
 func newCheckSeries(to appended, log *slog.Logger) *checkSeries {
-	return &checkSeries{to: to, log: log, rows: map[seriesKey]*checkRow{}}
+	return &checkSeries{to: to, log: log, rows: map[seriesKey]*checkRow{}, told: map[string]int{}}
 }
 
 func labelsOf(name string, key seriesKey, more ...string) measure.Labels {
@@ -90,17 +106,7 @@ func (s *checkSeries) add(ctx context.Context, results []continuity.CheckResult)
 			row.expires = true
 			s.out = append(s.out, measure.Sample{Labels: row.expiry, At: r.At, Value: float64(r.CertExpires.Unix())})
 		}
-		for name, value := range r.Values {
-			l, known := row.values[name]
-			if !known {
-				if row.values == nil {
-					row.values = map[string]measure.Labels{}
-				}
-				l = labelsOf("holdfast_check_value", key, "name", name)
-				row.values[name] = l
-			}
-			s.out = append(s.out, measure.Sample{Labels: l, At: r.At, Value: value})
-		}
+		s.values(key, row, r)
 	}
 	s.write(ctx)
 }
@@ -115,8 +121,47 @@ func (s *checkSeries) end(row *checkRow, at time.Time) {
 	if row.expires {
 		s.out = append(s.out, measure.Gone(row.expiry, at))
 	}
-	for _, l := range row.values {
-		s.out = append(s.out, measure.Gone(l, at))
+	for name, v := range row.values {
+		s.silence(row, name, v, at)
+	}
+}
+
+// values writes what a look found, and forgets what is no longer told.
+func (s *checkSeries) values(key seriesKey, row *checkRow, r continuity.CheckResult) {
+	for name, v := range row.values {
+		if _, told := r.Values[name]; told {
+			continue
+		}
+		s.silence(row, name, v, r.At)
+		if r.At.Sub(v.at) > valueKept {
+			delete(row.values, name)
+			s.told[key.node]--
+		}
+	}
+	for name, value := range r.Values {
+		v, known := row.values[name]
+		if !known {
+			if len(row.values) >= mostValues || s.told[key.node] >= mostNodeTells {
+				continue
+			}
+			if row.values == nil {
+				row.values = map[string]checkValue{}
+			}
+			s.told[key.node]++
+			v.labels = labelsOf("holdfast_check_value", key, "name", name)
+		}
+		v.at, v.alive = r.At, true
+		row.values[name] = v
+		s.out = append(s.out, measure.Sample{Labels: v.labels, At: r.At, Value: value})
+	}
+}
+
+// silence writes that a value is no longer told, once.
+func (s *checkSeries) silence(row *checkRow, name string, v checkValue, at time.Time) {
+	if v.alive {
+		s.out = append(s.out, measure.Gone(v.labels, at))
+		v.alive = false
+		row.values[name] = v
 	}
 }
 
@@ -135,6 +180,10 @@ func (s *checkSeries) keep(ctx context.Context, judged []watch.Judged) {
 		if !wanted[key] {
 			s.end(row, time.Now())
 			delete(s.rows, key)
+			s.told[key.node] -= len(row.values)
+			if s.told[key.node] == 0 {
+				delete(s.told, key.node)
+			}
 		}
 	}
 	s.write(ctx)

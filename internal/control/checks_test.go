@@ -300,6 +300,30 @@ func TestCheckSeries(t *testing.T) {
 		t.Errorf("a figure of %v", got)
 	}
 	took()
+	// A node that tells other values with each look takes the room of no other.
+	many := func(look int) map[string]float64 {
+		values := map[string]float64{}
+		for i := range mostValues {
+			values[fmt.Sprintf("v%d.%d", look, i)] = 1
+		}
+		return values
+	}
+	for look := range 5 {
+		s.add(t.Context(), []continuity.CheckResult{{Check: "shop/web", Node: "n1", State: continuity.CheckUp, At: at.Add(time.Duration(look) * time.Second), Values: many(look)}})
+	}
+	if got := took(); strings.Count(got, "holdfast_check_value") != 2*mostValues || s.told["n1"] != mostValues { // each once, and its end
+		t.Errorf("%d values, %d remembered", strings.Count(got, "holdfast_check_value"), s.told["n1"])
+	}
+	s.add(t.Context(), []continuity.CheckResult{{Check: "shop/web", Node: "n1", State: continuity.CheckUp, At: at.Add(2 * valueKept), Values: many(9)}})
+	if got := took(); strings.Count(got, `name="v9.`) != mostValues || s.told["n1"] != mostValues {
+		t.Errorf("%d values, %d remembered", strings.Count(got, `name="v9.`), s.told["n1"])
+	}
+	s.keep(t.Context(), nil)
+	if len(s.told) != 0 {
+		t.Errorf("remembered of a check that is gone: %v", s.told)
+	}
+	s.add(t.Context(), []continuity.CheckResult{{Check: "shop/web", Node: "n1", State: continuity.CheckUp, At: at, CertExpires: at, Values: map[string]float64{"json": 1}}})
+	took()
 	s.keep(t.Context(), []watch.Judged{{ID: "shop/web", Nodes: []string{"n1"}}})
 	if got := took(); got != "" {
 		t.Error(got)

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"holdfast/internal/binding"
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/logs"
 	"holdfast/internal/outgoing"
+	"holdfast/internal/problem"
 	"holdfast/internal/secret"
 	"holdfast/internal/watch"
 	"holdfast/internal/watch/probe"
@@ -107,7 +109,7 @@ func (h *head) ask(ctx context.Context) {
 		}
 		if well != (err == nil) {
 			if well = err == nil; !well {
-				h.node.o.Logger.Warn("a control node gives no orders", "code", continuity.CodeOf(err), "error", err)
+				h.node.o.Logger.Warn("a control node gives no orders", "code", continuity.CodeOf(err), "error", err, "says", problem.Of(err, catalogue.En).Title)
 			}
 		}
 		if err == nil && !got.Unchanged {
@@ -227,7 +229,7 @@ func (h *head) tell(ctx context.Context) {
 		done()
 		if well != (err == nil) && ctx.Err() == nil {
 			if well = err == nil; !well {
-				h.node.o.Logger.Warn("a control node takes no reports", "code", continuity.CodeOf(err), "error", err)
+				h.node.o.Logger.Warn("a control node takes no reports", "code", continuity.CodeOf(err), "error", err, "says", problem.Of(err, catalogue.En).Title)
 			}
 		}
 	}

@@ -3,9 +3,11 @@ package controlapi
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/access"
@@ -281,11 +283,46 @@ func (s *server) probeReport(ctx context.Context, in *struct {
 	for _, r := range in.Body.Results {
 		results = append(results, continuity.CheckResult{
 			Check: r.Check, Node: in.Node, State: continuity.CheckState(r.State), At: now.Add(-time.Duration(r.AgeMS) * time.Millisecond),
-			Took: time.Duration(r.TookMS * float64(time.Millisecond)), Values: r.Values, CertExpires: r.ExpiresAt,
-			Reason: continuity.CheckReason{Code: r.Code, Args: r.Args, Step: r.Step},
+			Took: time.Duration(r.TookMS * float64(time.Millisecond)), Values: fewValues(r.Values), CertExpires: r.ExpiresAt,
+			Reason: continuity.CheckReason{Code: r.Code, Args: shortArgs(r.Args), Step: r.Step},
 		})
 	}
 	return &plain[Counted]{Counted{s.Checks.Report(ctx, in.Node, in.Body.Isolated, results)}}, nil
+}
+
+// How much a result may say. What is more is left out, so that one check that
+// finds too much keeps no other from being reported.
+const (
+	mostValues = 100
+	mostName   = 100 // bytes, of a value and of what a reason names
+	mostArgs   = 20
+	mostArg    = 300 // bytes: a host and the like
+)
+
+func fewValues(all map[string]float64) map[string]float64 {
+	few := make(map[string]float64, min(len(all), mostValues))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if len(name) <= mostName && len(few) < mostValues {
+			few[name] = all[name]
+		}
+	}
+	return few
+}
+
+func shortArgs(all map[string]any) map[string]any {
+	short := make(map[string]any, min(len(all), mostArgs))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if len(name) > mostName || len(short) == mostArgs {
+			continue
+		}
+		switch v := all[name].(type) {
+		case string:
+			short[name] = strings.ToValidUTF8(v[:min(len(v), mostArg)], "")
+		case float64, bool:
+			short[name] = v
+		}
+	}
+	return short
 }
 
 // isNode holds a token to the node that it is named after, so that one that was
@@ -295,7 +332,7 @@ func isNode(ctx context.Context, node string) error {
 	if caller.Name == node || caller.Scopes.Has(access.StateWrite) {
 		return nil
 	}
-	return continuity.E(continuity.CodeForbidden, nil, "control", true, "scope", string(access.ProbesReport))
+	return continuity.E(continuity.CodeForbidden, nil, "control", true, "token_of", caller.Name, "node", node)
 }
 
 // FetchOrders asks for a probe node's checks; known is the fingerprint of

@@ -2,7 +2,10 @@ package controlapi
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"holdfast/internal/access"
@@ -35,6 +38,43 @@ func newHeard(t *testing.T) (*api, *heard) {
 	registerChecks(a.server)
 	a.router = nil // made anew with these operations
 	return a, h
+}
+
+// TestReportsAreBounded keeps of a result what has room.
+func TestReportsAreBounded(t *testing.T) {
+	a, h := newHeard(t)
+	values, args := map[string]float64{strings.Repeat("x", mostName+1): 1}, map[string]any{strings.Repeat("x", mostName+1): 1, "a deep": map[string]any{"a": 1}}
+	for i := range 1000 {
+		values[fmt.Sprintf("v%03d", i)], args[fmt.Sprintf("a%03d", i)] = 1, i
+	}
+	args["a host"] = strings.Repeat("字", mostArg)
+	body, err := json.Marshal(ProbeReport{Results: []ProbeResult{{Check: "shop/web", State: "up", Values: values, Args: args}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := a.ask(t, http.MethodPost, "/api/v1/probes/ann/reports", string(body), "Authorization", "Bearer ann/admin"); r.StatusCode != http.StatusOK || len(h.results) != 1 {
+		t.Fatalf("%d: %s", r.StatusCode, textOf(t, r))
+	}
+	got := h.results[0]
+	if len(got.Values) != mostValues || got.Values["v000"] != 1 {
+		t.Errorf("%d values", len(got.Values))
+	}
+	if len(got.Reason.Args) != mostArgs || got.Reason.Args["a host"] != strings.Repeat("字", mostArg/len("字")) || got.Reason.Args["a000"] != 0.0 {
+		t.Errorf("%v", got.Reason.Args)
+	}
+}
+
+// TestATokenOfAnotherNode is told whose the token is.
+func TestATokenOfAnotherNode(t *testing.T) {
+	a, _ := newHeard(t)
+	for _, r := range []*http.Response{
+		a.ask(t, http.MethodPost, "/api/v1/probes/north/reports", `{"results":[]}`, "Authorization", "Bearer ann/operator"),
+		a.ask(t, http.MethodGet, "/api/v1/probes/north/orders", "", "Authorization", "Bearer ann/operator"),
+	} {
+		if text := textOf(t, r); r.StatusCode != http.StatusUnauthorized || !strings.Contains(text, "The token is for ann, and this node is north") {
+			t.Errorf("%d: %s", r.StatusCode, text)
+		}
+	}
 }
 
 // TestReportsAreOfNow refuses looks whose age no time can say.
