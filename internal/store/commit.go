@@ -145,15 +145,18 @@ func (w *writing) append(e *continuity.AuditEvent) error {
 	_, _ = rand.Read(e.Salt[:]) // never fails
 	e.Seal()
 	w.seq, w.hash = e.Seq, e.Hash
-	return insertEvent(w.ctx, w.conn, e)
+	_, err := w.exec(w.ctx, insertEventText, eventValues(e)...)
+	return err
 }
 
-func insertEvent(ctx context.Context, c conn, e *continuity.AuditEvent) error {
-	_, err := c.exec(ctx, `INSERT INTO event (seq, at, actor_kind, actor, via, action, kind, id, service, reason, was, became, salt, was_sum, became_sum, prev, hash)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+const insertEventText = `INSERT INTO event (seq, at, actor_kind, actor, via, action, kind, id, service, reason, was, became, salt, was_sum, became_sum, prev, hash)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+func eventValues(e *continuity.AuditEvent) []any {
+	return []any{
 		e.Seq, e.At.UnixMicro(), e.Actor.Kind, e.Actor.ID, e.Actor.Via, e.Action, e.Kind, e.ID, e.Service, e.Reason,
-		nullText(e.Before), nullText(e.After), nullSalt(e), nullSum(e.BeforeSum), nullSum(e.AfterSum), e.Prev[:], e.Hash[:])
-	return err
+		nullText(e.Before), nullText(e.After), nullSalt(e), nullSum(e.BeforeSum), nullSum(e.AfterSum), e.Prev[:], e.Hash[:],
+	}
 }
 
 func nullText(b json.RawMessage) any {

@@ -102,6 +102,11 @@ func (w *writing) restore(a *archive) error {
 		return broken("heading", nil)
 	}
 	w.fence = h.Fence
+	insert, err := w.q.PrepareContext(w.ctx, w.d.query(insertEventText)) // read once, not for each of a million
+	if err != nil {
+		return err
+	}
+	defer insert.Close()
 	for range h.Events {
 		var line archiveEvent
 		if err := a.next(&line); err != nil {
@@ -111,7 +116,7 @@ func (w *writing) restore(a *archive) error {
 		if !ok || e.Seq != w.seq+1 || !e.Intact() {
 			return broken("chain", nil)
 		}
-		if err := insertEvent(w.ctx, w.conn, &e); err != nil {
+		if _, err := insert.ExecContext(w.ctx, eventValues(&e)...); err != nil {
 			return row(err)
 		}
 		w.seq, w.hash = e.Seq, e.Hash
