@@ -218,7 +218,9 @@ func TestPlacesOfWhatNoFontHas(t *testing.T) {
 	var at []string
 	for _, l := range lacking {
 		if l.Char == 0x20BB7 {
-			at = append(at, l.At)
+			for _, words := range l.In {
+				at = append(at, words.At)
+			}
 		}
 	}
 	slices.Sort(at)
