@@ -45,17 +45,13 @@ func (r *Report) Plan(where, id string, pairs ...any) {
 	r.plan.Error(r.p.Places.At(where), id, pairs...)
 }
 
-// PlanWarning notes what an engine takes, and somebody should think about.
-func (r *Report) PlanWarning(where, id string, pairs ...any) {
-	r.plan.Warning(r.p.Places.At(where), id, pairs...)
-}
-
 // Tech notes what an engine refuses in X.tech.yaml.
 func (r *Report) Tech(where, id string, pairs ...any) {
 	r.tech.Error(r.techPlaces().At(where), id, pairs...)
 }
 
-// TechWarning is PlanWarning for X.tech.yaml.
+// TechWarning notes what an engine takes in X.tech.yaml, and somebody should think
+// about.
 func (r *Report) TechWarning(where, id string, pairs ...any) {
 	r.tech.Warning(r.techPlaces().At(where), id, pairs...)
 }
