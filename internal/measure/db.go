@@ -142,7 +142,17 @@ func (d *DB) open() (*tsdb.DB, error) {
 	o.WALCompression = "snappy"
 	o.OutOfOrderTimeWindow = d.opts.Late.Milliseconds()
 	o.StripeSize = 512 // the default is meant for millions of series, and takes a map or two for each of thousands
-	db, err := tsdb.Open(filepath.Clean(d.opts.Dir), d.opts.Log, nil, o, nil)
+	err := d.blocksAside()
+	var db *tsdb.DB
+	// Once more, if what the store has in memory was set aside.
+	for again := err == nil; again; {
+		again = false
+		if db, err = tsdb.Open(filepath.Clean(d.opts.Dir), d.opts.Log, nil, o, nil); err == nil {
+			if again, err = d.headAside(db); err != nil && !again {
+				_ = db.Close()
+			}
+		}
+	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return nil, continuity.E(continuity.CodeStateFull, err)
