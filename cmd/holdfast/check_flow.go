@@ -51,6 +51,9 @@ func (c *cli) checkFlowCommand() *cobra.Command {
 
 func (c *cli) readFlow(path string) (*flow.Flow, error) {
 	s, err := planSource(path)
+	if err == nil {
+		err = meant("flow", s)
+	}
 	if err != nil {
 		return nil, err
 	}

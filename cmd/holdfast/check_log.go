@@ -3,13 +3,13 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"holdfast/internal/continuity"
 	"holdfast/internal/logs"
 )
 
@@ -36,9 +36,9 @@ func (c *cli) checkLogCommand() *cobra.Command {
 		figures, templates, err := logs.Read(cmd.Context(), o)
 		switch {
 		case err != nil:
-			return continuity.E(continuity.CodeConfig, err, "unreadable", args[0], "cause", err.Error())
+			return unread(args[0], err)
 		case figures.Files == 0:
-			return continuity.E(continuity.CodeConfig, nil, "missing", args[0])
+			return unread(args[0], fs.ErrNotExist)
 		}
 		slices.SortStableFunc(templates, func(a, b logs.Template) int { return cmp.Compare(b.Count, a.Count) })
 		all := len(templates)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/notices"
 	"holdfast/internal/notices/extract"
@@ -284,7 +283,7 @@ func (c *cli) given(args []string) ([]byte, error) {
 	if len(args) > 0 && args[0] != "-" {
 		file, err := os.Open(args[0])
 		if err != nil {
-			return nil, continuity.E(continuity.CodeConfig, err, "unreadable", args[0], "cause", err.Error())
+			return nil, unread(args[0], err)
 		}
 		defer file.Close()
 		from = file

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"strings"
 	"time"
@@ -29,12 +27,13 @@ func personPath(id string) string { return "/people/" + url.PathEscape(id) }
 func (c *cli) readPeople(file string) ([]continuity.Person, error) {
 	text, err := yamldoc.ReadFile(file)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, invalid("cli.invalid.no-file", "file", file)
-		}
-		return nil, invalid("cli.invalid.unreadable", "file", file)
+		return nil, unread(file, err)
 	}
-	source, people, problems := plan.PeopleFile(plan.Source{Name: file, Text: text})
+	source := plan.Source{Name: file, Text: text}
+	if err := meant("people", source); err != nil {
+		return nil, err
+	}
+	source, people, problems := plan.PeopleFile(source)
 	if len(problems) > 0 && (people == nil || !c.json) {
 		if err := c.tell(&planReport{texts: map[string][]byte{file: source.Text}, problems: problems}); err != nil {
 			return nil, err

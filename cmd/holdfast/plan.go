@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -39,13 +40,31 @@ func planFiles(args []string) ([]string, error) {
 func planSource(path string) (plan.Source, error) {
 	text, err := yamldoc.ReadFile(path)
 	if err != nil {
-		name := "unreadable"
-		if errors.Is(err, fs.ErrNotExist) {
-			name = "missing"
-		}
-		return plan.Source{}, continuity.E(continuity.CodeConfig, err, name, path, "cause", err.Error())
+		return plan.Source{}, unread(path, err)
 	}
 	return plan.Source{Name: path, Text: text}, nil
+}
+
+// unread says why nothing is read of a file that somebody named.
+func unread(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return invalid("cli.invalid.no-file", "file", path)
+	}
+	return invalid("cli.invalid.unreadable", "file", path)
+}
+
+var (
+	schemaLine = regexp.MustCompile(`(?m)^schema:[ \t]*["']?holdfast/([a-z-]+)@`)
+	schemas    = []string{"plan", "plan-tech", "people", "flow", "control", "relay"}
+)
+
+// meant refuses a file of another kind, and says which command takes it.
+func meant(kind string, s plan.Source) error {
+	m := schemaLine.FindSubmatch(s.Text)
+	if m == nil || string(m[1]) == kind || !slices.Contains(schemas, string(m[1])) {
+		return nil
+	}
+	return invalid("cli.invalid.other-kind", "file", s.Name, "kind", string(m[1]))
 }
 
 // planFilesOf reads the files that a plan names, as far as they are there: they
@@ -76,6 +95,15 @@ type planReport struct {
 func (r *planReport) read(path string) (plan.Source, error) {
 	s, err := planSource(path)
 	r.texts[path] = s.Text
+	return s, err
+}
+
+// readPlan reads what the business decided.
+func (r *planReport) readPlan(path string) (plan.Source, error) {
+	s, err := r.read(path)
+	if err == nil {
+		err = meant("plan", s)
+	}
 	return s, err
 }
 
@@ -132,6 +160,9 @@ func (r *planReport) parse(files []string, peopleFile string) ([]*plan.Plan, err
 		}
 		read[path] = true
 		s, err := r.read(path)
+		if err == nil {
+			err = meant("people", s)
+		}
 		if err != nil {
 			return err
 		}
@@ -156,7 +187,7 @@ func (r *planReport) parse(files []string, peopleFile string) ([]*plan.Plan, err
 			continue
 		}
 		file = strings.TrimSuffix(strings.TrimSuffix(file, ".yaml"), ".tech") + ".yaml"
-		business, err := r.read(file)
+		business, err := r.readPlan(file)
 		if err != nil {
 			return nil, err
 		}

@@ -75,7 +75,10 @@ type written struct {
 // but for what no node could read.
 func planWritten(file string) (*written, error) {
 	w := &written{file: strings.TrimSuffix(strings.TrimSuffix(file, ".yaml"), ".tech") + ".yaml", report: &planReport{texts: map[string][]byte{}}}
-	business, err := w.report.read(w.file)
+	if w.file != file && !exists(w.file) && !strings.HasSuffix(file, ".yaml") {
+		return nil, invalid("cli.invalid.plan-file", "value", file, "file", w.file)
+	}
+	business, err := w.report.readPlan(w.file)
 	if err != nil {
 		return nil, err
 	}

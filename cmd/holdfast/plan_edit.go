@@ -45,12 +45,12 @@ func (c *cli) planInitCommand() *cobra.Command {
 func (c *cli) readSheet(name string) (plan.Beginning, error) {
 	file, err := os.Open(name) // #nosec G304 -- named by whoever runs it
 	if err != nil {
-		return plan.Beginning{}, continuity.E(continuity.CodeConfig, err, "unreadable", name, "cause", err.Error())
+		return plan.Beginning{}, unread(name, err)
 	}
 	defer func() { _ = file.Close() }()
 	rows, problems, err := bia.Read(file)
 	if err != nil {
-		return plan.Beginning{}, continuity.E(continuity.CodeConfig, err, "unreadable", name, "cause", err.Error())
+		return plan.Beginning{}, unread(name, err)
 	}
 	begun := plan.Beginning{}
 	if len(problems) == 0 {
@@ -106,6 +106,14 @@ func (c *cli) planInit(begun plan.Beginning, given []string, dir string) error {
 
 func planNamed(dir, id string) string { return filepath.Join(dir, id+".yaml") }
 
+// planTime is an answer as a plan writes it: a time is said in many ways.
+func planTime(q plan.Question, answer string) string {
+	if d, ok := bia.Spoken(answer); ok && q.Time() {
+		return plan.Written(d)
+	}
+	return answer
+}
+
 // refuses returns what is wrong with an answer, beside what others say already;
 // nil: nothing is.
 func (c *cli) refuses(dir string, q plan.Question, answer string, answers map[string]string) error {
@@ -134,6 +142,7 @@ func (c *cli) answers(given []string, asked []plan.Question, dir string) (map[st
 		if !ok {
 			return nil, invalid("cli.invalid.question", "name", name)
 		}
+		value = planTime(q, value)
 		if err := c.refuses(dir, q, value, answers); err != nil {
 			return nil, err
 		}
@@ -165,6 +174,7 @@ func (c *cli) ask(lines *bufio.Reader, q plan.Question, refuses func(string) err
 		if answer == "" && q.Default != "" {
 			answer = q.Default
 		}
+		answer = planTime(q, answer)
 		wrong := refuses(answer)
 		if wrong == nil {
 			return answer, nil

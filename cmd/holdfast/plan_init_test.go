@@ -51,7 +51,7 @@ func TestPlanInitTakesASheetOrNothing(t *testing.T) {
 		t.Errorf("--json: %d: %s", status, err)
 	}
 	status, _, err = do(four, "--bia", filepath.Join(dir, "none.xlsx"))
-	if status != exitStatuses[continuity.CodeConfig] {
+	if status != exitStatuses[continuity.CodeInvalid] || !strings.Contains(err, "none.xlsx 不存在") {
 		t.Errorf("no file: %d: %s", status, err)
 	}
 	status, _, err = do(four, "--bia", good, "--answer", "mtd=4h")

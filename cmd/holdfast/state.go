@@ -24,7 +24,7 @@ func (c *cli) stateCommand() *cobra.Command {
 }
 
 func (c *cli) stateExportCommand() *cobra.Command {
-	offline := false
+	offline, force := false, false
 	cmd := c.command("export <file>", "state.export", exactly(1), func(cmd *cobra.Command, args []string) error {
 		write := c.exportFromNode
 		if offline {
@@ -33,12 +33,16 @@ func (c *cli) stateExportCommand() *cobra.Command {
 		if args[0] == "-" {
 			return write(cmd.Context(), c.out)
 		}
+		if exists(args[0]) && !force {
+			return invalid("cli.invalid.there", "file", args[0])
+		}
 		if err := whole(args[0], func(w io.Writer) error { return write(cmd.Context(), w) }); err != nil {
 			return err
 		}
 		c.warnOnly("cli.state.export.done", "file", args[0])
 		return nil
 	})
+	cmd.Flags().BoolVar(&force, "force", false, c.t("cli.flag.overwrite"))
 	cmd.Flags().BoolVar(&offline, "offline", false, c.t("cli.flag.state-offline"))
 	return cmd
 }

@@ -93,7 +93,7 @@ func (n *Node) listen(ctx context.Context) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", n.o.Config.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, continuity.E(continuity.CodeAddress, err, "address", n.o.Config.Listen)
+		return nil, continuity.E(continuity.CodeAddress, err, "address", n.o.Config.Listen, "control", true)
 	}
 	if err != nil {
 		return nil, err

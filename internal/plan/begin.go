@@ -29,6 +29,9 @@ func Questions() []Question {
 	}
 }
 
+// Time reports whether the answer is how long something lasts.
+func (q Question) Time() bool { return q.kind == "duration" }
+
 // Wrong says what is wrong with an answer, by itself or beside those that were
 // given before, or nil.
 func (q Question) Wrong(answer string, before map[string]string) *yamldoc.Problem {

@@ -1,6 +1,7 @@
 package bia
 
 import (
+	"cmp"
 	"math/big"
 	"regexp"
 	"strings"
@@ -42,6 +43,39 @@ var (
 	bare      = regexp.MustCompile(`^\d+(?:\.\d+)?$`)
 )
 
+var (
+	chinese = regexp.MustCompile(`[一二两三四五六七八九十]+`)
+	english = regexp.MustCompile(`\b(?:an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b`)
+	words   = map[string]string{
+		"a": "1", "an": "1", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6",
+		"seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
+		"一": "1", "二": "2", "两": "2", "三": "3", "四": "4", "五": "5", "六": "6", "七": "7", "八": "8", "九": "9",
+	}
+	joined = strings.NewReplacer("half an ", "0.5 ", "half a ", "0.5 ", " and ", " ", "个半", ".5", "又", "")
+)
+
+// digits writes numbers that stand in words, up to ninety-nine.
+func digits(text string) string {
+	text = joined.Replace(text)
+	text = english.ReplaceAllStringFunc(text, func(word string) string { return words[word] })
+	return chinese.ReplaceAllStringFunc(text, func(word string) string {
+		tens, ones, ten := strings.Cut(word, "十")
+		switch {
+		case !ten && words[word] != "":
+			return words[word]
+		case ten && (tens == "" || words[tens] != "") && (ones == "" || words[ones] != ""):
+			return cmp.Or(words[tens], "1") + cmp.Or(words[ones], "0")
+		}
+		return word
+	})
+}
+
+// Spoken reads how long something lasts, as people say it in either language.
+func Spoken(text string) (time.Duration, bool) {
+	d, problem := span(text, 0)
+	return d, problem == "" && !blank(text)
+}
+
 // span reads a time. unit is that of the heading, for cells with a bare number.
 // What comes back is the id of a problem, empty for none.
 func span(text string, unit time.Duration) (time.Duration, string) {
@@ -51,7 +85,7 @@ func span(text string, unit time.Duration) (time.Duration, string) {
 		return 0, ""
 	}
 	text = strings.TrimSpace(atMost.ReplaceAllString(text, ""))
-	text = strings.TrimSpace(atMost.ReplaceAllString(text, ""))
+	text = digits(strings.TrimSpace(atMost.ReplaceAllString(text, "")))
 	if m := clock.FindStringSubmatch(text); m != nil {
 		return parts(m[1], time.Hour) + parts(m[2], time.Minute) + parts(m[3], time.Second), ""
 	}
