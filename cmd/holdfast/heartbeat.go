@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"os"
@@ -16,8 +15,6 @@ import (
 
 	"holdfast/internal/problem"
 )
-
-func decode(text json.RawMessage, v any) error { return json.Unmarshal(text, v) }
 
 // ended ends with the status of the command that was run.
 type ended int
