@@ -98,8 +98,10 @@ func (e *AuditEvent) chainHash() (sum [32]byte) {
 type EventQuery struct {
 	Service string
 	Kind    string
-	ID      string // with Kind
-	Actor   string // its ID
+	ID      string   // with Kind
+	Under   string   // with Kinds: an id, for what has it or one below it, as X and X.task-1
+	Kinds   []string // with Under
+	Actor   string   // its ID
 	Action  string
 	After   time.Time // at or after
 	Before  time.Time // before

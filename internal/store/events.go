@@ -97,6 +97,17 @@ func conditions(q continuity.EventQuery) (where string, args []any, err error) {
 		decided = decided || index
 		all, args = append(all, column+" = ?"), append(args, value)
 	}
+	if (q.Under == "") != (len(q.Kinds) == 0) || q.Under != "" && q.Kind != "" {
+		return "", nil, continuity.E(continuity.CodeInvalid, errors.New("what is under an id goes with kinds, and with no other"))
+	}
+	if q.Under != "" {
+		all = append(all, "kind IN (?"+strings.Repeat(", ?", len(q.Kinds)-1)+")", "id >= ? AND id < ? AND (id = ? OR id >= ?)")
+		for _, kind := range q.Kinds {
+			args = append(args, kind)
+		}
+		// The byte after the dot is the slash.
+		args, decided = append(args, q.Under, q.Under+"/", q.Under, q.Under+"."), true
+	}
 	if q.ID != "" {
 		all, args, decided = append(all, "kind = ? AND id = ?"), append(args, q.Kind, q.ID), true
 	}

@@ -106,6 +106,38 @@ func eventPages(t *testing.T, fresh func(testing.TB) string) {
 	wantCode(t, err, continuity.CodeInvalid)
 }
 
+// eventsUnder finds what has an id and what is below it, and no neighbour whose
+// id only begins alike.
+func eventsUnder(t *testing.T, fresh func(testing.TB) string) {
+	s := Open(t, fresh(t), ticking())
+	for _, id := range []string{"incident shop-7", "task shop-7.task-1", "task shop-7.task-1.note", "run shop-7.run-1", "incident shop-70", "task shop-70.task-1", "task shop-7-1", "task shop-7/1", "check shop-7.run-1", "task shop-6.z", "task shop-7."} {
+		kind, id, _ := strings.Cut(id, " ")
+		apply(t, s, create(kind, id, "shop", `{}`))
+	}
+	q := continuity.EventQuery{Under: "shop-7", Kinds: []string{"incident", "task", "run"}, Oldest: true, Limit: 2}
+	var got []string
+	for {
+		page, next, err := s.Events(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page {
+			got = append(got, e.Kind+" "+e.ID)
+		}
+		if q.Cursor = next; next == "" {
+			break
+		}
+	}
+	want := "incident shop-7, task shop-7.task-1, task shop-7.task-1.note, run shop-7.run-1, task shop-7."
+	if strings.Join(got, ", ") != want {
+		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
+	}
+	for _, bad := range []continuity.EventQuery{{Under: "shop-7"}, {Kinds: []string{"task"}}, {Under: "shop-7", Kinds: []string{"task"}, Kind: "task"}} {
+		_, _, err := s.Events(t.Context(), bad)
+		wantCode(t, err, continuity.CodeInvalid)
+	}
+}
+
 func eventFilters(t *testing.T, fresh func(testing.TB) string) {
 	s := Open(t, fresh(t), ticking())
 	for i := range 24 {

@@ -22,6 +22,7 @@ func Suite(t *testing.T, fresh func(testing.TB) string) {
 		"BadInput":                   badInput,
 		"EventsTell":                 eventsTell,
 		"EventPages":                 eventPages,
+		"EventsUnder":                eventsUnder,
 		"EventFilters":               eventFilters,
 		"Tampering":                  tampering,
 		"Erasing":                    erasing,

@@ -1,0 +1,162 @@
+package continuity
+
+import "time"
+
+// Kinds of objects of incidents. All but the first are below an incident's id.
+const (
+	KindIncident  = "incident"
+	KindTask      = "task"
+	KindDecision  = "decision"
+	KindSituation = "situation" // a CAN report: conditions, actions, needs
+	KindUpdate    = "update"    // words to an audience
+	KindResource  = "resource"  // what was used
+	KindAutoreply = "autoreply"
+)
+
+// States of an incident.
+const (
+	Investigating = "investigating"
+	Identified    = "identified"
+	Monitoring    = "monitoring"
+	Resolved      = "resolved"
+	Closed        = "closed"
+	Merged        = "merged" // it goes on in another one
+)
+
+// Phases of an incident.
+const (
+	PhaseActivation     = "activation"
+	PhaseRecovery       = "recovery"
+	PhaseReconstitution = "reconstitution"
+)
+
+// Incident is trouble of which somebody is in command.
+type Incident struct {
+	ID       string    `json:"id"` // SERVICE-YEAR-N
+	Service  string    `json:"service"`
+	Plan     int64     `json:"plan,omitempty"` // the version that held when it was declared
+	Scenario string    `json:"scenario,omitempty"`
+	Title    Text      `json:"title"`
+	Grade    string    `json:"grade"` // SEV-1 ... SEV-4
+	State    string    `json:"state"`
+	Phase    string    `json:"phase"`
+	Started  time.Time `json:"started"`  // of the fault
+	Declared time.Time `json:"declared"` // from then on somebody knew
+	Origin   Origin    `json:"origin"`
+	Exercise string    `json:"exercise,omitempty"` // the drill that it is played in
+	Partial  bool      `json:"partial,omitempty"`
+	Scope    string    `json:"scope,omitempty"`
+	Hits     []string  `json:"hits,omitempty"` // processes and components
+
+	Roles    map[string]Holder `json:"roles"` // by role of the plan
+	Expected time.Time         `json:"expected,omitzero"`
+	Next     time.Time         `json:"next_update,omitzero"`
+	Public   map[string]Word   `json:"public,omitempty"` // by audience: the last that it was told
+	Causes   []string          `json:"causes,omitempty"`
+
+	Personal *LegalClock `json:"personal_data,omitempty"`
+	Resolved time.Time   `json:"resolved,omitzero"`
+	Restored time.Time   `json:"restored,omitzero"` // operational again: measured RTO = restored - started
+	Closed   time.Time   `json:"closed,omitzero"`
+	Review   time.Time   `json:"review_due,omitzero"`
+	Into     string      `json:"merged_into,omitempty"`
+	From     []string    `json:"from,omitempty"` // merged into this one, or what it was split from
+	Reopened int         `json:"reopened,omitempty"`
+	Number   int         `json:"below,omitempty"` // how many objects below it were numbered
+}
+
+// Origin is what something came of.
+type Origin struct {
+	Kind string `json:"kind"` // warning, check, notice, reports, window, upgrade, drill, person, api
+	ID   string `json:"id,omitempty"`
+}
+
+// Holder is who has a role in an incident.
+type Holder struct {
+	Person string    `json:"person,omitempty"`
+	State  string    `json:"state"` // asked, took, passed-over
+	Since  time.Time `json:"since"`
+	Asked  []string  `json:"asked,omitempty"` // all who were, in turn
+}
+
+// Word is the last that an audience was told.
+type Word struct {
+	Update   string    `json:"update"`
+	At       time.Time `json:"at"`
+	Expected time.Time `json:"expected,omitzero"`
+	Next     time.Time `json:"next_update,omitzero"`
+}
+
+// LegalClock runs where personal data is at stake.
+type LegalClock struct {
+	Since time.Time            `json:"since"` // it was known
+	Due   map[string]time.Time `json:"due"`   // by audience
+	Done  map[string]time.Time `json:"done,omitempty"`
+	By    Actor                `json:"by"`
+	Why   string               `json:"why"`
+}
+
+// Task is what somebody has to do in an incident.
+type Task struct {
+	ID       string    `json:"id"`
+	Incident string    `json:"incident"`
+	Service  string    `json:"service"`
+	Text     string    `json:"text"`
+	Owner    string    `json:"owner"`
+	Due      time.Time `json:"due,omitzero"`
+	State    string    `json:"state"` // open, done, dropped
+	Reason   string    `json:"reason,omitempty"`
+	By       Actor     `json:"by"`
+	At       time.Time `json:"at"`
+	Ended    time.Time `json:"ended,omitzero"`
+}
+
+// Decision is what was decided, by whom and why.
+type Decision struct {
+	ID       string    `json:"id"`
+	Incident string    `json:"incident"`
+	Service  string    `json:"service"`
+	Text     string    `json:"text"`
+	Why      string    `json:"why"`
+	By       Actor     `json:"by"`
+	At       time.Time `json:"at"`
+}
+
+// Situation is a report of conditions, actions and needs.
+type Situation struct {
+	ID         string    `json:"id"`
+	Incident   string    `json:"incident"`
+	Service    string    `json:"service"`
+	Conditions string    `json:"conditions"`
+	Actions    string    `json:"actions,omitempty"`
+	Needs      string    `json:"needs,omitempty"`
+	Department string    `json:"department,omitempty"`
+	By         Actor     `json:"by"`
+	At         time.Time `json:"at"`
+}
+
+// States of an update.
+const (
+	UpdateDraft    = "draft" // it waits for an approval
+	UpdateSent     = "sent"
+	UpdateRejected = "rejected"
+)
+
+// Update is what an audience is told of an incident or a window.
+type Update struct {
+	ID       string            `json:"id"`
+	About    string            `json:"about"` // the incident or window
+	Service  string            `json:"service"`
+	Audience string            `json:"audience"`
+	Phase    string            `json:"phase"` // of the templates: first, update, end ...
+	Template string            `json:"template,omitempty"`
+	Vars     map[string]string `json:"vars,omitempty"`
+	Text     Text              `json:"text"` // as it is said
+	Expected time.Time         `json:"expected,omitzero"`
+	Next     time.Time         `json:"next_update,omitzero"`
+	State    string            `json:"state"`
+	By       Actor             `json:"by"`
+	At       time.Time         `json:"at"`
+	Approved *Actor            `json:"approved_by,omitempty"`
+	Sent     time.Time         `json:"sent,omitzero"`
+}

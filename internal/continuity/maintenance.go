@@ -1,0 +1,66 @@
+package continuity
+
+import "time"
+
+// KindWindow is the kind of objects of maintenance windows.
+const KindWindow = "window"
+
+// Kinds of windows.
+const (
+	WindowPlanned   = "planned"
+	WindowEmergency = "emergency"
+)
+
+// States of a window.
+const (
+	WindowProposed    = "proposed"
+	WindowScheduled   = "scheduled"
+	WindowRunning     = "running"
+	WindowOverrun     = "overrun"
+	WindowVerifying   = "verifying"
+	WindowReadmitting = "readmitting"
+	WindowDone        = "done"
+	WindowCancelled   = "cancelled"
+	WindowFailed      = "failed"
+)
+
+// Window is a stretch of time in which a service is worked on.
+type Window struct {
+	ID       string    `json:"id"` // SERVICE-w-YEAR-N
+	Service  string    `json:"service"`
+	Kind     string    `json:"kind"`
+	Title    Text      `json:"title"`
+	Affected []string  `json:"affected,omitempty"` // components; none: all of the service
+	Reason   Text      `json:"reason,omitzero"`
+	Start    time.Time `json:"start"`
+	End      time.Time `json:"end"`
+	Zone     string    `json:"zone,omitempty"`
+	State    string    `json:"state"`
+	Origin   Origin    `json:"origin"`
+	Series   string    `json:"series,omitempty"` // that it is an occurrence of
+	Contact  string    `json:"contact,omitempty"`
+	Standby  string    `json:"standby,omitempty"`
+	Exercise string    `json:"exercise,omitempty"`
+
+	Ready    []Readiness          `json:"ready,omitempty"`
+	Told     map[string]time.Time `json:"told,omitempty"`   // by step of the ladder and audience: "1d/staff"
+	Before   map[string]string    `json:"before,omitempty"` // what is put back afterwards, by what it is
+	Began    time.Time            `json:"began,omitzero"`
+	Complete map[string]time.Time `json:"complete,omitempty"` // by source that says that the work is done
+	Checked  []string             `json:"checked,omitempty"`  // items of the verification
+	Batch    int                  `json:"batch,omitempty"`    // how many were let back in
+	Ended    time.Time            `json:"ended,omitzero"`
+	Incident string               `json:"incident,omitempty"` // that its overrun became
+	Run      string               `json:"run,omitempty"`
+	Review   time.Time            `json:"review_due,omitzero"`
+	Number   int                  `json:"below,omitempty"`
+}
+
+// Readiness is one thing that must be so before a window begins.
+type Readiness struct {
+	ID     string      `json:"id"`
+	State  string      `json:"state"`        // yes, no, unknown, waived
+	By     string      `json:"by,omitempty"` // a check, a channel's test, a person
+	At     time.Time   `json:"at,omitzero"`
+	Reason CheckReason `json:"reason,omitzero"`
+}

@@ -1,0 +1,190 @@
+package continuity
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Kinds of objects of notifications.
+const (
+	KindNotification = "notification"
+	KindDelivery     = "delivery"
+	KindSilence      = "silence"
+	KindGroup        = "group"
+	KindOverride     = "override"
+	KindChannel      = "channel"
+)
+
+// How urgent a notification is.
+const (
+	UrgencyPage   = "page"   // somebody has to acknowledge it, at any hour
+	UrgencyNotice = "notice" // it is to be read
+	UrgencyInfo   = "info"   // it may wait for the hours of quiet to end
+)
+
+// States of a notification. Each ends in one of the last seven.
+const (
+	NotifyNew          = "new"          // written by who wants somebody told; not routed yet
+	NotifySending      = "sending"      // on its way
+	NotifyWaiting      = "waiting"      // delivered; nobody has acknowledged it yet
+	NotifyDelivered    = "delivered"    // to all whom it is for
+	NotifyAcknowledged = "acknowledged" // by a person
+	NotifyFailed       = "failed"       // and escalated: who was told in their place says Escalated
+	NotifySilenced     = "silenced"     // nobody was to be told; By names what said so
+	NotifyGrouped      = "grouped"      // told with another; By names it
+	NotifyRepeated     = "repeated"     // the same was told already; By names it
+	NotifyCancelled    = "cancelled"    // what it was about was over first
+)
+
+// Kinds of recipients.
+const (
+	ToPerson   = "person"
+	ToRole     = "role"     // of the service's plan; whoever leads it now
+	ToDeputies = "deputies" // the rest of a role
+	ToTeam     = "team"
+	ToAudience = "audience"
+	ToGroup    = "group"
+	ToAddress  = "address" // of nobody who is known: ID is the channel
+)
+
+// Recipient is who is to be told.
+type Recipient struct {
+	Kind    string `json:"kind"`
+	ID      string `json:"id"`
+	Address string `json:"address,omitempty"` // with ToAddress
+}
+
+// Notification is what somebody is to be told. Who wants it writes it in one
+// transaction with what it is about; package notify does the rest.
+type Notification struct {
+	ID      string    `json:"id"` // below the id of what it is about, where that has one
+	Service string    `json:"service,omitempty"`
+	About   string    `json:"about"` // KIND/ID of an object: incident/orders-2026-7
+	Urgency string    `json:"urgency"`
+	Group   string    `json:"group,omitempty"` // those of one group are told together
+	Same    string    `json:"same,omitempty"`  // what says the same again within Repeats is not told
+	At      time.Time `json:"at"`
+
+	To       []Recipient `json:"to"`
+	Channels []string    `json:"channels,omitempty"` // of the plan, the first goes first; none: those of the audience or person
+	Doubled  bool        `json:"doubled,omitempty"`  // by text message or mail, too
+
+	Template string            `json:"template,omitempty"` // of the plan, filled with Vars
+	Vars     map[string]string `json:"vars,omitempty"`     // a name with "@en" or "@zh" is for that language
+	Subject  Text              `json:"subject,omitzero"`
+	Text     Text              `json:"text,omitzero"`
+
+	AckWithin time.Duration `json:"ack_within,omitempty"` // of a page, before the next of Escalate is told; 0: 5 min
+	Escalate  []Recipient   `json:"escalate,omitempty"`   // in turn
+
+	State     string    `json:"state"`
+	By        string    `json:"by,omitempty"`
+	Step      int       `json:"step,omitempty"` // how many of Escalate were told
+	Since     time.Time `json:"since,omitzero"` // when it got its state
+	AckBy     *Actor    `json:"ack_by,omitempty"`
+	AckAt     time.Time `json:"ack_at,omitzero"`
+	Ended     time.Time `json:"ended,omitzero"`
+	Deliver   int       `json:"deliveries,omitempty"` // how many were made
+	Escalated []string  `json:"escalated,omitempty"`  // who was told in the end, where it failed
+}
+
+// Over reports whether nothing more is done about it.
+func (n *Notification) Over() bool { return !n.Ended.IsZero() }
+
+// Tell is the change that has a notification told.
+func Tell(n Notification) Change {
+	n.State, n.Since = NotifyNew, n.At
+	body, err := json.Marshal(n)
+	if err != nil {
+		panic(err) // it is made of texts and times
+	}
+	return Change{Kind: KindNotification, ID: n.ID, Service: n.Service, Version: VersionNew, Body: body, Action: "notification.asked"}
+}
+
+// States of a delivery.
+const (
+	DeliveryDue       = "due"
+	DeliveryHeld      = "held"    // until the hours of quiet end, or the channel has room
+	DeliverySending   = "sending" // an attempt is under way, or was when its node died
+	DeliveryDelivered = "delivered"
+	DeliveryFailed    = "failed"  // for good; Next names the delivery that took its place
+	DeliveryDropped   = "dropped" // no longer wanted; By says why
+)
+
+// Delivery is one message on its way to one address over one channel.
+type Delivery struct {
+	ID           string    `json:"id"` // NOTIFICATION.d-N
+	Notification string    `json:"notification"`
+	Service      string    `json:"service,omitempty"`
+	Person       string    `json:"person,omitempty"`
+	Channel      string    `json:"channel"` // of the plan or the node
+	Sender       string    `json:"sender"`  // the node's channel that sends
+	Address      string    `json:"address,omitempty"`
+	Language     string    `json:"language"`
+	State        string    `json:"state"`
+	Due          time.Time `json:"due"`
+	Attempts     int       `json:"attempts"`
+	Repeat       bool      `json:"repeat,omitempty"`      // the attempt may be the second of one message
+	Failure      string    `json:"failure,omitempty"`     // a code
+	Provider     string    `json:"provider_id,omitempty"` // what the provider calls it
+	With         []string  `json:"with,omitempty"`        // further notifications that it tells
+	Next         string    `json:"next,omitempty"`
+	Sent         time.Time `json:"sent,omitzero"`
+	Confirmed    time.Time `json:"confirmed,omitzero"` // the provider says that it arrived
+	By           string    `json:"by,omitempty"`
+}
+
+// Silence keeps notifications from being sent.
+type Silence struct {
+	ID      string    `json:"id"`
+	Service string    `json:"service"`
+	Match   []string  `json:"match,omitempty"` // checks, components, warnings; none: all of the service
+	From    time.Time `json:"from"`
+	Until   time.Time `json:"until"`
+	By      Actor     `json:"by"`
+	Why     string    `json:"why"`
+	Window  string    `json:"window,omitempty"` // that made it
+}
+
+// Group is a number of people who are told together, for a time or for good.
+type Group struct {
+	ID     string    `json:"id"`
+	Name   Text      `json:"name"`
+	People []string  `json:"people"`
+	Until  time.Time `json:"until,omitzero"`
+	About  string    `json:"about,omitempty"`
+}
+
+// Override puts somebody in the place of whoever a rota names.
+type Override struct {
+	ID     string    `json:"id"`
+	Rota   string    `json:"rota"` // SERVICE/ROTA
+	Person string    `json:"person"`
+	From   time.Time `json:"from"`
+	Until  time.Time `json:"until"`
+	By     Actor     `json:"by"`
+	Why    string    `json:"why,omitempty"`
+}
+
+// ChannelState is what is known of a node's channel.
+type ChannelState struct {
+	ID       string    `json:"id"`
+	Kind     string    `json:"kind"`
+	State    string    `json:"state"` // up, failing, unknown
+	Since    time.Time `json:"since"`
+	LastSent time.Time `json:"last_sent,omitzero"`
+	Failure  string    `json:"failure,omitempty"`
+	Test     *Trial    `json:"test,omitempty"` // the last
+}
+
+// Trial is one test of a channel or a tool.
+type Trial struct {
+	ID     string        `json:"id"`
+	At     time.Time     `json:"at"`
+	By     Actor         `json:"by"`
+	Plan   string        `json:"plan,omitempty"` // SERVICE/CHANNEL that it was a test of
+	State  string        `json:"state"`          // running, passed, failed
+	Read   bool          `json:"read,omitempty"` // it was read back where it arrived
+	Took   time.Duration `json:"took,omitempty"`
+	Reason CheckReason   `json:"reason,omitzero"`
+}
