@@ -16,7 +16,7 @@ func (n *Node) openChecks(ctx context.Context) error {
 	c.store = n.store
 	var err error
 	if ref := n.o.Config.Checks.Mark; ref != nil {
-		if c.mark, err = markKey(n.o.Config.Source(), ref.Ref()); err != nil {
+		if c.mark, err = markKey(n.o.Config.Source(), *ref); err != nil {
 			return err
 		}
 	}

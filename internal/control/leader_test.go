@@ -17,6 +17,7 @@ import (
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlconfig"
 	"holdfast/internal/pgtest"
+	"holdfast/internal/secret"
 	"holdfast/internal/store"
 	"holdfast/internal/store/storetest"
 )
@@ -48,7 +49,7 @@ func beatingNode(data string) error {
 		return err
 	}
 	settings.Listen, settings.Lease = "127.0.0.1:0", childLease
-	settings.Database = &controlconfig.Ref{Env: childDSN}
+	settings.Database = &secret.Ref{Env: childDSN}
 	n, err := New(Options{Config: settings, Version: "test", Logger: slog.New(slog.DiscardHandler), engine: func(n *Node) {
 		n.whileLeading("beat", func(ctx context.Context, lease *continuity.Lease) {
 			beaten := false

@@ -64,7 +64,7 @@ func (n *Node) senders(all []controlconfig.RemoteWrite) ([]*remotewrite.Writer, 
 	for _, to := range all {
 		client := guard.Client(outgoing.Options{Idle: 1})
 		if to.Token != nil {
-			source, ref := n.o.Config.Source(), to.Token.Ref()
+			source, ref := n.o.Config.Source(), *to.Token
 			client.Transport = &bearing{client.Transport, func() (string, error) {
 				token, err := source.Resolve(ref)
 				return "Bearer " + token.Reveal(), err

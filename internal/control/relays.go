@@ -30,7 +30,7 @@ const (
 func (n *Node) relayClient(r controlconfig.Relay) *http.Client {
 	guard := outgoing.New(outgoing.NewPolicy(append(relayRules(r.Admin), n.o.Config.Outgoing...)...), nil)
 	client := guard.Client(outgoing.Options{Body: 16 << 20, Idle: 1})
-	source, ref := n.o.Config.Source(), r.Token.Ref()
+	source, ref := n.o.Config.Source(), r.Token
 	client.Transport = &bearing{client.Transport, func() (string, error) {
 		token, err := source.Resolve(ref)
 		return "Bearer " + token.Reveal(), err

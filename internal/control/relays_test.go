@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"holdfast/internal/controlconfig"
+	"holdfast/internal/secret"
 )
 
 // A relay is asked in the language of the settings, at its address of either
@@ -25,7 +26,7 @@ func TestARelayIsAskedInTheNodesLanguage(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := &Node{name: "here", o: Options{Config: controlconfig.Control{Language: "zh"}}}
-	if _, err := n.relayAPI(controlconfig.Relay{ID: "shop", Admin: relay.URL, Token: controlconfig.Ref{File: token}}).Status(t.Context()); err != nil {
+	if _, err := n.relayAPI(controlconfig.Relay{ID: "shop", Admin: relay.URL, Token: secret.Ref{File: token}}).Status(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if asked != "zh" {

@@ -62,7 +62,7 @@ func (n *Node) thresholdsNow() ([]binding.Threshold, <-chan struct{}) {
 func (n *Node) hook(id string) (warning.Hook, bool) {
 	for _, h := range n.o.Config.Hooks {
 		if h.ID == id {
-			source, ref := n.o.Config.Source(), h.Secret.Ref()
+			source, ref := n.o.Config.Source(), h.Secret
 			return warning.Hook{ID: h.ID, Service: h.Service, Secret: func() (string, error) {
 				text, err := source.Resolve(ref)
 				return text.Reveal(), err

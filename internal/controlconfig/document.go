@@ -5,20 +5,21 @@ import (
 
 	"holdfast/internal/outgoing"
 	"holdfast/internal/secret"
+	"holdfast/internal/yamldoc"
 )
 
 // Control is a control node's settings, with every default filled in and, once
 // loaded, every path absolute. What a field means stands in the catalogue under
 // "controlconfig.setting." and its path.
 type Control struct {
-	Schema   string   `yaml:"schema" kind:"word" of:"holdfast/control@1" default:"holdfast/control@1"`
-	Node     string   `yaml:"node" kind:"id" example:"control-1"`
-	Listen   string   `yaml:"listen" kind:"address" default:"127.0.0.1:9800"`
-	Names    []string `yaml:"names" kind:"host" example:"holdfast.example.com"`
-	TLS      *TLS     `yaml:"tls"`
-	Conns    int64    `yaml:"connections" kind:"int" min:"10" max:"1000000" default:"2000"`
-	Data     string   `yaml:"data" kind:"file" default:"control"`
-	Database *Ref     `yaml:"database"`
+	Schema   string      `yaml:"schema" kind:"word" of:"holdfast/control@1" default:"holdfast/control@1"`
+	Node     string      `yaml:"node" kind:"id" example:"control-1"`
+	Listen   string      `yaml:"listen" kind:"address" default:"127.0.0.1:9800"`
+	Names    []string    `yaml:"names" kind:"host" example:"holdfast.example.com"`
+	TLS      *TLS        `yaml:"tls"`
+	Conns    int64       `yaml:"connections" kind:"int" min:"10" max:"1000000" default:"2000"`
+	Data     string      `yaml:"data" kind:"file" default:"control"`
+	Database *secret.Ref `yaml:"database"`
 
 	Lease time.Duration `yaml:"lease" kind:"duration" default:"10s"`
 
@@ -30,6 +31,8 @@ type Control struct {
 	Logs     []string        `yaml:"logs" kind:"file" example:"[/var/log/shop]"`
 	Metrics  Metrics         `yaml:"metrics"`
 	Hooks    []Hook          `yaml:"hooks"`
+	Channels []Channel       `yaml:"channels"`
+	Public   *Public         `yaml:"public"`
 	Secrets  Secrets         `yaml:"secrets"`
 	Language string          `yaml:"language" kind:"word" of:"en,zh" default:"en"`
 
@@ -42,21 +45,11 @@ type TLS struct {
 	Key  string `yaml:"key" kind:"file" required:"true" example:"/etc/holdfast/control.key"`
 }
 
-// Ref says where a secret is. One field is set.
-type Ref struct {
-	Secret string `yaml:"secret" kind:"env" example:"REMOTE_WRITE"`
-	Env    string `yaml:"env" kind:"env" example:"HOLDFAST_DATABASE"`
-	File   string `yaml:"file" kind:"file" example:"/etc/holdfast/database.dsn"`
-}
-
-// Ref is what package secret calls it.
-func (r Ref) Ref() secret.Ref { return secret.Ref{Name: r.Secret, Env: r.Env, File: r.File} }
-
 // Relay is a relay that the node asks and drives.
 type Relay struct {
-	ID    string `yaml:"id" kind:"id" required:"true" example:"shop"`
-	Admin string `yaml:"admin" kind:"url" default:"http://127.0.0.1:9091"`
-	Token Ref    `yaml:"token" required:"true"`
+	ID    string     `yaml:"id" kind:"id" required:"true" example:"shop"`
+	Admin string     `yaml:"admin" kind:"url" default:"http://127.0.0.1:9091"`
+	Token secret.Ref `yaml:"token" required:"true"`
 }
 
 // Plans is what a plan needs before it holds.
@@ -66,7 +59,7 @@ type Plans struct {
 
 // Checks is how the requests of checks are known.
 type Checks struct {
-	Mark *Ref `yaml:"mark"`
+	Mark *secret.Ref `yaml:"mark"`
 }
 
 // Metrics is how long measures are kept, and where else they go.
@@ -77,15 +70,32 @@ type Metrics struct {
 
 // RemoteWrite is a receiver of measures by Prometheus's protocol.
 type RemoteWrite struct {
-	URL   string `yaml:"url" kind:"url" required:"true" example:"https://metrics.example.com/api/v1/write"`
-	Token *Ref   `yaml:"token"`
+	URL   string      `yaml:"url" kind:"url" required:"true" example:"https://metrics.example.com/api/v1/write"`
+	Token *secret.Ref `yaml:"token"`
 }
 
 // Hook is a place to which another system sends signed messages.
 type Hook struct {
-	ID      string `yaml:"id" kind:"id" required:"true" example:"tills"`
-	Service string `yaml:"service" kind:"id" example:"orders"`
-	Secret  Ref    `yaml:"secret" required:"true" example:"{secret: TILLS_WEBHOOK}"`
+	ID      string     `yaml:"id" kind:"id" required:"true" example:"tills"`
+	Service string     `yaml:"service" kind:"id" example:"orders"`
+	Secret  secret.Ref `yaml:"secret" required:"true" example:"{secret: TILLS_WEBHOOK}"`
+}
+
+// Channel is a way by which the node sends.
+type Channel struct {
+	ID        string      `yaml:"id" kind:"id" required:"true" example:"company-mail"`
+	Kind      string      `yaml:"kind" kind:"channel" required:"true" example:"mail"`
+	With      yamldoc.Raw `yaml:"with" example:"{server: \"smtp.example.com:587\", from: alerts@example.com}"`
+	PerMinute int64       `yaml:"per_minute" kind:"int" min:"1" max:"10000" example:"5"`
+
+	Settings any // what stands in With, as the kind has it
+}
+
+// Public is the listener for those who are not in the company's network.
+type Public struct {
+	Listen string `yaml:"listen" kind:"address" required:"true" example:"0.0.0.0:9802"`
+	URL    string `yaml:"url" kind:"url" required:"true" example:"https://ack.example.com"`
+	TLS    *TLS   `yaml:"tls"`
 }
 
 // Secrets is where secrets are that plans and settings name.

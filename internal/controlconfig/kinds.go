@@ -24,6 +24,7 @@ func init() { // not a literal: kinds are built of each other
 		"file":    {Parse: kinds["text"].Parse, Schema: yamldoc.Pattern(`^.+$`), Free: true},
 		"host":    {Parse: parseHost, Schema: yamldoc.Pattern(hostPattern)},
 		"url":     {Parse: parseURL, Schema: yamldoc.Pattern(`^https?://[^/?#@]+(/.*)?$`)},
+		"channel": {Parse: parseChannel, Schema: func(tag reflect.StructTag) map[string]any { return yamldoc.Enum(channelKinds)(tag) }},
 		"rule":    {Parse: parseRule, Schema: yamldoc.Pattern(`^.+$`), Free: true},
 	} {
 		kinds[name] = kind
@@ -32,7 +33,7 @@ func init() { // not a literal: kinds are built of each other
 
 // language is what is particular to control.yaml.
 var language = &yamldoc.Language{
-	Name: "control.yaml", Kinds: kinds, Entries: []string{"relays", "metrics.remote_write", "hooks"}, Secret: secretScalar,
+	Name: "control.yaml", Kinds: kinds, Entries: []string{"relays", "metrics.remote_write", "hooks", "channels"}, Secret: secretScalar,
 }
 
 // secretScalar reports a secret written where a reference to one belongs.

@@ -86,23 +86,17 @@ func Check(path string, src []byte) (*Control, []yamldoc.Problem) {
 
 // check is what fields say together.
 func (c *Control) check(f *yamldoc.Findings, at yamldoc.Places) {
-	one := func(r *Ref, path string) {
+	one := func(r *secret.Ref, path string) {
 		if r == nil || f.ReportedOn(at.At(path).Line) {
 			return
 		}
-		n := 0
-		for _, text := range []string{r.Secret, r.Env, r.File} {
-			if text != "" {
-				n++
-			}
-		}
-		if n != 1 {
+		if !r.One() {
 			f.Error(at.At(path), "controlconfig.one-of", "field", path)
 		}
 	}
 	one(c.Database, "database")
 	one(c.Checks.Mark, "checks.mark")
-	if c.Database != nil && c.Database.Secret != "" {
+	if c.Database != nil && c.Database.Name != "" {
 		f.Error(at.At("database.secret"), "controlconfig.database-secret")
 	}
 	for i := range c.Relays {
@@ -124,6 +118,7 @@ func (c *Control) check(f *yamldoc.Findings, at yamldoc.Places) {
 			}
 		}
 	}
+	c.checkChannels(f, at)
 	if c.Lease != 0 && (c.Lease < time.Second || c.Lease > continuity.LongestLease) {
 		f.Error(at.At("lease"), "controlconfig.lease")
 	}
@@ -162,6 +157,13 @@ func (c *Control) resolve(dir string) {
 	for i := range c.Hooks {
 		abs(&c.Hooks[i].Secret.File)
 	}
+	for i := range c.Channels {
+		resolveFiles(reflect.ValueOf(c.Channels[i].Settings), abs)
+	}
+	if c.Public != nil && c.Public.TLS != nil {
+		abs(&c.Public.TLS.Cert)
+		abs(&c.Public.TLS.Key)
+	}
 	if c.Checks.Mark != nil {
 		abs(&c.Checks.Mark.File)
 	}
@@ -188,7 +190,7 @@ func (c Control) DSN() (string, error) {
 	if c.Database == nil {
 		return "sqlite:" + c.DatabaseFile(), nil
 	}
-	text, err := c.Source().Resolve(c.Database.Ref())
+	text, err := c.Source().Resolve(*c.Database)
 	if err != nil {
 		return "", err
 	}

@@ -15,13 +15,25 @@ import (
 	"holdfast/internal/continuity"
 )
 
-// Ref says where a secret is. One field is set.
+// Ref says where a secret is. One field is set. The tags are those of package
+// yamldoc.
 type Ref struct {
-	Name string // {secret: NAME}: in the node's store of secrets
-	Env  string // {env: NAME}: a variable of the environment
-	File string // {file: PATH}
+	Name string `yaml:"secret" kind:"env" example:"SHOP_DSN"`                   // in the node's store of secrets
+	Env  string `yaml:"env" kind:"env" example:"SHOP_DSN"`                      // a variable of the environment
+	File string `yaml:"file" kind:"file" example:"/etc/holdfast/shop.password"` // a file of its own
 
-	Certificate string // a file of certificates, which others may read
+	Certificate string // a file of certificates, which others may read; no document names it so
+}
+
+// One says whether it names exactly one place.
+func (r Ref) One() bool {
+	n := 0
+	for _, text := range []string{r.Name, r.Env, r.File} {
+		if text != "" {
+			n++
+		}
+	}
+	return n == 1
 }
 
 // Empty says whether it names nothing.
