@@ -4,6 +4,7 @@ package notifytest
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -89,6 +90,7 @@ func Failures(t *testing.T, open func(t *testing.T, url string) notify.Channel) 
 	t.Run("no answer in time", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
 			cancel() // the request is there
 			<-r.Context().Done()
 		}))
