@@ -120,7 +120,7 @@ func (e *Engine) Run(ctx context.Context) {
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer e.leave(working, stop)
 	failing := false
-	for {
+	for ctx.Err() == nil {
 		next, err := e.run(ctx, working)
 		if ctx.Err() != nil {
 			return
@@ -222,13 +222,22 @@ func (e *Engine) leave(working context.Context, stop context.CancelFunc) {
 	}
 	late.Stop()
 	stop()
-	if e.loaded && len(e.pending) > 0 {
+	if len(e.pending) > 0 {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(working), lastMoment)
 		defer cancel()
-		for _, a := range e.pending {
-			e.ended(ctx, a, e.o.Now().UTC())
+		var err error
+		if !e.loaded {
+			err = e.load(ctx)
 		}
-		if err := e.flush(ctx, e.lease); err != nil {
+		for _, a := range e.pending {
+			if err == nil {
+				e.ended(ctx, a, e.o.Now().UTC())
+			}
+		}
+		if err == nil {
+			err = e.flush(ctx, e.lease)
+		}
+		if err != nil {
 			e.o.Log.Warn("what became of messages was not written down", "messages", len(e.pending), "err", err)
 		}
 	}
