@@ -17,6 +17,7 @@ const (
 	NoticesRead  Scope = "notices:read"
 	MeasuresRead Scope = "measures:read"
 	PeopleRead   Scope = "people:read"
+	ChannelsRead Scope = "channels:read"
 
 	ReportsWrite Scope = "reports:write" // tell that something does not work
 
@@ -30,6 +31,7 @@ const (
 	PlansApproveTech Scope = "plans:approve-tech" // what engineers bound to a plan
 	ChecksWrite      Scope = "checks:write"
 	PeopleWrite      Scope = "people:write"
+	ChannelsWrite    Scope = "channels:write" // have a test message sent
 	ProbesReport     Scope = "probes:report"
 
 	PlansApprove Scope = "plans:approve" // what the business decided
@@ -59,9 +61,9 @@ type rung struct {
 }
 
 var ladder = []rung{
-	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ReportsWrite}},
+	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, ReportsWrite}},
 	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite}},
-	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ProbesReport}},
+	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport}},
 	{Commander, []Scope{PlansApprove, UsersRead}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},
 }

@@ -44,6 +44,7 @@ const (
 	FromAlert   = "alert"   // an Alertmanager
 	FromHook    = "hook"    // another system, by a signed webhook
 	FromNotice  = "notice"  // a provider, and a person confirmed it
+	FromChannel = "channel" // a channel of the node fails
 )
 
 // How many a trouble hits, as far as reports tell.

@@ -4,12 +4,16 @@ package kinds
 
 import (
 	"holdfast/internal/notify"
+	"holdfast/internal/notify/exec"
+	"holdfast/internal/notify/terminal"
 	"holdfast/internal/notify/webhook"
 )
 
 // All are the kinds by their names.
 var All = table(
 	webhook.Kind,
+	terminal.Kind,
+	exec.Kind,
 )
 
 func table(kinds ...notify.Kind) map[string]notify.Kind {
