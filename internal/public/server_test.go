@@ -61,6 +61,12 @@ func (a *acks) Acknowledge(ctx context.Context, got, by string) (notify.Shown, e
 	return a.Look(ctx, got)
 }
 
+func (a *acks) set(change func(*acks)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change(a)
+}
+
 func (a *acks) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -240,7 +246,7 @@ func TestThePage(t *testing.T) {
 	if strings.Contains(page, `name="by"`) {
 		t.Error("who is known is asked for a name")
 	}
-	r.acks.shown.Person = ""
+	r.acks.set(func(a *acks) { a.shown.Person = "" })
 	if _, _, page = r.ask("GET", "/a/"+token, ""); !strings.Contains(page, `name="by"`) {
 		t.Error("nobody says who they are")
 	}
@@ -253,7 +259,7 @@ func TestThePage(t *testing.T) {
 // unknown and over, and of what is not served at all.
 func TestWhatOpensNothingGetsOneAnswer(t *testing.T) {
 	r := newRig(t)
-	r.acks.over = true
+	r.acks.set(func(a *acks) { a.over = true })
 	var first string
 	for _, path := range []string{"/a/" + token, "/a/zzzz", "/a/" + token[1:] + "a", "/a/", "/", "/api/v1/plans", "/healthz"} {
 		for _, method := range []string{"GET", "POST"} {
@@ -266,7 +272,7 @@ func TestWhatOpensNothingGetsOneAnswer(t *testing.T) {
 			}
 		}
 	}
-	r.acks.over, r.acks.fails = false, continuity.E(continuity.CodeDatabase, nil)
+	r.acks.set(func(a *acks) { a.over, a.fails = false, continuity.E(continuity.CodeDatabase, nil) })
 	if status, _, page := r.ask("GET", "/a/"+token, ""); status != http.StatusServiceUnavailable || !strings.Contains(page, "try again") {
 		t.Errorf("%d\n%s", status, page)
 	}
@@ -294,7 +300,9 @@ func TestProvidersSpeakToTheirChannel(t *testing.T) {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
 	}
+	r.provider.mu.Lock()
 	r.provider.fail = continuity.E(continuity.CodeDatabase, nil)
+	r.provider.mu.Unlock()
 	if status, _, _ := r.ask("POST", "/in/sms", "x", "Signature", "good"); status != http.StatusServiceUnavailable {
 		t.Errorf("what could not be noted got %d", status)
 	}

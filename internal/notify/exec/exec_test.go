@@ -62,7 +62,7 @@ func TestAProgramGetsTheMessageAndNothingElse(t *testing.T) {
 		t.Errorf("%q", args)
 	}
 	env := read(t, dir, "env")
-	if !strings.Contains(env, "PAGER_TOKEN=abc\n") || !strings.Contains(env, "HOLDFAST_CHANNEL=test\n") || strings.Contains(env, "hidden") || strings.Contains(env, "ABSENT") || strings.Contains(env, "138") {
+	if !strings.Contains(env, "PAGER_TOKEN=abc\n") || !strings.Contains(env, "HOLDFAST_CHANNEL=test\n") || strings.Contains(env, "hidden") || strings.Contains(env, "ABSENT") || strings.Contains(env, m.To) || strings.Contains(env, m.Link) {
 		t.Error(env)
 	}
 }

@@ -47,7 +47,11 @@ func TestTerminalsShowTheMessage(t *testing.T) {
 	master, path := pair(t)
 	m := notifytest.Message()
 	m.Text += "\x1b[2Jred\u202eherring\n"
-	sent, err := channelTo(t, Settings{}, "/dev/null", "/dev/pts/none", path).Send(t.Context(), m)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sent, err := channelTo(t, Settings{}, file, "/dev/pts/none", path).Send(t.Context(), m)
 	if err != nil || !sent.Arrived || sent.Fraction != 1 {
 		t.Fatalf("%+v, %v", sent, err)
 	}
