@@ -265,3 +265,42 @@ func TestTheEmergencyChannelSpeaksForAMutedNode(t *testing.T) {
 	}
 	until(t, "that the node notes when it wrote", func() bool { return time.Since(time.Unix(0, n.leader.wrote.Load())) < time.Minute })
 }
+
+// box is a channel whose answers have to be fetched.
+type box struct {
+	flaky
+
+	states []string // that it was asked with
+	events []notify.Event
+}
+
+func (b *box) Poll(_ context.Context, state []byte) ([]notify.Event, []byte, error) {
+	b.states = append(b.states, string(state))
+	return b.events, []byte("read-7"), nil
+}
+
+// TestWhatWasReadIsNotedAfterItWasTaken has answers that can't be noted be read again.
+func TestWhatWasReadIsNotedAfterItWasTaken(t *testing.T) {
+	n := serve(t, func(*controlconfig.Control) {})
+	b := &box{events: []notify.Event{{Kind: notify.EventReply, Text: "ok"}}}
+	taken := 0
+	for i, fails := range []error{continuity.E(continuity.CodeDatabase, nil), nil, nil} {
+		err := n.poll(t.Context(), nil, "mail", b, func(_ context.Context, channel string, events []notify.Event) error {
+			if channel != "mail" || len(events) != 1 {
+				t.Error(channel, events)
+			}
+			taken++
+			return fails
+		})
+		if continuity.CodeOf(err) != continuity.CodeOf(fails) {
+			t.Fatal(i, err)
+		}
+	}
+	if got := strings.Join(b.states, ","); got != ",,read-7" || taken != 3 {
+		t.Errorf("%q, taken %d times", got, taken)
+	}
+	events, _, err := n.store.Events(t.Context(), continuity.EventQuery{Action: "answers.read"})
+	if err != nil || len(events) != 1 {
+		t.Errorf("%d events, %v", len(events), err)
+	}
+}

@@ -17,6 +17,7 @@ func (n *Node) openPublic(ctx context.Context) error {
 			return acks.Sweep(ctx, continuity.Actor{Kind: continuity.ActorEngine, ID: "links", Via: n.name}, lease)
 		})
 	})
+	n.pollChannels(acks.Take)
 	set := n.o.Config.Public
 	if set == nil {
 		return nil

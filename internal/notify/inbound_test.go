@@ -55,7 +55,7 @@ func TestAnAnswerAcknowledgesWhatItBelongsTo(t *testing.T) {
 		{"no", notify.Event{Kind: notify.EventReply, Text: "CODE no", From: "13800138001"}, ""},
 		{"from nobody", notify.Event{Kind: notify.EventReply, Text: "ok", From: "13700137003"}, ""},
 		{"with a wrong code, from nobody", notify.Event{Kind: notify.EventReply, Text: "ok k7f3q2ab", From: "13700137003"}, ""},
-		{"with a wrong token of its provider", notify.Event{Kind: notify.EventReply, Text: "ok", Token: "k7f3q2ab", From: "13800138001"}, ""},
+		{"with a wrong token of its provider", notify.Event{Kind: notify.EventReply, Text: "ok", Token: "k7f3q2ab", ID: "p-3", From: "13800138001"}, ""},
 		{"a wrong code alone", notify.Event{Kind: notify.EventReply, Text: "k7f3q2ab", From: "13800138001"}, ""},
 		{"of a message that nobody sent", notify.Event{Kind: notify.EventAcknowledged, ID: "p-9"}, ""},
 	} {
