@@ -123,6 +123,8 @@ func (c *cli) showTested(id string, out *controlapi.ChannelTested) {
 		c.say("cli.channel.test.failed", "id", id, "why", watch.Say(c.lang, out.Trial.Reason))
 	case out.Trial.Read:
 		c.say("cli.channel.test.read", "id", id, "took", span(out.Trial.Took.Seconds()))
+	case out.Trial.Reason.Code != "": // it is known that it got there
+		c.say("cli.channel.test.arrived", "id", id, "took", span(out.Trial.Took.Seconds()))
 	case out.Linked:
 		c.say("cli.channel.test.linked", "id", id, "took", span(out.Trial.Took.Seconds()))
 	default:

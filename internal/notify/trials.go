@@ -120,9 +120,12 @@ func (t *Tester) Test(ctx context.Context, want Test) (continuity.Trial, []Advic
 func (t *Tester) send(ctx context.Context, ch Channel, m *Message, trial *continuity.Trial) *Failure {
 	sending, cancel := context.WithTimeout(ctx, trialSend)
 	defer cancel()
-	_, err := ch.Send(sending, m)
+	sent, err := ch.Send(sending, m)
 	trial.Took, trial.State = t.Now().Sub(trial.At).Round(time.Millisecond), TrialPassed
 	if err == nil {
+		if sent.Arrived {
+			trial.Reason.Code = "channel.arrived"
+		}
 		return nil
 	}
 	f := FailureOf(err)
