@@ -164,6 +164,7 @@ func (c *cli) root() *cobra.Command {
 		{"watching", []*cobra.Command{
 			c.checksCommand(), c.heartbeatCommand(), c.warningCommand(), c.signalCommand(), c.noticeCommand(), c.measureCommand(),
 			c.channelCommand(),
+			c.notifyCommand(), c.silenceCommand(),
 		}},
 		{"node", []*cobra.Command{
 			c.controlCommand(), c.probeCommand(), c.loginCommand(), c.logoutCommand(), c.userCommand(), c.tokenCommand(), c.eventCommand(), c.stateCommand(),

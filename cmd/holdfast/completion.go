@@ -38,6 +38,7 @@ func (c *cli) completionCommand() *cobra.Command {
 var named = map[string]string{
 	"check show": "/checks", "check run": "/checks",
 	"warning show": "/warnings", "warning confirm": "/warnings", "warning dismiss": "/warnings",
+	"notify show": "/notifications", "notify ack": "/notifications", "silence end": "/silences",
 	"notice show": "/notices", "notice confirm": "/notices", "notice dismiss": "/notices",
 	"channel test": "/channels",
 	"plan show":    "/plans", "plan export": "/plans", "plan versions": "/plans",

@@ -19,12 +19,16 @@ const (
 	PeopleRead   Scope = "people:read"
 	ChannelsRead Scope = "channels:read"
 
+	NotificationsRead Scope = "notifications:read"
+
 	ReportsWrite Scope = "reports:write" // tell that something does not work
 
 	WarningsWrite   Scope = "warnings:write" // confirm, dismiss
 	NoticesWrite    Scope = "notices:write"
 	HeartbeatsWrite Scope = "heartbeats:write"
 	TokensWrite     Scope = "tokens:write" // one's own
+
+	NotificationsWrite Scope = "notifications:write" // send, acknowledge, silence
 
 	SignalsWrite     Scope = "signals:write" // say for another system that something does not work, or does again
 	PlansWrite       Scope = "plans:write"
@@ -61,8 +65,8 @@ type rung struct {
 }
 
 var ladder = []rung{
-	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, ReportsWrite}},
-	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite}},
+	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, ReportsWrite}},
+	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite}},
 	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport}},
 	{Commander, []Scope{PlansApprove, UsersRead}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},

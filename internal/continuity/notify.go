@@ -45,6 +45,7 @@ const (
 	ToAudience = "audience"
 	ToGroup    = "group"
 	ToAddress  = "address" // of nobody who is known: ID is the channel
+	ToTold     = "told"    // whoever was told of what it is about; ID: since when, or nothing
 )
 
 // Recipient is who is to be told.
@@ -68,6 +69,8 @@ type Notification struct {
 	To       []Recipient `json:"to"`
 	Channels []string    `json:"channels,omitempty"` // of the plan, the first goes first; none: those of the audience or person
 	Doubled  bool        `json:"doubled,omitempty"`  // by text message or mail, too
+	Rank     int         `json:"rank,omitempty"`     // how bad it is: of several that are told together the worst speaks
+	Ends     bool        `json:"ends,omitempty"`     // what it is about is over: what was not told of that before is told no more
 
 	Template string            `json:"template,omitempty"` // of the plan, filled with Vars
 	Vars     map[string]string `json:"vars,omitempty"`     // a name with "@en" or "@zh" is for that language
@@ -86,6 +89,11 @@ type Notification struct {
 	Ended     time.Time `json:"ended,omitzero"`
 	Deliver   int       `json:"deliveries,omitempty"` // how many were made
 	Escalated []string  `json:"escalated,omitempty"`  // who was told in the end, where it failed
+	Failure   string    `json:"failure,omitempty"`    // a code: why it failed
+	AckDue    time.Time `json:"ack_due,omitzero"`     // from then on the next of Escalate is told
+	Told      time.Time `json:"told,omitzero"`        // when it was sent out last
+	Grouped   int       `json:"grouped,omitempty"`    // how many others it tells
+	Again     int       `json:"again,omitempty"`      // how many of those it had told when it was sent out last
 }
 
 // Over reports whether nothing more is done about it.
@@ -104,7 +112,7 @@ func Tell(n Notification) Change {
 // States of a delivery.
 const (
 	DeliveryDue       = "due"
-	DeliveryHeld      = "held"    // until the hours of quiet end, or the channel has room
+	DeliveryHeld      = "held"    // until the hours of quiet end, the channel has room, or By, which tells it too, is through
 	DeliverySending   = "sending" // an attempt is under way, or was when its node died
 	DeliveryDelivered = "delivered"
 	DeliveryFailed    = "failed"  // for good; Next names the delivery that took its place
@@ -113,25 +121,36 @@ const (
 
 // Delivery is one message on its way to one address over one channel.
 type Delivery struct {
-	ID           string    `json:"id"` // NOTIFICATION.d-N
-	Notification string    `json:"notification"`
-	Service      string    `json:"service,omitempty"`
-	Person       string    `json:"person,omitempty"`
-	Channel      string    `json:"channel"` // of the plan or the node
-	Sender       string    `json:"sender"`  // the node's channel that sends
-	Address      string    `json:"address,omitempty"`
-	Language     string    `json:"language"`
-	State        string    `json:"state"`
-	Due          time.Time `json:"due"`
-	Attempts     int       `json:"attempts"`
-	Repeat       bool      `json:"repeat,omitempty"`      // the attempt may be the second of one message
-	Failure      string    `json:"failure,omitempty"`     // a code
-	Provider     string    `json:"provider_id,omitempty"` // what the provider calls it
-	With         []string  `json:"with,omitempty"`        // further notifications that it tells
-	Next         string    `json:"next,omitempty"`
-	Sent         time.Time `json:"sent,omitzero"`
-	Confirmed    time.Time `json:"confirmed,omitzero"` // the provider says that it arrived
-	By           string    `json:"by,omitempty"`
+	ID           string      `json:"id"` // NOTIFICATION.d-N
+	Notification string      `json:"notification"`
+	Service      string      `json:"service,omitempty"`
+	Person       string      `json:"person,omitempty"`
+	Channel      string      `json:"channel"`           // of the plan or the node
+	Sender       string      `json:"sender"`            // the node's channel that sends
+	Address      string      `json:"address,omitempty"` // masked: people's addresses stand with the people
+	Language     string      `json:"language"`
+	State        string      `json:"state"`
+	Due          time.Time   `json:"due"`
+	Attempts     int         `json:"attempts"`
+	Repeat       bool        `json:"repeat,omitempty"`      // the attempt may be the second of one message
+	Failure      string      `json:"failure,omitempty"`     // a code
+	Provider     string      `json:"provider_id,omitempty"` // what the provider calls it
+	With         []string    `json:"with,omitempty"`        // further notifications that it tells
+	Next         string      `json:"next,omitempty"`
+	To           Recipient   `json:"to"`                // of the notification, that it is for
+	Target       string      `json:"target"`            // whom of them: PERSON, or AUDIENCE/CHANNEL
+	Step         int         `json:"step,omitempty"`    // 0: the first; else of Escalate
+	Doubled      bool        `json:"doubled,omitempty"` // beside another one
+	Rest         bool        `json:"rest,omitempty"`    // it tells what nothing else does: it goes on when its notification is over
+	Tried        []time.Time `json:"tried,omitempty"`   // when attempts began, the last ones
+	Sent         time.Time   `json:"sent,omitzero"`
+	Confirmed    time.Time   `json:"confirmed,omitzero"` // the provider says that it arrived
+	By           string      `json:"by,omitempty"`
+}
+
+// Over reports whether nothing more is done about it.
+func (d *Delivery) Over() bool {
+	return d.State == DeliveryDelivered || d.State == DeliveryFailed || d.State == DeliveryDropped
 }
 
 // Silence keeps notifications from being sent.

@@ -103,6 +103,7 @@ func (n *Node) open(ctx context.Context) error {
 		n.openMeasures, n.openChecks, n.openWarnings,
 		n.openNotices, n.openCalendars,
 		n.openChannels, n.openPublic, n.openEmergency,
+		n.openNotify,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,
 	} {

@@ -22,6 +22,7 @@ func (n *Node) openWarnings(context.Context) error {
 		},
 		Sources: []warning.Source{judged},
 		Unread:  n.plans.Unread,
+		Tell:    n.tell,
 		Checks: func() (rules []warning.CheckRule, ready bool) {
 			plans, changed := n.plansNow()
 			for _, p := range plans {

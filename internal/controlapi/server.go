@@ -56,6 +56,8 @@ type Options struct {
 	Warnings   Warnings
 	Signals    Signals
 	Channels   Channels
+
+	Notifications Notifications
 }
 
 // The bounds of what a request may carry and take.
@@ -137,6 +139,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Channels != nil {
 		registerChannels(s)
+	}
+	if o.Notifications != nil {
+		registerNotifications(s)
 	}
 	if o.Signals != nil {
 		registerSignals(s)

@@ -102,7 +102,11 @@ func (e *Engine) settle(s *Sighting, now time.Time) []outcome {
 		return nil
 	}
 	change := continuity.Change{Kind: Kind, ID: s.ID, Service: s.Service, Version: version, Body: body, Action: action, Reason: s.Reason}
-	return []outcome{{change: change, became: &after}}
+	o := outcome{change: change, became: &after}
+	if e.o.Tell != nil {
+		o.tell = e.o.Tell(before, after, action, now)
+	}
+	return []outcome{o}
 }
 
 // next is a warning after a sighting, and the action that made it so; none: it

@@ -87,9 +87,12 @@ type Options struct {
 	// Silenced says that nothing new is to be warned of, as under a maintenance
 	// window; nil: never.
 	Silenced func(service string, now time.Time) bool
-	Every    time.Duration // 1 s
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Tell is what else becomes true with a change of a warning, such as that somebody
+	// is to be told; nil: nothing.
+	Tell  func(before, after continuity.Warning, action string, now time.Time) []continuity.Change
+	Every time.Duration // 1 s
+	Now   func() time.Time
+	Log   *slog.Logger
 }
 
 // Engine turns sightings into warnings while its node leads.
@@ -215,6 +218,7 @@ type outcome struct {
 	change continuity.Change
 	became *continuity.Warning // or
 	memory json.RawMessage
+	tell   []continuity.Change // true with it
 }
 
 func (e *Engine) commit(ctx context.Context, lease continuity.Lease, all []outcome) error {
@@ -222,11 +226,14 @@ func (e *Engine) commit(ctx context.Context, lease continuity.Lease, all []outco
 	for i := range all {
 		b.Changes = append(b.Changes, all[i].change)
 	}
+	for i := range all {
+		b.Changes = append(b.Changes, all[i].tell...)
+	}
 	objects, err := e.o.Store.Commit(ctx, b)
 	if err != nil {
 		return err
 	}
-	if len(objects) != len(all) {
+	if len(objects) != len(b.Changes) {
 		return errors.New("a commit answered with fewer objects than changes")
 	}
 	for i := range all {

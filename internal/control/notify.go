@@ -1,0 +1,199 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+	"holdfast/internal/notify"
+	"holdfast/internal/plan"
+	"holdfast/internal/warning"
+)
+
+// failedFor is how long the warning stands that somebody could not be told.
+const failedFor = time.Hour
+
+// openNotify tells people what other engines want told.
+func (n *Node) openNotify(context.Context) error {
+	senders, err := openSenders(&n.o.Config, n.log)
+	if err != nil {
+		return err
+	}
+	way := &router{node: n, senders: senders}
+	engine := notify.New(notify.Options{
+		Store: n.store, Node: n.name, Router: way, Channels: way, Failed: n.untold,
+		Seed: rand.Uint64(), // #nosec G404 -- of pauses
+		Log:  n.log,
+		Lease: func() (continuity.Lease, bool) {
+			if lease := n.leads(); lease != nil {
+				return *lease, true
+			}
+			return continuity.Lease{}, false
+		},
+	})
+	n.whileLeading("notify", func(ctx context.Context, _ *continuity.Lease) { engine.Run(ctx) })
+	n.whileLeading("untold", func(ctx context.Context, _ *continuity.Lease) { n.every(ctx, time.Minute, n.endUntold) })
+	n.api.Notifications = notify.NewActs(n.store, way, time.Now)
+	return nil
+}
+
+// both makes a text of the catalogue in both languages.
+func both(id string, args func(catalogue.Lang) catalogue.Args) continuity.Text {
+	return continuity.Text{En: catalogue.Text(catalogue.En, id, args(catalogue.En)), Zh: catalogue.Text(catalogue.Zh, id, args(catalogue.Zh))}
+}
+
+// tell is whom a change of a warning is told to: what is orange or red pages the
+// owner, what is less is a notice; that it is over is told to those who were told.
+// A node without channels tells nobody.
+func (n *Node) tell(before, after continuity.Warning, action string, now time.Time) []continuity.Change {
+	if len(n.o.Config.Channels) == 0 {
+		return nil
+	}
+	note := continuity.Notification{
+		ID: after.ID + ".n-" + strconv.FormatInt(now.UnixMilli(), 36), Service: after.Service, About: warning.Kind + "/" + after.ID, At: now,
+		Urgency: continuity.UrgencyNotice,
+	}
+	id := "notify.warning"
+	switch action {
+	case warning.Opened, warning.Raised, warning.Returned:
+		if before.Stands() && !after.Level.Over(before.Level) {
+			return nil
+		}
+		note.To, note.Escalate = n.ownersOf(&after)
+		if len(note.To) == 0 {
+			return nil // nobody's plan
+		}
+		note.Group = after.Service
+		if after.Level.Over(continuity.LevelYellow) {
+			note.Urgency = continuity.UrgencyPage
+		}
+		note.Rank = slices.Index([]continuity.Level{"blue", "yellow", "orange", "red"}, after.Level) + 1
+	case warning.Cleared:
+		id, note.Ends = "notify.cleared", true
+		note.To = []continuity.Recipient{{Kind: continuity.ToTold, ID: after.Since.UTC().Format(time.RFC3339Nano)}}
+	default:
+		return nil
+	}
+	args := func(lang catalogue.Lang) catalogue.Args {
+		name := after.Text.En
+		if lang == catalogue.Zh && after.Text.Zh != "" || name == "" {
+			name = after.Text.Zh
+		}
+		return catalogue.Args{
+			"service": after.Service, "name": name, "level": catalogue.Text(lang, "warning.level."+string(after.Level), nil),
+			"since": after.Since.UTC().Format("2006-01-02 15:04 UTC"), "id": after.ID, "source": catalogue.Text(lang, "warning.source."+after.Source, nil),
+		}
+	}
+	note.Subject, note.Text = both(id+".subject", args), both(id+".text", args)
+	return []continuity.Change{continuity.Tell(note)}
+}
+
+// commander is the role that answers for what names no other.
+const commander = "commander"
+
+// ownersOf are who is told of a warning, and who after them.
+func (n *Node) ownersOf(w *continuity.Warning) (to, escalate []continuity.Recipient) {
+	p := n.planOf(w.Service)
+	if p == nil {
+		return nil, nil
+	}
+	role := w.Owner
+	switch _, there := p.Roles[role]; {
+	case there:
+		to = []continuity.Recipient{{Kind: continuity.ToRole, ID: role}}
+		escalate = []continuity.Recipient{{Kind: continuity.ToDeputies, ID: role}}
+	case role != "":
+		to = []continuity.Recipient{{Kind: continuity.ToPerson, ID: role}}
+	}
+	if _, there := p.Roles[commander]; there && role != commander {
+		first := continuity.Recipient{Kind: continuity.ToRole, ID: commander}
+		if to == nil {
+			to = []continuity.Recipient{first}
+		} else {
+			escalate = append(escalate, first)
+		}
+		escalate = append(escalate, continuity.Recipient{Kind: continuity.ToDeputies, ID: commander})
+	}
+	if to == nil {
+		to = []continuity.Recipient{{Kind: continuity.ToPerson, ID: p.Owner}}
+	}
+	for _, id := range sortedKeys(p.Teams) {
+		if role == "" && slices.Contains(p.Teams[id].Roles, commander) || slices.Contains(p.Teams[id].Roles, role) {
+			escalate = append(escalate, continuity.Recipient{Kind: continuity.ToTeam, ID: id})
+		}
+	}
+	return to, escalate
+}
+
+// planOf is the plan of a service that holds; nil: there is none.
+func (n *Node) planOf(service string) *plan.Plan {
+	plans, _ := n.plansNow()
+	for _, p := range plans {
+		if p.ID == service {
+			return p
+		}
+	}
+	return nil
+}
+
+// untoldRule names the signal that somebody was not told.
+const untoldRule = "untold"
+
+// untold warns that a notification failed.
+func (n *Node) untold(note *continuity.Notification, at time.Time) []continuity.Change {
+	service := note.Service
+	if service == "" {
+		service = "_"
+	}
+	args := func(lang catalogue.Lang) catalogue.Args {
+		about := note.Subject.En
+		if lang == catalogue.Zh && note.Subject.Zh != "" || about == "" {
+			about = note.Subject.Zh
+		}
+		return catalogue.Args{"about": about, "id": note.ID, "why": catalogue.Text(lang, "notify.failure."+note.Failure, nil)}
+	}
+	s := continuity.Signal{
+		ID: service + "." + continuity.FromNotify + "." + untoldRule, Service: note.Service, Source: continuity.FromNotify, Rule: untoldRule,
+		Text: both("notify.untold", args), Level: continuity.LevelYellow, At: at,
+	}
+	body, err := json.Marshal(s)
+	if err != nil {
+		return nil // it is made of texts and times
+	}
+	return []continuity.Change{{
+		Kind: warning.KindSignal, ID: s.ID, Service: s.Service, Version: continuity.VersionAny, Body: body, Action: "signal.firing",
+	}}
+}
+
+// endUntold ends what was warned of long enough ago.
+func (n *Node) endUntold(ctx context.Context) error {
+	for cursor := ""; ; {
+		page, next, err := n.store.List(ctx, continuity.Query{Kind: warning.KindSignal, Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return err
+		}
+		for _, o := range page {
+			var s continuity.Signal
+			if err := json.Unmarshal(o.Body, &s); err != nil {
+				return err
+			}
+			if s.Source != continuity.FromNotify || time.Since(s.At) < failedFor {
+				continue
+			}
+			_, err := n.store.Apply(ctx, continuity.Actor{Kind: continuity.ActorEngine, ID: "notify", Via: n.name}, []continuity.Change{{
+				Kind: o.Kind, ID: o.ID, Version: o.Version, Action: "signal.ended",
+			}})
+			if err != nil {
+				return err
+			}
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}

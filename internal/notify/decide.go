@@ -1,0 +1,431 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+const (
+	// gather is how long the first of a group waits for others.
+	gather = 2 * time.Second
+	// pause is how long after a group was told it is told again.
+	pause = 5 * time.Minute
+	// repeats is how long the same is not said again.
+	repeats = time.Hour
+	// ackWithin is how long a page waits for an acknowledgement.
+	ackWithin = 5 * time.Minute
+	// unknownAgain is when it is asked again what was not known.
+	unknownAgain = 5 * time.Second
+)
+
+// Codes of why a notification failed, besides those of channels.
+const (
+	FailNobody         = "nobody"         // there is nobody whom it is for, or no way to them
+	FailUnacknowledged = "unacknowledged" // it was delivered, and nobody answered
+)
+
+// group is what is told together.
+type group struct {
+	told    time.Time // when it was last
+	leader  string    // the notification that tells, until it is over
+	waiting map[string]*note
+}
+
+// group is the one of a notification: of those for the same people and as urgent.
+func (e *Engine) group(n *continuity.Notification) *group {
+	key := strings.Join([]string{n.Service, n.Group, n.Urgency, recipients(n)}, "\x00")
+	g := e.groups[key]
+	if g == nil {
+		g = &group{waiting: map[string]*note{}}
+		e.groups[key] = g
+	}
+	return g
+}
+
+func recipients(n *continuity.Notification) string {
+	body, _ := json.Marshal([]any{n.To, n.Channels}) // of texts
+	return string(body)
+}
+
+func sameKey(n *continuity.Notification) string {
+	return strings.Join([]string{n.Service, n.Same, n.Urgency, recipients(n)}, "\x00")
+}
+
+// counts reports whether somebody was told, or is about to be.
+func counts(n *continuity.Notification) bool {
+	switch n.State {
+	case continuity.NotifySilenced, continuity.NotifyRepeated, continuity.NotifyCancelled, continuity.NotifyFailed:
+		return false
+	}
+	return true
+}
+
+// decide says what becomes of everything that is due.
+func (e *Engine) decide(ctx context.Context, now time.Time) {
+	notes, ships := e.ripe(now)
+	slices.SortFunc(notes, func(a, b *note) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
+	var fresh []*note
+	for _, n := range notes {
+		switch {
+		case n.Over():
+			e.settleOver(ctx, n, now)
+		case n.State == continuity.NotifyNew:
+			fresh = append(fresh, n)
+		default:
+			e.watch(ctx, n, now)
+		}
+	}
+	e.admit(ctx, fresh, now)
+	for _, s := range ships {
+		if s.note.Over() && !s.Rest {
+			e.drop(s, s.note.State)
+			continue
+		}
+		e.started = append(e.started, s)
+	}
+}
+
+// admit says what becomes of what is new.
+func (e *Engine) admit(ctx context.Context, fresh []*note, now time.Time) {
+	var about map[string][]*note
+	for _, n := range fresh {
+		if n.Ends {
+			if about == nil {
+				about = map[string][]*note{}
+				for _, other := range e.notes {
+					about[other.About] = append(about[other.About], other)
+				}
+			}
+			for _, other := range about[n.About] {
+				if other != n && !other.Ends && !other.Over() && !other.At.After(n.At) {
+					e.overtaken(other, n, now)
+				}
+			}
+		}
+	}
+	ready := map[*group]bool{}
+	for _, n := range fresh {
+		if n.Over() {
+			continue
+		}
+		if by := e.silenced(n, now); by != "" {
+			e.end(n, continuity.NotifySilenced, by, now)
+			continue
+		}
+		if n.Same != "" {
+			key := sameKey(&n.Notification)
+			if s := e.sames[key]; s.id != "" && s.id != n.ID && n.At.Sub(s.at) < repeats {
+				e.end(n, continuity.NotifyRepeated, s.id, now)
+				continue
+			}
+			e.sames[key] = same{n.ID, n.At}
+		}
+		if n.Group == "" {
+			e.route(ctx, n, now)
+			continue
+		}
+		if e.join(n, now) {
+			ready[e.group(&n.Notification)] = true
+		}
+	}
+	for g := range ready {
+		e.lead(ctx, g, now)
+	}
+}
+
+// join puts a notification to its group, and says whether the group is to be told
+// now.
+func (e *Engine) join(n *note, now time.Time) (ready bool) {
+	g := e.group(&n.Notification)
+	if leader := e.notes[g.leader]; leader != nil && leader != n && !leader.Over() {
+		leader.Grouped++
+		e.mark(leader, "notification.joined")
+		e.wakeNote(leader, later(now, leader.Told.Add(pause)))
+		e.end(n, continuity.NotifyGrouped, leader.ID, now)
+		return false
+	}
+	g.waiting[n.ID] = n
+	at := n.At.Add(gather)
+	if !g.told.IsZero() {
+		at = later(at, g.told.Add(pause))
+	}
+	if at.After(now) {
+		e.wakeNote(n, at)
+		return false
+	}
+	return true
+}
+
+// lead has the worst of a group speak for all that wait.
+func (e *Engine) lead(ctx context.Context, g *group, now time.Time) {
+	var leader *note
+	for id, n := range g.waiting {
+		if e.notes[id] != n || n.State != continuity.NotifyNew {
+			delete(g.waiting, id)
+			continue
+		}
+		if leader == nil || n.Rank > leader.Rank || n.Rank == leader.Rank && cmp.Or(n.At.Compare(leader.At), cmp.Compare(n.ID, leader.ID)) < 0 {
+			leader = n
+		}
+	}
+	if leader == nil {
+		return
+	}
+	leader.Grouped = len(g.waiting) - 1
+	leader.Again = leader.Grouped
+	if !e.route(ctx, leader, now) {
+		leader.Grouped, leader.Again = 0, 0 // they wait with it
+		return
+	}
+	g.leader, g.told = leader.ID, now
+	for _, n := range g.waiting {
+		if n != leader {
+			e.end(n, continuity.NotifyGrouped, leader.ID, now)
+		}
+	}
+	clear(g.waiting)
+}
+
+// route sends a notification on its way. It says false where it is not known yet
+// who is meant.
+func (e *Engine) route(ctx context.Context, n *note, now time.Time) bool {
+	if n.Template != "" {
+		subject, text, ok := e.o.Router.Words(n.Service, n.Template)
+		subject, missing := fillText(subject, n.Vars)
+		text, more := fillText(text, n.Vars)
+		if !ok || len(missing)+len(more) > 0 {
+			e.fail(n, FailTemplate, now)
+			return true
+		}
+		n.Subject, n.Text = subject, text
+	}
+	if n.Text.En == "" && n.Text.Zh == "" {
+		if n.Text = n.Subject; n.Text.En == "" && n.Text.Zh == "" {
+			e.fail(n, FailContent, now)
+			return true
+		}
+	}
+	targets, err := e.resolve(ctx, n, 0, now)
+	if err != nil {
+		e.wakeNote(n, now.Add(unknownAgain))
+		return false
+	}
+	if len(targets) == 0 && len(n.To) > 0 && n.To[0].Kind == continuity.ToTold {
+		e.end(n, continuity.NotifyCancelled, "told/nobody", now)
+		return true
+	}
+	n.State, n.Since, n.Told = continuity.NotifySending, now, now
+	if n.Urgency == continuity.UrgencyPage {
+		n.AckDue = now.Add(cmp.Or(n.AckWithin, ackWithin))
+	}
+	e.mark(n, "notification.sending")
+	e.send(n, targets, now)
+	e.wakeNote(n, now)
+	return true
+}
+
+// watch sees how what is on its way stands.
+func (e *Engine) watch(ctx context.Context, n *note, now time.Time) {
+	if len(n.ships) == 0 && n.Deliver == 0 && n.Step == 0 && len(n.Escalate) == 0 {
+		e.fail(n, FailNobody, now)
+		return
+	}
+	s := e.stands(n)
+	if n.Urgency == continuity.UrgencyPage {
+		e.watchPage(ctx, n, s, now)
+		return
+	}
+	switch {
+	case n.Grouped > n.Again && !now.Before(n.Told.Add(pause)):
+		e.again(ctx, n, now)
+	case s.open || n.Grouped > n.Again:
+		if n.Grouped > n.Again {
+			e.wakeNote(n, n.Told.Add(pause))
+		}
+	case len(s.missed) == 0 && len(s.reached) > 0:
+		e.end(n, continuity.NotifyDelivered, "", now)
+	default:
+		e.escalate(ctx, n, now)
+	}
+}
+
+func (e *Engine) watchPage(ctx context.Context, n *note, s standing, now time.Time) {
+	if n.State == continuity.NotifySending && len(s.reached) > 0 {
+		n.State, n.Since = continuity.NotifyWaiting, now
+		e.mark(n, "notification.waiting")
+	}
+	switch {
+	case !now.Before(n.AckDue), len(s.reached) == 0 && s.stuck && n.Step < len(n.Escalate):
+		e.escalate(ctx, n, now)
+		return
+	case n.Grouped > n.Again && !now.Before(n.Told.Add(pause)):
+		e.again(ctx, n, now)
+	case n.Grouped > n.Again:
+		e.wakeNote(n, n.Told.Add(pause))
+	}
+	e.wakeNote(n, n.AckDue)
+}
+
+// standing is how the deliveries of a notification's present step stand.
+type standing struct {
+	open    bool            // one goes on
+	stuck   bool            // none has a way left that was not tried
+	reached map[string]bool // targets
+	missed  map[string]bool
+}
+
+func (e *Engine) stands(n *note) standing {
+	s := standing{stuck: true, reached: map[string]bool{}, missed: map[string]bool{}}
+	for _, d := range n.ships {
+		if d.Step != n.Step {
+			continue
+		}
+		switch {
+		case d.State == continuity.DeliveryDelivered:
+			s.reached[d.Target] = true
+		case !d.Over():
+			s.open = true
+			s.stuck = s.stuck && d.Failure != "" && d.Attempts >= pageAttempts
+		}
+	}
+	for _, d := range n.ships {
+		if d.Step == n.Step && !s.reached[d.Target] {
+			s.missed[d.Target] = true
+		}
+	}
+	return s
+}
+
+// escalate tells the next, or says that there is none.
+func (e *Engine) escalate(ctx context.Context, n *note, now time.Time) {
+	for n.Step < len(n.Escalate) {
+		n.Step++
+		targets, err := e.resolve(ctx, n, n.Step, now)
+		if err != nil {
+			n.Step--
+			e.wakeNote(n, now.Add(unknownAgain))
+			return
+		}
+		if !slices.ContainsFunc(targets, func(t Target) bool { return len(e.ways(&t)) > 0 }) {
+			continue
+		}
+		n.Again, n.Told = n.Grouped, now
+		if n.Urgency == continuity.UrgencyPage {
+			n.AckDue = now.Add(cmp.Or(n.AckWithin, ackWithin))
+		}
+		e.mark(n, "notification.escalated")
+		e.send(n, targets, now)
+		e.wakeNote(n, now)
+		return
+	}
+	code := FailNobody
+	for _, s := range sorted(n.ships) {
+		switch {
+		case s.State == continuity.DeliveryDelivered && n.Urgency == continuity.UrgencyPage:
+			code = FailUnacknowledged
+		case s.Failure != "" && code != FailUnacknowledged && s.Channel != "":
+			code = s.Failure
+		}
+	}
+	e.fail(n, code, now)
+}
+
+// again tells those who are being told what came since.
+func (e *Engine) again(ctx context.Context, n *note, now time.Time) {
+	targets, err := e.resolve(ctx, n, n.Step, now)
+	if err != nil {
+		e.wakeNote(n, now.Add(unknownAgain))
+		return
+	}
+	n.Again, n.Told = n.Grouped, now
+	e.group(&n.Notification).told = now
+	e.mark(n, "notification.told-again")
+	for _, s := range e.send(n, targets, now) {
+		s.Rest = true // what it tells is told nowhere else
+	}
+	e.wakeNote(n, now)
+}
+
+// silenced names what keeps a notification from being told. Silences are for what
+// watches: what people decided, or have to decide, is told all the same.
+func (e *Engine) silenced(n *note, now time.Time) string {
+	kind, id, _ := strings.Cut(n.About, "/")
+	if kind != "warning" && kind != "check" && kind != "component" && kind != "signal" {
+		return ""
+	}
+	by := ""
+	for _, s := range e.silences {
+		if s.Service != n.Service || now.Before(s.From) || !now.Before(s.Until) {
+			continue
+		}
+		matches := len(s.Match) == 0 || slices.ContainsFunc(s.Match, func(m string) bool {
+			return m == id || s.Service+"."+m == id || strings.HasSuffix(id, "."+m)
+		})
+		if ref := continuity.KindSilence + "/" + s.ID; matches && (by == "" || ref < by) {
+			by = ref
+		}
+	}
+	return by
+}
+
+// overtaken is what becomes of a notification about what is over.
+func (e *Engine) overtaken(n, by *note, now time.Time) {
+	state := continuity.NotifyCancelled
+	for _, s := range n.ships {
+		if s.State == continuity.DeliveryDelivered || s.State == continuity.DeliverySending {
+			state = continuity.NotifyDelivered // and nobody has to answer any more
+		}
+	}
+	e.end(n, state, by.ID, now)
+}
+
+// end ends a notification.
+func (e *Engine) end(n *note, state, by string, now time.Time) {
+	n.State, n.By, n.Since, n.Ended = state, by, now, now
+	e.mark(n, "notification."+state)
+	for _, s := range n.ships {
+		if !s.Over() && s.State != continuity.DeliverySending && !s.Rest {
+			e.drop(s, state)
+		}
+	}
+}
+
+// fail ends a notification that nobody got, or nobody answered.
+func (e *Engine) fail(n *note, code string, now time.Time) {
+	n.Failure = code
+	for _, s := range sorted(n.ships) {
+		if s.State == continuity.DeliveryDelivered && !slices.Contains(n.Escalated, s.Target) {
+			n.Escalated = append(n.Escalated, s.Target)
+		}
+	}
+	e.end(n, continuity.NotifyFailed, "", now)
+	if e.o.Failed != nil {
+		e.extra = append(e.extra, e.o.Failed(&n.Notification, now)...)
+	}
+}
+
+// settleOver drops what is no longer wanted of a notification that somebody else
+// ended. What it was to tell of others is told.
+func (e *Engine) settleOver(ctx context.Context, n *note, now time.Time) {
+	for _, s := range n.ships {
+		if !s.Over() && s.State != continuity.DeliverySending && !s.Rest {
+			e.drop(s, n.State)
+		}
+	}
+	if n.Grouped > n.Again && n.State == continuity.NotifyAcknowledged {
+		e.again(ctx, n, now)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,65 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+const (
+	// keep is how long what is over stays; its events stay for good.
+	keep = 30 * 24 * time.Hour
+	// pruneEvery is how often it is looked for.
+	pruneEvery = time.Hour
+)
+
+// prune deletes what was over long ago.
+func (e *Engine) prune(ctx context.Context, lease continuity.Lease, now time.Time) error {
+	if now.Sub(e.pruned) < pruneEvery {
+		return nil
+	}
+	old := now.Add(-keep)
+	gone := map[string]bool{}
+	var all []continuity.Change
+	for _, kind := range []string{continuity.KindNotification, continuity.KindDelivery, continuity.KindSilence} {
+		for cursor := ""; ; {
+			page, next, err := e.o.Store.List(ctx, continuity.Query{Kind: kind, Cursor: cursor, Limit: 1000})
+			if err != nil {
+				return err
+			}
+			for _, o := range page {
+				var v struct {
+					Ended        time.Time `json:"ended"`
+					Until        time.Time `json:"until"`
+					Notification string    `json:"notification"`
+				}
+				if err := json.Unmarshal(o.Body, &v); err != nil {
+					return err
+				}
+				past := func(at time.Time) bool { return !at.IsZero() && at.Before(old) }
+				if past(v.Ended) || past(v.Until) || gone[v.Notification] {
+					gone[o.ID] = true
+					all = append(all, continuity.Change{Kind: o.Kind, ID: o.ID, Version: o.Version, Action: o.Kind + ".forgotten"})
+				}
+			}
+			if cursor = next; cursor == "" {
+				break
+			}
+		}
+	}
+	by := continuity.Actor{Kind: continuity.ActorEngine, ID: "notify", Via: e.o.Node}
+	for len(all) > 0 {
+		n := min(len(all), mostChanges)
+		if _, err := e.o.Store.Commit(ctx, continuity.Batch{Actor: by, Changes: all[:n], Leader: &lease}); err != nil {
+			return err
+		}
+		all = all[n:]
+	}
+	e.pruned = now
+	for _, r := range e.rooms {
+		r.prune(now)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package notify
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+)
+
+var errWords = errors.New("notify: a field of a template is not filled")
+
+var field = regexp.MustCompile(`\{([^{}\n]*)\}`)
+
+// Fill puts values into the fields of a text. It names the fields that have none:
+// such a text is not sent.
+func Fill(text string, vars map[string]string, language string) (filled string, missing []string) {
+	filled = field.ReplaceAllStringFunc(text, func(found string) string {
+		value := valueOf(vars, found[1:len(found)-1], language)
+		if value == "" {
+			missing = append(missing, found[1:len(found)-1])
+		}
+		return value
+	})
+	return filled, missing
+}
+
+func valueOf(vars map[string]string, name, language string) string {
+	if v := vars[name+"@"+language]; v != "" {
+		return v
+	}
+	return vars[name]
+}
+
+// fillText fills a text in each language that it has.
+func fillText(t continuity.Text, vars map[string]string) (continuity.Text, []string) {
+	en, missing := Fill(t.En, vars, "en")
+	zh, more := Fill(t.Zh, vars, "zh")
+	return continuity.Text{En: en, Zh: zh}, append(missing, more...)
+}
+
+// in is a text in a language, or in the other one where it has none.
+func in(t continuity.Text, language string) string {
+	if language == "zh" && t.Zh != "" || t.En == "" {
+		return t.Zh
+	}
+	return t.En
+}
+
+// mostNamed bounds how many others one message names.
+const mostNamed = 10
+
+// compose makes the message of a delivery, which tells others besides. An approved
+// text that can't be filled is an error.
+func compose(n *continuity.Notification, d *continuity.Delivery, with []*continuity.Notification, target *Target, way *Way, kind *Kind) (*Message, error) {
+	m := &Message{
+		Key: d.ID, Repeat: d.Repeat, Kind: way.Kind, To: way.Address, Name: target.Name, Language: "en",
+		Urgent: n.Urgency == continuity.UrgencyPage, Thread: n.About,
+	}
+	var subjects, texts []string
+	for _, language := range strings.Split(d.Language, "+") {
+		subject, text := wordsIn(n, with, language)
+		if d.Repeat && !kind.Keys {
+			mark := catalogue.Text(catalogue.Lang(language), "notify.repeat", nil)
+			subject, text = mark+subject, mark+text
+		}
+		subjects, texts = append(subjects, subject), append(texts, text)
+	}
+	m.Language, _, _ = strings.Cut(d.Language, "+")
+	m.Subject, m.Text = strings.Join(subjects, " / "), strings.Join(texts, "\n\n")
+	if kind.Longest > 0 {
+		m.Text = cut(m.Text, kind.Longest)
+	}
+	if way.Approved == nil {
+		return m, nil
+	}
+	vars := map[string]string{"subject": m.Subject, "text": m.Text, "service": n.Service}
+	for name, value := range n.Vars {
+		vars[name] = value
+	}
+	m.Template = &Template{Code: way.Approved.Code, Sign: way.Approved.Sign, Order: way.Approved.Order, Variables: map[string]string{}}
+	for theirs, ours := range way.Approved.Variables {
+		value := valueOf(vars, ours, m.Language)
+		if value == "" {
+			return nil, errWords
+		}
+		m.Template.Variables[theirs] = value
+	}
+	return m, nil
+}
+
+// wordsIn is what a notification says in one language, with those that it tells
+// besides.
+func wordsIn(n *continuity.Notification, with []*continuity.Notification, language string) (subject, text string) {
+	lang := catalogue.Lang(language)
+	subject, text = in(n.Subject, language), in(n.Text, language)
+	if n.Again > 0 {
+		text += "\n" + catalogue.Text(lang, "notify.more", catalogue.Args{"n": n.Again})
+	}
+	if len(with) == 0 {
+		return subject, text
+	}
+	if subject != "" {
+		subject = catalogue.Text(lang, "notify.digest", catalogue.Args{"subject": subject, "n": len(with)})
+	}
+	text += "\n\n" + catalogue.Text(lang, "notify.also", nil)
+	for i, other := range with {
+		if i == mostNamed {
+			text += "\n" + catalogue.Text(lang, "notify.further", catalogue.Args{"n": len(with) - i})
+			break
+		}
+		text += "\n- " + brief(other, language)
+	}
+	return subject, text
+}
+
+// brief is a notification in one line.
+func brief(n *continuity.Notification, language string) string {
+	line := in(n.Subject, language)
+	if line == "" {
+		line, _, _ = strings.Cut(in(n.Text, language), "\n")
+	}
+	return cut(line, 120)
+}
+
+// cut shortens a text to so many characters.
+func cut(text string, most int) string {
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	runes := []rune(text)
+	return string(runes[:most-1]) + "…"
+}

@@ -1,0 +1,185 @@
+package notify
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// attempt is one try to send a message.
+type attempt struct {
+	ship    string
+	sender  string
+	fence   int64
+	time    time.Duration
+	channel Channel
+	message *Message
+
+	unsent bool // it was not tried after all
+	sent   Sent
+	err    error
+}
+
+// begin makes durable which attempts begin, and begins them.
+func (e *Engine) begin(ctx, working context.Context, lease continuity.Lease, now time.Time) error {
+	ready := e.started
+	e.started = nil
+	slices.SortFunc(ready, rank)
+	var all []*attempt
+	for _, s := range ready {
+		if a := e.start(ctx, s, ready, now); a != nil {
+			a.fence = lease.Fence
+			all = append(all, a)
+			e.inflight[a.ship] = a
+		}
+	}
+	if err := e.flush(ctx, lease); err != nil {
+		for _, a := range all {
+			delete(e.inflight, a.ship) // none of them was sent
+		}
+		return err
+	}
+	for _, a := range all {
+		go e.work(working, a)
+	}
+	return nil
+}
+
+// start makes the attempt of a delivery that is due, where its channel has room.
+func (e *Engine) start(ctx context.Context, s *ship, ready []*ship, now time.Time) *attempt {
+	if s.State != continuity.DeliveryDue && (s.State != continuity.DeliveryHeld || s.By != "") || s.Due.After(now) {
+		return nil // it was joined to another one, or dropped
+	}
+	opened, ok := e.o.Channels.Sender(s.Sender)
+	if !ok {
+		e.failed(ctx, s, &Failure{Code: FailSettings}, now)
+		return nil
+	}
+	page := s.note.Urgency == continuity.UrgencyPage
+	room := e.roomOf(s.Sender)
+	if at := room.free(now, &opened, s.Address, page); at.After(now) {
+		s.Due = at
+		if s.State != continuity.DeliveryHeld {
+			s.State = continuity.DeliveryHeld
+			e.markShip(s, "delivery.held")
+		}
+		e.wakeShip(s)
+		return nil
+	}
+	if e.busy(s.Sender) >= atOnce {
+		s.Due = now.Add(crowded)
+		e.wakeShip(s)
+		return nil
+	}
+	target, way, ok, err := e.wayOf(ctx, s, now)
+	switch {
+	case err != nil:
+		s.Due = now.Add(unknownAgain)
+		e.wakeShip(s)
+		return nil
+	case !ok:
+		e.failed(ctx, s, &Failure{Code: FailAddress}, now)
+		return nil
+	}
+	riders := e.riders(s)
+	if len(s.With) == 0 && s.State == continuity.DeliveryHeld {
+		riders = joined(s, ready, now)
+	}
+	var with []*continuity.Notification
+	for _, r := range riders {
+		with = append(with, &r.note.Notification)
+	}
+	message, err := compose(&s.note.Notification, &s.Delivery, with, &target, &way, &opened.Kind)
+	if err != nil {
+		e.failed(ctx, s, &Failure{Code: FailTemplate}, now)
+		return nil
+	}
+	if e.o.Prove != nil {
+		var proofs []continuity.Change
+		message.Link, message.Reply, proofs = e.o.Prove(&s.note.Notification, &s.Delivery)
+		e.extra = append(e.extra, proofs...)
+	}
+	s.With = nil
+	for _, r := range riders {
+		s.With = append(s.With, r.Notification)
+		r.State, r.By = continuity.DeliveryHeld, s.ID
+		e.markShip(r, "delivery.joined")
+	}
+	s.State, s.Attempts, s.By = continuity.DeliverySending, s.Attempts+1, ""
+	s.Tried = append(s.Tried, now)
+	s.Tried = s.Tried[max(0, len(s.Tried)-keepTried):]
+	room.took(s.Address, now)
+	e.markShip(s, "delivery.sending")
+	a := &attempt{ship: s.ID, sender: s.Sender, channel: opened.Channel, message: message, time: noticeTime}
+	if page {
+		a.time = pageTime
+	}
+	return a
+}
+
+// joined are the deliveries to the same address that have waited for room, too:
+// one message tells them all.
+func joined(s *ship, ready []*ship, now time.Time) (riders []*ship) {
+	for _, r := range ready {
+		if len(riders) == mostJoined {
+			break
+		}
+		if r != s && r.Sender == s.Sender && r.Target == s.Target && r.Address == s.Address && r.Language == s.Language &&
+			r.State == continuity.DeliveryHeld && r.By == "" && len(r.With) == 0 && !r.Due.After(now) && r.note != s.note {
+			riders = append(riders, r)
+		}
+	}
+	return riders
+}
+
+// busy is how many attempts a channel has under way.
+func (e *Engine) busy(sender string) (n int) {
+	for _, a := range e.inflight {
+		if a.sender == sender {
+			n++
+		}
+	}
+	return n
+}
+
+// work makes an attempt, unless this node leads no longer.
+func (e *Engine) work(ctx context.Context, a *attempt) {
+	defer func() {
+		if r := recover(); r != nil {
+			a.err = &Failure{Code: FailUnknown, Retry: true, Maybe: true}
+			e.o.Log.Error("a channel broke", "channel", a.sender, "panic", r)
+		}
+		e.results <- a
+	}()
+	if lease, ok := e.o.Lease(); !ok || lease.Fence != a.fence || ctx.Err() != nil {
+		a.unsent = true
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.time)
+	defer cancel()
+	a.sent, a.err = a.channel.Send(ctx, a.message)
+}
+
+// collect takes the attempts that have ended.
+func (e *Engine) collect() {
+	for {
+		select {
+		case a := <-e.results:
+			e.pending = append(e.pending, a)
+		default:
+			return
+		}
+	}
+}
+
+// drain waits until no attempt is under way. What became of them is not known then:
+// the store says that they were.
+func (e *Engine) drain() {
+	for len(e.inflight) > len(e.pending) {
+		e.pending = append(e.pending, <-e.results)
+	}
+	e.pending = nil
+	clear(e.inflight)
+}
