@@ -163,6 +163,7 @@ func (c *cli) root() *cobra.Command {
 		{"plans", []*cobra.Command{c.planCommand(), c.peopleCommand(), c.calendarCommand()}},
 		{"watching", []*cobra.Command{
 			c.checksCommand(), c.heartbeatCommand(), c.warningCommand(), c.signalCommand(), c.noticeCommand(), c.measureCommand(),
+			c.channelCommand(),
 		}},
 		{"node", []*cobra.Command{
 			c.controlCommand(), c.probeCommand(), c.loginCommand(), c.logoutCommand(), c.userCommand(), c.tokenCommand(), c.eventCommand(), c.stateCommand(),

@@ -99,6 +99,7 @@ func (n *Node) open(ctx context.Context) error {
 		n.openPlans, n.openAccess,
 		n.openMeasures, n.openChecks, n.openWarnings,
 		n.openNotices, n.openCalendars,
+		n.openPreviews,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,
 	} {

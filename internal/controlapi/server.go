@@ -55,6 +55,7 @@ type Options struct {
 	Prometheus http.Handler // answers below /api/v1/ as a Prometheus does
 	Warnings   Warnings
 	Signals    Signals
+	Previews   Previews
 }
 
 // The bounds of what a request may carry and take.
@@ -133,6 +134,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Warnings != nil {
 		registerWarnings(s)
+	}
+	if o.Previews != nil {
+		registerPreviews(s)
 	}
 	if o.Signals != nil {
 		registerSignals(s)

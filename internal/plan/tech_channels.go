@@ -38,8 +38,9 @@ const (
 // a test of the channel.
 const Page = "page"
 
-// PageFields are the fields of a page.
-var PageFields = []string{"incident", "link", "service", "start", "status"}
+// PageFields are the fields of a page: its subject in one line, all that it says,
+// and the link by which it is acknowledged.
+var PageFields = []string{"link", "service", "subject", "text"}
 
 // Sender is the channel of the node behind a channel of the plan; nil: it has none.
 func (p *Plan) Sender(channel string) *Sender {

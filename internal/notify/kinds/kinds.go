@@ -4,12 +4,18 @@ package kinds
 
 import (
 	"holdfast/internal/notify"
+	"holdfast/internal/notify/aliyun"
+	"holdfast/internal/notify/smshttp"
+	"holdfast/internal/notify/tencent"
 	"holdfast/internal/notify/webhook"
 )
 
 // All are the kinds by their names.
 var All = table(
 	webhook.Kind,
+	smshttp.Kind,
+	aliyun.SMS, aliyun.Voice,
+	tencent.SMS, tencent.Voice,
 )
 
 func table(kinds ...notify.Kind) map[string]notify.Kind {
