@@ -19,7 +19,7 @@ import (
 
 func (c *cli) channelCommand() *cobra.Command {
 	cmd := c.onNode(c.group("channel", "channel"))
-	cmd.AddCommand(c.channelListCommand(), c.channelTestCommand(), c.channelSendCommand())
+	cmd.AddCommand(c.channelListCommand(), c.channelTestCommand(), c.channelPreviewCommand(), c.channelSendCommand())
 	return cmd
 }
 

@@ -104,6 +104,7 @@ func (n *Node) open(ctx context.Context) error {
 		n.openNotices, n.openCalendars,
 		n.openChannels, n.openPublic, n.openEmergency,
 		n.openNotify,
+		n.openPreviews,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,
 	} {

@@ -58,6 +58,7 @@ type Options struct {
 	Channels   Channels
 
 	Notifications Notifications
+	Previews      Previews
 }
 
 // The bounds of what a request may carry and take.
@@ -142,6 +143,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Notifications != nil {
 		registerNotifications(s)
+	}
+	if o.Previews != nil {
+		registerPreviews(s)
 	}
 	if o.Signals != nil {
 		registerSignals(s)

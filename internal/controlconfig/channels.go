@@ -54,6 +54,9 @@ func (c *Control) checkChannels(f *yamldoc.Findings, at yamldoc.Places) {
 				f.Error(places.At(path), "controlconfig.one-of", "field", path)
 			}
 		})
+		if settings, ok := ch.Settings.(checked); ok && !f.Failed() {
+			settings.Check(func(field, id string, pairs ...any) { f.Error(places.At(field), id, pairs...) })
+		}
 	}
 }
 
@@ -80,6 +83,11 @@ func (c *Control) checkEmergency(f *yamldoc.Findings, at yamldoc.Places) {
 	case kind.Address != "" && len(e.To) == 0:
 		f.Error(at.At("emergency"), "controlconfig.emergency-to", "id", e.Channel, "address", kind.Address)
 	}
+}
+
+// checked is notify.Checked.
+type checked interface {
+	Check(report func(field, id string, pairs ...any))
 }
 
 // eachRef visits the references to secrets in settings.

@@ -4,7 +4,10 @@ package kinds
 
 import (
 	"holdfast/internal/notify"
+	"holdfast/internal/notify/aliyun"
 	"holdfast/internal/notify/exec"
+	"holdfast/internal/notify/smshttp"
+	"holdfast/internal/notify/tencent"
 	"holdfast/internal/notify/terminal"
 	"holdfast/internal/notify/webhook"
 )
@@ -14,6 +17,9 @@ var All = table(
 	webhook.Kind,
 	terminal.Kind,
 	exec.Kind,
+	smshttp.Kind,
+	aliyun.SMS, aliyun.Voice,
+	tencent.SMS, tencent.Voice,
 )
 
 func table(kinds ...notify.Kind) map[string]notify.Kind {
