@@ -43,10 +43,13 @@ var named = map[string]string{
 	"channel test": "/channels",
 	"plan show":    "/plans", "plan export": "/plans", "plan versions": "/plans",
 	"user show": "/users", "user role": "/users", "user disable": "/users", "user enable": "/users", "user password": "/users", "user logout": "/users", "user remove": "/users",
-	"token revoke":  "/tokens",
-	"people show":   "/people",
-	"people left":   "/people",
-	"people remove": "/people",
+	"token revoke":        "/tokens",
+	"people show":         "/people",
+	"people left":         "/people",
+	"people remove":       "/people",
+	"group show":          "/groups",
+	"group end":           "/groups",
+	"oncall override end": "/oncall/overrides",
 }
 
 // completeWithin is how long a shell waits for a node: who pressed a key has

@@ -99,7 +99,7 @@ func (n *Node) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		n.openFolder, n.openStore, n.openFeed, n.openLeader, n.openEvents,
 		// Engines, in the order in which they need each other.
-		n.openPlans, n.openAccess,
+		n.openPlans, n.openAccess, n.openOnCall,
 		n.openMeasures, n.openChecks, n.openWarnings,
 		n.openNotices, n.openCalendars,
 		n.openChannels, n.openPublic, n.openEmergency,

@@ -47,6 +47,8 @@ type Options struct {
 	State  State
 	Access Access // users, sessions, tokens
 	People People
+	Groups Groups
+	OnCall OnCall
 	// Notices of providers.
 	Notices   Notices
 	Calendars Calendars
@@ -128,6 +130,12 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.People != nil {
 		registerPeople(s)
+	}
+	if o.Groups != nil {
+		registerGroups(s)
+	}
+	if o.OnCall != nil {
+		registerOnCall(s)
 	}
 	if o.Measures != nil {
 		registerMeasures(s)
