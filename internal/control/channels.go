@@ -159,7 +159,7 @@ func (d *channelDesk) Test(ctx context.Context, by continuity.Actor, id string, 
 	if lang == "" {
 		lang = catalogue.Lang(d.o.Config.Language)
 	}
-	trial, advice, err := d.tester.Test(ctx, notify.Test{Channel: id, To: want.To, Language: lang, By: by})
+	trial, advice, err := d.tester.Test(ctx, notify.Test{Channel: id, To: want.To, Language: lang, Template: d.template(id, lang), By: by})
 	out := controlapi.ChannelTested{Trial: trial, Advice: []controlapi.ChannelAdvice{}, Linked: d.tester.Links != ""}
 	for _, a := range advice {
 		out.Advice = append(out.Advice, controlapi.ChannelAdvice(a))

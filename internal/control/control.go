@@ -102,7 +102,7 @@ func (n *Node) open(ctx context.Context) error {
 		n.openPlans, n.openAccess, n.openOnCall,
 		n.openMeasures, n.openChecks, n.openWarnings,
 		n.openNotices, n.openCalendars,
-		n.openChannels, n.openPublic, n.openEmergency,
+		n.openChannels, n.openChannelTests, n.openPublic, n.openEmergency,
 		n.openNotify,
 		n.openPreviews,
 

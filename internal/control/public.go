@@ -45,6 +45,24 @@ func (n *Node) openPublic(ctx context.Context) error {
 	return nil
 }
 
+// prove gives a page the link and the code by which it is acknowledged. What is no
+// page needs nobody's word.
+func (n *Node) prove(note *continuity.Notification, d *continuity.Delivery) (link, reply string, changes []continuity.Change) {
+	if note.Urgency != continuity.UrgencyPage {
+		return "", "", nil
+	}
+	l := notify.Link{Notification: note.ID, Delivery: d.ID, Person: d.Person}
+	if set := n.o.Config.Public; set != nil {
+		token, change := l.Token()
+		link, changes = set.URL+"/a/"+token, append(changes, change)
+	}
+	if n.channels.senders[d.Sender].kind.Answers {
+		code, change := l.Code(d.Sender)
+		reply, changes = code, append(changes, change)
+	}
+	return link, reply, changes
+}
+
 // addressesOf are the addresses of a person whom plans may name.
 func (n *Node) addressesOf(ctx context.Context, id string) ([]string, error) {
 	person, _, err := n.store.People().Get(ctx, id)
