@@ -160,9 +160,10 @@ func (c *cli) root() *cobra.Command {
 			c.relayCommand(), c.statusCommand(), c.modeCommand(), c.blockCommand(), c.drainCommand(), c.backlogCommand(), c.receiptCommand(), c.deadCommand(),
 			c.reconcileCommand(), c.replayCommand(), c.admissionCommand(), c.journalCommand(), c.keysCommand(), c.privacyCommand(), c.doctorCommand(), c.serveCommand(),
 		}},
-		{"plans", []*cobra.Command{c.planCommand(), c.peopleCommand(), c.calendarCommand()}},
+		{"plans", []*cobra.Command{c.planCommand(), c.peopleCommand(), c.groupCommand(), c.oncallCommand(), c.calendarCommand()}},
 		{"watching", []*cobra.Command{
 			c.checksCommand(), c.heartbeatCommand(), c.warningCommand(), c.signalCommand(), c.noticeCommand(), c.measureCommand(),
+			c.channelCommand(),
 			c.notifyCommand(), c.silenceCommand(),
 		}},
 		{"node", []*cobra.Command{

@@ -40,12 +40,16 @@ var named = map[string]string{
 	"warning show": "/warnings", "warning confirm": "/warnings", "warning dismiss": "/warnings",
 	"notify show": "/notifications", "notify ack": "/notifications", "silence end": "/silences",
 	"notice show": "/notices", "notice confirm": "/notices", "notice dismiss": "/notices",
-	"plan show": "/plans", "plan export": "/plans", "plan versions": "/plans",
+	"channel test": "/channels",
+	"plan show":    "/plans", "plan export": "/plans", "plan versions": "/plans",
 	"user show": "/users", "user role": "/users", "user disable": "/users", "user enable": "/users", "user password": "/users", "user logout": "/users", "user remove": "/users",
-	"token revoke":  "/tokens",
-	"people show":   "/people",
-	"people left":   "/people",
-	"people remove": "/people",
+	"token revoke":        "/tokens",
+	"people show":         "/people",
+	"people left":         "/people",
+	"people remove":       "/people",
+	"group show":          "/groups",
+	"group end":           "/groups",
+	"oncall override end": "/oncall/overrides",
 }
 
 // completeWithin is how long a shell waits for a node: who pressed a key has

@@ -124,7 +124,11 @@ func (c *cli) people(list ...continuity.Person) {
 	for _, p := range list {
 		var ways []string
 		for _, a := range p.Addresses {
-			ways = append(ways, a.Kind+" "+a.Value)
+			way := a.Kind + " " + a.Value
+			if a.For == continuity.ForPage {
+				way = c.t("cli.people.page-only", "address", way)
+			}
+			ways = append(ways, way)
 		}
 		left := ""
 		if !p.Left.IsZero() {
@@ -149,10 +153,27 @@ func (c *cli) peopleListCommand() *cobra.Command {
 	})
 }
 
+// reached says how somebody wants to be told.
+func (c *cli) reached(p continuity.Person) {
+	if p.Language == "" && len(p.Quiet) == 0 {
+		return
+	}
+	language := c.t("cli.people.any-language")
+	if p.Language != "" {
+		language = c.t("cli.people.language." + p.Language)
+	}
+	var quiet []string
+	for _, q := range p.Quiet {
+		quiet = append(quiet, strings.TrimSpace(strings.Join(q.Days, " ")+" "+q.From+"-"+q.To))
+	}
+	c.say("cli.people.told", "id", p.ID, "language", language, "quiet", strings.Join(quiet, "; "), "zone", p.Zone)
+}
+
 // showPerson shows somebody, and where plans name them.
 func (c *cli) showPerson(p controlapi.NamedPerson) error {
 	return c.show(p, func() {
 		c.people(p.Person)
+		c.reached(p.Person)
 		for _, m := range p.Named {
 			fmt.Fprintln(c.out, clean(mentioned(m)))
 		}

@@ -17,6 +17,7 @@ const (
 	NoticesRead  Scope = "notices:read"
 	MeasuresRead Scope = "measures:read"
 	PeopleRead   Scope = "people:read"
+	ChannelsRead Scope = "channels:read"
 
 	NotificationsRead Scope = "notifications:read"
 
@@ -34,6 +35,7 @@ const (
 	PlansApproveTech Scope = "plans:approve-tech" // what engineers bound to a plan
 	ChecksWrite      Scope = "checks:write"
 	PeopleWrite      Scope = "people:write"
+	ChannelsWrite    Scope = "channels:write" // have a test message sent
 	ProbesReport     Scope = "probes:report"
 
 	PlansApprove Scope = "plans:approve" // what the business decided
@@ -63,9 +65,9 @@ type rung struct {
 }
 
 var ladder = []rung{
-	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, NotificationsRead, ReportsWrite}},
+	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, ReportsWrite}},
 	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite}},
-	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ProbesReport}},
+	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport}},
 	{Commander, []Scope{PlansApprove, UsersRead}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},
 }

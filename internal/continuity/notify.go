@@ -174,6 +174,9 @@ type Group struct {
 	About  string    `json:"about,omitempty"`
 }
 
+// Over reports whether a group for a time has ended.
+func (g *Group) Over(at time.Time) bool { return !g.Until.IsZero() && !at.Before(g.Until) }
+
 // Override puts somebody in the place of whoever a rota names.
 type Override struct {
 	ID     string    `json:"id"`
@@ -181,8 +184,20 @@ type Override struct {
 	Person string    `json:"person"`
 	From   time.Time `json:"from"`
 	Until  time.Time `json:"until"`
+	Said   time.Time `json:"said"` // of several at a time the last one said holds
 	By     Actor     `json:"by"`
 	Why    string    `json:"why,omitempty"`
+}
+
+// Shift is a stretch of time in which one person is on call for a rota.
+type Shift struct {
+	Rota     string    `json:"rota"` // SERVICE/ROTA
+	Person   string    `json:"person"`
+	Start    time.Time `json:"start"`
+	End      time.Time `json:"end"`
+	Override string    `json:"override,omitempty"` // by which it is them
+	Instead  string    `json:"instead,omitempty"`  // whose turn it is, where it is another's
+	Gone     []string  `json:"gone,omitempty"`     // whose turn it was, and who have left or are not known
 }
 
 // ChannelState is what is known of a node's channel.

@@ -44,6 +44,7 @@ const (
 	FromAlert   = "alert"   // an Alertmanager
 	FromHook    = "hook"    // another system, by a signed webhook
 	FromNotice  = "notice"  // a provider, and a person confirmed it
+	FromChannel = "channel" // a channel of the node fails
 	FromNotify  = "notify"  // somebody should have been told, and nobody was, or nobody answered
 )
 

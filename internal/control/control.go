@@ -22,6 +22,7 @@ import (
 	"holdfast/internal/job"
 	"holdfast/internal/measure"
 	"holdfast/internal/planbook"
+	"holdfast/internal/public"
 	"holdfast/internal/store"
 	"holdfast/internal/warning"
 )
@@ -65,6 +66,8 @@ type Node struct {
 	measures *measure.DB
 	judges   time.Duration // how often thresholds are held against the measures
 	inbox    *warning.Inbox
+	channels *channelDesk
+	public   *public.Server // nil: none
 }
 
 // New returns a node that has yet to be started.
@@ -96,10 +99,12 @@ func (n *Node) open(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		n.openFolder, n.openStore, n.openFeed, n.openLeader, n.openEvents,
 		// Engines, in the order in which they need each other.
-		n.openPlans, n.openAccess,
+		n.openPlans, n.openAccess, n.openOnCall,
 		n.openMeasures, n.openChecks, n.openWarnings,
 		n.openNotices, n.openCalendars,
+		n.openChannels, n.openChannelTests, n.openPublic, n.openEmergency,
 		n.openNotify,
+		n.openPreviews,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,
 	} {

@@ -29,6 +29,7 @@ type leader struct {
 	log      *slog.Logger
 	duties   []duty // constant once run is called
 	held     atomic.Pointer[continuity.Lease]
+	wrote    atomic.Int64 // when the database last took a write, in nanoseconds
 }
 
 type duty struct {
@@ -75,7 +76,11 @@ func (l *leader) run(ctx context.Context) {
 func (l *leader) take(ctx context.Context) (continuity.Lease, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.lease/4)
 	defer cancel()
-	return l.store.Lead(ctx, leaseName, l.instance, l.lease)
+	lease, ok, err := l.store.Lead(ctx, leaseName, l.instance, l.lease)
+	if err == nil {
+		l.wrote.Store(time.Now().UnixNano())
+	}
+	return lease, ok, err
 }
 
 // lead runs all duties until the lease can't be renewed in time.

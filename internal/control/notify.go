@@ -20,13 +20,9 @@ const failedFor = time.Hour
 
 // openNotify tells people what other engines want told.
 func (n *Node) openNotify(context.Context) error {
-	senders, err := openSenders(&n.o.Config, n.log)
-	if err != nil {
-		return err
-	}
-	way := &router{node: n, senders: senders}
+	way := &router{node: n, senders: n.channels.senders}
 	engine := notify.New(notify.Options{
-		Store: n.store, Node: n.name, Router: way, Channels: way, Failed: n.untold,
+		Store: n.store, Node: n.name, Router: way, Channels: way, Prove: n.prove, Failed: n.untold,
 		Seed: rand.Uint64(), // #nosec G404 -- of pauses
 		Log:  n.log,
 		Lease: func() (continuity.Lease, bool) {

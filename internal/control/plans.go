@@ -24,13 +24,18 @@ func (n *Node) openPlans(ctx context.Context) error {
 	book, err := planbook.Open(ctx, planbook.Options{
 		Store: n.store.Plans(), People: n.store.People(), Approval: n.o.Config.Plans.Approval, Now: time.Now, Logger: n.log,
 		Refused: func(p *plan.Plan) []yamldoc.Problem {
-			problems := binding.Refused(p, policy)
+			problems, channels := binding.Refused(p, policy), binding.RefusedChannels(p, n.channelKinds())
 			for i := range problems {
 				if len(n.o.Config.Outgoing) == 0 { // nobody has set up yet what it looks at
 					problems[i].Severity = yamldoc.Warning
 				}
 			}
-			return problems
+			for i := range channels {
+				if len(n.o.Config.Channels) == 0 { // nor by what it sends
+					channels[i].Severity = yamldoc.Warning
+				}
+			}
+			return append(problems, channels...)
 		},
 	})
 	if err != nil {

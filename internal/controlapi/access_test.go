@@ -166,3 +166,28 @@ func TestPeopleAndWherePlansNameThem(t *testing.T) {
 	a.as(t, ownToken, http.StatusNoContent, "DELETE", "/api/v1/people/wu", "")
 	a.as(t, ownToken, http.StatusNotFound, "GET", "/api/v1/people/wu", "")
 }
+
+// TestAddressesAreForThoseWhoMayReadPeople looks at a person's events with leave to
+// read events and without leave to read people.
+func TestAddressesAreForThoseWhoMayReadPeople(t *testing.T) {
+	a := newDoor(t)
+	const li = `{"names":{"zh":"李伟"},"language":"zh","addresses":[{"kind":"phone","value":"13800138000"},{"kind":"mail","value":"li.wei@example.com"}]}`
+	a.as(t, ownToken, http.StatusOK, "PUT", "/api/v1/people/li.wei", li, "If-None-Match", "*")
+	a.as(t, ownToken, http.StatusBadRequest, "PUT", "/api/v1/people/wu", `{"names":{"en":"Wu"},"addresses":[{"kind":"whatsapp","value":"no number"}]}`, "If-None-Match", "*")
+	for scopes, hidden := range map[string]bool{`"events:read"`: true, `"events:read","people:read"`: false} {
+		made, _ := a.as(t, ownToken, http.StatusCreated, "POST", "/api/v1/tokens", `{"name":"siem","scopes":[`+scopes+`],"seconds":3600}`)
+		out, _ := a.as(t, made["secret"].(string), http.StatusOK, "GET", "/api/v1/events?kind=person", "")
+		text, err := json.Marshal(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, address := range []string{"13800138000", "li.wei@example.com"} {
+			if strings.Contains(string(text), address) == hidden {
+				t.Errorf("%s: %s", scopes, text)
+			}
+		}
+		if strings.Contains(string(text), `"masked":true`) != hidden || !strings.Contains(string(text), "李伟") {
+			t.Errorf("%s: %s", scopes, text)
+		}
+	}
+}

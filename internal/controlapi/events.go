@@ -45,8 +45,10 @@ type Event struct {
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
 	// Withheld says that the content is for those only who may export it.
-	Withheld bool   `json:"withheld,omitempty"`
-	Hash     string `json:"hash"`
+	Withheld bool `json:"withheld,omitempty"`
+	// Masked says that addresses in the content are for those only who may read people.
+	Masked bool   `json:"masked,omitempty"`
+	Hash   string `json:"hash"`
 }
 
 // EventsHead is the end of the chain.
@@ -162,5 +164,28 @@ func shownEvent(ctx context.Context, e continuity.AuditEvent) Event {
 	if shown.Withheld = guarded[e.Kind] && !caller.Scopes.Has(access.StateRead); !shown.Withheld {
 		shown.Before, shown.After = e.Before, e.After
 	}
+	if e.Kind == "person" && !caller.Scopes.Has(access.PeopleRead) {
+		shown.Masked, shown.Before, shown.After = true, unaddressed(e.Before), unaddressed(e.After)
+	}
 	return shown
+}
+
+// unaddressed is the content of a person with their addresses masked, or nothing
+// where it can't be read.
+func unaddressed(content json.RawMessage) json.RawMessage {
+	if content == nil {
+		return nil
+	}
+	var p continuity.Person
+	if json.Unmarshal(content, &p) != nil {
+		return nil
+	}
+	for i := range p.Addresses {
+		p.Addresses[i].Value = p.Addresses[i].Masked()
+	}
+	masked, err := json.Marshal(p)
+	if err != nil {
+		return nil
+	}
+	return masked
 }

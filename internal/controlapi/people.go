@@ -76,11 +76,18 @@ func (s *server) putPerson(ctx context.Context, in *struct {
 		Addresses  []continuity.Address `json:"addresses,omitempty" maxItems:"50"`
 		Department string               `json:"department,omitempty" maxLength:"200"`
 		Left       time.Time            `json:"left,omitzero"`
-		Reason     string               `json:"reason,omitempty" maxLength:"1000"`
+
+		Language string                  `json:"language,omitempty" enum:"en,zh"`
+		Zone     string                  `json:"zone,omitempty" maxLength:"100"`
+		Quiet    []continuity.QuietHours `json:"quiet,omitempty" maxItems:"50"`
+
+		Reason string `json:"reason,omitempty" maxLength:"1000"`
 	}
 }) (*object[NamedPerson], error) {
 	b := in.Body
-	p := continuity.Person{ID: in.ID, Names: b.Names, Addresses: b.Addresses, Department: b.Department, Left: b.Left}
+	p := continuity.Person{
+		ID: in.ID, Names: b.Names, Addresses: b.Addresses, Department: b.Department, Left: b.Left, Language: b.Language, Zone: b.Zone, Quiet: b.Quiet,
+	}
 	if _, err := s.People.Put(ctx, actorOf(ctx), p, versionOf(ctx), b.Reason); err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ type operation struct {
 
 	Body  int64         // most bytes of a body; 0: 1 MiB
 	Time  time.Duration // that it may take; 0: a minute
-	Media string        // of the answer of a Stream
+	Media string        // of an answer that is not JSON
 }
 
 func humaConfig(version string) huma.Config {

@@ -47,6 +47,8 @@ type Options struct {
 	State  State
 	Access Access // users, sessions, tokens
 	People People
+	Groups Groups
+	OnCall OnCall
 	// Notices of providers.
 	Notices   Notices
 	Calendars Calendars
@@ -55,8 +57,10 @@ type Options struct {
 	Prometheus http.Handler // answers below /api/v1/ as a Prometheus does
 	Warnings   Warnings
 	Signals    Signals
+	Channels   Channels
 
 	Notifications Notifications
+	Previews      Previews
 }
 
 // The bounds of what a request may carry and take.
@@ -127,6 +131,12 @@ func New(o Options) (http.Handler, error) {
 	if o.People != nil {
 		registerPeople(s)
 	}
+	if o.Groups != nil {
+		registerGroups(s)
+	}
+	if o.OnCall != nil {
+		registerOnCall(s)
+	}
 	if o.Measures != nil {
 		registerMeasures(s)
 	}
@@ -136,8 +146,14 @@ func New(o Options) (http.Handler, error) {
 	if o.Warnings != nil {
 		registerWarnings(s)
 	}
+	if o.Channels != nil {
+		registerChannels(s)
+	}
 	if o.Notifications != nil {
 		registerNotifications(s)
+	}
+	if o.Previews != nil {
+		registerPreviews(s)
 	}
 	if o.Signals != nil {
 		registerSignals(s)

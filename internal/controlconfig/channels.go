@@ -54,7 +54,40 @@ func (c *Control) checkChannels(f *yamldoc.Findings, at yamldoc.Places) {
 				f.Error(places.At(path), "controlconfig.one-of", "field", path)
 			}
 		})
+		if settings, ok := ch.Settings.(checked); ok && !f.Failed() {
+			settings.Check(func(field, id string, pairs ...any) { f.Error(places.At(field), id, pairs...) })
+		}
 	}
+}
+
+// checkEmergency reports an emergency channel that could not speak.
+func (c *Control) checkEmergency(f *yamldoc.Findings, at yamldoc.Places) {
+	e := c.Emergency
+	if e == nil || e.Channel == "" {
+		return
+	}
+	known := make([]string, len(c.Channels))
+	for i := range c.Channels {
+		known[i] = c.Channels[i].ID
+	}
+	i := slices.Index(known, e.Channel)
+	if i < 0 {
+		f.Error(at.At("emergency.channel"), "controlconfig.emergency", "id", e.Channel, "words", known)
+		return
+	}
+	kind, ok := notify.All[c.Channels[i].Kind]
+	switch {
+	case !ok: // it was reported
+	case kind.Templates:
+		f.Error(at.At("emergency.channel"), "controlconfig.emergency-template", "id", e.Channel, "kind", kind.Name)
+	case kind.Address != "" && len(e.To) == 0:
+		f.Error(at.At("emergency"), "controlconfig.emergency-to", "id", e.Channel, "address", kind.Address)
+	}
+}
+
+// checked is notify.Checked.
+type checked interface {
+	Check(report func(field, id string, pairs ...any))
 }
 
 // eachRef visits the references to secrets in settings.

@@ -17,6 +17,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"holdfast/internal/catalogue"
+	channel "holdfast/internal/notify"
+	notify "holdfast/internal/notify/kinds"
 	"holdfast/internal/yamldoc"
 )
 
@@ -79,6 +81,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		"outgoing: ['shop.example.com:443', '*.corp.example', 10.0.0.0/8:22]": "",
 		"relays: [{id: a, token: {file: t}}, {id: a, token: {env: T}}]":       "1:42 controlconfig.twice",
 		"relays: [{id: a}]":                "1:11 config.missing-block",
+		"emergency: {channel: x}":          "1:22 controlconfig.emergency",
+		"emergency: {to: [a]}":             "1:1 config.missing",
 		"checks: {mark: secret}":           "1:16 controlconfig.secret",
 		"checks: {mark: {}}":               "1:10 controlconfig.one-of",
 		"relays: [{id: a, token: secret}]": "1:25 controlconfig.secret",
@@ -171,5 +175,32 @@ func TestSchemaTakesWhatCheckTakes(t *testing.T) {
 	}
 	if schema.Validate(bad) == nil {
 		t.Error("the schema takes an unknown field")
+	}
+}
+
+// TestTheEmergencyChannelCanSpeak refuses one that could not when it is needed.
+func TestTheEmergencyChannelCanSpeak(t *testing.T) {
+	none := func() any { return &struct{}{} }
+	notify.All["test-approved"] = channel.Kind{Name: "test-approved", Templates: true, Settings: none}
+	notify.All["test-phone"] = channel.Kind{Name: "test-phone", Address: "phone", Settings: none}
+	defer delete(notify.All, "test-approved")
+	defer delete(notify.All, "test-phone")
+	for text, want := range map[string]string{
+		"channels: [{id: a, kind: test-approved}]\nemergency: {channel: a, to: ['1']}": "controlconfig.emergency-template",
+		"channels: [{id: a, kind: test-phone}]\nemergency: {channel: a}":               "controlconfig.emergency-to",
+		"channels: [{id: a, kind: test-phone}]\nemergency: {channel: b}":               "controlconfig.emergency",
+		"channels: [{id: a, kind: test-phone}]\nemergency: {channel: a, to: ['1']}":    "",
+	} {
+		_, problems := Check("control.yaml", []byte(text))
+		got := ""
+		for _, p := range problems {
+			got += p.ID
+			if said := p.Text(catalogue.Zh) + p.Hint(catalogue.Zh); strings.Contains(said, "controlconfig.") || strings.Contains(said, "no value") {
+				t.Error(said)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
 	}
 }

@@ -23,18 +23,19 @@ type Control struct {
 
 	Lease time.Duration `yaml:"lease" kind:"duration" default:"10s"`
 
-	Relays   []Relay         `yaml:"relays"`
-	Outgoing []outgoing.Rule `yaml:"outgoing" kind:"rule" example:"[shop.example.com:443, 10.1.0.0/16]"`
-	Plans    Plans           `yaml:"plans"`
-	Anchors  []string        `yaml:"anchors" kind:"address" example:"[192.168.1.1:53, dns.example:53]"`
-	Checks   Checks          `yaml:"checks"`
-	Logs     []string        `yaml:"logs" kind:"file" example:"[/var/log/shop]"`
-	Metrics  Metrics         `yaml:"metrics"`
-	Hooks    []Hook          `yaml:"hooks"`
-	Channels []Channel       `yaml:"channels"`
-	Public   *Public         `yaml:"public"`
-	Secrets  Secrets         `yaml:"secrets"`
-	Language string          `yaml:"language" kind:"word" of:"en,zh" default:"en"`
+	Relays    []Relay         `yaml:"relays"`
+	Outgoing  []outgoing.Rule `yaml:"outgoing" kind:"rule" example:"[shop.example.com:443, 10.1.0.0/16]"`
+	Plans     Plans           `yaml:"plans"`
+	Anchors   []string        `yaml:"anchors" kind:"address" example:"[192.168.1.1:53, dns.example:53]"`
+	Checks    Checks          `yaml:"checks"`
+	Logs      []string        `yaml:"logs" kind:"file" example:"[/var/log/shop]"`
+	Metrics   Metrics         `yaml:"metrics"`
+	Hooks     []Hook          `yaml:"hooks"`
+	Channels  []Channel       `yaml:"channels"`
+	Public    *Public         `yaml:"public"`
+	Emergency *Emergency      `yaml:"emergency"`
+	Secrets   Secrets         `yaml:"secrets"`
+	Language  string          `yaml:"language" kind:"word" of:"en,zh" default:"en"`
 
 	File string // that it was read from; empty: none
 }
@@ -96,6 +97,13 @@ type Public struct {
 	Listen string `yaml:"listen" kind:"address" required:"true" example:"0.0.0.0:9802"`
 	URL    string `yaml:"url" kind:"url" required:"true" example:"https://ack.example.com"`
 	TLS    *TLS   `yaml:"tls"`
+}
+
+// Emergency is whom the node tells when it can't write its state, and how: by the
+// settings alone.
+type Emergency struct {
+	Channel string   `yaml:"channel" kind:"id" required:"true" example:"company-sms"`
+	To      []string `yaml:"to" kind:"text" example:"[\"+8613800138000\"]"`
 }
 
 // Secrets is where secrets are that plans and settings name.

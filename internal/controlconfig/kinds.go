@@ -25,6 +25,7 @@ func init() { // not a literal: kinds are built of each other
 		"host":    {Parse: parseHost, Schema: yamldoc.Pattern(hostPattern)},
 		"url":     {Parse: parseURL, Schema: yamldoc.Pattern(`^https?://[^/?#@]+(/.*)?$`)},
 		"channel": {Parse: parseChannel, Schema: func(tag reflect.StructTag) map[string]any { return yamldoc.Enum(channelKinds)(tag) }},
+		"network": {Parse: parseNetwork, Schema: yamldoc.Pattern(`^[0-9a-fA-F.:]+(/[0-9]+)?$`)},
 		"rule":    {Parse: parseRule, Schema: yamldoc.Pattern(`^.+$`), Free: true},
 	} {
 		kinds[name] = kind
@@ -90,6 +91,18 @@ func parseRule(text string, _ reflect.StructTag) (any, *yamldoc.Fault) {
 		return nil, yamldoc.Wrong("controlconfig.rule")
 	}
 	return rule, nil
+}
+
+// parseNetwork reads a network, or an address alone.
+func parseNetwork(text string, _ reflect.StructTag) (any, *yamldoc.Fault) {
+	if ip, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()), nil
+	}
+	network, err := netip.ParsePrefix(text)
+	if err != nil || network != network.Masked() {
+		return nil, yamldoc.Wrong("wording.sms.network")
+	}
+	return network, nil
 }
 
 // loopback reports whether an address is this machine's own only.

@@ -119,6 +119,7 @@ func (c *Control) check(f *yamldoc.Findings, at yamldoc.Places) {
 		}
 	}
 	c.checkChannels(f, at)
+	c.checkEmergency(f, at)
 	if c.Lease != 0 && (c.Lease < time.Second || c.Lease > continuity.LongestLease) {
 		f.Error(at.At("lease"), "controlconfig.lease")
 	}

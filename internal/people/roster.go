@@ -30,6 +30,14 @@ type Roster struct {
 	Now  func() time.Time
 }
 
+// Put writes a person down whose version is as expected.
+func (r Roster) Put(ctx context.Context, actor continuity.Actor, person continuity.Person, version int64, reason string) (int64, error) {
+	if err := check(person); err != nil {
+		return 0, err
+	}
+	return r.Store.Put(ctx, actor, person, version, reason)
+}
+
 // Erase removes a person for good, unless a plan names them.
 func (r Roster) Erase(ctx context.Context, actor continuity.Actor, id, reason string) error {
 	named, err := r.Named(ctx, id)
@@ -58,6 +66,9 @@ func (r Roster) Compare(ctx context.Context, people []continuity.Person) (contin
 			return c, continuity.E(continuity.CodeInvalid, errors.New("a person without an id or a name"), "detail_id", "people.nameless")
 		case twice:
 			return c, continuity.E(continuity.CodeInvalid, fmt.Errorf("person %q is in the list twice", p.ID), "detail_id", "people.twice", "id", p.ID)
+		}
+		if err := check(p); err != nil {
+			return c, err
 		}
 		listed[p.ID] = p
 		if p.HasLeft(now) {

@@ -44,6 +44,7 @@ func check(c *checker) {
 	c.checkImpact()
 	c.checkGrades()
 	c.checkHours()
+	c.checkRotas()
 	c.checkFlows()
 	c.checkSignals()
 	c.checkScenarios()

@@ -81,6 +81,7 @@ func (c *checker) checkTech() {
 		c.secret(t.Calendars[i].Auth, fmt.Sprintf("calendars[%d].auth", i))
 		c.trust(t.Calendars[i].Trust, fmt.Sprintf("calendars[%d].trust", i))
 	}
+	c.checkSenders()
 	for _, name := range slices.Sorted(maps.Keys(t.Measures)) {
 		m, where := t.Measures[name], "measures."+name
 		if c.tech.ReportedOn(place(c.tech.places, where).Line) {

@@ -85,6 +85,7 @@ func ParsePeople(s Source) (*People, []yamldoc.Problem) {
 	p.Places = r.places
 	if r.ok {
 		define(r, p, map[string]*entries{})
+		checkPeople(r, p)
 	}
 	problems := r.settle()
 	if !r.ok || yamldoc.Failed(problems) {

@@ -74,6 +74,9 @@ type column struct {
 	names []string // without spaces, dashes and case
 }
 
+// address reports whether the column is of a kind of addresses in the list of them.
+func (c column) address() bool { return c.kind == "address" }
+
 var columns = []column{
 	{"id", "person", []string{"id", "person", "personid", "user", "username", "account", "login", "标识", "人员标识", "编号", "账号", "帐号", "员工账号", "用户名"}},
 	{"name", "text", []string{"name", "fullname", "displayname", "姓名", "名字", "名称"}},
@@ -83,6 +86,18 @@ var columns = []column{
 	{"phone", "phone", []string{"phone", "mobile", "mobilephone", "tel", "telephone", "手机", "手机号", "手机号码", "电话", "联系电话"}},
 	{"mail", "mail", []string{"mail", "email", "邮箱", "电子邮箱", "邮件", "电子邮件"}},
 	{"left", "date", []string{"left", "leftdate", "lastday", "离职", "离职日期", "离职时间"}},
+	{"language", "language", []string{"language", "lang", "语言", "通知语言"}},
+	{"zone", "zone", []string{"zone", "timezone", "tz", "时区"}},
+	{"quiet", "quiet", []string{"quiet", "quiethours", "donotdisturb", "免打扰", "免打扰时间", "免打扰时段"}},
+	{"prefers", "ways", []string{"prefers", "preference", "preferred", "order", "首选", "首选方式", "联系顺序", "首选联系方式"}},
+	{"page", "ways", []string{"page", "pageonly", "onlypage", "仅呼叫", "仅紧急", "仅紧急呼叫"}},
+	{"wecom", "address", []string{"wecom", "wechatwork", "企业微信", "企业微信账号"}},
+	{"dingtalk", "address", []string{"dingtalk", "dingding", "钉钉", "钉钉账号"}},
+	{"feishu", "address", []string{"feishu", "lark", "飞书", "飞书账号"}},
+	{"telegram", "address", []string{"telegram", "电报"}},
+	{"slack", "address", []string{"slack", "slackid"}},
+	{"whatsapp", "address", []string{"whatsapp"}},
+	{"ntfy", "address", []string{"ntfy", "ntfytopic"}},
 }
 
 func columnOf(heading string) (column, bool) {
@@ -204,7 +219,7 @@ func (t *table) person(row []string) {
 		t.Error(t.field(0, row[0]), "people.table-fields", "has", n, "want", len(t.heads))
 		return
 	}
-	person := Person{}
+	person, ways := Person{}, waysOf{}
 	at := map[string]yamldoc.Place{}
 	for i, c := range t.heads {
 		text := tidied(row[i])
@@ -222,13 +237,11 @@ func (t *table) person(row []string) {
 			t.Error(at[c.name], "people.table-control", "field", c.name)
 			continue
 		}
-		value, fault := kinds[c.kind].Parse(text, "")
-		if fault != nil {
+		if fault := c.read(text, &person, &ways); fault != nil {
 			t.Error(at[c.name], fault.ID, append([]any{"field", c.name, "value", text}, fault.Args...)...)
-			continue
 		}
-		person.set(c.name, value.(string))
 	}
+	person.arrange(ways)
 	if !t.ReportedOn(at["id"].Line) {
 		switch {
 		case person.ID == "":

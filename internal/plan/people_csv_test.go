@@ -5,10 +5,12 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 
+	"holdfast/internal/continuity"
 	"holdfast/internal/yamldoc"
 )
 
@@ -42,6 +44,14 @@ func TestTablesOfPeople(t *testing.T) {
 		"semicolons":         {"id;Name\na;A, B\n", []Person{{ID: "a", Name: Text{En: "A, B"}}}},
 		"English, in pieces": {"E-mail, Full Name ,Person ID,Last day\na@b.cn,Ann,ann,2026/1/31 0:00:00\n", []Person{{ID: "ann", Name: Text{En: "Ann"}, Mail: "a@b.cn", Left: "2026-01-31"}}},
 		"nobody":             {"id,name\n", nil},
+		"ways": {"标识,姓名,语言,时区,免打扰,首选,仅呼叫,手机,企业微信,钉钉\na,甲,中文,Asia/Shanghai,22:00-7:00；周六、周日 00:00-24:00,企业微信 手机,手机,13800138000,JiaA,jia\nb,乙,,,,,,13900139000,YiB,\n", []Person{
+			{
+				ID: "a", Name: Text{Zh: "甲"}, Phone: "13800138000", Language: "zh", Zone: "Asia/Shanghai",
+				Quiet:     []Quiet{{From: 22 * time.Hour, To: 7 * time.Hour}, {Days: []string{"sat", "sun"}, To: 24 * time.Hour}},
+				Addresses: []Address{{Kind: "wecom", Is: "JiaA"}, {Kind: "phone", Is: "13800138000", For: "page"}, {Kind: "dingtalk", Is: "jia"}},
+			},
+			{ID: "b", Name: Text{Zh: "乙"}, Phone: "13900139000", Addresses: []Address{{Kind: "wecom", Is: "YiB"}}},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			read, people, problems := PeopleFile(Source{Name: "staff.CSV", Text: []byte(c.text)})
@@ -83,6 +93,14 @@ func TestBadTablesOfPeople(t *testing.T) {
 		"姓名,标识\n甲甲甲,E1024\n":                     "2:5 plan.person",
 		"id,name,mail\na,A,nobody\n":             "2:5 plan.mail",
 		"id,name,left\na,A,soon\n":               "2:5 config.date",
+		"id,name,语言\na,A,fr\n":                   "2:5 people.language",
+		"id,name,zone\na,A,Mars\n":               "2:5 config.zone",
+		"id,name,quiet\na,A,night\n":             "2:5 people.quiet",
+		"id,name,quiet\na,A,22:00-22:00\n":       "2:5 people.quiet",
+		"id,name,免打扰\na,A,周八 22:00-7:00\n":       "2:5 people.quiet",
+		"id,name,prefers\na,A,pigeon\n":          "2:5 people.way",
+		"id,name,telegram\na,A,@x\n":             "2:5 people.address",
+		"id,name,whatsapp\na,A,13800138000\n":    "2:5 people.address",
 		"id,name\na,\"A\nB\"\n":                  "2:3 people.table-control",
 		"id,name\n\"a,A\n":                       "2:5 people.table-quote",
 		"id,name\na,A\"B\n":                      "2:4 people.table-quote",
@@ -100,6 +118,50 @@ func TestBadTablesOfPeople(t *testing.T) {
 		}
 		if (people == nil) != yamldoc.Failed(problems) {
 			t.Errorf("%.40q: %v, and yet %v", text, problems, people)
+		}
+	}
+}
+
+// TestWaysToPeople reads what files say of the ways to a person, and says where it
+// can't be meant.
+func TestWaysToPeople(t *testing.T) {
+	text := `schema: holdfast/people@1
+people:
+  - id: li.wei
+    name: 李伟
+    phone: "13800138000"
+    mail: li.wei@example.com
+    language: zh
+    zone: Asia/Shanghai
+    quiet: [{from: "22:00", to: "07:00"}, {days: [sat, sun], from: "00:00", to: "24:00"}]
+    addresses:
+      - {kind: wecom, is: LiWei}
+      - {kind: phone, is: "13800138000", for: page}
+`
+	people, problems := ParsePeople(Source{Name: "people.yaml", Text: []byte(text)})
+	if people == nil {
+		t.Fatal(problems)
+	}
+	want := continuity.Person{
+		ID: "li.wei", Names: map[string]string{"zh": "李伟"}, Language: "zh", Zone: "Asia/Shanghai",
+		Quiet:     []continuity.QuietHours{{From: "22:00", To: "07:00"}, {Days: []string{"sat", "sun"}, From: "00:00", To: "24:00"}},
+		Addresses: []continuity.Address{{Kind: "wecom", Value: "LiWei"}, {Kind: "phone", Value: "13800138000", For: "page"}, {Kind: "mail", Value: "li.wei@example.com"}},
+	}
+	if got := people.Persons()[0]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	for from, to := range map[string][2]string{
+		"is: LiWei":         {"is: 李伟", "11:27 people.address"},
+		"kind: wecom":       {"kind: pigeon", "11:16 config.word"},
+		"for: page":         {"for: fun", "12:47 config.word"},
+		`to: "07:00"`:       {`to: "22:00"`, "9:33 people.quiet-empty"},
+		"days: [sat, sun]":  {"days: [sat, holidays]", "9:56 config.word"},
+		"language: zh":      {"language: fr", "7:15 config.word"},
+		`is: "13800138000"`: {`is: "1.38E+10"`, "12:27 people.address"},
+	} {
+		_, problems := ParsePeople(Source{Name: "people.yaml", Text: []byte(strings.Replace(text, from, to[0], 1))})
+		if len(problems) != 1 || fmt.Sprintf("%d:%d %s", problems[0].Line, problems[0].Column, problems[0].ID) != to[1] {
+			t.Errorf("%s: %+v", to[0], problems)
 		}
 	}
 }

@@ -34,6 +34,7 @@ type Plan struct {
 	Selfhelp   []Selfhelp  `yaml:"selfhelp" ids:"selfhelp" used:"true"`
 
 	Roles     map[string]*Role     `yaml:"roles" names:"id" required:"true" ids:"roles"`
+	Rotas     []Rota               `yaml:"rotas" ids:"rotas" used:"true"`
 	Teams     map[string]*Team     `yaml:"teams" names:"id" ids:"teams"`
 	Audiences map[string]*Audience `yaml:"audiences" names:"id" ids:"audiences" full:"true"`
 	Channels  []Channel            `yaml:"channels" required:"true" ids:"channels" used:"true"`

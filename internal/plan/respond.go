@@ -87,13 +87,34 @@ type Selfhelp struct {
 	Steps []Text `yaml:"steps" required:"true"`
 }
 
-// Role is who decides and does; the first of its people leads.
+// Role is who decides and does. Whoever is on call by its rotas leads, else the
+// first of its people.
 type Role struct {
 	Name   Text     `yaml:"name"`
 	People []string `yaml:"people" kind:"person" ref:"people" required:"true" example:"[li.wei, zhang.min]"`
+	Rota   []string `yaml:"rota" kind:"id" ref:"rotas" example:"engineers"`
 	May    []string `yaml:"may" kind:"word" of:"declare,grade,switch,publish,restore,spend,approve,close" example:"[switch, publish]"`
 	Duties Text     `yaml:"duties"`
 	Under  string   `yaml:"under" kind:"id" ref:"roles" example:"commander"`
+}
+
+// Rota is who is on call in turn.
+type Rota struct {
+	ID       string        `yaml:"id" kind:"id" required:"true" example:"engineers"`
+	Name     Text          `yaml:"name"`
+	People   []string      `yaml:"people" kind:"person" ref:"people" required:"true" example:"[wu.hao, sun.yu]"`
+	Every    Period        `yaml:"every" kind:"period" default:"1w"`
+	Starts   string        `yaml:"starts" kind:"date" required:"true" example:"2026-01-05"`
+	Handover time.Duration `yaml:"handover" kind:"clock" default:"09:00"`
+	Zone     string        `yaml:"zone" kind:"zone" example:"Asia/Shanghai"`
+	Hours    []RotaHours   `yaml:"hours"`
+}
+
+// RotaHours is a stretch of the week for which a rota is there.
+type RotaHours struct {
+	Days []string      `yaml:"days" kind:"word" of:"mon,tue,wed,thu,fri,sat,sun" example:"[mon, tue, wed, thu, fri]"`
+	From time.Duration `yaml:"from" kind:"clock" required:"true" example:"09:00"`
+	To   time.Duration `yaml:"to" kind:"clock" required:"true" example:"18:00"`
 }
 
 // Team is a group with a field of its own.

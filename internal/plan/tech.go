@@ -18,6 +18,7 @@ type Tech struct {
 	Notices   []NoticeSource      `yaml:"notices" ids:"notices"`
 	Calendars []Calendar          `yaml:"calendars" ids:"calendars"`
 	Accounts  []Account           `yaml:"accounts" ids:"accounts" used:"true"`
+	Channels  []Sender            `yaml:"channels" ids:"senders"`
 	Allow     []string            `yaml:"allow" kind:"text" example:"[10.0.0.5:5432, \"10.0.0.0/24:9100\", unix:/run/postgresql/.s.PGSQL.5432]"`
 
 	Places yamldoc.Places `json:"-"`

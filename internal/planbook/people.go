@@ -39,12 +39,15 @@ func (b *Book) readPeople(ctx context.Context) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.people != nil && slices.Equal(b.people.people.People, r.people.People) {
+	if b.people != nil && slices.EqualFunc(b.people.people.People, r.people.People, same) {
 		r.people = b.people.people // plans that were read by it need not be read again
 	}
 	b.people = r
 	return nil
 }
+
+// same reports whether two entries of a roll say the same of a person.
+func same(a, b plan.Person) bool { return a.ID == b.ID && a.Name == b.Name && a.Left == b.Left }
 
 // named says who a person is.
 func (r *roll) named(id string, now time.Time) PlanPerson {

@@ -48,7 +48,7 @@ func (e *Engine) lookSignals() (seen []Sighting, of []string) {
 			Since: s.At, Partial: s.Partial, Evidence: s.Evidence,
 		})
 	}
-	return seen, []string{continuity.FromAlert, continuity.FromHook, continuity.FromNotice, continuity.FromNotify}
+	return seen, []string{continuity.FromAlert, continuity.FromHook, continuity.FromNotice, continuity.FromChannel, continuity.FromNotify}
 }
 
 // ReportRule says how many reports make a warning.

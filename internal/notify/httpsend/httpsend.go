@@ -1,5 +1,6 @@
 // Package httpsend is what channels that speak HTTP have in common: one request,
-// and what its failure means.
+// what its failure or the provider's own code means, and texts as providers bound
+// them.
 package httpsend
 
 import (
@@ -22,6 +23,19 @@ const mostWait = 24 * time.Hour
 // with its body open, and a *notify.Failure otherwise; what a body of success says
 // is the channel's to read.
 func Do(client *http.Client, req *http.Request, now time.Time) (*http.Response, error) {
+	res, err := send(client, req)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode >= 200 && res.StatusCode <= 299 {
+		return res, nil
+	}
+	_ = res.Body.Close()
+	return nil, Status(res.StatusCode, res.Header, now)
+}
+
+// send sends a request; an error is a *notify.Failure.
+func send(client *http.Client, req *http.Request) (*http.Response, error) {
 	var wrote atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }}
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
@@ -30,11 +44,7 @@ func Do(client *http.Client, req *http.Request, now time.Time) (*http.Response, 
 	if err != nil {
 		return nil, Failed(err, wrote.Load())
 	}
-	if res.StatusCode >= 200 && res.StatusCode <= 299 {
-		return res, nil
-	}
-	_ = res.Body.Close()
-	return nil, Status(res.StatusCode, res.Header, now)
+	return res, nil
 }
 
 // Failed is what it means that no response came; wrote says that the request may

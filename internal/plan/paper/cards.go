@@ -195,7 +195,8 @@ func (w *writer) person(id, where string) (p cards.Person, ok bool) {
 		return at(w.known.File, w.known.Places.At(fmt.Sprintf("people[%d].%s", i, field)))
 	}
 	p.Name = cards.Words{Text: who.Name.In(w.lang), At: place("name" + part(w.known.Places, who.Name, fmt.Sprintf("people[%d].name", i), w.lang))}
-	if who.Phone == "" {
+	number, field := who.Number()
+	if number == "" {
 		if !w.told[id] {
 			w.found.Warning(w.plan.Places.At(where), "cards.no-phone", "value", id)
 			if w.told == nil {
@@ -205,7 +206,7 @@ func (w *writer) person(id, where string) (p cards.Person, ok bool) {
 		}
 		return p, true
 	}
-	p.Phone = cards.Words{Text: grouped(who.Phone), At: place("phone")}
+	p.Phone = cards.Words{Text: grouped(number), At: place(field)}
 	return p, true
 }
 

@@ -1,0 +1,148 @@
+package binding
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/notify"
+	"holdfast/internal/plan"
+	"holdfast/internal/yamldoc"
+)
+
+// RefusedChannels reports channels of a plan that the node's, of these kinds, can't
+// be.
+func RefusedChannels(p *plan.Plan, node map[string]notify.Kind) []yamldoc.Problem {
+	r := newReport(p)
+	if p.Tech == nil {
+		return nil
+	}
+	for i := range p.Tech.Channels {
+		s, where := &p.Tech.Channels[i], fmt.Sprintf("channels[%d]", i)
+		ch, known := p.Channel(s.ID)
+		kind, there := node[s.Via]
+		switch {
+		case !known: // which the plan's own checks say
+		case !there:
+			r.channelMissing(where+".via", s.Via, node)
+		case !slices.Contains(kind.Serves, ch.Kind):
+			r.Tech(where+".via", "wording.plan.serves", "via", s.Via, "kind", kind.Name, "id", s.ID, "is", ch.Kind, "words", kind.Serves)
+		case kind.Templates && !p.Bound(s):
+			r.Tech(where+".via", "wording.plan.approved", "via", s.Via, "kind", kind.Name, "id", s.ID)
+		}
+	}
+	return r.problems()
+}
+
+func (r *Report) channelMissing(where, via string, node map[string]notify.Kind) {
+	var names []string
+	for name := range node {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if near, ok := yamldoc.Nearest(via, names); ok {
+		r.Tech(where, "wording.plan.via-near", "via", via, "near", near)
+		return
+	}
+	if names == nil {
+		r.Tech(where, "wording.plan.via-none", "via", via)
+		return
+	}
+	r.Tech(where, "wording.plan.via", "via", via, "words", names)
+}
+
+// Wording is what a plan says over one of its channels.
+type Wording struct {
+	Via           string // the channel of the node; empty: none stands behind it
+	To            string // the room or group, where whoever is told has none of their own
+	Subject, Text string
+	Template      *notify.Template // of a provider that sends approved texts only
+	Open          []string         // fields of the plan for which nothing is known
+}
+
+// Why nothing can be said.
+var (
+	ErrNoChannel  = errors.New("binding: the plan has no such channel")
+	ErrNoTemplate = errors.New("binding: there is no such template")
+	ErrUnapproved = errors.New("binding: no approved text stands for the template")
+)
+
+// Word puts a template of the plan, or plan.Page, into the words of a channel. The
+// values go before what the plan itself knows; a name with "@en" or "@zh" is for
+// that language.
+func Word(p *plan.Plan, channel, template string, lang catalogue.Lang, values map[string]string) (Wording, error) {
+	if _, ok := p.Channel(channel); !ok {
+		return Wording{}, ErrNoChannel
+	}
+	t, ok := p.TemplateByID(template)
+	if template == plan.Page {
+		words := catalogue.Text(lang, "wording.page", nil)
+		t, ok = plan.Template{ID: plan.Page, Text: plan.Text{En: words, Zh: words}}, true
+	}
+	if !ok {
+		return Wording{}, ErrNoTemplate
+	}
+	value := func(field string) (string, bool) { return valueOf(p, field, lang, values) }
+	s := p.Sender(channel)
+	w := Wording{}
+	if s != nil {
+		w.Via, w.To = s.Via, s.To
+	}
+	if s == nil || !p.Bound(s) {
+		var open []string
+		w.Subject, w.Open = plan.Fill(t.Subject.In(lang), value)
+		w.Text, open = plan.Fill(t.Text.In(lang), value)
+		for _, field := range open {
+			if !slices.Contains(w.Open, field) {
+				w.Open = append(w.Open, field)
+			}
+		}
+		return w, nil
+	}
+	a := s.Templates[template]
+	if a == nil {
+		return w, ErrUnapproved
+	}
+	said := a.Say(lang, value)
+	w.Text, w.Open = said.Text, said.Open
+	w.Template = &notify.Template{Code: said.Code, Sign: said.Sign, Variables: said.Variables, Order: said.Order}
+	return w, nil
+}
+
+// valueOf is what is known of a field.
+func valueOf(p *plan.Plan, field string, lang catalogue.Lang, values map[string]string) (string, bool) {
+	for _, name := range []string{field + "@" + string(lang), field} {
+		if v, ok := values[name]; ok {
+			return v, true
+		}
+	}
+	switch field {
+	case "service":
+		return p.Name.In(lang), true
+	case "provider":
+		for i := range p.Providers {
+			if p.Providers[i].ID == p.Service.Provider {
+				return p.Providers[i].Name.In(lang), true
+			}
+		}
+	case "standby":
+		var names []string
+		for i := range p.Channels {
+			if ch := &p.Channels[i]; ch.Standby {
+				name := ch.Name.In(lang)
+				if name == "" {
+					name = ch.ID
+				}
+				names = append(names, name)
+			}
+		}
+		comma := map[catalogue.Lang]string{catalogue.Zh: "、"}[lang]
+		if comma == "" {
+			comma = ", "
+		}
+		return strings.Join(names, comma), len(names) > 0
+	}
+	return "", false
+}

@@ -1,0 +1,355 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/width"
+
+	"holdfast/internal/continuity"
+)
+
+// mostReply bounds what is read of an answer.
+const mostReply = 2000
+
+// Whole answers that say yes, in the forms that folded makes; the same begin an
+// answer that goes on after a sign of punctuation.
+var saysYes = wordSet("ok okay k yes y yep 1 ack acked acknowledge acknowledged confirm confirmed roger received seen done handled noted " +
+	"好 好的 行 可以 是 是的 对 收到 已收到 确认 已确认 知道了 已知 已知悉 知悉 了解 明白 已处理 处理中 正在处理 已阅 马上处理 马上到 在处理 👍 👌 ✅ 🆗")
+
+// What begins with two words says yes, too.
+var saysYesTwo = wordSet("got-it on-it will-do ok-ack working-on copy-that")
+
+// One of these anywhere makes an answer none that says yes.
+var saysNo = wordSet("no not cant can't cannot don't dont won't wont unable unavailable n nope wrong")
+
+// Chinese has no spaces: an answer that begins so says yes as a whole.
+var saysYesBegin = []string{"收到", "已收到", "好的", "知道了", "明白"}
+
+var saysNoPart = []string{"不", "没", "無", "无法", "别", "拒", "错", "未"}
+
+func wordSet(list string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(list) {
+		set[w] = true
+	}
+	return set
+}
+
+// Agrees reports whether an answer says that somebody has seen it. What is not
+// clear does not: then the next person is asked, which harms nobody.
+func Agrees(text string) bool {
+	line := folded(ownWords(text))
+	if line == "" || strings.ContainsAny(line, "?") {
+		return false
+	}
+	all := strings.FieldsFunc(line, func(r rune) bool { return r != '\'' && unicode.IsPunct(r) || unicode.IsSpace(r) })
+	if len(all) == 0 {
+		return false
+	}
+	for _, w := range all {
+		if saysNo[w] {
+			return false
+		}
+	}
+	for _, part := range saysNoPart {
+		if strings.Contains(line, part) {
+			return false
+		}
+	}
+	if saysYes[all[0]] {
+		return all[0] != "1" || len(all) == 1 // what begins with a figure counts something
+	}
+	for _, begin := range saysYesBegin {
+		if strings.HasPrefix(line, begin) {
+			return true
+		}
+	}
+	return len(all) > 1 && saysYesTwo[all[0]+"-"+all[1]]
+}
+
+// folded brings an answer into one form: half-width, small letters, the punctuation
+// of both languages as one.
+func folded(text string) string {
+	text = strings.ToLower(width.Fold.String(text))
+	text = strings.NewReplacer("。", ".", "、", ",", "’", "'", "～", "", "~", "", "\uFE0F", "", "👍🏻", "👍", "👌🏻", "👌").Replace(text)
+	return strings.Trim(strings.TrimSpace(text), " .!,")
+}
+
+var quoteBegins = regexp.MustCompile(`(?i)^(>|-{3,}|_{3,}|on .+ wrote:?$|am .+ schrieb|from: |发件人|原始邮件|.{0,40}写道[:：]?$|sent from |发自)`)
+
+// ownWords is the first line that somebody wrote themselves, without the code that
+// the answer belongs to.
+func ownWords(text string) string {
+	if len(text) > mostReply {
+		text = strings.ToValidUTF8(text[:mostReply], "")
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if quoteBegins.MatchString(line) {
+			return ""
+		}
+		var own []string
+		for _, w := range strings.Fields(line) {
+			if !isToken(strings.ToLower(strings.Trim(w, "[]()#:")), codeLength) || !strings.ContainsAny(w, "234567") {
+				own = append(own, w)
+			}
+		}
+		if len(own) > 0 {
+			return strings.Join(own, " ")
+		}
+	}
+	return ""
+}
+
+// codesIn are the texts of an answer that may be codes.
+func codesIn(text string) (codes []string) {
+	if len(text) > mostReply {
+		text = text[:mostReply]
+	}
+	for _, w := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }) {
+		if isToken(w, codeLength) && len(codes) < 10 {
+			codes = append(codes, w)
+		}
+	}
+	return codes
+}
+
+// Take notes what a channel's provider told. What belongs to nothing is nothing:
+// people write to channels for other reasons, too.
+func (a *Acks) Take(ctx context.Context, channel string, events []Event) error {
+	t := taking{acks: a, channel: channel}
+	for i := range events {
+		if err := t.take(ctx, &events[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// taking is one call of Take: deliveries are read once, where they are needed.
+type taking struct {
+	acks    *Acks
+	channel string
+	read    bool
+	all     []continuity.Delivery // over the channel
+}
+
+func (t *taking) take(ctx context.Context, e *Event) error {
+	switch e.Kind {
+	case EventReply:
+		if !Agrees(e.Text) && (ownWords(e.Text) != "" || len(codesIn(e.Text)) == 0) { // a code alone says yes
+			return nil
+		}
+		return t.acknowledge(ctx, e)
+	case EventAcknowledged:
+		return t.acknowledge(ctx, e)
+	case EventArrived, EventFailed:
+		return t.became(ctx, e)
+	}
+	return nil
+}
+
+func (t *taking) acknowledge(ctx context.Context, e *Event) error {
+	codes := codesIn(e.Text)
+	if e.Token != "" {
+		codes = append([]string{strings.ToLower(e.Token)}, codes...)
+	}
+	for _, code := range codes {
+		link, err := t.acks.link(ctx, codeID(t.channel, code))
+		switch {
+		case err == nil && link.Trial != "":
+			_, err = t.acks.trial(ctx, link, true)
+			return known(err)
+		case err == nil:
+			_, err = t.acks.follow(ctx, link, link.by("", t.channel))
+			return known(err)
+		case continuity.CodeOf(err) != continuity.CodeNotFound:
+			return err
+		}
+	}
+	if e.Token != "" {
+		return nil // where there is a token nothing else counts: ids of messages and senders can be made up
+	}
+	if err := t.deliveries(ctx); err != nil {
+		return err
+	}
+	if d := t.byProvider(e.ID); d != nil {
+		return t.seen(ctx, d)
+	}
+	if e.Kind != EventReply || e.From == "" || !Agrees(e.Text) {
+		return nil
+	}
+	// An answer without a code belongs to what that address was told last and has
+	// not acknowledged yet.
+	theirs, err := t.byAddress(ctx, e.From)
+	if err != nil {
+		return err
+	}
+	for _, d := range theirs {
+		n, _, err := t.acks.notification(ctx, d.Notification)
+		if known(err) != nil {
+			return err
+		}
+		if err == nil && !n.Over() {
+			return t.seen(ctx, d)
+		}
+	}
+	return nil
+}
+
+// seen acknowledges what a delivery told.
+func (t *taking) seen(ctx context.Context, d *continuity.Delivery) error {
+	by := Link{Person: d.Person}.by("", t.channel)
+	for _, id := range append([]string{d.Notification}, d.With...) {
+		if _, err := t.acks.acknowledge(ctx, by, id); known(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// known leaves out that something is not there any more.
+func known(err error) error {
+	if continuity.CodeOf(err) == continuity.CodeNotFound {
+		return nil
+	}
+	return err
+}
+
+func (t *taking) deliveries(ctx context.Context) error {
+	for cursor := ""; !t.read; {
+		page, next, err := t.acks.Store.List(ctx, continuity.Query{Kind: continuity.KindDelivery, Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return err
+		}
+		for _, o := range page {
+			var d continuity.Delivery
+			if json.Unmarshal(o.Body, &d) == nil && d.Sender == t.channel {
+				t.all = append(t.all, d)
+			}
+		}
+		cursor = next
+		t.read = cursor == ""
+	}
+	return nil
+}
+
+func (t *taking) byProvider(id string) *continuity.Delivery {
+	for i := range t.all {
+		if id != "" && t.all[i].Provider == id {
+			return &t.all[i]
+		}
+	}
+	return nil
+}
+
+// mostAsked bounds how many deliveries are gone through for one answer.
+const mostAsked = 200
+
+// byAddress are the deliveries to the person whose address it is, the last sent
+// first.
+func (t *taking) byAddress(ctx context.Context, from string) (all []*continuity.Delivery, err error) {
+	if t.acks.Addresses == nil {
+		return nil, nil
+	}
+	for i := range t.all {
+		if d := &t.all[i]; d.Person != "" && !d.Sent.IsZero() {
+			all = append(all, d)
+		}
+	}
+	slices.SortFunc(all, func(a, b *continuity.Delivery) int { return b.Sent.Compare(a.Sent) })
+	all = all[:min(len(all), mostAsked)]
+	theirs := map[string]bool{}
+	for _, d := range all {
+		if _, asked := theirs[d.Person]; asked {
+			continue
+		}
+		addresses, err := t.acks.Addresses(ctx, d.Person)
+		if known(err) != nil {
+			return nil, err
+		}
+		theirs[d.Person] = slices.ContainsFunc(addresses, func(one string) bool { return sameAddress(one, from) })
+	}
+	return slices.DeleteFunc(all, func(d *continuity.Delivery) bool { return !theirs[d.Person] }), nil
+}
+
+// sameAddress compares addresses as providers write them: numbers with and without
+// signs and the prefix of China, mail in any case.
+func sameAddress(a, b string) bool {
+	return a != "" && bare(a) == bare(b)
+}
+
+func bare(address string) string {
+	address = strings.ToLower(strings.TrimSpace(address))
+	digits := strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9':
+			return r
+		case strings.ContainsRune("+-() ", r):
+			return -1
+		}
+		return 'x'
+	}, address)
+	if digits == "" || strings.Contains(digits, "x") {
+		return address
+	}
+	digits = strings.TrimPrefix(digits, "00")
+	if len(digits) == 13 {
+		digits = strings.TrimPrefix(digits, "86")
+	}
+	return digits
+}
+
+// became notes what became of a message.
+func (t *taking) became(ctx context.Context, e *Event) error {
+	if err := t.deliveries(ctx); err != nil {
+		return err
+	}
+	found := t.byProvider(e.ID)
+	if found == nil {
+		return nil
+	}
+	var last error
+	for range ackTries {
+		o, err := t.acks.Store.Get(ctx, continuity.KindDelivery, found.ID)
+		var d continuity.Delivery
+		if err == nil {
+			err = json.Unmarshal(o.Body, &d)
+		}
+		if err != nil {
+			return known(err)
+		}
+		action := "delivery.arrived"
+		switch {
+		case e.Kind == EventArrived && d.Confirmed.IsZero():
+			d.Confirmed = e.At.UTC()
+			if e.At.IsZero() {
+				d.Confirmed = t.acks.Now().UTC()
+			}
+		case e.Kind == EventFailed && d.State == continuity.DeliveryDelivered && d.Confirmed.IsZero():
+			action, d.State, d.Failure = "delivery.bounced", continuity.DeliveryFailed, e.Code
+			if d.Failure == "" {
+				d.Failure = FailUnknown
+			}
+		default:
+			return nil // it is known already
+		}
+		body, err := json.Marshal(d)
+		if err != nil {
+			return err
+		}
+		_, last = t.acks.Store.Commit(ctx, continuity.Batch{
+			Actor:   continuity.Actor{Kind: "system", ID: t.channel, Via: "provider"},
+			Changes: []continuity.Change{{Kind: continuity.KindDelivery, ID: d.ID, Service: d.Service, Version: o.Version, Body: body, Action: action}},
+		})
+		if continuity.CodeOf(last) != continuity.CodeVersion {
+			return last
+		}
+	}
+	return last
+}
