@@ -148,10 +148,8 @@ func approved(p *plan.Plan, s *plan.Sender, lang catalogue.Lang) *notify.Templat
 	if !p.Bound(s) {
 		return nil
 	}
-	w, err := binding.Word(p, s.ID, plan.Page, lang, map[string]string{
-		"incident": s.ID, "start": time.Now().Format("15:04"), "link": "-",
-		"status": catalogue.Text(lang, "channel.test-subject", catalogue.Args{"channel": s.ID}),
-	})
+	subject := catalogue.Text(lang, "channel.test-subject", catalogue.Args{"channel": s.ID})
+	w, err := binding.Word(p, s.ID, plan.Page, lang, map[string]string{"subject": subject, "text": subject, "link": "-"})
 	if err != nil {
 		return nil
 	}

@@ -24,7 +24,7 @@ const (
 	mostForm    = 4 << 10
 	readTime    = 15 * time.Second
 	answerTime  = 20 * time.Second // from a request's head on
-	idleTime    = time.Minute
+	idleTime    = 15 * time.Second // few may hold connections that others need
 	mostHead    = 16 << 10
 	stopsWithin = 10 * time.Second
 )
