@@ -111,6 +111,19 @@ func Word(p *plan.Plan, channel, template string, lang catalogue.Lang, values ma
 	return w, nil
 }
 
+// Known are the values of fields that the plan itself has, by NAME@LANGUAGE.
+func Known(p *plan.Plan) map[string]string {
+	all := map[string]string{}
+	for _, field := range []string{"provider", "service", "standby"} {
+		for _, lang := range []catalogue.Lang{catalogue.En, catalogue.Zh} {
+			if v, ok := valueOf(p, field, lang, nil); ok && v != "" {
+				all[field+"@"+string(lang)] = v
+			}
+		}
+	}
+	return all
+}
+
 // valueOf is what is known of a field.
 func valueOf(p *plan.Plan, field string, lang catalogue.Lang, values map[string]string) (string, bool) {
 	for _, name := range []string{field + "@" + string(lang), field} {

@@ -22,7 +22,7 @@ const failedFor = time.Hour
 func (n *Node) openNotify(context.Context) error {
 	way := &router{node: n, senders: n.channels.senders}
 	engine := notify.New(notify.Options{
-		Store: n.store, Node: n.name, Router: way, Channels: way, Prove: n.prove, Failed: n.untold,
+		Store: n.store, Node: n.name, Router: way, Channels: way, Prove: n.prove, Tried: n.tried, Failed: n.untold,
 		Seed: rand.Uint64(), // #nosec G404 -- of pauses
 		Log:  n.log,
 		Lease: func() (continuity.Lease, bool) {
@@ -54,7 +54,7 @@ func (n *Node) tell(before, after continuity.Warning, action string, now time.Ti
 		ID: after.ID + ".n-" + strconv.FormatInt(now.UnixMilli(), 36), Service: after.Service, About: warning.Kind + "/" + after.ID, At: now,
 		Urgency: continuity.UrgencyNotice,
 	}
-	id := "notify.warning"
+	id := "notify.warning."
 	switch action {
 	case warning.Opened, warning.Raised, warning.Returned:
 		if before.Stands() && !after.Level.Over(before.Level) {
@@ -70,7 +70,7 @@ func (n *Node) tell(before, after continuity.Warning, action string, now time.Ti
 		}
 		note.Rank = slices.Index([]continuity.Level{"blue", "yellow", "orange", "red"}, after.Level) + 1
 	case warning.Cleared:
-		id, note.Ends = "notify.cleared", true
+		id, note.Ends = "notify.cleared.", true
 		note.To = []continuity.Recipient{{Kind: continuity.ToTold, ID: after.Since.UTC().Format(time.RFC3339Nano)}}
 	default:
 		return nil
@@ -85,7 +85,7 @@ func (n *Node) tell(before, after continuity.Warning, action string, now time.Ti
 			"since": after.Since.UTC().Format("2006-01-02 15:04 UTC"), "id": after.ID, "source": catalogue.Text(lang, "warning.source."+after.Source, nil),
 		}
 	}
-	note.Subject, note.Text = both(id+".subject", args), both(id+".text", args)
+	note.Subject, note.Text = both(id+"subject", args), both(id+"text", args)
 	return []continuity.Change{continuity.Tell(note)}
 }
 
@@ -135,6 +135,14 @@ func (n *Node) planOf(service string) *plan.Plan {
 		}
 	}
 	return nil
+}
+
+// tried takes over how an attempt on a channel ended.
+func (n *Node) tried(ctx context.Context, id string, f *notify.Failure, at time.Time) {
+	by := continuity.Actor{Kind: continuity.ActorEngine, ID: "notify", Via: n.name}
+	if err := n.channels.tester.Note(ctx, by, id, f, at); err != nil && ctx.Err() == nil {
+		n.log.Warn("how a channel does was not written down", "channel", id, "code", continuity.CodeOf(err), "error", err)
+	}
 }
 
 // untoldRule names the signal that somebody was not told.

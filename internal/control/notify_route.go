@@ -7,9 +7,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
+	"holdfast/internal/binding"
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/notify"
+	"holdfast/internal/oncall"
 	"holdfast/internal/plan"
 )
 
@@ -30,21 +34,30 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 // Sender implements notify.Channels.
 func (r *router) Sender(id string) (notify.Opened, bool) {
 	s, ok := r.senders[id]
-	return notify.Opened{ID: id, Kind: s.kind, Channel: s.channel, PerMinute: int(s.set.PerMinute)}, ok
+	if !ok {
+		return notify.Opened{}, false
+	}
+	kind := s.kind
+	kind.PerNumber = notify.PerNumber(kind, s.set.Settings)
+	return notify.Opened{ID: id, Kind: kind, Channel: s.channel, PerMinute: int(s.set.PerMinute)}, true
 }
 
 // Words implements notify.Router. A template is named by its id, or by the kind of
 // an audience and the phase: customers/first.
-func (r *router) Words(service, template string) (subject, text continuity.Text, ok bool) {
+func (r *router) Words(service, template string) (notify.Words, bool) {
 	p := r.node.planOf(service)
 	if p == nil {
-		return subject, text, false
+		return notify.Words{}, false
 	}
-	t, ok := p.TemplateByID(template)
-	if audience, phase, both := strings.Cut(template, "/"); !ok && both {
-		t, ok = p.Template(audience, phase)
+	t, ok := templateOf(p, template)
+	return notify.Words{Subject: continuity.Text(t.Subject), Text: continuity.Text(t.Text), Known: binding.Known(p)}, ok
+}
+
+func templateOf(p *plan.Plan, name string) (plan.Template, bool) {
+	if audience, phase, both := strings.Cut(name, "/"); both {
+		return p.Template(audience, phase)
 	}
-	return continuity.Text(t.Subject), continuity.Text(t.Text), ok
+	return p.TemplateByID(name)
 }
 
 // Resolve implements notify.Router.
@@ -62,12 +75,15 @@ func (r *router) Resolve(ctx context.Context, a notify.Ask) ([]notify.Target, er
 		return nil, nil
 	}
 	switch a.To.Kind {
-	case continuity.ToRole:
-		all, err := r.people(ctx, p, a, peopleOf(p, a.To.ID)...)
-		return all[:min(1, len(all))], err
-	case continuity.ToDeputies:
-		all, err := r.people(ctx, p, a, peopleOf(p, a.To.ID)...)
-		return all[min(1, len(all)):], err
+	case continuity.ToRole, continuity.ToDeputies:
+		lead, err := r.lead(ctx, p, a.To.ID, a.At)
+		if err != nil || lead == "" {
+			return nil, err
+		}
+		if a.To.Kind == continuity.ToRole {
+			return r.people(ctx, p, a, lead)
+		}
+		return r.people(ctx, p, a, slices.DeleteFunc(slices.Clone(peopleOf(p, a.To.ID)), func(id string) bool { return id == lead })...)
 	case continuity.ToTeam:
 		return r.people(ctx, p, a, teamOf(p, a.To.ID)...)
 	case continuity.ToAudience:
@@ -76,7 +92,22 @@ func (r *router) Resolve(ctx context.Context, a notify.Ask) ([]notify.Target, er
 	return nil, nil
 }
 
-// peopleOf are those of a role, who leads first.
+// lead is who leads a role at a time: who is on call by its rotas, else the first
+// of its people who is there.
+func (r *router) lead(ctx context.Context, p *plan.Plan, name string, at time.Time) (string, error) {
+	role := binding.Role(p, name, "", binding.Rotas(p))
+	if role == nil {
+		return "", nil
+	}
+	roster, overrides, err := onCallDesk{r.node}.known(ctx, p.ID)
+	if err != nil {
+		return "", err
+	}
+	id, _ := role.Lead(overrides, roster, at)
+	return id, nil
+}
+
+// peopleOf are those of a role.
 func peopleOf(p *plan.Plan, role string) []string {
 	if r := p.Roles[role]; r != nil {
 		return r.People
@@ -138,27 +169,32 @@ func (r *router) people(ctx context.Context, p *plan.Plan, a notify.Ask, ids ...
 // person is somebody with the ways to them: over the channels that are named, or to
 // their addresses in their order.
 func (r *router) person(p *plan.Plan, a notify.Ask, who *continuity.Person) notify.Target {
-	t := notify.Target{ID: who.ID, Person: who.ID, Languages: []string{cmp.Or(r.node.o.Config.Language, "en")}}
+	t := notify.Target{ID: who.ID, Person: who.ID, Languages: []string{cmp.Or(who.Language, r.node.o.Config.Language, "en")}}
 	t.Name = cmp.Or(who.Names[t.Languages[0]], who.Names["zh"], who.Names["en"])
+	t.Free = freeAt(p, who)
+	addresses := slices.DeleteFunc(slices.Clone(who.Addresses), func(to continuity.Address) bool {
+		return to.For == continuity.ForPage && a.Urgency != continuity.UrgencyPage
+	})
 	if len(a.Channels) > 0 {
 		for _, c := range chainOf(p, a.Channels) {
-			s, ok := r.serves(c)
+			w, s, ok := r.behind(p, a.Template, c.ID)
 			if !ok {
 				continue
 			}
 			if s.kind.Address == "" {
-				t.Ways = append(t.Ways, notify.Way{Channel: c.ID, Sender: s.set.ID})
+				t.Ways = append(t.Ways, w)
 			}
-			for _, to := range who.Addresses {
+			for _, to := range addresses {
 				if to.Kind == s.kind.Address && s.kind.Address != "" {
-					t.Ways = append(t.Ways, notify.Way{Channel: c.ID, Sender: s.set.ID, Kind: to.Kind, Address: to.Value})
+					w.Kind, w.Address = to.Kind, to.Value
+					t.Ways = append(t.Ways, w)
 				}
 			}
 		}
 		return t
 	}
-	for _, to := range who.Addresses {
-		for _, w := range r.reaching(p, to.Kind) {
+	for _, to := range addresses {
+		for _, w := range r.reaching(p, a.Template, to.Kind) {
 			w.Kind, w.Address = to.Kind, to.Value
 			t.Ways = append(t.Ways, w)
 		}
@@ -166,43 +202,85 @@ func (r *router) person(p *plan.Plan, a notify.Ask, who *continuity.Person) noti
 	return t
 }
 
-// reaching are the channels that send to a kind of addresses: those of the plan,
-// the standing ones first, and then the node's others.
-func (r *router) reaching(p *plan.Plan, kind string) (ways []notify.Way) {
-	used := map[string]bool{}
-	add := func(channel string, s sender) {
-		if s.kind.Address == kind && !used[s.set.ID] {
-			used[s.set.ID] = true
-			ways = append(ways, notify.Way{Channel: channel, Sender: s.set.ID})
+// freeAt is when a person's hours of quiet end; nil: they have none.
+func freeAt(p *plan.Plan, who *continuity.Person) func(time.Time) time.Time {
+	if len(who.Quiet) == 0 {
+		return nil
+	}
+	zone := time.Local
+	if p != nil {
+		if own, err := time.LoadLocation(p.Service.Zone); err == nil {
+			zone = own
 		}
 	}
+	person := *who
+	return func(at time.Time) time.Time {
+		if until, quiet := oncall.Quiet(person, zone, at); quiet {
+			return until
+		}
+		return at
+	}
+}
+
+// reaching are the channels that send to a kind of addresses: those of the plan,
+// the standing ones first, and then the node's others.
+func (r *router) reaching(p *plan.Plan, template, kind string) (ways []notify.Way) {
+	used := map[string]bool{}
 	if p != nil {
 		for _, standby := range []bool{false, true} {
 			for i := range p.Channels {
-				if s, ok := r.serves(&p.Channels[i]); ok && p.Channels[i].Standby == standby {
-					add(p.Channels[i].ID, s)
+				c := &p.Channels[i]
+				w, s, ok := r.behind(p, template, c.ID)
+				if ok && c.Standby == standby && s.kind.Address == kind && !used[w.Sender] {
+					used[w.Sender] = true
+					ways = append(ways, w)
 				}
 			}
 		}
 	}
 	for _, set := range r.node.o.Config.Channels {
-		add(set.ID, r.senders[set.ID])
+		if s := r.senders[set.ID]; s.kind.Address == kind && !used[set.ID] {
+			ways = append(ways, notify.Way{Channel: set.ID, Sender: set.ID})
+		}
 	}
 	return ways
 }
 
-// serves is the node's channel that sends for one of a plan: the one of its name,
-// or else the first that can.
-func (r *router) serves(c *plan.Channel) (sender, bool) {
-	if s, ok := r.senders[c.ID]; ok && slices.Contains(s.kind.Serves, c.Kind) {
-		return s, true
+// behind is the node's channel behind one of a plan, which the technical file names,
+// or which has its name; the way's address is the plan's room. One that sends
+// approved texts only, and has none for the template, is none.
+func (r *router) behind(p *plan.Plan, template, channel string) (notify.Way, sender, bool) {
+	w := notify.Way{Channel: channel, Sender: channel}
+	bound := p.Sender(channel)
+	if bound != nil {
+		w.Sender, w.Address = bound.Via, bound.To
 	}
-	for _, set := range r.node.o.Config.Channels {
-		if s := r.senders[set.ID]; slices.Contains(s.kind.Serves, c.Kind) {
-			return s, true
-		}
+	s, ok := r.senders[w.Sender]
+	if !ok {
+		return w, s, false
 	}
-	return sender{}, false
+	w.Kind = s.kind.Address
+	if bound == nil || !p.Bound(bound) {
+		return w, s, true
+	}
+	text := bound.Templates[template]
+	if t, ok := templateOf(p, template); ok && text == nil && template != "" {
+		text = bound.Templates[t.ID]
+	}
+	if text == nil {
+		text = bound.Templates[plan.Page]
+	}
+	if text == nil {
+		return w, s, false
+	}
+	w.Approved = &notify.Approved{
+		Code: continuity.Text(text.Code), Sign: text.Sign, Variables: map[string]string{}, Known: binding.Known(p),
+		Order: map[string][]string{"en": plan.VariablesIn(text.Text.In(catalogue.En)), "zh": plan.VariablesIn(text.Text.In(catalogue.Zh))},
+	}
+	for ours, theirs := range text.Variables {
+		w.Approved.Variables[theirs] = ours
+	}
+	return w, s, true
 }
 
 // chainOf are channels of a plan, each followed by those that take its place.
@@ -247,10 +325,10 @@ func (r *router) audience(ctx context.Context, p *plan.Plan, a notify.Ask) ([]no
 		}
 		personal := false
 		for _, c := range chainOf(p, start) {
-			s, ok := r.serves(c)
+			w, s, ok := r.behind(p, a.Template, c.ID)
 			switch {
-			case ok && s.kind.Address == "":
-				t.Ways = append(t.Ways, notify.Way{Channel: c.ID, Sender: s.set.ID})
+			case ok && (s.kind.Address == "" || w.Address != ""):
+				t.Ways = append(t.Ways, w)
 			case ok:
 				personal = true
 			}
@@ -279,8 +357,9 @@ func (r *router) address(p *plan.Plan, a notify.Ask) []notify.Target {
 		t.Ways = append(t.Ways, notify.Way{Channel: a.To.ID, Sender: a.To.ID, Kind: s.kind.Address, Address: a.To.Address})
 	}
 	for _, c := range chainOf(p, []string{a.To.ID}) {
-		if s, ok := r.serves(c); ok && s.set.ID != a.To.ID {
-			t.Ways = append(t.Ways, notify.Way{Channel: c.ID, Sender: s.set.ID, Kind: s.kind.Address, Address: a.To.Address})
+		if w, _, ok := r.behind(p, a.Template, c.ID); ok && w.Sender != a.To.ID {
+			w.Address = cmp.Or(a.To.Address, w.Address)
+			t.Ways = append(t.Ways, w)
 		}
 	}
 	if len(t.Ways) == 0 {

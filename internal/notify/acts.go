@@ -153,13 +153,11 @@ func (a *Acts) Send(ctx context.Context, by continuity.Actor, n continuity.Notif
 		}
 	}
 	if n.Template != "" {
-		subject, text, ok := a.router.Words(n.Service, n.Template)
+		words, ok := a.router.Words(n.Service, n.Template)
 		if !ok {
 			return Kept{}, invalid("template", "id", n.Template)
 		}
-		_, missing := fillText(subject, n.Vars)
-		_, more := fillText(text, n.Vars)
-		if missing = append(missing, more...); len(missing) > 0 {
+		if _, _, missing := words.filled(n.Vars); len(missing) > 0 {
 			slices.Sort(missing)
 			return Kept{}, invalid("vars", "words", strings.Join(slices.Compact(missing), ", "))
 		}

@@ -68,6 +68,13 @@ func counts(n *continuity.Notification) bool {
 
 // decide says what becomes of everything that is due.
 func (e *Engine) decide(ctx context.Context, now time.Time) {
+	for _, s := range e.bounced {
+		if (!s.note.Over() || s.Rest) && e.fallBack(ctx, s, now) {
+			e.markShip(s, "delivery.replaced")
+		}
+		e.wakeNote(s.note, now)
+	}
+	e.bounced = nil
 	notes, ships := e.ripe(now)
 	slices.SortFunc(notes, func(a, b *note) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
 	var fresh []*note
@@ -196,10 +203,9 @@ func (e *Engine) lead(ctx context.Context, g *group, now time.Time) {
 // who is meant.
 func (e *Engine) route(ctx context.Context, n *note, now time.Time) bool {
 	if n.Template != "" {
-		subject, text, ok := e.o.Router.Words(n.Service, n.Template)
-		subject, missing := fillText(subject, n.Vars)
-		text, more := fillText(text, n.Vars)
-		if !ok || len(missing)+len(more) > 0 {
+		words, ok := e.o.Router.Words(n.Service, n.Template)
+		subject, text, missing := words.filled(n.Vars)
+		if !ok || len(missing) > 0 {
 			e.fail(n, FailTemplate, now)
 			return true
 		}

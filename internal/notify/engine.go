@@ -31,6 +31,9 @@ type Options struct {
 	// Prove gives a message the link and the token by which it is answered, and the
 	// changes that let them be known again; nil: messages are not answered.
 	Prove func(n *continuity.Notification, d *continuity.Delivery) (link, reply string, changes []continuity.Change)
+	// Tried is told how attempts on a channel ended; f is nil where its provider took
+	// the message. nil: nobody wants to know.
+	Tried func(ctx context.Context, sender string, f *Failure, at time.Time)
 	// Failed is what else becomes true where nobody could be told, or nobody answered.
 	Failed func(n *continuity.Notification, at time.Time) []continuity.Change
 	Every  time.Duration // 1 s: how often what others wrote is looked for
@@ -62,6 +65,7 @@ type Engine struct {
 	dirty   map[string]*note // what is to be committed, by notification
 	extra   []continuity.Change
 	started []*ship // attempts that begin with the next commit
+	bounced []*ship // delivered, as it was thought
 
 	inflight map[string]*attempt
 	results  chan *attempt
@@ -200,6 +204,7 @@ func (e *Engine) step(ctx, working context.Context, lease continuity.Lease, now 
 	if err := e.flush(ctx, lease); err != nil {
 		return false, err
 	}
+	e.judge(ctx, e.pending[:ended], now)
 	for _, a := range e.pending[:ended] {
 		delete(e.inflight, a.ship)
 	}

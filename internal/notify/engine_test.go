@@ -70,7 +70,7 @@ type world struct {
 	room  map[string]int
 	night bool // hours of quiet until the hour of a test
 	until time.Time
-	words map[string][2]continuity.Text
+	words map[string]notify.Words
 	o     notify.Options
 	began time.Time
 }
@@ -84,7 +84,7 @@ func inBubble(t *testing.T, test func(w *world)) {
 			"mail": {Name: "mail", Address: "mail", Serves: []string{"mail"}}, "sms": {Name: "sms", Address: "phone", Serves: []string{"sms"}},
 			"room": {Name: "webhook", Serves: []string{"board"}, Keys: true},
 		}
-		w.room, w.words = map[string]int{}, map[string][2]continuity.Text{}
+		w.room, w.words = map[string]int{}, map[string]notify.Words{}
 		w.acts = notify.NewActs(w.store, w, time.Now)
 		w.o = notify.Options{Store: w.store, Node: "a", Router: w, Channels: w, Seed: 1, Every: time.Second, Log: slog.New(slog.DiscardHandler)}
 		test(w)
@@ -96,9 +96,9 @@ func (w *world) Sender(id string) (notify.Opened, bool) {
 	return notify.Opened{ID: id, Kind: w.kinds[id], Channel: p, PerMinute: w.room[id]}, ok
 }
 
-func (w *world) Words(_, template string) (subject, text continuity.Text, ok bool) {
-	t, ok := w.words[template]
-	return t[0], t[1], ok
+func (w *world) Words(_, template string) (words notify.Words, ok bool) {
+	words, ok = w.words[template]
+	return words, ok
 }
 
 func (w *world) Resolve(_ context.Context, a notify.Ask) (all []notify.Target, err error) {
@@ -498,11 +498,14 @@ func TestSameIsToldOnce(t *testing.T) {
 
 func TestTemplate(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.words["first"] = [2]continuity.Text{{}, {En: "{service} is disturbed since {start}.", Zh: "{service} 自 {start} 起异常。"}}
+		w.words["first"] = notify.Words{
+			Text:  continuity.Text{En: "{service} is disturbed since {start}.", Zh: "{service} 自 {start} 起异常。"},
+			Known: map[string]string{"service@en": "Orders", "service@zh": "订单"},
+		}
 		w.lead("a")
 		whole := note("n1", "notice", "audience:customers")
 		whole.Template, whole.Subject, whole.Text = "first", continuity.Text{}, continuity.Text{}
-		whole.Vars = map[string]string{"service@en": "Orders", "service@zh": "订单", "start": "10:02"}
+		whole.Vars = map[string]string{"start": "10:02"}
 		hole := whole
 		hole.ID, hole.Vars = "n2", map[string]string{"service": "Orders"}
 		w.tell(whole, hole)

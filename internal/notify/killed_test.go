@@ -51,9 +51,7 @@ type rooms map[string]notify.Opened
 
 func (r rooms) Sender(id string) (notify.Opened, bool) { o, ok := r[id]; return o, ok }
 
-func (rooms) Words(string, string) (subject, text continuity.Text, ok bool) {
-	return subject, text, false
-}
+func (rooms) Words(string, string) (words notify.Words, ok bool) { return words, false }
 
 func (rooms) Resolve(_ context.Context, a notify.Ask) ([]notify.Target, error) {
 	return []notify.Target{{ID: "staff/" + a.To.ID, Languages: []string{"en"}, Ways: []notify.Way{{Channel: a.To.ID, Sender: a.To.ID}}}}, nil

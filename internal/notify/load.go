@@ -16,7 +16,7 @@ import (
 func (e *Engine) load(ctx context.Context) error {
 	e.notes, e.ships, e.groups, e.sames = map[string]*note{}, map[string]*ship{}, map[string]*group{}, map[string]same{}
 	e.told, e.silences, e.rooms, e.due = map[string]map[string]receiver{}, map[string]continuity.Silence{}, map[string]*room{}, nil
-	e.dirty, e.extra, e.started = map[string]*note{}, nil, nil
+	e.dirty, e.extra, e.started, e.bounced = map[string]*note{}, nil, nil, nil
 	seq, _, err := e.o.Store.LastEvent(ctx)
 	if err != nil {
 		return err
@@ -169,9 +169,14 @@ func (e *Engine) takeShip(id string, version int64, body json.RawMessage) error 
 		s = &ship{note: n}
 		e.ships[id], n.ships[id] = s, s
 	}
+	bounced := s.State == continuity.DeliveryDelivered && v.State == continuity.DeliveryFailed
 	s.Delivery, s.version = v, version
-	if v.State == continuity.DeliveryDelivered {
+	switch {
+	case v.State == continuity.DeliveryDelivered:
 		e.reached(s)
+	case bounced:
+		delete(e.told[s.note.About], s.Target)
+		e.bounced = append(e.bounced, s)
 	}
 	e.wakeShip(s)
 	return nil

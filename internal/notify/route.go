@@ -25,7 +25,23 @@ type Router interface {
 	// known at present.
 	Resolve(ctx context.Context, a Ask) ([]Target, error)
 	// Words returns the text of a template; ok is false where there is none.
-	Words(service, template string) (subject, text continuity.Text, ok bool)
+	Words(service, template string) (w Words, ok bool)
+}
+
+// Words are a template's text, and what is known of its fields: who asks for a
+// notification need not say that. A name with "@en" or "@zh" is for that language.
+type Words struct {
+	Subject, Text continuity.Text
+	Known         map[string]string
+}
+
+// filled is the text with its fields filled in; values go before what is known. It
+// names the fields that have none.
+func (w *Words) filled(values map[string]string) (subject, text continuity.Text, missing []string) {
+	vars := together(w.Known, values)
+	subject, missing = fillText(w.Subject, vars)
+	text, more := fillText(w.Text, vars)
+	return subject, text, append(missing, more...)
 }
 
 // Target is one whom a notification is for: a person, or a room of an audience.
@@ -50,12 +66,14 @@ type Way struct {
 	Approved *Approved
 }
 
-// Approved is a text that a provider approved. Its variables are ours.
+// Approved is a text that a provider approved, with the fields of ours that fill
+// it. Beside those of the notification there are subject, text, service and link.
 type Approved struct {
-	Code      string
+	Code      continuity.Text
 	Sign      string
-	Variables map[string]string // by the provider's names
-	Order     []string
+	Variables map[string]string   // by the provider's names
+	Order     map[string][]string // of the provider's names, by language
+	Known     map[string]string   // what need not be said, as with Words
 }
 
 // Opened is a node's channel.

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"errors"
+	"maps"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -52,9 +53,21 @@ func in(t continuity.Text, language string) string {
 // mostNamed bounds how many others one message names.
 const mostNamed = 10
 
-// compose makes the message of a delivery, which tells others besides. An approved
-// text that can't be filled is an error.
-func compose(n *continuity.Notification, d *continuity.Delivery, with []*continuity.Notification, target *Target, way *Way, kind *Kind) (*Message, error) {
+// together is two sets of values; the second goes before the first.
+func together(known, values map[string]string) map[string]string {
+	all := map[string]string{}
+	for name, value := range known {
+		field, _, _ := strings.Cut(name, "@")
+		if _, said := values[field]; !said {
+			all[name] = value
+		}
+	}
+	maps.Copy(all, values)
+	return all
+}
+
+// compose makes the message of a delivery, which tells others besides.
+func compose(n *continuity.Notification, d *continuity.Delivery, with []*continuity.Notification, target *Target, way *Way, kind *Kind) *Message {
 	m := &Message{
 		Key: d.ID, Repeat: d.Repeat, Kind: way.Kind, To: way.Address, Name: target.Name, Language: "en",
 		Urgent: n.Urgency == continuity.UrgencyPage, Thread: n.About,
@@ -73,22 +86,33 @@ func compose(n *continuity.Notification, d *continuity.Delivery, with []*continu
 	if kind.Longest > 0 {
 		m.Text = cut(m.Text, kind.Longest)
 	}
-	if way.Approved == nil {
-		return m, nil
+	return m
+}
+
+// approve puts a message into the text that its provider approved, where it sends
+// no other. One that can't be filled is an error.
+func approve(m *Message, n *continuity.Notification, a *Approved) error {
+	if a == nil {
+		return nil
 	}
-	vars := map[string]string{"subject": m.Subject, "text": m.Text, "service": n.Service}
-	for name, value := range n.Vars {
-		vars[name] = value
+	vars := together(a.Known, n.Vars)
+	for name, value := range map[string]string{"subject": m.Subject, "text": m.Text, "link": m.Link} {
+		if vars[name] == "" {
+			vars[name] = value
+		}
 	}
-	m.Template = &Template{Code: way.Approved.Code, Sign: way.Approved.Sign, Order: way.Approved.Order, Variables: map[string]string{}}
-	for theirs, ours := range way.Approved.Variables {
+	if valueOf(vars, "service", m.Language) == "" {
+		vars["service"] = n.Service
+	}
+	m.Template = &Template{Code: in(a.Code, m.Language), Sign: a.Sign, Order: a.Order[m.Language], Variables: map[string]string{}}
+	for theirs, ours := range a.Variables {
 		value := valueOf(vars, ours, m.Language)
 		if value == "" {
-			return nil, errWords
+			return errWords
 		}
 		m.Template.Variables[theirs] = value
 	}
-	return m, nil
+	return nil
 }
 
 // wordsIn is what a notification says in one language, with those that it tells

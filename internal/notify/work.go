@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -91,19 +92,23 @@ func (e *Engine) start(ctx context.Context, s *ship, ready []*ship, now time.Tim
 	for _, r := range riders {
 		with = append(with, &r.note.Notification)
 	}
-	message, err := compose(&s.note.Notification, &s.Delivery, with, &target, &way, &opened.Kind)
-	if err != nil {
+	message := compose(&s.note.Notification, &s.Delivery, with, &target, &way, &opened.Kind)
+	told := make([]string, 0, len(riders))
+	for _, r := range riders {
+		told = append(told, r.Notification)
+	}
+	s.With = told
+	var proofs []continuity.Change
+	if e.o.Prove != nil {
+		message.Link, message.Reply, proofs = e.o.Prove(&s.note.Notification, &s.Delivery)
+	}
+	if err := approve(message, &s.note.Notification, way.Approved); err != nil {
+		s.With = nil
 		e.failed(ctx, s, &Failure{Code: FailTemplate}, now)
 		return nil
 	}
-	if e.o.Prove != nil {
-		var proofs []continuity.Change
-		message.Link, message.Reply, proofs = e.o.Prove(&s.note.Notification, &s.Delivery)
-		e.extra = append(e.extra, proofs...)
-	}
-	s.With = nil
+	e.extra = append(e.extra, proofs...)
 	for _, r := range riders {
-		s.With = append(s.With, r.Notification)
 		r.State, r.By = continuity.DeliveryHeld, s.ID
 		e.markShip(r, "delivery.joined")
 	}
@@ -160,6 +165,28 @@ func (e *Engine) work(ctx context.Context, a *attempt) {
 	ctx, cancel := context.WithTimeout(ctx, a.time)
 	defer cancel()
 	a.sent, a.err = a.channel.Send(ctx, a.message)
+}
+
+// judge says of each channel how its attempts ended: one that was taken counts more
+// than those that were not.
+func (e *Engine) judge(ctx context.Context, ended []*attempt, now time.Time) {
+	if e.o.Tried == nil {
+		return
+	}
+	last := map[string]*Failure{}
+	for _, a := range ended {
+		before, there := last[a.sender]
+		switch {
+		case a.unsent:
+		case a.err == nil:
+			last[a.sender] = nil
+		case !there || before != nil:
+			last[a.sender] = FailureOf(a.err)
+		}
+	}
+	for _, sender := range slices.Sorted(maps.Keys(last)) {
+		e.o.Tried(ctx, sender, last[sender], now)
+	}
 }
 
 // collect takes the attempts that have ended.
