@@ -72,6 +72,9 @@ func (r *router) Resolve(ctx context.Context, a notify.Ask) ([]notify.Target, er
 		return r.address(p, a), nil
 	}
 	if p == nil {
+		if _, changed := r.node.plansNow(); changed == nil {
+			return nil, continuity.E(continuity.CodeStarting, nil, "control", true) // no plan has been read yet
+		}
 		return nil, nil
 	}
 	switch a.To.Kind {

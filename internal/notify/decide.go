@@ -427,6 +427,9 @@ func (e *Engine) settleOver(ctx context.Context, n *note, now time.Time) {
 	if n.Grouped > n.Again && n.State == continuity.NotifyAcknowledged {
 		e.again(ctx, n, now)
 	}
+	if e.dirty[n.ID] == nil {
+		e.forget(n)
+	}
 }
 
 func later(a, b time.Time) time.Time {

@@ -301,7 +301,10 @@ func (e *Engine) failed(ctx context.Context, s *ship, f *Failure, now time.Time)
 	}
 	wait := plan[min(max(s.Attempts, 1), len(plan))-1]
 	if page && s.Attempts < attempts {
-		s.Due = later(now, s.Tried[len(s.Tried)-1].Add(wait)) // from its beginning
+		s.Due = now
+		if len(s.Tried) > 0 {
+			s.Due = later(now, s.Tried[len(s.Tried)-1].Add(wait)) // from its beginning
+		}
 	} else {
 		s.Due = now.Add(e.jitter(wait))
 	}
@@ -317,6 +320,16 @@ func (e *Engine) drop(s *ship, why string) {
 	s.State, s.By = continuity.DeliveryDropped, why
 	e.markShip(s, "delivery.dropped")
 	e.wakeNote(s.note, e.o.Now())
+	e.release(s)
+}
+
+// release has what a delivery was to tell besides go its own way.
+func (e *Engine) release(s *ship) {
+	for _, r := range e.riders(s) {
+		r.State, r.Due, r.By = continuity.DeliveryDue, e.o.Now().UTC(), ""
+		e.markShip(r, "delivery.released")
+		e.wakeShip(r)
+	}
 }
 
 // riders are the deliveries that another one tells.

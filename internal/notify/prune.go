@@ -21,7 +21,7 @@ func (e *Engine) prune(ctx context.Context, lease continuity.Lease, now time.Tim
 		return nil
 	}
 	old := now.Add(-keep)
-	gone := map[string]bool{}
+	stays := map[string]bool{} // notifications; they come before deliveries
 	var all []continuity.Change
 	for _, kind := range []string{continuity.KindNotification, continuity.KindDelivery, continuity.KindSilence} {
 		for cursor := ""; ; {
@@ -39,9 +39,11 @@ func (e *Engine) prune(ctx context.Context, lease continuity.Lease, now time.Tim
 					return err
 				}
 				past := func(at time.Time) bool { return !at.IsZero() && at.Before(old) }
-				if past(v.Ended) || past(v.Until) || gone[v.Notification] {
-					gone[o.ID] = true
+				switch {
+				case past(v.Ended), past(v.Until), kind == continuity.KindDelivery && !stays[v.Notification]:
 					all = append(all, continuity.Change{Kind: o.Kind, ID: o.ID, Version: o.Version, Action: o.Kind + ".forgotten"})
+				case kind == continuity.KindNotification:
+					stays[o.ID] = true
 				}
 			}
 			if cursor = next; cursor == "" {

@@ -53,10 +53,14 @@ func (e *Engine) start(ctx context.Context, s *ship, ready []*ship, now time.Tim
 	if s.State != continuity.DeliveryDue && (s.State != continuity.DeliveryHeld || s.By != "") || s.Due.After(now) {
 		return nil // it was joined to another one, or dropped
 	}
+	give := func(code string) *attempt {
+		e.failed(ctx, s, &Failure{Code: code}, now)
+		e.release(s)
+		return nil
+	}
 	opened, ok := e.o.Channels.Sender(s.Sender)
 	if !ok {
-		e.failed(ctx, s, &Failure{Code: FailSettings}, now)
-		return nil
+		return give(FailSettings)
 	}
 	page := s.note.Urgency == continuity.UrgencyPage
 	room := e.roomOf(s.Sender)
@@ -81,8 +85,7 @@ func (e *Engine) start(ctx context.Context, s *ship, ready []*ship, now time.Tim
 		e.wakeShip(s)
 		return nil
 	case !ok:
-		e.failed(ctx, s, &Failure{Code: FailAddress}, now)
-		return nil
+		return give(FailAddress)
 	}
 	riders := e.riders(s)
 	if len(s.With) == 0 && s.State == continuity.DeliveryHeld {
@@ -93,19 +96,18 @@ func (e *Engine) start(ctx context.Context, s *ship, ready []*ship, now time.Tim
 		with = append(with, &r.note.Notification)
 	}
 	message := compose(&s.note.Notification, &s.Delivery, with, &target, &way, &opened.Kind)
-	told := make([]string, 0, len(riders))
+	before := s.With
+	s.With = nil
 	for _, r := range riders {
-		told = append(told, r.Notification)
+		s.With = append(s.With, r.Notification)
 	}
-	s.With = told
 	var proofs []continuity.Change
 	if e.o.Prove != nil {
 		message.Link, message.Reply, proofs = e.o.Prove(&s.note.Notification, &s.Delivery)
 	}
 	if err := approve(message, &s.note.Notification, way.Approved); err != nil {
-		s.With = nil
-		e.failed(ctx, s, &Failure{Code: FailTemplate}, now)
-		return nil
+		s.With = before
+		return give(FailTemplate)
 	}
 	e.extra = append(e.extra, proofs...)
 	for _, r := range riders {
