@@ -84,6 +84,29 @@ func TestUnreadPlanEndsNothing(t *testing.T) {
 	w.want("cleared", "red", "opened blind seen cleared")
 }
 
+// TestToldWithTheChange has what is told become true with the warning's change, or
+// not at all.
+func TestToldWithTheChange(t *testing.T) {
+	w := newWorld(t)
+	w.e.o.Tell = func(before, after continuity.Warning, action string, _ time.Time) []continuity.Change {
+		return []continuity.Change{{Kind: "told", ID: action, Version: continuity.VersionNew, Body: json.RawMessage(`"` + before.Level + `-` + after.Level + `"`), Action: "told"}}
+	}
+	w.store.lose = "before"
+	w.sees.show(slow, "yellow")
+	if err := w.e.Step(t.Context()); err == nil || len(w.store.objects) != 0 {
+		t.Fatal(w.store.objects, err)
+	}
+	w.store.lose = ""
+	w.after(time.Minute, "yellow")
+	w.after(time.Minute, "red")
+	for id, want := range map[string]string{Opened: `"-yellow"`, Raised: `"yellow-red"`} {
+		if o := w.store.objects["told/"+id]; string(o.Body) != want {
+			t.Errorf("%s: %s", id, o.Body)
+		}
+	}
+	w.want("open", "red", "opened raised")
+}
+
 func TestLife(t *testing.T) {
 	w := newWorld(t)
 	w.after(0, "")
