@@ -70,6 +70,7 @@ type Notification struct {
 	Channels []string    `json:"channels,omitempty"` // of the plan, the first goes first; none: those of the audience or person
 	Doubled  bool        `json:"doubled,omitempty"`  // by text message or mail, too
 	Rank     int         `json:"rank,omitempty"`     // how bad it is: of several that are told together the worst speaks
+	Touches  []string    `json:"touches,omitempty"`  // checks and components that it concerns: a silence may name them
 	Ends     bool        `json:"ends,omitempty"`     // what it is about is over: what was not told of that before is told no more
 
 	Template string            `json:"template,omitempty"` // of the plan, filled with Vars

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"holdfast/internal/catalogue"
@@ -64,9 +65,9 @@ func (n *Node) tell(before, after continuity.Warning, action string, now time.Ti
 		if len(note.To) == 0 {
 			return nil // nobody's plan
 		}
-		note.Group = after.Service
-		if after.Level.Over(continuity.LevelYellow) {
-			note.Urgency = continuity.UrgencyPage
+		note.Group, note.Touches = after.Service, n.touches(&after)
+		if after.Level.Over(continuity.LevelYellow) && after.Source != continuity.FromChannel {
+			note.Urgency = continuity.UrgencyPage // that one channel of several fails may wait for the morning
 		}
 		note.Rank = slices.Index([]continuity.Level{"blue", "yellow", "orange", "red"}, after.Level) + 1
 	case warning.Cleared:
@@ -89,11 +90,43 @@ func (n *Node) tell(before, after continuity.Warning, action string, now time.Ti
 	return []continuity.Change{continuity.Tell(note)}
 }
 
+// touches are the checks that a warning rests on, and the components that they
+// look at.
+func (n *Node) touches(w *continuity.Warning) (all []string) {
+	p := n.planOf(w.Service)
+	if p == nil {
+		return nil
+	}
+	for i := range w.Evidence {
+		check, ours := strings.CutPrefix(w.Evidence[i].ID, w.Service+"/")
+		if w.Evidence[i].Kind != "check" || !ours || slices.Contains(all, check) {
+			continue
+		}
+		all = append(all, check)
+		for j := range p.Components {
+			if c := &p.Components[j]; slices.Contains(c.Checks, check) && !slices.Contains(all, c.ID) {
+				all = append(all, c.ID)
+			}
+		}
+	}
+	return all
+}
+
 // commander is the role that answers for what names no other.
 const commander = "commander"
 
-// ownersOf are who is told of a warning, and who after them.
+// ownersOf are who is told of a warning, and who after them: of one of the node
+// itself, such as of its channels, all who own a plan.
 func (n *Node) ownersOf(w *continuity.Warning) (to, escalate []continuity.Recipient) {
+	if w.Service == "" {
+		plans, _ := n.plansNow()
+		for _, p := range plans {
+			if owner := (continuity.Recipient{Kind: continuity.ToPerson, ID: p.Owner}); !slices.Contains(to, owner) {
+				to = append(to, owner)
+			}
+		}
+		return to, nil
+	}
 	p := n.planOf(w.Service)
 	if p == nil {
 		return nil, nil
@@ -148,11 +181,15 @@ func (n *Node) tried(ctx context.Context, id string, f *notify.Failure, at time.
 // untoldRule names the signal that somebody was not told.
 const untoldRule = "untold"
 
-// untold warns that a notification failed.
+// untold warns that a notification failed, unless it told of just that.
 func (n *Node) untold(note *continuity.Notification, at time.Time) []continuity.Change {
 	service := note.Service
 	if service == "" {
 		service = "_"
+	}
+	id := service + "." + continuity.FromNotify + "." + untoldRule
+	if note.About == warning.Kind+"/"+id {
+		return nil
 	}
 	args := func(lang catalogue.Lang) catalogue.Args {
 		about := note.Subject.En
@@ -162,7 +199,7 @@ func (n *Node) untold(note *continuity.Notification, at time.Time) []continuity.
 		return catalogue.Args{"about": about, "id": note.ID, "why": catalogue.Text(lang, "notify.failure."+note.Failure, nil)}
 	}
 	s := continuity.Signal{
-		ID: service + "." + continuity.FromNotify + "." + untoldRule, Service: note.Service, Source: continuity.FromNotify, Rule: untoldRule,
+		ID: id, Service: note.Service, Source: continuity.FromNotify, Rule: untoldRule,
 		Text: both("notify.untold", args), Level: continuity.LevelYellow, At: at,
 	}
 	body, err := json.Marshal(s)

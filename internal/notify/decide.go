@@ -371,7 +371,7 @@ func (e *Engine) silenced(n *note, now time.Time) string {
 			continue
 		}
 		matches := len(s.Match) == 0 || slices.ContainsFunc(s.Match, func(m string) bool {
-			return m == id || s.Service+"."+m == id || strings.HasSuffix(id, "."+m)
+			return m == id || s.Service+"."+m == id || slices.Contains(n.Touches, m)
 		})
 		if ref := continuity.KindSilence + "/" + s.ID; matches && (by == "" || ref < by) {
 			by = ref

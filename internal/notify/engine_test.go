@@ -387,13 +387,16 @@ func TestSilence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		touched := note("orders.other", "notice", "role:commander")
+		touched.Touches = []string{"database", "slow"}
 		window := note("n3", "notice", "role:commander")
 		window.About = "incident/orders.slow"
-		w.tell(note("orders.slow", "notice", "role:commander"), note("orders.gone", "notice", "role:commander"), window)
+		w.tell(note("orders.slow", "notice", "role:commander"), note("orders.gone", "notice", "role:commander"), touched, window)
 		time.Sleep(10 * time.Second)
 		if d := w.want("orders.slow", continuity.NotifySilenced); d.By != "silence/"+s.ID {
 			t.Error(d.By)
 		}
+		w.want("orders.other", continuity.NotifySilenced)
 		w.want("orders.gone", continuity.NotifyDelivered)
 		w.want("n3", continuity.NotifyDelivered)
 		if _, err := w.acts.EndSilence(w.Context(), li, s.ID, s.Version); err != nil {
