@@ -35,6 +35,10 @@ func (n *Node) openNotify(context.Context) error {
 	})
 	n.whileLeading("notify", func(ctx context.Context, _ *continuity.Lease) { engine.Run(ctx) })
 	n.whileLeading("untold", func(ctx context.Context, _ *continuity.Lease) { n.every(ctx, time.Minute, n.endUntold) })
+	n.whileLeading("silences", func(ctx context.Context, lease *continuity.Lease) {
+		done := map[string]bool{}
+		n.every(ctx, 5*time.Second, func(ctx context.Context) error { return n.afterSilences(ctx, lease, done) })
+	})
 	n.api.Notifications = notify.NewActs(n.store, way, time.Now)
 	return nil
 }

@@ -162,3 +162,33 @@ func TestWhoIsMeant(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatStandsAfterASilenceIsTold silences a service while a warning begins.
+func TestWhatStandsAfterASilenceIsTold(t *testing.T) {
+	p := newPager(t)
+	n := paged(t, p)
+	acts := notify.NewActs(n.store, nil, time.Now)
+	silence, err := acts.Silence(t.Context(), li, continuity.Silence{Service: "payment-outage", Until: time.Now().Add(time.Hour), Why: "a test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault := continuity.Signal{
+		Service: "payment-outage", Source: continuity.FromAlert, Rule: "database", Level: continuity.LevelRed,
+		Text: continuity.Text{En: "The database is gone", Zh: "数据库不可用"},
+	}
+	if err := n.inbox.Raise(t.Context(), li, fault); err != nil {
+		t.Fatal(err)
+	}
+	const about = "warning/payment-outage.alert.database"
+	until(t, "the silenced page", func() bool {
+		page, _, err := acts.List(t.Context(), notify.Query{About: about, State: continuity.NotifySilenced})
+		return err == nil && len(page) == 1
+	})
+	if len(p.about(fault.Text.Zh)) > 0 {
+		t.Error("it was told")
+	}
+	if _, err := acts.EndSilence(t.Context(), li, silence.ID, silence.Version); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the page", func() bool { return len(p.about(fault.Text.Zh)) == 1 })
+}
