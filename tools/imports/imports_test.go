@@ -80,6 +80,7 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/config", "holdfast/internal/ledger", "config"},
 	{"internal/yamldoc", "holdfast/internal/config", "documents"},
 	{"internal/outgoing", "holdfast/internal/yamldoc", "watching"},
+	{"internal/outgoing/imapbox", "holdfast/internal/notices", "watching"},
 	{"internal/relay", "holdfast/internal/outgoing", "data-plane"},
 	{"internal/watch/probe/http", "database/sql", "sql"},
 	{"internal/watch/probe/http", "holdfast/internal/config", "watching"},
