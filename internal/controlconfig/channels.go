@@ -54,7 +54,15 @@ func (c *Control) checkChannels(f *yamldoc.Findings, at yamldoc.Places) {
 				f.Error(places.At(path), "controlconfig.one-of", "field", path)
 			}
 		})
+		if settings, ok := ch.Settings.(checked); ok && !f.Failed() {
+			settings.Check(func(field, id string, pairs ...any) { f.Error(places.At(field), id, pairs...) })
+		}
 	}
+}
+
+// checked is notify.Checked.
+type checked interface {
+	Check(report func(field, id string, pairs ...any))
 }
 
 // eachRef visits the references to secrets in settings.

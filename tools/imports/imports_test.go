@@ -148,6 +148,7 @@ var allowed = []struct{ from, to string }{
 	{"internal/ledger", "holdfast/internal/journal"},
 	{"internal/relay", "holdfast/internal/continuity"},
 	{"internal/relay", "holdfast/internal/http1"},
+	{"internal/notify/mail", "holdfast/internal/outgoing/imapbox"},
 	{"internal/relay", "holdfast/internal/catalogue"},
 	{"internal/replay", "holdfast/internal/continuity"},
 	{"internal/view", sqlite},

@@ -4,11 +4,13 @@ package kinds
 
 import (
 	"holdfast/internal/notify"
+	"holdfast/internal/notify/mail"
 	"holdfast/internal/notify/webhook"
 )
 
 // All are the kinds by their names.
 var All = table(
+	mail.Kind,
 	webhook.Kind,
 )
 
