@@ -66,6 +66,35 @@ func TestReferenceListsEveryField(t *testing.T) {
 	}
 }
 
+// TestExamplesOfChannels holds the page about channels to the settings that there
+// are.
+func TestExamplesOfChannels(t *testing.T) {
+	for _, file := range []string{"../../docs/channels.md", "../../docs/channels.zh.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		for _, part := range strings.Split(string(text), "```yaml\n")[1:] {
+			src, _, _ := strings.Cut(part, "```")
+			if strings.HasPrefix(src, "- id:") {
+				src = "channels:\n" + src
+			} else if !strings.HasPrefix(src, "# control.yaml\n") {
+				continue // of a plan
+			}
+			found++
+			var out bytes.Buffer
+			_, problems := Check(file, []byte(src))
+			if _ = yamldoc.Render(&out, catalogue.En, []byte(src), problems); yamldoc.Failed(problems) {
+				t.Errorf("%s", &out)
+			}
+		}
+		if found < 2 {
+			t.Errorf("%s: %d examples", file, found)
+		}
+	}
+}
+
 func TestMistakesAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
 		"listen: 9800":                 "1:9 controlconfig.address",
@@ -76,8 +105,9 @@ func TestMistakesAreNamed(t *testing.T) {
 		"database: {}":                 "1:1 controlconfig.one-of",
 		"lease: 100ms":                 "1:8 controlconfig.lease",
 		"metrics: {retention: 1h}":     "1:22 controlconfig.retention",
-		"metrics: {remote_write: [{url: 'https://u:p@h/'}]}":                  "1:32 controlconfig.url-secret",
-		"outgoing: ['http://x']":                                              "1:12 controlconfig.rule",
+		"metrics: {remote_write: [{url: 'https://u:p@h/'}]}":                                               "1:32 controlconfig.url-secret",
+		"channels: [{id: m, kind: mail, with: {server: 'mail.example:25', from: a@b.example, tls: none}}]": "1:90 notify.mail.tls-none",
+		"outgoing: ['http://x']": "1:12 controlconfig.rule",
 		"outgoing: ['shop.example.com:443', '*.corp.example', 10.0.0.0/8:22]": "",
 		"relays: [{id: a, token: {file: t}}, {id: a, token: {env: T}}]":       "1:42 controlconfig.twice",
 		"relays: [{id: a}]":                "1:11 config.missing-block",

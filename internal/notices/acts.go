@@ -9,7 +9,7 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/notices/extract"
-	"holdfast/internal/notices/plain"
+	"holdfast/internal/outgoing/plain"
 )
 
 // Pasted is the source of what people paste.

@@ -11,7 +11,7 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/notices/extract"
-	"holdfast/internal/notices/plain"
+	"holdfast/internal/outgoing/plain"
 )
 
 // Store keeps the control plane's state; *store.Store is one.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Codes of failures; the texts are notify.failure.CODE.
+// Codes of failures; FailureText names their texts.
 const (
 	FailUnreachable = "unreachable" // no connection, no answer
 	FailUncertain   = "uncertain"   // it may have been taken
@@ -37,6 +37,9 @@ func (f *Failure) Error() string {
 	}
 	return "notify: " + f.Code
 }
+
+// FailureText is the id of what a code means.
+func FailureText(code string) string { return "notify.failure." + code }
 
 // FailureOf is the failure in an error; an error of another kind counts as one of
 // the program, which nothing is known of.

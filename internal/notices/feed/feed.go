@@ -12,8 +12,8 @@ import (
 	"github.com/mmcdole/gofeed"
 
 	"holdfast/internal/notices"
-	"holdfast/internal/notices/plain"
 	"holdfast/internal/outgoing/fetch"
+	"holdfast/internal/outgoing/plain"
 )
 
 type source struct{ web *notices.Web }

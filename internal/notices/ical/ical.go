@@ -9,8 +9,8 @@ import (
 	"holdfast/internal/calendar"
 	"holdfast/internal/notices"
 	"holdfast/internal/notices/extract"
-	"holdfast/internal/notices/plain"
 	"holdfast/internal/outgoing/fetch"
+	"holdfast/internal/outgoing/plain"
 )
 
 // Of events that recur those are taken that are not over yet and begin within

@@ -12,8 +12,8 @@ import (
 	"holdfast/internal/notices/ical"
 	"holdfast/internal/notices/mailbox"
 	"holdfast/internal/notices/page"
-	"holdfast/internal/notices/plain"
 	"holdfast/internal/notices/statuspage"
+	"holdfast/internal/outgoing/plain"
 )
 
 // ReadFile reads a file that somebody saved from a source, as that source would:

@@ -2,22 +2,14 @@ package mailbox
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"strings"
 
 	"github.com/emersion/go-message"
-	_ "github.com/emersion/go-message/charset" // GBK, GB 18030 and what else mails are written in
 	mailmessage "github.com/emersion/go-message/mail"
 
 	"holdfast/internal/notices"
-	"holdfast/internal/notices/plain"
-)
-
-// Bounds of one mail.
-const (
-	maxParts = 40
-	maxText  = 64 << 10 // bytes of one part
+	"holdfast/internal/outgoing/imapbox"
+	"holdfast/internal/outgoing/plain"
 )
 
 // Doubts about senders; messages of the catalogue under "notice.doubt.".
@@ -33,11 +25,11 @@ func Parse(raw []byte, id string) (item notices.Item, ok bool) {
 			item, ok = notices.Item{}, false
 		}
 	}()
-	reader, err := mailmessage.CreateReader(bytes.NewReader(raw))
-	if err != nil && !message.IsUnknownCharset(err) {
+	whole, err := message.Read(bytes.NewReader(raw))
+	if whole == nil || err != nil && !message.IsUnknownCharset(err) {
 		return item, false
 	}
-	head := reader.Header
+	head := mailmessage.Header{Header: whole.Header}
 	subject, err := head.Subject()
 	if err != nil {
 		subject = head.Get("Subject")
@@ -50,43 +42,9 @@ func Parse(raw []byte, id string) (item notices.Item, ok bool) {
 	if at, err := head.Date(); err == nil && !at.IsZero() {
 		item.Written = at.UTC()
 	}
-	item.Text = text(reader)
+	item.Text = imapbox.Text(whole)
 	item.Doubts = []string{vouched(head)}
 	return item, item.Title != "" || item.Text != ""
-}
-
-// text is what a mail says: its first plain part, else its first HTML part.
-func text(reader *mailmessage.Reader) string {
-	var written string
-	for range maxParts {
-		part, err := reader.NextPart()
-		if err != nil && !message.IsUnknownCharset(err) {
-			break // its end, or cut off
-		}
-		inline, is := part.Header.(*mailmessage.InlineHeader)
-		if !is {
-			continue
-		}
-		kind, _, err := inline.ContentType()
-		if err != nil && kind == "" {
-			kind = "text/plain"
-		}
-		if kind != "text/plain" && kind != "text/html" {
-			continue
-		}
-		body, err := io.ReadAll(io.LimitReader(part.Body, maxText))
-		if err != nil && len(body) == 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
-			continue
-		}
-		if kind == "text/plain" {
-			if text := plain.Tidy(string(body)); text != "" {
-				return text
-			}
-		} else if written == "" {
-			written = plain.FromHTML(string(body))
-		}
-	}
-	return written
 }
 
 // vouched says how far the sender is to be believed.

@@ -22,8 +22,8 @@ import (
 	"golang.org/x/net/html/charset"
 
 	"holdfast/internal/notices"
-	"holdfast/internal/notices/plain"
 	"holdfast/internal/outgoing/fetch"
+	"holdfast/internal/outgoing/plain"
 )
 
 // Bounds of a page.

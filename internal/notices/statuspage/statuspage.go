@@ -13,8 +13,8 @@ import (
 
 	"holdfast/internal/notices"
 	"holdfast/internal/notices/extract"
-	"holdfast/internal/notices/plain"
 	"holdfast/internal/outgoing/fetch"
+	"holdfast/internal/outgoing/plain"
 )
 
 // maxUpdates of one incident are kept, the newest.

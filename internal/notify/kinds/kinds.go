@@ -8,6 +8,7 @@ import (
 	"holdfast/internal/notify/dingtalk"
 	"holdfast/internal/notify/exec"
 	"holdfast/internal/notify/feishu"
+	"holdfast/internal/notify/mail"
 	"holdfast/internal/notify/ntfy"
 	"holdfast/internal/notify/slack"
 	"holdfast/internal/notify/smshttp"
@@ -21,6 +22,7 @@ import (
 
 // All are the kinds by their names.
 var All = table(
+	mail.Kind,
 	webhook.Kind,
 	terminal.Kind,
 	exec.Kind,

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"holdfast/internal/notices/plain"
+	"holdfast/internal/outgoing/plain"
 )
 
 func TestFromHTML(t *testing.T) {
