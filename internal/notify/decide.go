@@ -190,6 +190,12 @@ func (e *Engine) lead(ctx context.Context, g *group, now time.Time) {
 		leader.Grouped, leader.Again = 0, 0 // they wait with it
 		return
 	}
+	if leader.Over() { // it could not be told: the next worst speaks
+		leader.Grouped, leader.Again = 0, 0
+		delete(g.waiting, leader.ID)
+		e.lead(ctx, g, now)
+		return
+	}
 	g.leader, g.told = leader.ID, now
 	for _, n := range g.waiting {
 		if n != leader {
@@ -380,8 +386,12 @@ func (e *Engine) silenced(n *note, now time.Time) string {
 	return by
 }
 
-// overtaken is what becomes of a notification about what is over.
+// overtaken is what becomes of a notification about what is over. One that tells of
+// others besides goes on: they are not over.
 func (e *Engine) overtaken(n, by *note, now time.Time) {
+	if n.Grouped > 0 {
+		return
+	}
 	state := continuity.NotifyCancelled
 	for _, s := range n.ships {
 		if s.State == continuity.DeliveryDelivered || s.State == continuity.DeliverySending {

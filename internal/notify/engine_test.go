@@ -551,6 +551,72 @@ func TestOverIsToldToThoseWhoWereTold(t *testing.T) {
 	})
 }
 
+// TestOverIsNoEndForOthers keeps a page going that tells of others than what is
+// over.
+func TestOverIsNoEndForOthers(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.lead("a")
+		of := func(id string, rank int) continuity.Notification {
+			n := note(id, "page", "role:commander")
+			n.Group, n.Rank, n.Escalate = "orders", rank, recipients("deputies:commander")
+			return n
+		}
+		w.tell(of("a", 2), of("b", 1))
+		time.Sleep(10 * time.Second)
+		over := note("end", "notice", "told:")
+		over.About, over.Ends = "warning/a", true
+		w.tell(over)
+		time.Sleep(6 * time.Minute)
+		w.want("a", continuity.NotifyWaiting)
+		w.want("end", continuity.NotifyDelivered)
+		if m := w.sent("mail", 3)[2]; m.To != "zhang.min@example.com" {
+			t.Errorf("%+v", m)
+		}
+	})
+}
+
+// TestWhatCantBeToldIsNoLeader has the worst of a group name a template that is not
+// there.
+func TestWhatCantBeToldIsNoLeader(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.lead("a")
+		bad, good := note("bad", "page", "role:commander"), note("good", "page", "role:commander")
+		bad.Group, bad.Rank, bad.Template, good.Group = "orders", 3, "none", "orders"
+		w.tell(bad, good)
+		time.Sleep(10 * time.Second)
+		w.want("bad", continuity.NotifyFailed)
+		if d := w.want("good", continuity.NotifyWaiting); d.Grouped != 0 {
+			t.Errorf("%+v", d.Notification)
+		}
+		w.sent("mail", 1)
+	})
+}
+
+// TestBounced has a provider take a page back that it had taken.
+func TestBounced(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.lead("a")
+		w.tell(note("p1", "page", "role:commander"))
+		time.Sleep(10 * time.Second)
+		o, err := w.store.Get(w.Context(), continuity.KindDelivery, "p1.d-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := w.want("p1", continuity.NotifyWaiting).Deliveries[0]
+		d.State, d.Failure = continuity.DeliveryFailed, notify.FailAddress
+		body, err := json.Marshal(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bounced := continuity.Change{Kind: o.Kind, ID: o.ID, Service: o.Service, Version: o.Version, Body: body, Action: "delivery.bounced"}
+		if _, err := w.store.Commit(w.Context(), continuity.Batch{Actor: li, Changes: []continuity.Change{bounced}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		w.sent("sms", 1)
+	})
+}
+
 func TestDoubled(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.lead("a")
