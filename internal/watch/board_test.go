@@ -224,7 +224,10 @@ func TestKeeper(t *testing.T) {
 		for range 2 {
 			b.Add("here", false, results("shop/a", continuity.CheckDown))
 		}
-		said() // it was down before
+		said() // it was down before, and since then
+		if v, _ := b.Verdict("shop/a"); !v.Since.Equal(kept.Since) {
+			t.Errorf("down since %s, not %s", v.Since, kept.Since)
+		}
 		store.mu.Lock()
 		store.fence = 8 // somebody else leads
 		store.mu.Unlock()

@@ -111,7 +111,13 @@ func (k *Keeper) changes() ([]continuity.Change, map[string]continuity.JudgedChe
 	for _, v := range verdicts {
 		there[v.Check] = true
 		before, known := k.stored[v.Check]
-		if !v.Settled || known && before.State == v.State {
+		if !v.Settled {
+			continue
+		}
+		if known && before.State == v.State {
+			if before.Since.Before(v.Since) { // it began before this program did
+				k.Board.Since(v.Check, before.State, before.Since)
+			}
 			continue
 		}
 		kept := continuity.JudgedCheck{State: v.State, Since: v.Since.UTC(), Reason: v.Reason}
@@ -146,7 +152,6 @@ func (k *Keeper) read(ctx context.Context) error {
 				return continuity.E(continuity.CodeDamaged, err)
 			}
 			stored[o.ID] = kept
-			k.Board.Since(o.ID, kept.State, kept.Since)
 		}
 		if cursor = next; next == "" {
 			break
