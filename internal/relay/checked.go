@@ -72,9 +72,12 @@ func (f *flight) checked() {
 	}
 }
 
-// tries reports whether nothing but the check's own word holds the route. Then
-// its request passes: it is the one that finds the system well again.
-func (f *flight) tries(s *standing) bool { return f.check != "" && s.word == f.check }
+// tries reports whether it is a request of a check whose own word holds the
+// route, and nobody else does but health and other checks. Then it passes: it is
+// the one that finds the system well again, and beneath a word nothing else tries.
+func (f *flight) tries(s *standing) bool {
+	return f.check != "" && s.health && slices.Contains(s.words, f.check)
+}
 
 // count and took tell the route's live rate and latency of customers' requests.
 func (f *flight) count() {

@@ -119,7 +119,8 @@ func TestChecksAreNeverKept(t *testing.T) {
 }
 
 // A check whose word holds the route is the one that finds the system well again:
-// it would never be, were its own requests refused.
+// it would never be, were its own requests refused. Beneath a word nobody is
+// health's trial, so that what health and other checks hold lets it pass, too.
 func TestACheckPassesItsOwnWord(t *testing.T) {
 	h := believing(t)
 	h.books.hold(continuity.OwnerCheck + "place-order")
@@ -129,16 +130,28 @@ func TestACheckPassesItsOwnWord(t *testing.T) {
 	h.wantKept(1)
 
 	h.books.hold("health")
-	wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
-	h.books.pass()
-	h.books.hold("operator")
-	h.books.hold(continuity.OwnerCheck + "place-order")
-	wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
-	h.books.pass()
 	h.books.hold(continuity.OwnerCheck + "another")
-	wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
-	h.wantSent(1)
-	h.wantKept(1)
+	wantStatus(t, h.check("POST", "/orders", order("B")), 201)
+	wantProblem(t, h.check("POST", "/orders", order("A")), 503, "not-held") // behind what is pending
+	wantHeld(t, h.post(order("C")))
+	h.wantKept(2)
+	h.wantSent(2)
+
+	refused := func(owners ...string) {
+		t.Helper()
+		h.books.pass()
+		for _, owner := range owners {
+			h.books.hold(owner)
+		}
+		wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
+	}
+	refused("operator", continuity.OwnerCheck+"place-order")
+	refused("operator", "health", continuity.OwnerCheck+"place-order")
+	refused(continuity.OwnerCheck + "another")
+	refused("health", continuity.OwnerCheck+"another")
+	refused("health")
+	h.wantSent(2)
+	h.wantKept(2)
 }
 
 // Beneath a check's word nobody is health's trial; and a word that a latched
