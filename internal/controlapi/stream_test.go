@@ -158,7 +158,9 @@ func TestAStreamThatComesBackUsesNoSession(t *testing.T) {
 			t.Errorf("%+v: %d, used %d times", c, resp.StatusCode, used.Load())
 		}
 	}
-	a.Still = func(*http.Request) (Caller, error) { return Caller{}, continuity.E(continuity.CodeForbidden, nil, "control", true) }
+	a.Still = func(*http.Request) (Caller, error) {
+		return Caller{}, continuity.E(continuity.CodeForbidden, nil, "control", true)
+	}
 	if _, resp := follow(t, srv.URL, "", "1"); resp.StatusCode != http.StatusForbidden && resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a session that is over: %d", resp.StatusCode)
 	}
