@@ -27,13 +27,13 @@ type Threshold struct {
 }
 
 // Thresholds are the warnings of a plan that measures make; what can't be read
-// is left out.
+// is left out, as is what has no name to be told by.
 func Thresholds(p *plan.Plan) []Threshold {
 	var out []Threshold
 	measures := Measures(p)
 	for i := range p.Warnings {
 		w := &p.Warnings[i]
-		if w.Measure == "" {
+		if w.Measure == "" || w.ID == "" {
 			continue
 		}
 		if r, err := threshold(p, w, measures); err == nil {
@@ -45,6 +45,9 @@ func Thresholds(p *plan.Plan) []Threshold {
 	}
 	for i := range p.SLOs {
 		s := &p.SLOs[i]
+		if s.ID == "" {
+			continue
+		}
 		if rules, err := promise(p, s, measures); err == nil {
 			id := warning.SLOID(p.ID, s.ID)
 			out = append(out, Threshold{ID: id, Service: p.ID, Source: continuity.FromSLO, Rule: s.ID, Text: text(s.Name, s.ID), Rules: rules})
@@ -101,7 +104,7 @@ func CheckRules(p *plan.Plan) []warning.CheckRule {
 	var out []warning.CheckRule
 	for i := range p.Warnings {
 		w := &p.Warnings[i]
-		if w.Check == "" {
+		if w.Check == "" || w.ID == "" {
 			continue
 		}
 		out = append(out, warning.CheckRule{

@@ -122,3 +122,21 @@ func TestRulesOfChecksReportsAndRoutes(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestWhatHasNoIDMakesNoWarning has a plan of which ids could not be read: they
+// would all be called the same.
+func TestWhatHasNoIDMakesNoWarning(t *testing.T) {
+	p := example(t, "payment-outage")
+	for i := range p.Warnings {
+		p.Warnings[i].ID = ""
+	}
+	for i := range p.SLOs {
+		p.SLOs[i].ID = ""
+	}
+	if got := binding.Thresholds(p); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := binding.CheckRules(p); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}

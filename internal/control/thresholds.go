@@ -112,9 +112,8 @@ func (t *thresholds) follow() (*measure.Evaluator, <-chan struct{}) {
 	for i := range all {
 		rules = append(rules, all[i].Rules...)
 	}
-	if err := t.evaluator.Set(rules); err != nil { // binding has checked them
-		t.log.Error("thresholds can't be taken over", "error", err)
-		return nil, changed
+	if err := t.evaluator.Set(rules); err != nil { // of a plan that was not read whole: others are checked before they hold
+		t.log.Error("some thresholds can't be taken over", "error", err)
 	}
 	t.all = append([]binding.Threshold{}, all...)
 	return t.evaluator, changed

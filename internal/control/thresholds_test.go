@@ -79,3 +79,28 @@ func TestLookingWaitsForNoQuery(t *testing.T) {
 		}
 	})
 }
+
+// TestThresholdsBesideOnesThatCannotHold has two rules of one id, as no plan makes
+// that was checked: they keep no other plan's from holding.
+func TestThresholdsBesideOnesThatCannotHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, err := measure.NewMeasure("m", "m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []binding.Threshold
+		for _, id := range []string{"shop.", "shop.", "till.full"} {
+			all = append(all, binding.Threshold{ID: id, Rules: []measure.Rule{{ID: id, Measure: m, Limit: 10, Level: "red"}}})
+		}
+		from := &halting{make(chan struct{}), t.Context()}
+		close(from.goOn)
+		s := newThresholds(from, slog.New(slog.DiscardHandler), func() ([]binding.Threshold, <-chan struct{}) { return all, make(chan struct{}) })
+		s.Begin(nil)
+		go s.run(t.Context(), judgesEvery)
+		synctest.Wait()
+		seen, of := s.Look(t.Context(), time.Now())
+		if len(seen) != 3 || len(of) != 2 || seen[2].ID != "till.full" || seen[2].Level != "red" {
+			t.Errorf("%+v, %v", seen, of)
+		}
+	})
+}

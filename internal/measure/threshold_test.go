@@ -107,8 +107,12 @@ func TestRulesThatCannotWorkAreRefused(t *testing.T) {
 		"less than no time":     {{ID: "a", Measure: m, For: -1}},
 		"two of the same name":  {{ID: "a", Measure: m}, {ID: "a", Measure: m}},
 	} {
-		if err := measure.NewEvaluator(nil, quiet(), nil).Set(rules); continuity.CodeOf(err) != continuity.CodeInvalid {
+		e := measure.NewEvaluator(nil, quiet(), nil)
+		if err := e.Set(append(rules, measure.Rule{ID: "b", Measure: m})); continuity.CodeOf(err) != continuity.CodeInvalid {
 			t.Errorf("%s: %v, want invalid", name, err)
+		}
+		if _, holds := e.States(time.Now())["b"]; !holds {
+			t.Errorf("%s: another rule does not hold", name)
 		}
 	}
 }
