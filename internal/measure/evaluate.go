@@ -50,9 +50,9 @@ func NewEvaluator(from Querier, log *slog.Logger, states map[string]State) *Eval
 }
 
 // Set replaces the rules. A rule that stays goes on where it stood; the state of
-// one that is gone is forgotten. What can't work is left out, as is a second rule of
+// one that is gone is forgotten, unless it may come back. What can't work is left out, as is a second rule of
 // the same id, and the error says so: the others hold nevertheless.
-func (e *Evaluator) Set(rules []Rule) error {
+func (e *Evaluator) Set(rules []Rule, back func(id string) bool) error {
 	var taken []Rule
 	var wrong []error
 	standings := map[string]standing{}
@@ -70,6 +70,11 @@ func (e *Evaluator) Set(rules []Rule) error {
 		}
 		standings[r.ID] = e.standings[r.ID]
 		taken = append(taken, *r)
+	}
+	for id, s := range e.standings {
+		if _, there := standings[id]; !there && back(id) {
+			standings[id] = s
+		}
 	}
 	e.rules, e.standings = taken, standings
 	return errors.Join(wrong...)

@@ -53,8 +53,17 @@ type Book struct {
 	mu       sync.RWMutex
 	people   *roll
 	services map[string]*entry
-	current  []*plan.Plan
-	changed  chan struct{}
+	holding  Holding
+	changed  chan struct{} // what holding names
+}
+
+// Holding is what holds at one moment. It is everybody's: nobody changes it.
+type Holding struct {
+	Plans []*plan.Plan // by their services
+	// Unread are the services of whose plans this program can't read all, as a newer
+	// one has applied them: what such a plan does not seem to name may stand in it still.
+	Unread  map[string]bool
+	Changed <-chan struct{} // closed when something else holds
 }
 
 // entry is what the book knows of a service. It is replaced, never changed.
@@ -69,34 +78,26 @@ type entry struct {
 
 // Open reads the book.
 func Open(ctx context.Context, o Options) (*Book, error) {
-	b := &Book{Options: o, services: map[string]*entry{}, changed: make(chan struct{})}
+	b := &Book{Options: o, services: map[string]*entry{}}
+	b.hold()
 	if err := b.Reload(ctx); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// Current returns the plans that hold, by their services, and a channel that is
-// closed when others do. They are everybody's: nobody changes them.
-func (b *Book) Current() ([]*plan.Plan, <-chan struct{}) {
+// Holding is what holds now. Who ends what is not in its plans heeds which of them
+// were read whole: both are of the same moment.
+func (b *Book) Holding() Holding {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return b.current, b.changed
+	return b.holding
 }
 
-// Unread are the services of whose plans this program can't read all, as a newer one
-// has applied them: what such a plan does not seem to name may stand in it still.
-// Whoever asks before Current ends nothing too early.
-func (b *Book) Unread() map[string]bool {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	unread := map[string]bool{}
-	for service, e := range b.services {
-		if e.unread() {
-			unread[service] = true
-		}
-	}
-	return unread
+// Current returns the plans that hold, and a channel that is closed when others do.
+func (b *Book) Current() ([]*plan.Plan, <-chan struct{}) {
+	h := b.Holding()
+	return h.Plans, h.Changed
 }
 
 // unread reports whether not all that holds can be read.
@@ -192,14 +193,23 @@ func (b *Book) put(e, old *entry) {
 	if old != nil && old.version.Number == e.version.Number && old.version.Hash == e.version.Hash && old.unread() == e.unread() {
 		return // what it says is what it said
 	}
-	b.current = nil
+	close(b.changed)
+	b.hold()
+}
+
+// hold makes of the services what holds; mu is locked.
+func (b *Book) hold() {
+	b.changed = make(chan struct{})
+	b.holding = Holding{Unread: map[string]bool{}, Changed: b.changed}
 	for _, service := range b.names() {
-		if p := b.services[service].plan; p != nil {
-			b.current = append(b.current, p)
+		e := b.services[service]
+		if e.plan != nil {
+			b.holding.Plans = append(b.holding.Plans, e.plan)
+		}
+		if e.unread() {
+			b.holding.Unread[service] = true
 		}
 	}
-	close(b.changed)
-	b.changed = make(chan struct{})
 }
 
 // names are the services in their order; mu is locked.
