@@ -155,20 +155,18 @@ func (s *speaker) listen(ctx context.Context, seq int64) int64 {
 
 // speak says what is to be said now.
 func (s *speaker) speak(ctx context.Context) {
-	plans, changed := s.node.plansNow()
-	if changed == nil {
-		return
-	}
+	holding := s.node.plans.Holding()
 	var wanted []binding.Gate
-	for _, p := range plans {
+	for _, p := range holding.Plans {
 		wanted = append(wanted, binding.Gates(p)...)
 	}
-	s.tell(ctx, wanted)
+	s.tell(ctx, wanted, holding.Unread)
 }
 
 // tell says to each relay what its gates have to know, to all relays at once: one
-// that does not answer keeps no other from hearing.
-func (s *speaker) tell(ctx context.Context, wanted []binding.Gate) {
+// that does not answer keeps no other from hearing. Of services whose plans can't
+// be read whole what was asked for before is still asked for.
+func (s *speaker) tell(ctx context.Context, wanted []binding.Gate, unread map[string]bool) {
 	gates, asked := map[string][]binding.Gate{}, map[binding.Gate]bool{}
 	for _, gate := range wanted {
 		gates[gate.Relay] = append(gates[gate.Relay], gate)
@@ -177,6 +175,7 @@ func (s *speaker) tell(ctx context.Context, wanted []binding.Gate) {
 	for gate := range s.said {
 		if !asked[gate] { // the plan doesn't ask for it any more
 			gates[gate.Relay] = append(gates[gate.Relay], gate)
+			asked[gate] = unread[gate.Service]
 		}
 	}
 	var all sync.WaitGroup

@@ -51,7 +51,7 @@ func TestADeafRelay(t *testing.T) {
 		return binding.Gate{Service: "shop", Relay: relay, Route: route, Check: "shop/web"}
 	}
 	gates := []binding.Gate{gate("deaf", "a"), gate("deaf", "b"), gate("deaf", "c"), gate("good", "a")}
-	s.tell(t.Context(), gates)
+	s.tell(t.Context(), gates, nil)
 	if deaf.Load() != 1 || good.Load() != 1 {
 		t.Errorf("the deaf relay was told %d times, the good one %d times", deaf.Load(), good.Load())
 	}
