@@ -99,6 +99,21 @@ func length(p plan.Period) time.Duration {
 	return time.Duration(30*p.Months+p.Days)*24*time.Hour + p.Exact
 }
 
+// Whole reports whether engines get all checks, warnings and promises of a plan, as
+// they do of one in which nothing is wrong.
+func Whole(p *plan.Plan) bool {
+	checks, rules := 0, len(p.SLOs)
+	if p.Tech != nil {
+		checks = len(p.Tech.Checks)
+	}
+	for i := range p.Warnings {
+		if w := &p.Warnings[i]; w.Measure != "" || w.Check != "" {
+			rules++
+		}
+	}
+	return len(Orders(p)) == checks && len(Thresholds(p))+len(CheckRules(p)) == rules
+}
+
 // CheckRules are the warnings of a plan that states of checks make.
 func CheckRules(p *plan.Plan) []warning.CheckRule {
 	var out []warning.CheckRule

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"holdfast/internal/binding"
 	"holdfast/internal/continuity"
 	"holdfast/internal/plan"
 	"holdfast/internal/yamldoc"
@@ -73,6 +74,7 @@ type entry struct {
 	plan    *plan.Plan             // nil: none holds, or it can't be read at all
 	drafts  []continuity.PlanVersion
 	flags   []yamldoc.Problem
+	partly  bool         // engines don't get all that stands in it
 	people  *plan.People // by which it was read
 }
 
@@ -100,8 +102,12 @@ func (b *Book) Current() ([]*plan.Plan, <-chan struct{}) {
 	return h.Plans, h.Changed
 }
 
-// unread reports whether not all that holds can be read.
-func (e *entry) unread() bool { return e != nil && yamldoc.Failed(e.flags) }
+// faulty reports whether what holds would be refused now.
+func (e *entry) faulty() bool { return e != nil && yamldoc.Failed(e.flags) }
+
+// unread reports whether not all that holds can be read. A mistake such as a person
+// whom nobody knows leaves nothing out.
+func (e *entry) unread() bool { return e.faulty() && e.partly }
 
 // Reload reads people and plans anew.
 func (b *Book) Reload(ctx context.Context) error {
@@ -166,13 +172,14 @@ func (b *Book) readService(ctx context.Context, service string) error {
 	switch {
 	case applied == 0:
 	case old != nil && old.version.Hash == e.version.Hash && old.people == e.people:
-		e.plan, e.flags = old.plan, old.flags
+		e.plan, e.flags, e.partly = old.plan, old.flags, old.partly
 	default:
 		texts, err := b.Store.Texts(ctx, e.version)
 		if err != nil {
 			return err
 		}
 		e.plan, e.flags = read(fileName(service), texts, e.people)
+		e.partly = e.plan == nil || e.plan.Partly || !binding.Whole(e.plan)
 		if old != nil && old.plan != nil && e.plan == nil {
 			e.plan = old.plan // it was put into force meanwhile by a program that could read it
 		}
@@ -190,7 +197,7 @@ func (b *Book) put(e, old *entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.services[e.service] = e
-	if old != nil && old.version.Number == e.version.Number && old.version.Hash == e.version.Hash && old.unread() == e.unread() {
+	if old != nil && old.version.Number == e.version.Number && old.version.Hash == e.version.Hash && old.faulty() == e.faulty() {
 		return // what it says is what it said
 	}
 	close(b.changed)
