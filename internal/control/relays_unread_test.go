@@ -43,9 +43,10 @@ func TestTheGateOfAnUnreadPlanStaysShut(t *testing.T) {
 	s := &speaker{
 		node: n, relays: map[string]*api.Client{"relay": api.ClientOf(relay.URL, relay.Client(), "control", catalogue.En)},
 		states: map[string]continuity.CheckState{"shop/web": continuity.CheckDown, "till/web": continuity.CheckDown},
-		said:   map[binding.Gate]word{unread: ago, gone: ago}, mute: map[string]bool{},
+		said:   map[binding.Gate]word{unread: ago, gone: ago}, mute: map[string]bool{}, busy: map[string]bool{},
 	}
 	s.speak(t.Context())
+	s.passes.Wait()
 	close(said)
 	down := map[string]bool{}
 	for f := range said {
@@ -61,6 +62,7 @@ func TestTheGateOfAnUnreadPlanStaysShut(t *testing.T) {
 	s.states["shop/web"] = continuity.CheckUp
 	said = make(chan api.FollowRequest, 1)
 	s.speak(t.Context())
+	s.passes.Wait()
 	if f := <-said; f.Down {
 		t.Error("the system is up, and the gate is not opened")
 	}
