@@ -29,7 +29,7 @@ func (c *cli) checkListCommand() *cobra.Command {
 			return err
 		}
 		checks, err := controlapi.List[controlapi.Check](cmd.Context(), node, "/checks", url.Values{"service": {service}, "state": {state}}, 0)
-		if err != nil {
+		if err = meantService(cmd.Context(), node, service, len(checks), err); err != nil {
 			return err
 		}
 		return c.show(checks, func() {

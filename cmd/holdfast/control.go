@@ -197,6 +197,18 @@ func (c *cli) connectControl() (*controlapi.Client, error) {
 	return controlapi.NewClient(at.address, token, c.person, c.lang, at.roots), nil
 }
 
+// meantService is the error of a list of a service's: nothing was found, and there
+// is no such service at all.
+func meantService(ctx context.Context, node *controlapi.Client, service string, found int, err error) error {
+	if err != nil || service == "" || found > 0 {
+		return err
+	}
+	if _, _, err = controlapi.Get[controlapi.PlanShown](ctx, node, planPath(service), nil); continuity.CodeOf(err) == continuity.CodeNotFound {
+		return err
+	}
+	return nil // the token may have no leave to ask
+}
+
 // controlPlace is where a control node is.
 type controlPlace struct {
 	address string

@@ -43,7 +43,7 @@ func (c *cli) eventListCommand() *cobra.Command {
 			return err
 		}
 		events, err := controlapi.List[controlapi.Event](cmd.Context(), node, "/events", query, a.most)
-		if err != nil {
+		if err = meantService(cmd.Context(), node, a.service, len(events), err); err != nil {
 			return err
 		}
 		return c.show(events, func() {

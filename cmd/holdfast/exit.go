@@ -55,6 +55,7 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeShed:        8,
 	continuity.CodeClientLimit: 8,
 	continuity.CodeWaiting:     8,
+	continuity.CodeBusy:        8,
 
 	continuity.CodeDamaged: 9,
 	continuity.CodeArchive: 9,

@@ -62,7 +62,7 @@ func (c *cli) loginCommand() *cobra.Command {
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			return err
 		}
-		err = whole(file, func(w io.Writer) error {
+		err = whole(file, true, func(w io.Writer) error {
 			_, err := io.WriteString(w, session.Token+"\n")
 			return err
 		})

@@ -182,6 +182,9 @@ func (r *planReport) parse(files []string, peopleFile string) ([]*plan.Plan, err
 			}
 		}
 	}
+	if peopleFile == "" && !slices.ContainsFunc(files, func(file string) bool { return !strings.HasSuffix(file, "people.yaml") }) && !yamldoc.Failed(r.problems) {
+		return nil, invalid("cli.invalid.other-kind", "file", files[0], "kind", "people")
+	}
 	for _, file := range files {
 		if strings.HasSuffix(file, "people.yaml") || strings.HasSuffix(file, ".tech.yaml") && slices.Contains(files, strings.TrimSuffix(file, ".tech.yaml")+".yaml") {
 			continue

@@ -36,7 +36,7 @@ func (c *cli) stateExportCommand() *cobra.Command {
 		if exists(args[0]) && !force {
 			return invalid("cli.invalid.there", "file", args[0])
 		}
-		if err := whole(args[0], func(w io.Writer) error { return write(cmd.Context(), w) }); err != nil {
+		if err := whole(args[0], force, func(w io.Writer) error { return write(cmd.Context(), w) }); err != nil {
 			return err
 		}
 		c.warnOnly("cli.state.export.done", "file", args[0])
@@ -156,8 +156,8 @@ func aboutDatabase(err error, settings controlconfig.Control) error {
 }
 
 // whole writes a file that is there whole or not at all, readable by its owner
-// only.
-func whole(path string, write func(io.Writer) error) (err error) {
+// only. Without replace, one that is there stays.
+func whole(path string, replace bool, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".holdfast-*")
 	if err != nil {
 		return invalid("cli.invalid.archive", "file", path, "why", "unwritable")
@@ -176,6 +176,15 @@ func whole(path string, write func(io.Writer) error) (err error) {
 	}
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
+	}
+	if err == nil && !replace {
+		linked := os.Link(f.Name(), path)
+		if linked == nil {
+			return os.Remove(f.Name())
+		}
+		if errors.Is(linked, fs.ErrExist) { // made since this began
+			err = invalid("cli.invalid.there", "file", path)
+		} // else there are no links here
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)

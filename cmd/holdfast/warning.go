@@ -32,7 +32,7 @@ func (c *cli) warningListCommand() *cobra.Command {
 			query.Set("past", "true")
 		}
 		all, err := controlapi.List[continuity.Warning](cmd.Context(), node, "/warnings", query, 0)
-		if err != nil {
+		if err = meantService(cmd.Context(), node, service, len(all), err); err != nil {
 			return err
 		}
 		return c.show(all, func() {

@@ -399,8 +399,11 @@ func Refused(p *plan.Plan, node outgoing.Policy) []yamldoc.Problem {
 			}
 			for _, at := range places(o) {
 				if !node.Might(at.host, at.port) {
-					r.Tech(index[o.Check.ID]+"."+at.field, "watch.plan-outgoing",
-						"host", at.host, "port", int(at.port), "rule", net.JoinHostPort(at.host, strconv.Itoa(int(at.port))))
+					rule := net.JoinHostPort(at.host, strconv.Itoa(int(at.port)))
+					if at.port == 0 { // a ping has none
+						rule = at.host
+					}
+					r.Tech(index[o.Check.ID]+"."+at.field, "watch.plan-outgoing", "host", at.host, "port", int(at.port), "rule", rule)
 				}
 			}
 		}

@@ -27,13 +27,13 @@ type Threshold struct {
 }
 
 // Thresholds are the warnings of a plan that measures make; what can't be read
-// is left out.
+// is left out, as is what has no name to be told by.
 func Thresholds(p *plan.Plan) []Threshold {
 	var out []Threshold
 	measures := Measures(p)
 	for i := range p.Warnings {
 		w := &p.Warnings[i]
-		if w.Measure == "" {
+		if w.Measure == "" || w.ID == "" {
 			continue
 		}
 		if r, err := threshold(p, w, measures); err == nil {
@@ -45,6 +45,9 @@ func Thresholds(p *plan.Plan) []Threshold {
 	}
 	for i := range p.SLOs {
 		s := &p.SLOs[i]
+		if s.ID == "" {
+			continue
+		}
 		if rules, err := promise(p, s, measures); err == nil {
 			id := warning.SLOID(p.ID, s.ID)
 			out = append(out, Threshold{ID: id, Service: p.ID, Source: continuity.FromSLO, Rule: s.ID, Text: text(s.Name, s.ID), Rules: rules})
@@ -96,12 +99,27 @@ func length(p plan.Period) time.Duration {
 	return time.Duration(30*p.Months+p.Days)*24*time.Hour + p.Exact
 }
 
+// Whole reports whether engines get all checks, warnings and promises of a plan, as
+// they do of one in which nothing is wrong.
+func Whole(p *plan.Plan) bool {
+	checks, rules := 0, len(p.SLOs)
+	if p.Tech != nil {
+		checks = len(p.Tech.Checks)
+	}
+	for i := range p.Warnings {
+		if w := &p.Warnings[i]; w.Measure != "" || w.Check != "" {
+			rules++
+		}
+	}
+	return len(Orders(p)) == checks && len(Thresholds(p))+len(CheckRules(p)) == rules
+}
+
 // CheckRules are the warnings of a plan that states of checks make.
 func CheckRules(p *plan.Plan) []warning.CheckRule {
 	var out []warning.CheckRule
 	for i := range p.Warnings {
 		w := &p.Warnings[i]
-		if w.Check == "" {
+		if w.Check == "" || w.ID == "" {
 			continue
 		}
 		out = append(out, warning.CheckRule{

@@ -122,3 +122,40 @@ func TestRulesOfChecksReportsAndRoutes(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestWhatIsLeftOutIsNoticed takes a part of a plan away from the engines.
+func TestWhatIsLeftOutIsNoticed(t *testing.T) {
+	for what, edit := range map[string]func(*plan.Plan){
+		"":                      func(*plan.Plan) {},
+		"a warning's measure":   func(p *plan.Plan) { p.Warnings[0].Measure = "another" },
+		"a warning's id":        func(p *plan.Plan) { p.Warnings[0].ID = "" },
+		"a promise's objective": func(p *plan.Plan) { p.SLOs[0].Objective = 0 },
+		"a check's kind": func(p *plan.Plan) {
+			p.Tech.Checks[0] = plan.Check{ID: p.Tech.Checks[0].ID}
+		},
+	} {
+		p := example(t, "payment-outage")
+		edit(p)
+		if got := binding.Whole(p); got != (what == "") {
+			t.Errorf("without %q it is whole: %t", what, got)
+		}
+	}
+}
+
+// TestWhatHasNoIDMakesNoWarning has a plan of which ids could not be read: they
+// would all be called the same.
+func TestWhatHasNoIDMakesNoWarning(t *testing.T) {
+	p := example(t, "payment-outage")
+	for i := range p.Warnings {
+		p.Warnings[i].ID = ""
+	}
+	for i := range p.SLOs {
+		p.SLOs[i].ID = ""
+	}
+	if got := binding.Thresholds(p); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+	if got := binding.CheckRules(p); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,8 +20,20 @@ const LeastKey = 32
 // window is how far the clocks of both sides may be apart, the way included.
 const window = time.Minute
 
+// Mark is what a good field says.
+type Mark struct {
+	Check string // whose request it is; empty: nobody's
+	body  string // its body's digest
+}
+
+// Covers reports whether the mark was made for a body.
+func (m Mark) Covers(body []byte) bool {
+	sum := sha256.Sum256(body)
+	return m.body == base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 // Set marks a request as a check's. Without a key it only says so, which nobody
-// has to believe.
+// has to believe. A body that can't be read twice is not covered.
 func Set(r *http.Request, key []byte, check string, now time.Time) {
 	if len(key) == 0 {
 		r.Header.Set(Header, check)
@@ -31,28 +44,45 @@ func Set(r *http.Request, key []byte, check string, now time.Time) {
 	if host == "" {
 		host = r.URL.Host
 	}
-	r.Header.Set(Header, check+";"+at+";"+sign(key, check, at, r.Method, host, r.URL.RequestURI()))
+	body := digest(r)
+	r.Header.Set(Header, check+";"+at+";"+body+";"+sign(key, check, at, body, r.Method, host, r.URL.RequestURI()))
 }
 
-// Verify returns the check whose request it is, by the value of the field as it
-// came.
-func Verify(value string, key []byte, method, host, target string, now time.Time) (check string, ok bool) {
-	if len(key) < LeastKey {
-		return "", false
+// digest is that of a request's body, or empty.
+func digest(r *http.Request) string {
+	hash := sha256.New()
+	if r.Body != nil && r.Body != http.NoBody {
+		if r.GetBody == nil {
+			return ""
+		}
+		body, err := r.GetBody()
+		if err != nil {
+			return ""
+		}
+		defer func() { _ = body.Close() }()
+		if _, err := io.Copy(hash, body); err != nil {
+			return ""
+		}
 	}
-	check, rest, _ := strings.Cut(value, ";")
-	at, mac, signed := strings.Cut(rest, ";")
+	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
+}
+
+// Verify returns what the value of the field says, as it came. Whether it is for
+// the body, too, the mark tells once that is read.
+func Verify(value string, key []byte, method, host, target string, now time.Time) (m Mark, ok bool) {
+	parts := strings.Split(value, ";")
+	if len(key) < LeastKey || len(parts) != 4 || parts[0] == "" {
+		return Mark{}, false
+	}
+	check, at, body, mac := parts[0], parts[1], parts[2], parts[3]
 	seconds, err := strconv.ParseInt(at, 10, 64)
-	if !signed || err != nil || check == "" {
-		return "", false
-	}
-	if !hmac.Equal([]byte(mac), []byte(sign(key, check, at, method, host, target))) {
-		return "", false
+	if err != nil || !hmac.Equal([]byte(mac), []byte(sign(key, check, at, body, method, host, target))) {
+		return Mark{}, false
 	}
 	if apart := now.Sub(time.Unix(seconds, 0)).Abs(); apart > window {
-		return "", false
+		return Mark{}, false
 	}
-	return check, true
+	return Mark{check, body}, true
 }
 
 func sign(key []byte, parts ...string) string {

@@ -13,7 +13,7 @@ import (
 func TestOnlyWhoHasTheKeyMarks(t *testing.T) {
 	key, other := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
 	now := time.Now()
-	r, err := http.NewRequest(http.MethodPost, "http://shop.example/orders?a=1", http.NoBody)
+	r, err := http.NewRequest(http.MethodPost, "http://shop.example/orders?a=1", strings.NewReader("an order"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,13 +33,14 @@ func TestOnlyWhoHasTheKeyMarks(t *testing.T) {
 		"another method": {value, "PUT", "shop.example", "/orders?a=1", key, now, false},
 		"another host":   {value, "POST", "other.example", "/orders?a=1", key, now, false},
 		"another target": {value, "POST", "shop.example", "/orders?a=2", key, now, false},
+		"another body":   {strings.Join(append(strings.Split(value, ";")[:2], "x", strings.Split(value, ";")[3]), ";"), "POST", "shop.example", "/orders?a=1", key, now, false},
 		"another check":  {strings.Replace(value, "place", "other", 1), "POST", "shop.example", "/orders?a=1", key, now, false},
 		"bare":           {"place-order", "POST", "shop.example", "/orders?a=1", key, now, false},
 		"empty":          {"", "POST", "shop.example", "/orders?a=1", key, now, false},
 	} {
-		check, ok := checkmark.Verify(c.value, c.key, c.method, c.host, c.target, c.at)
-		if ok != c.ok || ok && check != "place-order" {
-			t.Errorf("%s: %q, %v", name, check, ok)
+		m, ok := checkmark.Verify(c.value, c.key, c.method, c.host, c.target, c.at)
+		if ok != c.ok || ok && (m.Check != "place-order" || !m.Covers([]byte("an order")) || m.Covers([]byte("another")) || m.Covers(nil)) {
+			t.Errorf("%s: %+v, %v", name, m, ok)
 		}
 	}
 	checkmark.Set(r, nil, "place-order", now)

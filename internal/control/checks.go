@@ -40,8 +40,7 @@ type checks struct {
 
 	mark []byte // key that marks requests of checks; nil: none
 
-	said   atomic.Pointer[said]
-	unread atomic.Pointer[map[string]bool] // services of whose plans not all can be read
+	said atomic.Pointer[said]
 
 	// Only the one goroutine that takes up plans knows these.
 	made  map[string]made         // looks of this node, by ids of checks
@@ -122,8 +121,9 @@ func (c *checks) follow(ctx context.Context, plans *planbook.Book) {
 	defer calm.Stop()
 	var unread map[string]bool
 	current := func() ([]*plan.Plan, <-chan struct{}) {
-		unread = plans.Unread()
-		return plans.Current()
+		h := plans.Holding()
+		unread = h.Unread
+		return h.Plans, h.Changed
 	}
 	followPlans(ctx, current, func(current []*plan.Plan) {
 		c.set(current, unread)
@@ -131,7 +131,8 @@ func (c *checks) follow(ctx context.Context, plans *planbook.Book) {
 	})
 }
 
-// set takes up plans. What did not change goes on as it was.
+// set takes up plans, and of whose services not all of them can be read. What did not
+// change goes on as it was.
 func (c *checks) set(plans []*plan.Plan, unread map[string]bool) {
 	s := &said{map[string]binding.Order{}, map[string][]watch.Part{}, map[string]plan.Text{}}
 	var judged []watch.Judged
@@ -167,18 +168,9 @@ func (c *checks) set(plans []*plan.Plan, unread map[string]bool) {
 	}
 	c.made, c.tools = looks, tools
 	c.said.Store(s)
-	c.board.Set(judged)
-	c.unread.Store(&unread) // now that the board is set
+	c.board.Set(judged, unread)
 	c.looks.Set(tasks)
 	c.series.keep(context.Background(), judged)
-}
-
-// unreadPlans are the services of whose plans not all can be read.
-func (c *checks) unreadPlans() map[string]bool {
-	if unread := c.unread.Load(); unread != nil {
-		return *unread
-	}
-	return nil
 }
 
 // deliver judges what this node found. Bad news are believed only if its own

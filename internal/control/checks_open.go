@@ -35,7 +35,7 @@ func (n *Node) openChecks(ctx context.Context) error {
 	n.background(func(ctx context.Context) { c.beats.follow(ctx, seq, n.feed.After) })
 	n.background(c.run)
 	n.background(func(ctx context.Context) { c.follow(ctx, n.plans) })
-	keeper := &watch.Keeper{Board: c.board, Store: n.store, Node: n.name, Log: n.log, Unread: c.unreadPlans, Lease: func() (continuity.Lease, bool) {
+	keeper := &watch.Keeper{Board: c.board, Store: n.store, Node: n.name, Log: n.log, Lease: func() (continuity.Lease, bool) {
 		if lease := n.leads(); lease != nil {
 			return *lease, true
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -153,7 +152,7 @@ func (n *Node) Ready() error {
 func (n *Node) openFolder(context.Context) error {
 	data := n.o.Config.Data
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return fmt.Errorf("control: data folder: %w", err)
+		return unusable(data, err)
 	}
 	unlock, err := lockFolder(data)
 	if err != nil {

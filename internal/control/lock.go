@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -28,10 +29,19 @@ func Alone(data string, f func() error) (err error) {
 func lockFolder(data string) (unlock func() error, err error) {
 	f, err := os.OpenFile(filepath.Join(data, "lock"), os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- the operator names the folder
 	if err != nil {
-		return nil, err
+		return nil, unusable(data, err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { // #nosec G115 -- a descriptor
 		return nil, errors.Join(continuity.E(continuity.CodeLocked, err, "folder", data), f.Close())
 	}
 	return f.Close, nil
+}
+
+// unusable says that nothing can be kept in a data folder, and why.
+func unusable(data string, err error) error {
+	cause := err
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		cause = e.Err // the folder is named already
+	}
+	return continuity.E(continuity.CodeConfig, err, "folder", data, "cause", cause.Error())
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -129,12 +128,13 @@ func (n *Node) planTargets(plans []*plan.Plan) []target {
 	source := n.o.Config.Source()
 	for _, p := range plans {
 		for _, s := range binding.Scrapes(p) {
-			trust, err := n.scrapeTLS(&s)
-			if err != nil {
-				n.log.Warn("an endpoint can't be read", "service", p.ID, "url", s.URL, "error", err)
-				continue
+			policy := outgoing.NewPolicy(n.o.Config.Outgoing...).Narrow(s.Allow...)
+			client := outgoing.New(policy, nil).Client(outgoing.Options{Body: s.Bytes, Idle: 1})
+			if s.Trust != nil {
+				client.Transport = &securing{n, *s.Trust, func(trust *tls.Config) http.RoundTripper {
+					return outgoing.New(policy, nil).Transport(outgoing.Options{Body: s.Bytes, Fresh: true, TLS: trust})
+				}}
 			}
-			client := outgoing.New(outgoing.NewPolicy(n.o.Config.Outgoing...).Narrow(s.Allow...), nil).Client(outgoing.Options{Body: s.Bytes, Idle: 1, TLS: trust})
 			if s.Auth != nil {
 				client.Transport = &bearing{client.Transport, source.Later(refOf(s.Auth))}
 			}
@@ -147,16 +147,20 @@ func (n *Node) planTargets(plans []*plan.Plan) []target {
 	return out
 }
 
-// scrapeTLS is what a connection to an endpoint is secured with; nil: as usual.
-func (n *Node) scrapeTLS(s *binding.Scrape) (*tls.Config, error) {
-	if s.Trust == nil {
-		return nil, nil
-	}
-	u, err := url.Parse(s.URL)
+// securing secures each request with the certificates that there are then: one that
+// comes late or is renewed holds from the next request on.
+type securing struct {
+	node  *Node
+	trust plan.Trust
+	by    func(*tls.Config) http.RoundTripper
+}
+
+func (s *securing) RoundTrip(r *http.Request) (*http.Response, error) {
+	config, err := s.node.trusting(s.trust, r.URL.Hostname())
 	if err != nil {
 		return nil, err
 	}
-	return n.trusting(*s.Trust, u.Hostname())
+	return s.by(config).RoundTrip(r)
 }
 
 // readers read all endpoints, and follow what the plans say.

@@ -69,11 +69,13 @@ func (n *Node) relayAPI(r controlconfig.Relay) *api.Client {
 type speaker struct {
 	node   *Node
 	relays map[string]*api.Client
-	states map[string]continuity.CheckState // by service/check
+	passes sync.WaitGroup
 
-	mu   sync.Mutex // each relay is told by a goroutine of its own
-	said map[binding.Gate]word
-	mute map[string]bool // relays that could not be told
+	mu     sync.Mutex                       // each relay is told by a goroutine of its own
+	states map[string]continuity.CheckState // by service/check
+	said   map[binding.Gate]word
+	mute   map[string]bool // relays that could not be told
+	busy   map[string]bool // relays that are being told
 }
 
 type word struct {
@@ -86,8 +88,10 @@ type word struct {
 // health.
 func (n *Node) speakForGates(ctx context.Context, _ *continuity.Lease) {
 	s := &speaker{
-		node: n, relays: map[string]*api.Client{}, states: map[string]continuity.CheckState{}, said: map[binding.Gate]word{}, mute: map[string]bool{},
+		node: n, relays: map[string]*api.Client{}, states: map[string]continuity.CheckState{}, said: map[binding.Gate]word{},
+		mute: map[string]bool{}, busy: map[string]bool{},
 	}
+	defer s.passes.Wait()
 	for _, r := range n.o.Config.Relays {
 		s.relays[r.ID] = n.relayAPI(r)
 	}
@@ -133,6 +137,8 @@ func (s *speaker) take(id string, body json.RawMessage) {
 	if body == nil || json.Unmarshal(body, &c) != nil {
 		c.State = continuity.CheckUnknown
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.states[id] = c.State
 }
 
@@ -155,41 +161,48 @@ func (s *speaker) listen(ctx context.Context, seq int64) int64 {
 
 // speak says what is to be said now.
 func (s *speaker) speak(ctx context.Context) {
-	plans, changed := s.node.plansNow()
-	if changed == nil {
-		return
-	}
+	holding := s.node.plans.Holding()
 	var wanted []binding.Gate
-	for _, p := range plans {
+	for _, p := range holding.Plans {
 		wanted = append(wanted, binding.Gates(p)...)
 	}
-	s.tell(ctx, wanted)
+	s.tell(ctx, wanted, holding.Unread)
 }
 
-// tell says to each relay what its gates have to know, to all relays at once: one
-// that does not answer keeps no other from hearing.
-func (s *speaker) tell(ctx context.Context, wanted []binding.Gate) {
+// tell says to each relay what its gates have to know, and waits for none: one
+// that answers late keeps no other from hearing, and is told no second time
+// meanwhile. Of services whose plans can't
+// be read whole what was asked for before is still asked for.
+func (s *speaker) tell(ctx context.Context, wanted []binding.Gate, unread map[string]bool) {
 	gates, asked := map[string][]binding.Gate{}, map[binding.Gate]bool{}
 	for _, gate := range wanted {
 		gates[gate.Relay] = append(gates[gate.Relay], gate)
 		asked[gate] = true
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for gate := range s.said {
 		if !asked[gate] { // the plan doesn't ask for it any more
 			gates[gate.Relay] = append(gates[gate.Relay], gate)
+			asked[gate] = unread[gate.Service]
 		}
 	}
-	var all sync.WaitGroup
-	for _, of := range gates {
-		all.Go(func() {
+	for relay, of := range gates {
+		if s.busy[relay] {
+			continue
+		}
+		s.busy[relay] = true
+		s.passes.Go(func() {
 			for _, gate := range of {
 				if !s.gate(ctx, gate, asked[gate]) {
-					return // a relay that did not hear one word is told the others next time
+					break // a relay that did not hear one word is told the others next time
 				}
 			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.busy[relay] = false
 		})
 	}
-	all.Wait()
 }
 
 // gate says what is to be said of a gate, and reports whether the relay may be
@@ -197,8 +210,8 @@ func (s *speaker) tell(ctx context.Context, wanted []binding.Gate) {
 func (s *speaker) gate(ctx context.Context, gate binding.Gate, asked bool) bool {
 	s.mu.Lock()
 	last, spoke := s.said[gate]
-	s.mu.Unlock()
 	state := s.states[gate.Check]
+	s.mu.Unlock()
 	down := asked && state == continuity.CheckDown
 	switch {
 	case asked && (state == continuity.CheckUnknown || state == ""):

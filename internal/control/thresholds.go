@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,15 +23,23 @@ const judgesEvery = 15 * time.Second
 type thresholds struct {
 	from measure.Querier
 	log  *slog.Logger
-	now  func() ([]binding.Threshold, <-chan struct{}) // those that hold, and when others do
-	wake chan struct{}                                 // there is another evaluator
+	now  func() thresholdsNow
+	wake chan struct{} // there is another evaluator
 
 	mu        sync.Mutex
 	evaluator *measure.Evaluator
 	all       []binding.Threshold // that evaluator holds; nil: nobody knows yet
+	unread    map[string]bool     // with all
 }
 
-func newThresholds(from measure.Querier, log *slog.Logger, now func() ([]binding.Threshold, <-chan struct{})) *thresholds {
+// thresholdsNow are those that hold.
+type thresholdsNow struct {
+	all     []binding.Threshold
+	unread  map[string]bool // services that may have more
+	changed <-chan struct{} // closed when others hold; nil: nobody knows yet
+}
+
+func newThresholds(from measure.Querier, log *slog.Logger, now func() thresholdsNow) *thresholds {
 	return &thresholds{from: from, log: log, now: now, wake: make(chan struct{}, 1)}
 }
 
@@ -59,18 +68,18 @@ func (t *thresholds) Begin(memories map[string]json.RawMessage) {
 }
 
 // Look implements warning.Source.
-func (t *thresholds) Look(_ context.Context, now time.Time) ([]warning.Sighting, []string) {
+func (t *thresholds) Look(_ context.Context, now time.Time) warning.Sight {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.all == nil {
-		return nil, nil
+		return warning.Sight{}
 	}
 	states := t.evaluator.States(now)
 	out := make([]warning.Sighting, 0, len(t.all))
 	for i := range t.all {
 		out = append(out, sighting(&t.all[i], states, now))
 	}
-	return out, []string{continuity.FromMeasure, continuity.FromSLO}
+	return warning.Sight{All: out, Of: []string{continuity.FromMeasure, continuity.FromSLO}, Unread: t.unread}
 }
 
 // run evaluates every so often, and whenever there are other thresholds or another
@@ -102,22 +111,25 @@ func (t *thresholds) run(ctx context.Context, every time.Duration) {
 // follow gives the evaluator the thresholds that hold, and says when others do;
 // nil while nobody knows which those are.
 func (t *thresholds) follow() (*measure.Evaluator, <-chan struct{}) {
-	all, changed := t.now()
+	now := t.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.evaluator == nil || changed == nil {
-		return nil, changed
+	if t.evaluator == nil || now.changed == nil {
+		return nil, now.changed
 	}
 	var rules []measure.Rule
-	for i := range all {
-		rules = append(rules, all[i].Rules...)
+	for i := range now.all {
+		rules = append(rules, now.all[i].Rules...)
 	}
-	if err := t.evaluator.Set(rules); err != nil { // binding has checked them
-		t.log.Error("thresholds can't be taken over", "error", err)
-		return nil, changed
+	back := func(id string) bool { // once the plan can be read again
+		service, _, _ := strings.Cut(id, ".")
+		return now.unread[service]
 	}
-	t.all = append([]binding.Threshold{}, all...)
-	return t.evaluator, changed
+	if err := t.evaluator.Set(rules, back); err != nil { // of a plan that was not read whole: others are checked before they hold
+		t.log.Error("some thresholds can't be taken over", "error", err)
+	}
+	t.all, t.unread = append([]binding.Threshold{}, now.all...), now.unread
+	return t.evaluator, now.changed
 }
 
 // sighting is how a threshold stands: as bad as the worst of its rules. While one

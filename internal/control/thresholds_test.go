@@ -39,19 +39,20 @@ func TestLookingWaitsForNoQuery(t *testing.T) {
 		others := make(chan struct{})
 		all := []binding.Threshold{{ID: "shop.full", Service: "shop", Rules: []measure.Rule{{ID: "shop.full", Measure: m, Limit: 10, Level: "red"}}}}
 		from := &halting{make(chan struct{}), t.Context()}
-		s := newThresholds(from, slog.New(slog.DiscardHandler), func() ([]binding.Threshold, <-chan struct{}) { return all, others })
+		s := newThresholds(from, slog.New(slog.DiscardHandler), func() thresholdsNow { return thresholdsNow{all: all, changed: others} })
 		look := func(what string, known bool, level continuity.Level) warning.Sighting {
 			t.Helper()
 			synctest.Wait()
-			seen, of := s.Look(t.Context(), time.Now())
+			look := s.Look(t.Context(), time.Now())
+			seen, of := look.All, look.Of
 			if len(seen) != 1 || len(of) != 2 || seen[0].Known != known || seen[0].Level != level {
 				t.Fatalf("%s: %+v, %v", what, seen, of)
 			}
 			return seen[0]
 		}
 		go s.run(t.Context(), judgesEvery)
-		if seen, of := s.Look(t.Context(), time.Now()); seen != nil || of != nil {
-			t.Errorf("before it began: %v, %v", seen, of)
+		if look := s.Look(t.Context(), time.Now()); look.All != nil || look.Of != nil {
+			t.Errorf("before it began: %v", look)
 		}
 		s.Begin(map[string]json.RawMessage{"shop.full": []byte(`{"rules":{"shop.full":{"status":"broken","open":true}}}`)})
 		if first := look("before the first answer", false, continuity.LevelNone); string(first.Memory) == "" {
@@ -74,8 +75,34 @@ func TestLookingWaitsForNoQuery(t *testing.T) {
 		all, others = nil, make(chan struct{})
 		close(before)
 		synctest.Wait()
-		if seen, of := s.Look(t.Context(), time.Now()); len(seen) != 0 || len(of) != 2 {
-			t.Errorf("without thresholds: %v, %v", seen, of)
+		if look := s.Look(t.Context(), time.Now()); len(look.All) != 0 || len(look.Of) != 2 {
+			t.Errorf("without thresholds: %v", look)
+		}
+	})
+}
+
+// TestThresholdsBesideOnesThatCannotHold has two rules of one id, as no plan makes
+// that was checked: they keep no other plan's from holding.
+func TestThresholdsBesideOnesThatCannotHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, err := measure.NewMeasure("m", "m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []binding.Threshold
+		for _, id := range []string{"shop.", "shop.", "till.full"} {
+			all = append(all, binding.Threshold{ID: id, Rules: []measure.Rule{{ID: id, Measure: m, Limit: 10, Level: "red"}}})
+		}
+		from := &halting{make(chan struct{}), t.Context()}
+		close(from.goOn)
+		s := newThresholds(from, slog.New(slog.DiscardHandler), func() thresholdsNow { return thresholdsNow{all: all, changed: make(chan struct{})} })
+		s.Begin(nil)
+		go s.run(t.Context(), judgesEvery)
+		synctest.Wait()
+		look := s.Look(t.Context(), time.Now())
+		seen, of := look.All, look.Of
+		if len(seen) != 3 || len(of) != 2 || seen[2].ID != "till.full" || seen[2].Level != "red" {
+			t.Errorf("%+v, %v", seen, of)
 		}
 	})
 }

@@ -43,7 +43,7 @@ func TestUnreadPlanKeepsItsVerdicts(t *testing.T) {
 	stopNode(t, n)
 
 	n, _ = checkingNode(t, dir, place)
-	if !n.plans.Unread()["shop"] {
+	if !n.plans.Holding().Unread["shop"] {
 		t.Fatal("the plan can be read")
 	}
 	texts := continuity.PlanTexts{Plan: strings.Replace(checkedPlan, "id: shop\n", "id: till\n", 1), Tech: tech}

@@ -21,23 +21,17 @@ func (n *Node) openWarnings(context.Context) error {
 			return continuity.Lease{}, false
 		},
 		Sources: []warning.Source{judged},
-		Unread:  n.plans.Unread,
 		Tell:    n.tell,
-		Checks: func() (rules []warning.CheckRule, ready bool) {
-			plans, changed := n.plansNow()
-			for _, p := range plans {
-				rules = append(rules, binding.CheckRules(p)...)
-			}
-			return rules, changed != nil
-		},
-		Rules: func() (rules []warning.ReportRule, ready bool) {
-			plans, changed := n.plansNow()
-			for _, p := range plans {
+		Rules: func() (rules warning.Rules) {
+			h := n.plans.Holding()
+			rules.Unread = h.Unread
+			for _, p := range h.Plans {
+				rules.Checks = append(rules.Checks, binding.CheckRules(p)...)
 				if r, there := binding.ReportRule(p); there {
-					rules = append(rules, r)
+					rules.Reports = append(rules.Reports, r)
 				}
 			}
-			return rules, changed != nil
+			return rules
 		},
 	})
 	n.whileLeading("thresholds", func(ctx context.Context, _ *continuity.Lease) { judged.run(ctx, n.judges) })
@@ -50,13 +44,13 @@ func (n *Node) openWarnings(context.Context) error {
 }
 
 // thresholdsNow are the thresholds of the plans that hold.
-func (n *Node) thresholdsNow() ([]binding.Threshold, <-chan struct{}) {
-	plans, changed := n.plansNow()
-	var all []binding.Threshold
-	for _, p := range plans {
-		all = append(all, binding.Thresholds(p)...)
+func (n *Node) thresholdsNow() thresholdsNow {
+	h := n.plans.Holding()
+	now := thresholdsNow{unread: h.Unread, changed: h.Changed}
+	for _, p := range h.Plans {
+		now.all = append(now.all, binding.Thresholds(p)...)
 	}
-	return all, changed
+	return now
 }
 
 // hook is what the settings say of a signed webhook.

@@ -131,7 +131,13 @@ func (s *server) guard(op operation, hctx huma.Context, next func(huma.Context))
 	var caller Caller
 	if !op.Open {
 		var err error
-		if caller, err = s.admit(r, op.Scope); err == nil && op.Bearer && r.Header.Get("Authorization") == "" {
+		if op.Stream && again(r) {
+			caller, err = s.Still(r)
+			err = may(caller, err, op.Scope)
+		} else {
+			caller, err = s.admit(r, op.Scope)
+		}
+		if err == nil && op.Bearer && r.Header.Get("Authorization") == "" {
 			err = continuity.E(continuity.CodeForbidden, errors.New("a cookie where a token is needed"), "control", true)
 		}
 		if err != nil {
@@ -170,6 +176,12 @@ func (s *server) guard(op operation, hctx huma.Context, next func(huma.Context))
 		return
 	}
 	next(hctx)
+}
+
+// again reports whether a stream goes on where another one broke off. Browsers ask
+// so by themselves, with nobody there: it is no use of a session.
+func again(r *http.Request) bool {
+	return r.Header.Get("Last-Event-ID") != "" || r.URL.Query().Get("after") != ""
 }
 
 // condition reads which version an edit starts from.

@@ -135,6 +135,37 @@ func TestStreamBeatsAndEndsWithItsCallersRight(t *testing.T) {
 	}
 }
 
+// TestAStreamThatComesBackUsesNoSession has browsers take up streams that broke
+// off: only the first one of a page is a person's doing.
+func TestAStreamThatComesBackUsesNoSession(t *testing.T) {
+	a := newAPI(t)
+	a.change(t, "check", "shop")
+	var used atomic.Int64
+	authenticate := a.Authenticate
+	a.Still = authenticate
+	a.Authenticate = func(r *http.Request) (Caller, error) {
+		used.Add(1)
+		return authenticate(r)
+	}
+	srv := httptest.NewServer(a)
+	t.Cleanup(srv.Close)
+	for _, c := range []struct {
+		query, last string
+		want        int64
+	}{{"", "", 1}, {"", "1", 0}, {"after=1", "", 0}, {"after=1", "1", 0}, {"after=", "", 1}} {
+		used.Store(0)
+		if _, resp := follow(t, srv.URL, c.query, c.last); resp.StatusCode != http.StatusOK || used.Load() != c.want {
+			t.Errorf("%+v: %d, used %d times", c, resp.StatusCode, used.Load())
+		}
+	}
+	a.Still = func(*http.Request) (Caller, error) {
+		return Caller{}, continuity.E(continuity.CodeForbidden, nil, "control", true)
+	}
+	if _, resp := follow(t, srv.URL, "", "1"); resp.StatusCode != http.StatusForbidden && resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a session that is over: %d", resp.StatusCode)
+	}
+}
+
 func TestClientFollowsOverBreaks(t *testing.T) {
 	a := newAPI(t)
 	var streams atomic.Int64

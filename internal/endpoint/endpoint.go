@@ -58,6 +58,9 @@ func Read(data, name string) (Endpoint, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &e)
 	}
+	if errors.Is(err, fs.ErrPermission) { // there may well be one
+		return e, continuity.E(continuity.CodeForbidden, err, "file", filepath.Join(data, name))
+	}
 	if err != nil {
 		return e, continuity.E(continuity.CodeUnreachable, err, "folder", data, "control", name == Control)
 	}

@@ -52,7 +52,7 @@ func ReadToken(path string) (string, error) {
 		return "", err
 	}
 	token := strings.TrimSpace(string(text))
-	if len(token) < 32 {
+	if len(token) < 32 || strings.ContainsAny(token, " \t\r\n") {
 		return "", fmt.Errorf("endpoint: %s holds no token; remove it and start again", path)
 	}
 	return token, nil

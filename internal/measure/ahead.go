@@ -21,8 +21,14 @@ import (
 // is opened: what holds it is moved into a folder beside the blocks, and what is
 // real of it is written anew.
 
-// aheadBy is how much later than its file a sample in memory may be.
-const aheadBy = time.Hour
+const (
+	// aheadBy is how much later than its file a sample in memory may be.
+	aheadBy = time.Hour
+	// deafFor is how long nothing of now is taken before the clock of now is
+	// believed more than that of the files: the same clock may have been ahead when
+	// it wrote them. One that is behind is set right within that time.
+	deafFor = 20 * time.Minute
+)
 
 // asideFolder is where what is ahead goes.
 func (d *DB) asideFolder() string {
@@ -44,8 +50,14 @@ func (d *DB) blocksAside() error {
 		if err != nil || json.Unmarshal(text, &meta) != nil {
 			continue // opening the store says it
 		}
-		written := int64(meta.ULID.Time()) //nolint:gosec // 48 bits
-		if real := max(written, d.opts.Now().UnixMilli()) + early.Milliseconds(); meta.MaxTime > real {
+		if meta.ULID.String() != filepath.Base(filepath.Dir(file)) {
+			continue // half deleted or half made: the store takes it away
+		}
+		written := d.opts.Now().UnixMilli()
+		if !d.sure {
+			written = max(written, int64(meta.ULID.Time())) //nolint:gosec // 48 bits
+		}
+		if real := written + early.Milliseconds(); meta.MaxTime > real {
 			ahead[filepath.Dir(file)] = real
 		}
 	}
@@ -96,7 +108,7 @@ func (d *DB) headAside(db *tsdb.DB) (closed bool, err error) {
 		return false, err
 	}
 	for _, file := range files {
-		if info, err := os.Stat(file); err == nil && info.ModTime().After(written) {
+		if info, err := os.Stat(file); err == nil && !d.sure && info.ModTime().After(written) {
 			written = info.ModTime()
 		}
 	}

@@ -3,6 +3,7 @@ package measure_test
 import (
 	"bytes"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -106,5 +107,117 @@ func TestAClockThatIsBehindSetsNothingAside(t *testing.T) {
 	}
 	if aside, err := filepath.Glob(filepath.Join(dir, "ahead-*")); err != nil || len(aside) != 0 {
 		t.Errorf("%v, %v", aside, err)
+	}
+}
+
+// TestAClockThatWasAhead writes by a clock that is eight hours ahead and set right
+// then, whether the store is open meanwhile or not: its files bear the wrong time,
+// too. Soon what is of now is taken again.
+func TestAClockThatWasAhead(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		real := time.Now().Truncate(time.Millisecond)
+		clock := real.Add(8 * time.Hour)
+		o := measure.Options{Dir: t.TempDir(), Now: func() time.Time { return clock }}
+		db, err := measure.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(t, db, real.Add(-time.Minute), 1, "real")
+		add(t, db, clock, 1, "ahead")
+		if restarted {
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			files, err := filepath.Glob(filepath.Join(o.Dir, "wal", "*"))
+			if err != nil || len(files) == 0 {
+				t.Fatal(files, err)
+			}
+			for _, file := range files {
+				if err := os.Chtimes(file, clock, clock); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		clock = real
+		if restarted {
+			if db, err = measure.Open(o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 40 {
+			clock = clock.Add(time.Minute)
+			_ = db.Append(t.Context(), []measure.Sample{{Labels: measure.Series("m"), At: clock, Value: 1}}) // one fails while the store is opened anew
+		}
+		if late := db.Stats().Late; late > 25 {
+			t.Errorf("restarted %v: %d of 40 are late", restarted, late)
+		}
+		if query(t, db, "m", clock) == "" || query(t, db, "real", real) == "" {
+			t.Errorf("restarted %v: what is of now, or was before, is not found", restarted)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestWhatCantBeSetAside ends the opening where the folder can't be made, and says why.
+func TestWhatCantBeSetAside(t *testing.T) {
+	now := time.Now().Truncate(time.Millisecond)
+	far := now.AddDate(1, 0, 0)
+	o := measure.Options{Dir: t.TempDir(), Now: func() time.Time { return far }}
+	db, err := measure.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, db, far, 1, "ahead")
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o.Now = func() time.Time { return now }
+	if err := os.WriteFile(filepath.Join(o.Dir, "ahead-"+now.UTC().Format("20060102T150405.000Z")), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = measure.Open(o); err == nil {
+		_ = db.Close()
+		t.Fatal("it was set aside all the same")
+	}
+}
+
+// TestHalfDeletedBlocksAreLeftToTheStore opens a store that was killed while it
+// deleted a block that was ahead.
+func TestHalfDeletedBlocksAreLeftToTheStore(t *testing.T) {
+	now := time.Now().Truncate(time.Millisecond)
+	far := now.AddDate(1, 0, 0)
+	o := measure.Options{Dir: t.TempDir(), Retention: 10 * 365 * 24 * time.Hour, Now: func() time.Time { return far.AddDate(1, 0, 0) }}
+	db, err := measure.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 72 {
+		add(t, db, far.Add(time.Duration(i)*time.Hour), 1, "ahead")
+	}
+	if err := db.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := filepath.Glob(filepath.Join(o.Dir, "*", "meta.json"))
+	if err != nil || len(blocks) == 0 {
+		t.Fatal("no block", err)
+	}
+	half := filepath.Dir(blocks[0]) + ".tmp-for-deletion"
+	if err := os.Rename(filepath.Dir(blocks[0]), half); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(half, "index")); err != nil {
+		t.Fatal(err)
+	}
+	o.Now = func() time.Time { return now }
+	if db, err = measure.Open(o); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

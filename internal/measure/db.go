@@ -104,7 +104,9 @@ type DB struct {
 	disk    sync.Mutex // guards what follows
 	checked time.Time
 	full    bool
-	hurt    bool // a write failed half-way: the log has to be read anew
+	hurt    bool      // a write failed half-way: the log has to be read anew
+	deaf    time.Time // since when nothing of now is taken, as the store is ahead; zero: it is
+	sure    bool      // that the clock is right, and not what the files bear
 
 	dropped [reasons]atomic.Uint64
 }
@@ -148,9 +150,11 @@ func (d *DB) open() (*tsdb.DB, error) {
 	for again := err == nil; again; {
 		again = false
 		if db, err = tsdb.Open(filepath.Clean(d.opts.Dir), d.opts.Log, nil, o, nil); err == nil {
-			if again, err = d.headAside(db); err != nil && !again {
+			closed := false
+			if closed, err = d.headAside(db); err != nil && !closed {
 				_ = db.Close()
 			}
+			again = closed && err == nil
 		}
 	}
 	switch {
@@ -235,7 +239,7 @@ func (d *DB) Append(ctx context.Context, samples []Sample) error {
 	}
 	app := d.db.AppenderV2(ctx)
 	known, _ := app.(storage.GetRef)
-	series := d.db.Head().NumSeries()
+	series, late := d.db.Head().NumSeries(), 0
 	for _, s := range samples {
 		var ref storage.SeriesRef
 		if series >= uint64(d.opts.MaxSeries) && known != nil {
@@ -250,6 +254,7 @@ func (d *DB) Append(ctx context.Context, samples []Sample) error {
 		case errors.Is(err, storage.ErrOutOfOrderSample), errors.Is(err, storage.ErrOutOfBounds),
 			errors.Is(err, storage.ErrTooOldSample), errors.Is(err, storage.ErrDuplicateSampleForTimestamp):
 			d.dropped[reasonLate].Add(1)
+			late++
 		default:
 			d.dropped[reasonInvalid].Add(1)
 		}
@@ -264,7 +269,24 @@ func (d *DB) Append(ctx context.Context, samples []Sample) error {
 		d.disk.Unlock()
 		return continuity.E(continuity.CodeStateFull, err)
 	}
+	d.heard(late < len(samples))
 	return nil
+}
+
+// heard notes whether anything of now was taken. Where nothing is, for so long that
+// it must be the store that is ahead, it is opened anew by the clock of now.
+func (d *DB) heard(something bool) {
+	now := d.opts.Now()
+	d.disk.Lock()
+	defer d.disk.Unlock()
+	switch {
+	case something || d.db.Head().MaxTime() <= now.Add(aheadBy).UnixMilli():
+		d.deaf = time.Time{}
+	case d.deaf.IsZero() || now.Before(d.deaf):
+		d.deaf = now
+	case now.Sub(d.deaf) >= deafFor:
+		d.hurt, d.sure, d.deaf = true, true, time.Time{}
+	}
 }
 
 // early is how far ahead a sample's clock may be.
@@ -323,7 +345,7 @@ func (d *DB) reopen() error {
 	}
 	db, err := d.open()
 	if err == nil {
-		d.db = db
+		d.db, d.sure = db, false
 	}
 	return err
 }

@@ -50,23 +50,34 @@ func NewEvaluator(from Querier, log *slog.Logger, states map[string]State) *Eval
 }
 
 // Set replaces the rules. A rule that stays goes on where it stood; the state of
-// one that is gone is forgotten.
-func (e *Evaluator) Set(rules []Rule) error {
+// one that is gone is forgotten, unless it may come back. What can't work is left out, as is a second rule of
+// the same id, and the error says so: the others hold nevertheless.
+func (e *Evaluator) Set(rules []Rule, back func(id string) bool) error {
+	var taken []Rule
+	var wrong []error
 	standings := map[string]standing{}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range rules {
 		r := &rules[i]
-		if err := r.Check(); err != nil {
-			return err
+		err := r.Check()
+		if _, double := standings[r.ID]; double && err == nil {
+			err = invalid("two thresholds are called %s", r.ID)
 		}
-		if _, double := standings[r.ID]; double {
-			return invalid("two thresholds are called %s", r.ID)
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
 		}
 		standings[r.ID] = e.standings[r.ID]
+		taken = append(taken, *r)
 	}
-	e.rules, e.standings = slices.Clone(rules), standings
-	return nil
+	for id, s := range e.standings {
+		if _, there := standings[id]; !there && back(id) {
+			standings[id] = s
+		}
+	}
+	e.rules, e.standings = taken, standings
+	return errors.Join(wrong...)
 }
 
 // States returns where each rule stands. One that was not evaluated for a minute

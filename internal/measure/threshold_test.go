@@ -89,10 +89,12 @@ func TestThresholdsHaveHysteresisAndKnowWhatTheyDontKnow(t *testing.T) {
 
 func set(t *testing.T, e *measure.Evaluator, rules ...measure.Rule) {
 	t.Helper()
-	if err := e.Set(rules); err != nil {
+	if err := e.Set(rules, none); err != nil {
 		t.Fatal(err)
 	}
 }
+
+func none(string) bool { return false }
 
 func measureNaN() float64 { zero := 0.0; return zero / zero }
 
@@ -107,9 +109,27 @@ func TestRulesThatCannotWorkAreRefused(t *testing.T) {
 		"less than no time":     {{ID: "a", Measure: m, For: -1}},
 		"two of the same name":  {{ID: "a", Measure: m}, {ID: "a", Measure: m}},
 	} {
-		if err := measure.NewEvaluator(nil, quiet(), nil).Set(rules); continuity.CodeOf(err) != continuity.CodeInvalid {
+		e := measure.NewEvaluator(nil, quiet(), nil)
+		if err := e.Set(append(rules, measure.Rule{ID: "b", Measure: m}), none); continuity.CodeOf(err) != continuity.CodeInvalid {
 			t.Errorf("%s: %v, want invalid", name, err)
 		}
+		if _, holds := e.States(time.Now())["b"]; !holds {
+			t.Errorf("%s: another rule does not hold", name)
+		}
+	}
+}
+
+// TestWhatMayComeBackIsRemembered has rules go, of which one stands in a plan that
+// can't be read for the moment.
+func TestWhatMayComeBackIsRemembered(t *testing.T) {
+	a, b := measure.Rule{ID: "a", Measure: named(t, "m")}, measure.Rule{ID: "b", Measure: named(t, "m")}
+	e := measure.NewEvaluator(nil, quiet(), map[string]measure.State{"a": {Open: true}, "b": {Open: true}})
+	if err := e.Set(nil, func(id string) bool { return id == "a" }); err != nil {
+		t.Fatal(err)
+	}
+	set(t, e, a, b)
+	if s := e.States(time.Now()); !s["a"].Open || s["b"].Open {
+		t.Error(s)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,8 +68,11 @@ func (g *Guard) DialContext(ctx context.Context, network, address string) (net.C
 	default:
 		return nil, fmt.Errorf("outgoing: network %q", network)
 	}
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
+		return nil, err
+	}
+	if err := g.policy.Load().mayAsk(host, portOf(port)); err != nil {
 		return nil, err
 	}
 	dialer.ControlContext = func(_ context.Context, _, to string, _ syscall.RawConn) error {
@@ -90,6 +94,9 @@ func (g *Guard) Lookup(ctx context.Context, host string, port uint16) ([]netip.A
 	if resolver == nil {
 		resolver = net.DefaultResolver
 	}
+	if err := g.policy.Load().mayAsk(host, port); err != nil {
+		return nil, err
+	}
 	found, err := resolver.LookupNetIP(ctx, "ip", strings.Trim(host, "[]"))
 	if err != nil {
 		return nil, err
@@ -107,4 +114,11 @@ func (g *Guard) Lookup(ctx context.Context, host string, port uint16) ([]netip.A
 		return nil, err
 	}
 	return allowed, nil
+}
+
+// portOf is a port that was written as a number; 0 where it was not: the address
+// that comes of it is judged all the same.
+func portOf(text string) uint16 {
+	n, _ := strconv.ParseUint(text, 10, 16)
+	return uint16(n)
 }

@@ -214,6 +214,25 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
+// TestNoNameIsAskedFor requires that a host which no rule names is refused before
+// its name server hears of it: that the name is not found would be no news of the
+// service.
+func TestNoNameIsAskedFor(t *testing.T) {
+	asked := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		t.Error("a name server is asked")
+		return nil, net.ErrClosed
+	}}
+	g := New(policy(t, "vendor.example:443"), asked)
+	for _, address := range []string{"other.example:443", "vendor.example:80"} {
+		if _, err := g.DialContext(t.Context(), "tcp", address); why(t, err) != Unlisted {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if _, err := g.Lookup(t.Context(), "other.example", 0); why(t, err) != Unlisted {
+		t.Error(err)
+	}
+}
+
 func itoa(port uint16) string { return netip.AddrPortFrom(netip.IPv4Unspecified(), port).String()[8:] }
 
 // nameServer is a real one, with one answer for all names.

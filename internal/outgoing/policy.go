@@ -127,6 +127,16 @@ func (p Policy) Might(host string, port uint16) bool {
 	return slices.ContainsFunc(p.rules, func(r Rule) bool { return r.covers(port) && (r.net.IsValid() || r.names(canonical(host))) })
 }
 
+// mayAsk refuses a name that no rule could let in before its name server is asked:
+// whether there is such a name is nobody's business then, and not to find it is
+// no news of the service.
+func (p *Policy) mayAsk(host string, port uint16) error {
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || p.Might(host, port) {
+		return nil // an address is judged when it connects
+	}
+	return refused(host, netip.Addr{}, Unlisted)
+}
+
 // Check says whether a connection to an address may be made, on behalf of the
 // host that was named: a name, or the address itself.
 func (p Policy) Check(host string, address netip.Addr, port uint16) error {
@@ -179,8 +189,12 @@ func PrivateAddress(address netip.Addr) bool {
 }
 
 func refused(host string, address netip.Addr, why string) error {
-	if host == "" {
-		host = address.String()
+	at := host
+	if address.IsValid() {
+		at = address.String()
 	}
-	return continuity.E(continuity.CodeOutgoing, nil, "host", host, "address", address.String(), "why", why)
+	if host == "" {
+		host = at
+	}
+	return continuity.E(continuity.CodeOutgoing, nil, "host", host, "address", at, "why", why)
 }

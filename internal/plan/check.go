@@ -87,7 +87,7 @@ func (c *checker) definePeople() {
 		c.left = map[string]string{}
 		for _, p := range c.people.People {
 			add(p.ID)
-			if p.Left != "" {
+			if p.HasLeft(time.Now()) {
 				c.left[p.ID] = p.Left
 			}
 		}

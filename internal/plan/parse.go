@@ -68,6 +68,7 @@ func Read(business Source, tech *Source, people *People) (*Plan, []yamldoc.Probl
 		second = read(*tech, techLanguage, p.Tech)
 		p.Tech.Places = second.places
 	}
+	p.Partly = first.Failed() || second != nil && second.Failed()
 	if first.ok && (second == nil || second.ok) {
 		check(&checker{plan: p, business: first, tech: second, people: people})
 	}

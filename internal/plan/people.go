@@ -104,6 +104,11 @@ func (p *Person) ways() (all []continuity.Address) {
 	return all
 }
 
+// HasLeft says whether the person is gone on a day.
+func (p *Person) HasLeft(today time.Time) bool {
+	return p.Left != "" && p.Left <= today.UTC().Format(time.DateOnly)
+}
+
 // Persons are the people as the control plane keeps them. A day on which somebody
 // leaves begins in UTC, whoever imports the file.
 func (p *People) Persons() []continuity.Person {

@@ -49,8 +49,9 @@ type Plan struct {
 	Training     []Training    `yaml:"training" ids:"training" full:"true"`
 	Compensation *Compensation `yaml:"compensation"`
 
-	File string `json:"-"` // it was read from
-	Tech *Tech  `json:"-"` // nil: there is no technical file
+	File   string `json:"-"` // it was read from
+	Tech   *Tech  `json:"-"` // nil: there is no technical file
+	Partly bool   `json:"-"` // something in its files could not be read, and is as if it were absent
 
 	// Files are the texts of files that the technical file names, by the names it
 	// has for them. Parse leaves them to whoever knows where they are.

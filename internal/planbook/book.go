@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"holdfast/internal/binding"
 	"holdfast/internal/continuity"
 	"holdfast/internal/plan"
 	"holdfast/internal/yamldoc"
@@ -53,8 +54,17 @@ type Book struct {
 	mu       sync.RWMutex
 	people   *roll
 	services map[string]*entry
-	current  []*plan.Plan
-	changed  chan struct{}
+	holding  Holding
+	changed  chan struct{} // what holding names
+}
+
+// Holding is what holds at one moment. It is everybody's: nobody changes it.
+type Holding struct {
+	Plans []*plan.Plan // by their services
+	// Unread are the services of whose plans this program can't read all, as a newer
+	// one has applied them: what such a plan does not seem to name may stand in it still.
+	Unread  map[string]bool
+	Changed <-chan struct{} // closed when something else holds
 }
 
 // entry is what the book knows of a service. It is replaced, never changed.
@@ -64,43 +74,40 @@ type entry struct {
 	plan    *plan.Plan             // nil: none holds, or it can't be read at all
 	drafts  []continuity.PlanVersion
 	flags   []yamldoc.Problem
+	partly  bool         // engines don't get all that stands in it
 	people  *plan.People // by which it was read
 }
 
 // Open reads the book.
 func Open(ctx context.Context, o Options) (*Book, error) {
-	b := &Book{Options: o, services: map[string]*entry{}, changed: make(chan struct{})}
+	b := &Book{Options: o, services: map[string]*entry{}}
+	b.hold()
 	if err := b.Reload(ctx); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// Current returns the plans that hold, by their services, and a channel that is
-// closed when others do. They are everybody's: nobody changes them.
+// Holding is what holds now. Who ends what is not in its plans heeds which of them
+// were read whole: both are of the same moment.
+func (b *Book) Holding() Holding {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.holding
+}
+
+// Current returns the plans that hold, and a channel that is closed when others do.
 func (b *Book) Current() ([]*plan.Plan, <-chan struct{}) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return b.current, b.changed
+	h := b.Holding()
+	return h.Plans, h.Changed
 }
 
-// Unread are the services of whose plans this program can't read all, as a newer one
-// has applied them: what such a plan does not seem to name may stand in it still.
-// Whoever asks before Current ends nothing too early.
-func (b *Book) Unread() map[string]bool {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	unread := map[string]bool{}
-	for service, e := range b.services {
-		if e.unread() {
-			unread[service] = true
-		}
-	}
-	return unread
-}
+// faulty reports whether what holds would be refused now.
+func (e *entry) faulty() bool { return e != nil && yamldoc.Failed(e.flags) }
 
-// unread reports whether not all that holds can be read.
-func (e *entry) unread() bool { return e != nil && yamldoc.Failed(e.flags) }
+// unread reports whether not all that holds can be read. A mistake such as a person
+// whom nobody knows leaves nothing out.
+func (e *entry) unread() bool { return e.faulty() && e.partly }
 
 // Reload reads people and plans anew.
 func (b *Book) Reload(ctx context.Context) error {
@@ -165,13 +172,14 @@ func (b *Book) readService(ctx context.Context, service string) error {
 	switch {
 	case applied == 0:
 	case old != nil && old.version.Hash == e.version.Hash && old.people == e.people:
-		e.plan, e.flags = old.plan, old.flags
+		e.plan, e.flags, e.partly = old.plan, old.flags, old.partly
 	default:
 		texts, err := b.Store.Texts(ctx, e.version)
 		if err != nil {
 			return err
 		}
 		e.plan, e.flags = read(fileName(service), texts, e.people)
+		e.partly = e.plan == nil || e.plan.Partly || !binding.Whole(e.plan)
 		if old != nil && old.plan != nil && e.plan == nil {
 			e.plan = old.plan // it was put into force meanwhile by a program that could read it
 		}
@@ -189,17 +197,26 @@ func (b *Book) put(e, old *entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.services[e.service] = e
-	if old != nil && old.version.Number == e.version.Number && old.version.Hash == e.version.Hash && old.unread() == e.unread() {
+	if old != nil && old.version.Number == e.version.Number && old.version.Hash == e.version.Hash && old.faulty() == e.faulty() {
 		return // what it says is what it said
 	}
-	b.current = nil
+	close(b.changed)
+	b.hold()
+}
+
+// hold makes of the services what holds; mu is locked.
+func (b *Book) hold() {
+	b.changed = make(chan struct{})
+	b.holding = Holding{Unread: map[string]bool{}, Changed: b.changed}
 	for _, service := range b.names() {
-		if p := b.services[service].plan; p != nil {
-			b.current = append(b.current, p)
+		e := b.services[service]
+		if e.plan != nil {
+			b.holding.Plans = append(b.holding.Plans, e.plan)
+		}
+		if e.unread() {
+			b.holding.Unread[service] = true
 		}
 	}
-	close(b.changed)
-	b.changed = make(chan struct{})
 }
 
 // names are the services in their order; mu is locked.

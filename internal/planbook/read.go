@@ -36,7 +36,7 @@ func read(file string, t continuity.PlanTexts, people *plan.People) (*plan.Plan,
 // readBeside is read for texts that are to hold beside the other services' plans.
 func (b *Book) readBeside(file string, t continuity.PlanTexts) (*plan.Plan, []yamldoc.Problem) {
 	b.mu.RLock()
-	people, others := b.people.people, slices.Clone(b.current)
+	people, others := b.people.people, slices.Clone(b.holding.Plans)
 	b.mu.RUnlock()
 	p, problems := read(file, t, people)
 	if p == nil || yamldoc.Failed(problems) {

@@ -119,7 +119,7 @@ func (b *Book) heading(e *entry) PlanHeading {
 	}
 	h.ReviewDue = e.due()
 	flags := e.open(now)
-	h.Overdue, h.Flags, h.Faulty = e.overdue(now), len(flags), e.unread()
+	h.Overdue, h.Flags, h.Faulty = e.overdue(now), len(flags), e.faulty()
 	if h.Faulty {
 		wrong, _ := split(e.flags)
 		h.Fault = &wrong[0]

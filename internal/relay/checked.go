@@ -17,10 +17,10 @@ import (
 // never kept, recorded, looked up or offered to readers later, and counts in
 // nothing that tells of customers or of the upstream's health and capacity.
 
-// believed returns the check whose mark a request bears. One that nobody
+// believed returns the mark of a check that a request bears. One that nobody
 // signed, or not for this request, is taken off: who receives it further on
 // believes it.
-func believed(req *http1.Request, key continuity.Secret) (check string) {
+func believed(req *http1.Request, key continuity.Secret) checkmark.Mark {
 	value, n := "", 0
 	for i := range req.Header {
 		if strings.EqualFold(req.Header[i].Name, checkmark.Header) {
@@ -28,12 +28,12 @@ func believed(req *http1.Request, key continuity.Secret) (check string) {
 		}
 	}
 	if n == 1 {
-		if check, ok := checkmark.Verify(value, []byte(key), req.Method, req.Host, req.Target, time.Now()); ok {
-			return check
+		if m, ok := checkmark.Verify(value, []byte(key), req.Method, req.Host, req.Target, time.Now()); ok {
+			return m
 		}
 	}
 	req.Header = slices.DeleteFunc(req.Header, func(f continuity.Field) bool { return strings.EqualFold(f.Name, checkmark.Header) })
-	return ""
+	return checkmark.Mark{}
 }
 
 var errHolding = errors.New("relay: a check's request, where a customer's would be kept")
@@ -45,20 +45,18 @@ func (f *flight) checked() {
 	f.noted = true
 	f.key, _ = f.idempotencyKey()
 	p := passage{leave: true}
-	if l == nil || !r.holds(f.req.Method) {
-		f.whole = f.req.Length == 0
-	} else {
+	if err := f.buffer(); err != nil {
+		if errors.Is(err, errBudget) {
+			f.refuse(err)
+		} else {
+			f.unreadable(err)
+		}
+		return
+	}
+	if l != nil && r.holds(f.req.Method) {
 		p.leave = false
 		if f.key == "" {
 			f.key = identity.RandomKey()
-		}
-		if err := f.buffer(); err != nil {
-			if errors.Is(err, errBudget) {
-				f.refuse(err)
-			} else {
-				f.unreadable(err)
-			}
-			return
 		}
 		s := f.standing()
 		f.holding = r.Hold.State == continuity.HoldOn && (!r.Hold.Partial() || f.sharedCheck())
@@ -72,9 +70,14 @@ func (f *flight) checked() {
 	}
 }
 
-// tries reports whether nothing but the check's own word holds the route. Then
-// its request passes: it is the one that finds the system well again.
-func (f *flight) tries(s *standing) bool { return f.check != "" && s.word == f.check }
+// tries reports whether it is a request of a check whose own word holds the
+// route, and nobody else does but health and other checks. Then it passes: it is
+// the one that finds the system well again, and beneath a word nothing else tries.
+// Who saw a mark passes nothing else by it: it has to be made for the body.
+func (f *flight) tries(s *standing) bool {
+	return f.check != "" && s.health && slices.Contains(s.words, f.check) &&
+		(f.whole || f.req.Length == 0) && f.mark.Covers(f.body)
+}
 
 // count and took tell the route's live rate and latency of customers' requests.
 func (f *flight) count() {

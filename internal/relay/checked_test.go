@@ -18,9 +18,9 @@ import (
 var marks = bytes.Repeat([]byte("k"), checkmark.LeastKey)
 
 // mark is the field of a check's request.
-func mark(t *testing.T, key []byte, method, target string, at time.Time) string {
+func mark(t *testing.T, key []byte, method, target, body string, at time.Time) string {
 	t.Helper()
-	r, err := http.NewRequest(method, "http://shop.example"+target, http.NoBody)
+	r, err := http.NewRequest(method, "http://shop.example"+target, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func believing(t *testing.T, change ...func(h *house, o *relay.Options)) *house 
 
 func (h *house) check(method, target, body string) reply {
 	h.t.Helper()
-	return h.do(method, target, body, mark(h.t, marks, method, target, time.Now()))
+	return h.do(method, target, body, mark(h.t, marks, method, target, body, time.Now()))
 }
 
 // A check's request goes as a customer's does, and leaves nothing behind.
@@ -119,7 +119,8 @@ func TestChecksAreNeverKept(t *testing.T) {
 }
 
 // A check whose word holds the route is the one that finds the system well again:
-// it would never be, were its own requests refused.
+// it would never be, were its own requests refused. Beneath a word nobody is
+// health's trial, so that what health and other checks hold lets it pass, too.
 func TestACheckPassesItsOwnWord(t *testing.T) {
 	h := believing(t)
 	h.books.hold(continuity.OwnerCheck + "place-order")
@@ -129,16 +130,47 @@ func TestACheckPassesItsOwnWord(t *testing.T) {
 	h.wantKept(1)
 
 	h.books.hold("health")
-	wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
-	h.books.pass()
-	h.books.hold("operator")
-	h.books.hold(continuity.OwnerCheck + "place-order")
-	wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
-	h.books.pass()
 	h.books.hold(continuity.OwnerCheck + "another")
-	wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
-	h.wantSent(1)
-	h.wantKept(1)
+	wantStatus(t, h.check("POST", "/orders", order("B")), 201)
+	wantProblem(t, h.check("POST", "/orders", order("A")), 503, "not-held") // behind what is pending
+	wantHeld(t, h.post(order("C")))
+	h.wantKept(2)
+	h.wantSent(2)
+
+	refused := func(owners ...string) {
+		t.Helper()
+		h.books.pass()
+		for _, owner := range owners {
+			h.books.hold(owner)
+		}
+		wantProblem(t, h.check("POST", "/orders", order("B")), 503, "not-held")
+	}
+	refused("operator", continuity.OwnerCheck+"place-order")
+	refused("operator", "health", continuity.OwnerCheck+"place-order")
+	refused(continuity.OwnerCheck + "another")
+	refused("health", continuity.OwnerCheck+"another")
+	refused("health")
+	h.wantSent(2)
+	h.wantKept(2)
+}
+
+// A mark that was seen passes nothing but what it was made for.
+func TestAMarkPassesNoOtherBody(t *testing.T) {
+	h := believing(t)
+	h.books.hold(continuity.OwnerCheck + "place-order")
+	now := time.Now()
+	seen := mark(t, marks, "POST", "/orders", order("B"), now)
+	wantProblem(t, h.do("POST", "/orders", order("C"), seen), 503, "not-held")
+	wantProblem(t, h.do("POST", "/orders", "", seen), 503, "not-held")
+	wantStatus(t, h.do("POST", "/orders", order("B"), seen), 201)
+
+	h.books.pass()
+	h.books.set(continuity.OwnerCheck+"place-order", continuity.IntakeReply) // and where the method is never kept
+	seen = mark(t, marks, "REPORT", "/orders", order("B"), now)
+	wantProblem(t, h.do("REPORT", "/orders", order("C"), seen), 503, "maintenance")
+	wantStatus(t, h.do("REPORT", "/orders", order("B"), seen), 201)
+	h.wantSent(2)
+	h.wantKept(0)
 }
 
 // Beneath a check's word nobody is health's trial; and a word that a latched
@@ -164,12 +196,12 @@ func TestMarksThatNobodyBelieves(t *testing.T) {
 	h := believing(t)
 	h.books.hold("operator")
 	now := time.Now()
-	good := mark(t, marks, "POST", "/orders", now)
+	good := mark(t, marks, "POST", "/orders", order("A"), now)
 	for name, fields := range map[string][]string{
-		"forged":     {mark(t, bytes.Repeat([]byte("x"), 32), "POST", "/orders", now)},
-		"old":        {mark(t, marks, "POST", "/orders", now.Add(-2*time.Minute))},
-		"of a later": {mark(t, marks, "POST", "/orders", now.Add(3*time.Minute))},
-		"of another": {mark(t, marks, "POST", "/orders/B", now)},
+		"forged":     {mark(t, bytes.Repeat([]byte("x"), 32), "POST", "/orders", order("A"), now)},
+		"old":        {mark(t, marks, "POST", "/orders", order("A"), now.Add(-2*time.Minute))},
+		"of a later": {mark(t, marks, "POST", "/orders", order("A"), now.Add(3*time.Minute))},
+		"of another": {mark(t, marks, "POST", "/orders/B", order("A"), now)},
 		"bare":       {checkmark.Header + ": place-order"},
 		"empty":      {checkmark.Header + ":"},
 		"two":        {good, good},

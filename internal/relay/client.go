@@ -25,8 +25,8 @@ const (
 // whoAsks finds the client behind trusted proxies: from here on Remote is its
 // address, and Peer the address that connected. What anybody else says about
 // that is taken out, as limits, blocks and upstreams would believe it. It returns
-// the check that asks, if one does.
-func (e *Engine) whoAsks(req *http1.Request) (check string) {
+// the mark of the check that asks, if one does.
+func (e *Engine) whoAsks(req *http1.Request) (mark checkmark.Mark) {
 	req.Peer = req.Remote
 	told, traced, marked := false, false, false
 	for i := range req.Header {
@@ -47,9 +47,9 @@ func (e *Engine) whoAsks(req *http1.Request) (check string) {
 		trace(req, t.MakeTrace)
 	}
 	if marked && t.Marks != "" {
-		check = believed(req, t.Marks)
+		mark = believed(req, t.Marks)
 	}
-	return check
+	return mark
 }
 
 // tells reports whether a field says who is behind a proxy.

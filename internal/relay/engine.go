@@ -206,7 +206,7 @@ func (t *table) match(method, host, path string) *route {
 // Handle answers one exchange.
 func (e *Engine) Handle(x http1.Exchange) {
 	req := x.Request()
-	check := e.whoAsks(req)
+	mark := e.whoAsks(req)
 	path, ok := plainPath(req.Path())
 	if !ok {
 		e.refuse(x, "", continuity.E(continuity.CodeInvalid, errDots, "detail", "path"))
@@ -222,7 +222,7 @@ func (e *Engine) Handle(x http1.Exchange) {
 		return
 	}
 	f := flights.Get().(*flight)
-	f.engine, f.x, f.req, f.route, f.path, f.check, f.began = e, x, req, r, path, check, time.Now()
+	f.engine, f.x, f.req, f.route, f.path, f.check, f.mark, f.began = e, x, req, r, path, mark.Check, mark, time.Now()
 	defer f.land()
 	f.run()
 }

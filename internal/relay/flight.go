@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/internal/admission"
+	"holdfast/internal/checkmark"
 	"holdfast/internal/continuity"
 	"holdfast/internal/http1"
 	"holdfast/internal/identity"
@@ -26,6 +27,7 @@ type flight struct {
 	path   string // as routes compare it
 	began  time.Time
 	check  string // whose request it is, and no customer's; empty: a customer's
+	mark   checkmark.Mark
 
 	// The body as far as it was read; whole says that this is all of it.
 	body  []byte

@@ -12,9 +12,8 @@ import (
 type standing struct {
 	settings uint64
 	intake   continuity.Intake
-	health   bool   // intake is not pass by nobody's will but health's, its own or checks'
-	told     bool   // a check's word is among what holds
-	word     string // the check whose word alone holds
+	health   bool     // intake is not pass by nobody's will but health's, its own or checks'
+	words    []string // the checks whose words are among what holds
 	blocks   []continuity.Switch
 }
 
@@ -31,7 +30,6 @@ func (f *flight) standing() *standing {
 	}
 	s := &standing{settings: settings, health: true}
 	s.intake, _ = l.Effective(r.ID)
-	holding := 0
 	for _, sw := range l.Switches(r.ID) {
 		if sw.Partial() {
 			s.blocks = append(s.blocks, sw)
@@ -40,15 +38,11 @@ func (f *flight) standing() *standing {
 		if !sw.Intake.Over(continuity.IntakePass) {
 			continue
 		}
-		holding++
 		if check, told := strings.CutPrefix(sw.Owner, continuity.OwnerCheck); told {
-			s.told, s.word = true, check
+			s.words = append(s.words, check)
 		} else if sw.Owner != continuity.OwnerHealth {
 			s.health = false
 		}
-	}
-	if holding > 1 {
-		s.word = ""
 	}
 	r.standing.Store(s)
 	return s
@@ -95,11 +89,11 @@ func (f *flight) decided(p *passage) bool {
 // replies reports whether a read is answered by the relay because the upstream
 // is down, though it would pass by what people decided.
 func (f *flight) replies(s *standing) bool {
-	return f.safe() && s.health && !s.told && f.route.Reply != nil
+	return f.safe() && s.health && len(s.words) == 0 && f.route.Reply != nil
 }
 
 // mayPass reports whether a request may be sent although intake says otherwise:
-// as health's trial or that of the check whose word it is, or because nothing can
+// as health's trial or one of a check whose word holds, or because nothing can
 // be kept any more. A latched journal can't take health's switch back either, nor
 // end a check's word, so that only trying tells whether the upstream is there
 // (rule 1.2); what a person decided stands.
@@ -110,7 +104,7 @@ func (f *flight) mayPass(s *standing, p *passage) bool {
 	if f.engine.ledger.Latched() != nil || f.tries(s) {
 		return true
 	}
-	return f.check == "" && !s.told && (!p.keep || f.keepable() == nil) && f.route.health.TryLive()
+	return f.check == "" && len(s.words) == 0 && (!p.keep || f.keepable() == nil) && f.route.health.TryLive()
 }
 
 // shared reports whether the request is in the share of keys that the route

@@ -28,7 +28,7 @@ func (s *Store) Lead(ctx context.Context, name, node string, lease time.Duration
 		l.Until = now.Add(lease)
 		err = c.row(ctx, `UPDATE lease SET fence = CASE WHEN node = ? THEN fence ELSE fence + 1 END, node = ?, until = ?
 			WHERE name = ? AND (node = ? OR until <= ? OR until > ?) RETURNING fence`,
-			node, node, l.Until.UnixMicro(), name, node, now.UnixMicro(), unbelievable(now, lease)).Scan(&l.Fence)
+			node, node, l.Until.UnixMicro(), name, node, now.UnixMicro(), s.unbelievable(now, lease)).Scan(&l.Fence)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -53,9 +53,16 @@ func (s *Store) present(ctx context.Context, c conn) (time.Time, error) {
 }
 
 // unbelievable is from when on the end of a lease is no promise but the word of a
-// clock that was ahead: nobody waits for it. Twice the lease leaves room for a
-// clock that is set right a little, and for nodes whose leases differ.
-func unbelievable(now time.Time, lease time.Duration) int64 { return now.Add(2 * lease).UnixMicro() }
+// clock that was ahead: nobody waits for it. A file has one node, and twice its lease
+// leaves room for a clock that is set right a little; nodes that share a database may
+// have leases of any length, and its clock.
+func (s *Store) unbelievable(now time.Time, lease time.Duration) int64 {
+	longest := 2 * lease
+	if s.shared {
+		longest = max(longest, continuity.LongestLease)
+	}
+	return now.Add(longest).UnixMicro()
+}
 
 // Resign gives a lease back before its time.
 func (s *Store) Resign(ctx context.Context, l continuity.Lease) error {
@@ -72,7 +79,7 @@ func (s *Store) unled(ctx context.Context, c conn) error {
 		return err
 	}
 	var node string
-	err = c.row(ctx, `SELECT node FROM lease WHERE until > ? AND until <= ? ORDER BY name`, now.UnixMicro(), unbelievable(now, continuity.LongestLease)).Scan(&node)
+	err = c.row(ctx, `SELECT node FROM lease WHERE until > ? AND until <= ? ORDER BY name`, now.UnixMicro(), s.unbelievable(now, continuity.LongestLease)).Scan(&node)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

@@ -31,6 +31,11 @@ func TestOneClockForAllNodes(t *testing.T) {
 			t.Fatal(i, l, ok, err)
 		}
 	}
+	for i, lease := range []time.Duration{time.Minute, 15 * time.Second} { // while settings change
+		if _, ok, err := s.Lead(t.Context(), "other", fmt.Sprint("n", i), lease); err != nil || ok != (i == 0) {
+			t.Fatal(i, ok, err)
+		}
+	}
 }
 
 func TestConformance(t *testing.T) {

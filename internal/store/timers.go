@@ -43,9 +43,10 @@ func (s *Store) Claim(ctx context.Context, node string, now time.Time, lease tim
 		if err != nil {
 			return err
 		}
+		// What this node holds itself it knows to be true, whatever its clock did.
 		// Who claims locks the row that it found; others pass it by.
-		found, err := scanTimer(c.row(ctx, `SELECT `+timerColumns+` FROM timer WHERE due <= ? AND (until <= ? OR until > ?) ORDER BY due, id LIMIT 1 FOR UPDATE SKIP LOCKED`,
-			now.UnixMicro(), at.UnixMicro(), unbelievable(at, lease)).Scan)
+		found, err := scanTimer(c.row(ctx, `SELECT `+timerColumns+` FROM timer WHERE due <= ? AND (until <= ? OR until > ? AND node <> ?) ORDER BY due, id LIMIT 1 FOR UPDATE SKIP LOCKED`,
+			now.UnixMicro(), at.UnixMicro(), s.unbelievable(at, lease), node).Scan)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

@@ -28,18 +28,11 @@ type broken struct {
 }
 
 // lookChecks sees how the checks stand that rules are about.
-func (e *Engine) lookChecks(now time.Time) (seen []Sighting, of []string) {
-	if e.o.Checks == nil {
-		return nil, nil
-	}
-	rules, ready := e.o.Checks()
-	if !ready {
-		return nil, nil
-	}
+func (e *Engine) lookChecks(rules []CheckRule, now time.Time) (seen []Sighting) {
 	for i := range rules {
 		seen = append(seen, e.lookCheck(&rules[i], now))
 	}
-	return seen, []string{continuity.FromCheck}
+	return seen
 }
 
 func (e *Engine) lookCheck(r *CheckRule, now time.Time) Sighting {

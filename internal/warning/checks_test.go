@@ -25,9 +25,9 @@ func (w *world) judge(state continuity.CheckState) {
 }
 
 func (w *world) restart() {
-	checks := w.e.o.Checks
+	rules := w.e.o.Rules
 	w.e = w.store.engine(w.sees, 1)
-	w.e.o.Checks = checks
+	w.e.o.Rules = rules
 	w.step()
 }
 
@@ -39,8 +39,8 @@ func (w *world) pass(d time.Duration) {
 func TestChecks(t *testing.T) {
 	w := newWorld(t)
 	w.store.fence = 1
-	w.e.o.Checks = func() ([]CheckRule, bool) {
-		return []CheckRule{{Service: "orders", Rule: "orders-slow", Check: "orders/database", State: "degraded", For: 2 * time.Minute, Level: "orange"}}, true
+	w.e.o.Rules = func() Rules {
+		return Rules{Checks: []CheckRule{{Service: "orders", Rule: "orders-slow", Check: "orders/database", State: "degraded", For: 2 * time.Minute, Level: "orange"}}}
 	}
 	w.step()
 	w.judge(continuity.CheckUnknown)
@@ -79,8 +79,8 @@ func TestChecks(t *testing.T) {
 // TestChecksUnknown: that nothing is known may itself be warned of.
 func TestChecksUnknown(t *testing.T) {
 	w := newWorld(t)
-	w.e.o.Checks = func() ([]CheckRule, bool) {
-		return []CheckRule{{Service: "orders", Rule: "orders-slow", Check: "orders/database", State: "unknown", Level: "blue"}}, true
+	w.e.o.Rules = func() Rules {
+		return Rules{Checks: []CheckRule{{Service: "orders", Rule: "orders-slow", Check: "orders/database", State: "unknown", Level: "blue"}}}
 	}
 	w.judge(continuity.CheckUp)
 	w.want("", "", "")

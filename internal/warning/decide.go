@@ -27,13 +27,15 @@ const (
 // decide says what changes.
 func (e *Engine) decide(ctx context.Context, now time.Time) []outcome {
 	var out []outcome
-	whole, seen := map[string]bool{}, map[string]bool{}
-	take := func(all []Sighting, of []string) {
-		for _, kind := range of {
-			whole[kind] = true
+	whole := map[string]map[string]bool{} // kinds, each with the services of which more may be watched
+	unread, seen := map[string]bool{}, map[string]bool{}
+	take := func(look Sight) {
+		for _, kind := range look.Of {
+			whole[kind] = look.Unread
 		}
-		for i := range all {
-			s := &all[i]
+		maps.Copy(unread, look.Unread)
+		for i := range look.All {
+			s := &look.All[i]
 			if seen[s.ID] {
 				continue
 			}
@@ -45,26 +47,30 @@ func (e *Engine) decide(ctx context.Context, now time.Time) []outcome {
 	for _, source := range e.o.Sources {
 		take(source.Look(ctx, now))
 	}
-	take(e.lookChecks(now))
+	if e.o.Rules != nil {
+		rules := e.o.Rules()
+		take(Sight{e.lookChecks(rules.Checks, now), []string{continuity.FromCheck}, rules.Unread})
+		take(Sight{e.lookReports(rules.Reports, now), []string{continuity.FromStaff}, rules.Unread})
+	}
 	take(e.lookSignals())
-	take(e.lookReports(now))
 	for _, id := range slices.Sorted(maps.Keys(e.warnings)) {
-		if w := e.warnings[id]; whole[w.Source] && !seen[id] {
-			out = append(out, e.settle(e.gone(w), now)...)
+		w := e.warnings[id]
+		if more, is := whole[w.Source]; is && !seen[id] {
+			out = append(out, e.settle(gone(w, !more[w.Service]), now)...)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(e.memories)) {
-		if kind := sourceOf(id); whole[kind] && !seen[id] && !e.unread[e.memories[id].service] {
+		if _, is := whole[sourceOf(id)]; is && !seen[id] && !unread[e.memories[id].service] {
 			out = append(out, e.remember(&Sighting{ID: id})...)
 		}
 	}
 	return out
 }
 
-// gone is the last sighting of what is watched no longer, as far as that is known.
-func (e *Engine) gone(w *kept) *Sighting {
+// gone is the last sighting of what is watched no longer, where that is known.
+func gone(w *kept, known bool) *Sighting {
 	return &Sighting{
-		ID: w.ID, Service: w.Service, Source: w.Source, Rule: w.Rule, Owner: w.Owner, Text: w.Text, Known: !e.unread[w.Service],
+		ID: w.ID, Service: w.Service, Source: w.Source, Rule: w.Rule, Owner: w.Owner, Text: w.Text, Known: known,
 		Partial: w.Partial, Sign: w.Sign, Scope: w.Scope, Evidence: w.Evidence, Reason: "warning.unwatched",
 	}
 }

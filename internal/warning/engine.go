@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"maps"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -66,9 +65,24 @@ type Source interface {
 	// starts from there. It comes whenever this node begins to lead, and after a
 	// commit that failed.
 	Begin(memories map[string]json.RawMessage)
-	// Look returns how all things of some kinds of sources stand now, and those
-	// kinds. What is missing is watched no longer.
-	Look(ctx context.Context, now time.Time) (seen []Sighting, of []string)
+	Look(ctx context.Context, now time.Time) Sight
+}
+
+// Sight is how all things of some kinds of sources stand. What is missing is watched
+// no longer.
+type Sight struct {
+	All []Sighting
+	Of  []string // those kinds
+	// Unread are the services of whose plans, as they were looked at, not all can be
+	// read: of what is missing there nothing is known, which ends nothing.
+	Unread map[string]bool
+}
+
+// Rules are what plans say at one moment of checks and of staff's reports.
+type Rules struct {
+	Checks  []CheckRule
+	Reports []ReportRule
+	Unread  map[string]bool // as in Sight
 }
 
 // Options of an Engine.
@@ -77,13 +91,7 @@ type Options struct {
 	Node    string
 	Lease   func() (continuity.Lease, bool) // ok while this node leads
 	Sources []Source
-	// Checks are the rules about checks; not ready: it is not known yet what there is.
-	Checks func() (rules []CheckRule, ready bool)
-	// Rules of staff's reports; not ready: it is not known yet what there is.
-	Rules func() (rules []ReportRule, ready bool)
-	// Unread are the services of whose plans not all can be read: what is not watched
-	// there is not known, which ends nothing; nil: all can be.
-	Unread func() map[string]bool
+	Rules   func() Rules
 	// Silenced says that nothing new is to be warned of, as under a maintenance
 	// window; nil: never.
 	Silenced func(service string, now time.Time) bool
@@ -108,7 +116,6 @@ type Engine struct {
 	signals  map[string]continuity.Signal
 	reports  []continuity.Report
 	checks   map[string]continuity.JudgedCheck
-	unread   map[string]bool
 
 	// These begin anew with each load, which only delays an end.
 	easing map[string]easing
@@ -176,12 +183,6 @@ func (e *Engine) Step(ctx context.Context) error {
 	if !ok {
 		e.loaded = false
 		return nil
-	}
-	if e.o.Unread != nil {
-		// What was remembered for a plan that can be read again is handed over anew.
-		unread := e.o.Unread()
-		e.loaded = e.loaded && maps.Equal(unread, e.unread)
-		e.unread = unread
 	}
 	if !e.loaded || lease.Fence != e.fence {
 		if err := e.load(ctx); err != nil {

@@ -56,29 +56,27 @@ func (w *world) want(state string, level continuity.Level, actions string) {
 }
 
 // TestUnreadPlanEndsNothing has a program begin that can't read the plan of which a
-// warning came: it is not known, and neither cleared nor forgotten; what was
-// remembered comes back with the plan.
+// warning came: it is not known, and neither cleared nor forgotten.
 func TestUnreadPlanEndsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.sees.shows[slow] = Sighting{ID: slow, Service: "orders", Source: continuity.FromMeasure, Rule: slow, Known: true, Level: "red", Memory: json.RawMessage(`1`)}
 	w.step()
 	shown := w.sees.shows[slow]
-	unread := map[string]bool{"orders": true}
 	w.restart()
-	w.e.o.Unread = func() map[string]bool { return unread }
+	w.sees.unread = map[string]bool{"orders": true}
 	delete(w.sees.shows, slow)
 	w.pass(0)
 	w.pass(blindAfter)
 	w.want("open", "red", "opened blind")
 	w.pass(24 * time.Hour)
 	w.want("open", "red", "opened blind")
-	unread, w.sees.memories = nil, nil
+	if string(w.e.memories[slow].body) != "1" {
+		t.Errorf("%q is remembered", w.e.memories[slow].body)
+	}
+	w.sees.unread = nil
 	w.sees.shows[slow] = shown
 	w.step()
 	w.want("open", "red", "opened blind seen")
-	if string(w.sees.memories[slow]) != "1" {
-		t.Errorf("%q was remembered", w.sees.memories[slow])
-	}
 	delete(w.sees.shows, slow)
 	w.step()
 	w.want("cleared", "red", "opened blind seen cleared")
@@ -105,6 +103,49 @@ func TestToldWithTheChange(t *testing.T) {
 		}
 	}
 	w.want("open", "red", "opened raised")
+}
+
+// TestEachLookKnowsWhatItReadOf has a plan become unread between two looks of a step:
+// the one that still saw all of it says nothing for the other.
+func TestEachLookKnowsWhatItReadOf(t *testing.T) {
+	w := newWorld(t)
+	rules := Rules{Checks: []CheckRule{{Service: "orders", Rule: "orders-slow", Check: "orders/database", State: "down", Level: "red", For: time.Second}}}
+	w.e.o.Rules = func() Rules { return rules }
+	w.judge(continuity.CheckDown)
+	w.pass(time.Second)
+	w.want("open", "red", "opened")
+	rules = Rules{Unread: map[string]bool{"orders": true}}
+	w.pass(time.Second)
+	w.want("open", "red", "opened")
+	if w.e.memories[slow].body == nil {
+		t.Error("it is forgotten since when")
+	}
+}
+
+// TestWhatSystemsTakeBackEnds has a system take its alert back for a service of whose
+// plan not all can be read: the alert does not come of it.
+func TestWhatSystemsTakeBackEnds(t *testing.T) {
+	w := newWorld(t)
+	unread := map[string]bool{"orders": true}
+	w.sees.unread, w.e.o.Rules = unread, func() Rules { return Rules{Unread: unread} }
+	stand := func() (n int) {
+		for _, k := range w.e.warnings {
+			if k.Service == "orders" && k.Stands() {
+				n++
+			}
+		}
+		return n
+	}
+	for i, status := range []string{"firing", "resolved"} {
+		if _, _, err := w.inbox().Alerts(t.Context(), bot, []byte(firing(status, "critical", "full"))); err != nil {
+			t.Fatal(err)
+		}
+		w.step()
+		w.pass(firstQuiet)
+		if stand() != 1-i {
+			t.Errorf("%s: %d stand", status, stand())
+		}
+	}
 }
 
 func TestLife(t *testing.T) {

@@ -125,19 +125,21 @@ func (m *memoryStore) actions(id string) (all []string) {
 type watcher struct {
 	shows    map[string]Sighting
 	memories map[string]json.RawMessage
+	unread   map[string]bool
 	hidden   bool // it does not know yet what there is
 }
 
 func (w *watcher) Begin(memories map[string]json.RawMessage) { w.memories = memories }
 
-func (w *watcher) Look(context.Context, time.Time) (seen []Sighting, of []string) {
+func (w *watcher) Look(context.Context, time.Time) (seen Sight) {
 	if w.hidden {
-		return nil, nil
+		return seen
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.shows)) {
-		seen = append(seen, w.shows[id])
+		seen.All = append(seen.All, w.shows[id])
 	}
-	return seen, []string{continuity.FromMeasure}
+	seen.Of, seen.Unread = []string{continuity.FromMeasure}, w.unread
+	return seen
 }
 
 func (w *watcher) show(id string, level continuity.Level) {
@@ -155,6 +157,6 @@ func newWatcher() *watcher { return &watcher{shows: map[string]Sighting{}} }
 func (m *memoryStore) engine(source Source, fence int64, rules ...ReportRule) *Engine {
 	return New(Options{
 		Store: m, Node: "a", Lease: func() (continuity.Lease, bool) { return continuity.Lease{Fence: fence}, true },
-		Sources: []Source{source}, Rules: func() ([]ReportRule, bool) { return rules, true }, Now: func() time.Time { return m.now },
+		Sources: []Source{source}, Rules: func() Rules { return Rules{Reports: rules} }, Now: func() time.Time { return m.now },
 	})
 }

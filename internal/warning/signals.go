@@ -40,15 +40,16 @@ func sourceOf(id string) string {
 }
 
 // lookSignals sees what other systems say: what they took back is missing.
-func (e *Engine) lookSignals() (seen []Sighting, of []string) {
+func (e *Engine) lookSignals() Sight {
+	seen := Sight{Of: []string{continuity.FromAlert, continuity.FromHook, continuity.FromNotice, continuity.FromChannel, continuity.FromNotify}}
 	for _, id := range slices.Sorted(maps.Keys(e.signals)) {
 		s := e.signals[id]
-		seen = append(seen, Sighting{
+		seen.All = append(seen.All, Sighting{
 			ID: id, Service: s.Service, Source: s.Source, Rule: s.Rule, Text: s.Text, Known: true, Level: s.Level,
 			Since: s.At, Partial: s.Partial, Evidence: s.Evidence,
 		})
 	}
-	return seen, []string{continuity.FromAlert, continuity.FromHook, continuity.FromNotice, continuity.FromChannel, continuity.FromNotify}
+	return seen
 }
 
 // ReportRule says how many reports make a warning.
@@ -66,18 +67,11 @@ type ReportRule struct {
 // mostHorizon is how far back reports are looked at.
 const mostHorizon = 24 * time.Hour
 
-func (e *Engine) lookReports(now time.Time) (seen []Sighting, of []string) {
+func (e *Engine) lookReports(rules []ReportRule, now time.Time) (seen []Sighting) {
 	e.reports = slices.DeleteFunc(e.reports, func(r continuity.Report) bool { return now.Sub(r.At) > mostHorizon })
-	if e.o.Rules == nil {
-		return nil, nil
-	}
 	by := map[string][]continuity.Report{}
 	for _, r := range e.reports {
 		by[r.Service] = append(by[r.Service], r)
-	}
-	rules, ready := e.o.Rules()
-	if !ready {
-		return nil, nil
 	}
 	for i := range rules {
 		rule := &rules[i]
@@ -90,7 +84,7 @@ func (e *Engine) lookReports(now time.Time) (seen []Sighting, of []string) {
 			seen = append(seen, rule.look(name, groups[name], now))
 		}
 	}
-	return seen, []string{continuity.FromStaff}
+	return seen
 }
 
 // group is what a report counts for; empty: the service.

@@ -51,6 +51,7 @@ type View struct {
 type Board struct {
 	mu      sync.Mutex
 	ready   bool // it was set
+	unread  map[string]bool
 	checks  map[string]*entry
 	changed map[chan<- struct{}]bool
 }
@@ -88,12 +89,13 @@ func (v *voter) state() continuity.CheckState {
 }
 
 // Set says what is to be judged. A check with the same fingerprint keeps the trends of
-// the nodes that still look at it.
-func (b *Board) Set(all []Judged) {
+// the nodes that still look at it. unread are the services of whose plans not all can
+// be read: of these there may be more checks.
+func (b *Board) Set(all []Judged, unread map[string]bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	b.ready = true
+	b.ready, b.unread = true, unread
 	old := b.checks
 	b.checks = make(map[string]*entry, len(all))
 	for _, j := range all {
@@ -303,9 +305,9 @@ func (b *Board) Verdicts() []Verdict {
 	return all
 }
 
-// settled are the verdicts without the nodes' views, in their order; ready is
-// false before Set.
-func (b *Board) settled() (all []Verdict, ready bool) {
+// settled are the verdicts without the nodes' views, in their order, and the services
+// that may have more; ready is false before Set.
+func (b *Board) settled() (all []Verdict, unread map[string]bool, ready bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all = make([]Verdict, 0, len(b.checks))
@@ -313,7 +315,7 @@ func (b *Board) settled() (all []Verdict, ready bool) {
 		all = append(all, Verdict{Check: e.ID, Service: e.Service, State: e.state, Since: e.since, Reason: e.reason, Settled: e.settled})
 	}
 	slices.SortFunc(all, func(x, y Verdict) int { return cmp.Compare(x.Check, y.Check) })
-	return all, b.ready
+	return all, b.unread, b.ready
 }
 
 func (e *entry) verdict() Verdict {

@@ -34,7 +34,7 @@ func (b *Board) must(t *testing.T, id string, state continuity.CheckState, reaso
 func TestVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBoard()
-		b.Set([]Judged{judged("shop/a", "here")})
+		b.Set([]Judged{judged("shop/a", "here")}, nil)
 		b.must(t, "shop/a", continuity.CheckUnknown, "watch.not-looked")
 		b.Add("here", false, results("shop/a", continuity.CheckUp))
 		b.must(t, "shop/a", continuity.CheckUp, "")
@@ -51,13 +51,13 @@ func TestVerdict(t *testing.T) {
 		b.must(t, "shop/a", continuity.CheckDown, "watch.refused")
 
 		// The same fingerprint keeps the trend, another one begins anew.
-		b.Set([]Judged{judged("shop/a", "here"), judged("shop/b", "here")})
+		b.Set([]Judged{judged("shop/a", "here"), judged("shop/b", "here")}, nil)
 		b.must(t, "shop/a", continuity.CheckDown, "watch.refused")
 		b.Add("here", false, results("shop/a", continuity.CheckUp))
 		b.must(t, "shop/a", continuity.CheckUp, "")
 		other := judged("shop/a", "here")
 		other.Fingerprint = "2"
-		b.Set([]Judged{other})
+		b.Set([]Judged{other}, nil)
 		b.must(t, "shop/a", continuity.CheckUnknown, "watch.not-looked")
 		if got := b.Add("stranger", false, results("shop/a", continuity.CheckUp)); len(got) != 0 {
 			t.Error("a stranger's word counts")
@@ -70,7 +70,7 @@ func TestVerdict(t *testing.T) {
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBoard()
-		b.Set([]Judged{judged("shop/a", "here")})
+		b.Set([]Judged{judged("shop/a", "here")}, nil)
 		b.Add("here", false, results("shop/a", continuity.CheckUp))
 		time.Sleep(25 * time.Second)
 		if missing := b.Sweep(); len(missing) != 0 {
@@ -93,7 +93,7 @@ func TestSilence(t *testing.T) {
 func TestVotes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBoard()
-		b.Set([]Judged{judged("shop/a", "n1", "n2", "n3"), judged("shop/few", "n1", "n2", "n3")})
+		b.Set([]Judged{judged("shop/a", "n1", "n2", "n3"), judged("shop/few", "n1", "n2", "n3")}, nil)
 		say := func(node string, isolated bool, state continuity.CheckState) {
 			for range 2 {
 				b.Add(node, isolated, results("shop/a", state))
@@ -182,14 +182,13 @@ func TestKeeper(t *testing.T) {
 		leads := false
 		lease := continuity.Lease{Name: "control", Node: "here", Fence: 7}
 		lead := func(on bool, fence int64) { mu.Lock(); leads, lease.Fence = on, fence; mu.Unlock() }
-		unread := map[string]bool{}
 		begin := func(b *Board) (stop func()) {
 			ctx, cancel := context.WithCancel(t.Context())
 			k := &Keeper{Board: b, Store: store, Node: "here", Log: slog.New(slog.DiscardHandler), Lease: func() (continuity.Lease, bool) {
 				mu.Lock()
 				defer mu.Unlock()
 				return lease, leads
-			}, Unread: func() map[string]bool { mu.Lock(); defer mu.Unlock(); return unread }}
+			}}
 			done := make(chan struct{})
 			go func() { k.Run(ctx); close(done) }()
 			return func() { cancel(); <-done }
@@ -197,7 +196,7 @@ func TestKeeper(t *testing.T) {
 		b := NewBoard()
 		stop := begin(b)
 		said() // nothing is set
-		b.Set([]Judged{judged("shop/a", "here"), judged("shop/b", "here")})
+		b.Set([]Judged{judged("shop/a", "here"), judged("shop/b", "here")}, nil)
 		b.Add("here", false, results("shop/a", continuity.CheckUp))
 		said() // it does not lead
 		lead(true, 7)
@@ -218,13 +217,16 @@ func TestKeeper(t *testing.T) {
 
 		time.Sleep(time.Minute)
 		b = NewBoard()
-		b.Set([]Judged{judged("shop/a", "here"), judged("shop/b", "here")})
+		b.Set([]Judged{judged("shop/a", "here"), judged("shop/b", "here")}, nil)
 		stop = begin(b)
 		said()
 		for range 2 {
 			b.Add("here", false, results("shop/a", continuity.CheckDown))
 		}
-		said() // it was down before
+		said() // it was down before, and since then
+		if v, _ := b.Verdict("shop/a"); !v.Since.Equal(kept.Since) {
+			t.Errorf("down since %s, not %s", v.Since, kept.Since)
+		}
 		store.mu.Lock()
 		store.fence = 8 // somebody else leads
 		store.mu.Unlock()
@@ -234,17 +236,36 @@ func TestKeeper(t *testing.T) {
 		said()
 		lead(true, 8)
 		said("shop/a check.up")
-		mu.Lock()
-		unread = map[string]bool{"shop": true}
-		mu.Unlock()
-		b.Set([]Judged{judged("shop/a", "here")})
+		b.Set([]Judged{judged("shop/a", "here")}, map[string]bool{"shop": true})
 		said() // it may be there still: not all of the plan can be read
-		mu.Lock()
-		unread = nil
-		mu.Unlock()
+		b.Set([]Judged{judged("shop/a", "here")}, nil)
 		said("shop/b check.removed")
 		stop()
 	})
+}
+
+// TestVerdictsComeWithWhatTheyLack has a plan become unread and be read again while
+// verdicts are asked for: one that is missing is always of an unread plan.
+func TestVerdictsComeWithWhatTheyLack(t *testing.T) {
+	b := NewBoard()
+	whole, unread := []Judged{judged("shop/a", "here")}, map[string]bool{"shop": true}
+	b.Set(whole, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			b.Set(nil, unread)
+			b.Set(whole, nil)
+		}
+	}()
+	for range 5000 {
+		if all, of, _ := b.settled(); (len(all) == 1) == of["shop"] {
+			t.Fatal(all, of)
+		}
+	}
+	stop()
+	<-done
 }
 
 func TestStatuses(t *testing.T) {

@@ -25,16 +25,14 @@ type Store interface {
 }
 
 // Keeper writes verdicts when they change, on the node that leads. What is not
-// settled, as the node has only begun to look, leaves the stored one as it is.
+// settled, as the node has only begun to look, leaves the stored one as it is, and
+// those on what a plan that was not read whole doesn't seem to name stay.
 type Keeper struct {
 	Board *Board
 	Store Store
 	Lease func() (continuity.Lease, bool) // the right to write; false: somebody else has it
 	Node  string
 	Log   *slog.Logger
-	// Unread are the services of whose plans not all can be read: verdicts on what
-	// these don't seem to name stay. nil: all can be.
-	Unread func() map[string]bool
 
 	fence  int64 // under which stored was read
 	stored map[string]continuity.JudgedCheck
@@ -97,11 +95,7 @@ func (k *Keeper) write(ctx context.Context) error {
 
 // changes are what differs from what is stored.
 func (k *Keeper) changes() ([]continuity.Change, map[string]continuity.JudgedCheck) {
-	var unread map[string]bool
-	if k.Unread != nil {
-		unread = k.Unread() // before the board is asked, which may be set meanwhile
-	}
-	verdicts, ready := k.Board.settled()
+	verdicts, unread, ready := k.Board.settled()
 	if !ready {
 		return nil, nil
 	}
@@ -111,7 +105,13 @@ func (k *Keeper) changes() ([]continuity.Change, map[string]continuity.JudgedChe
 	for _, v := range verdicts {
 		there[v.Check] = true
 		before, known := k.stored[v.Check]
-		if !v.Settled || known && before.State == v.State {
+		if !v.Settled {
+			continue
+		}
+		if known && before.State == v.State {
+			if before.Since.Before(v.Since) { // it began before this program did
+				k.Board.Since(v.Check, before.State, before.Since)
+			}
 			continue
 		}
 		kept := continuity.JudgedCheck{State: v.State, Since: v.Since.UTC(), Reason: v.Reason}
@@ -146,7 +146,6 @@ func (k *Keeper) read(ctx context.Context) error {
 				return continuity.E(continuity.CodeDamaged, err)
 			}
 			stored[o.ID] = kept
-			k.Board.Since(o.ID, kept.State, kept.Since)
 		}
 		if cursor = next; next == "" {
 			break

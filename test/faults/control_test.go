@@ -44,7 +44,7 @@ var controlFaults = []fault{
 	},
 	{
 		name: "check kept out by its own word", file: "internal/relay/checked.go",
-		from: `return f.check != "" && s.word == f.check`, to: "return false && s.word == f.check",
+		from: `return f.check != "" && s.health &&`, to: "return false && s.health &&",
 		suite: "./internal/relay", run: "TestACheckPassesItsOwnWord",
 	},
 	{

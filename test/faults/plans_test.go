@@ -19,7 +19,7 @@ var planFaults = []fault{
 	},
 	{
 		name: "card with the number of who left", file: "internal/plan/paper/cards.go",
-		from: `if who.Left != "" {`, to: `if who.Left == "never" {`,
+		from: `if who.HasLeft(time.Now()) {`, to: `if who.HasLeft(time.Time{}) {`,
 		suite: "./internal/plan/paper", run: "TestWhoLeftIsNotCalled",
 	},
 }

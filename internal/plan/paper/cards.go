@@ -188,7 +188,7 @@ func (w *writer) person(id, where string) (p cards.Person, ok bool) {
 		return cards.Person{Name: w.words(id, where)}, true
 	}
 	who := &w.known.People[i]
-	if who.Left != "" {
+	if who.HasLeft(time.Now()) {
 		return cards.Person{}, false
 	}
 	place := func(field string) string {

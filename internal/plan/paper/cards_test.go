@@ -176,6 +176,12 @@ func TestWhoLeftIsNotCalled(t *testing.T) {
 	if got := model.Roles[technical].People; len(got) != 1 || got[0].Name.Text != "Wu Hao" {
 		t.Errorf("%+v", got)
 	}
+	p, people = example(t, "order-upgrade", func(p, people string) (string, string) {
+		return p, strings.Replace(people, "mail: chen.jie@example.com", "mail: chen.jie@example.com, left: 2999-01-31", 1)
+	})
+	if model, problems := paper.Cards(p, people, options(catalogue.En)); len(model.Roles[technical].People) != 2 || len(problems) != 0 {
+		t.Errorf("who leaves one day is there until then: %+v, %v", model.Roles[technical].People, problems)
+	}
 }
 
 func TestWhomNobodyCanCall(t *testing.T) {

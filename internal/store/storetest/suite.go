@@ -32,6 +32,7 @@ func Suite(t *testing.T, fresh func(testing.TB) string) {
 		"FencesHold":                 fencesHold,
 		"TimersRetry":                timersRetry,
 		"ClockSetRight":              clockSetRight,
+		"OwnClaim":                   ownClaim,
 		"LeaderIsOne":                leaderIsOne,
 		"ArchiveReturns":             archiveReturns,
 		"ArchiveDamaged":             archiveDamaged,

@@ -182,6 +182,25 @@ func clockSetRight(t *testing.T, fresh func(testing.TB) string) {
 	}
 }
 
+// ownClaim holds what a node has claimed though its clock is set back meanwhile: it
+// does no timer twice at a time.
+func ownClaim(t *testing.T, fresh func(testing.TB) string) {
+	s, now := clocked(t, fresh(t))
+	if err := s.Schedule(t.Context(), timer("a", Start.Add(-24*time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.Claim(t.Context(), "n1", *now, time.Minute); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	*now = Start.Add(-time.Hour)
+	if _, ok, err := s.Claim(t.Context(), "n1", *now, time.Minute); ok || err != nil {
+		t.Fatal("it has it already", ok, err)
+	}
+	if _, ok, err := s.Claim(t.Context(), "n2", *now, time.Minute); !ok || err != nil {
+		t.Fatal("another one waits", ok, err)
+	}
+}
+
 func leaderIsOne(t *testing.T, fresh func(testing.TB) string) {
 	s, now := clocked(t, fresh(t))
 	lead := func(node string, at time.Duration) (continuity.Lease, bool) {
