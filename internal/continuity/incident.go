@@ -44,6 +44,7 @@ type Incident struct {
 	Declared time.Time `json:"declared"` // from then on somebody knew
 	Origin   Origin    `json:"origin"`
 	Exercise string    `json:"exercise,omitempty"` // the drill that it is played in
+	Shown    time.Time `json:"shown_at,omitzero"`  // what its clock showed at the last change
 	Partial  bool      `json:"partial,omitempty"`
 	Scope    string    `json:"scope,omitempty"`
 	Hits     []string  `json:"hits,omitempty"` // processes and components
@@ -158,5 +159,10 @@ type Update struct {
 	By       Actor             `json:"by"`
 	At       time.Time         `json:"at"`
 	Approved *Actor            `json:"approved_by,omitempty"`
+	Asked    []string          `json:"asked,omitempty"` // who was asked to approve it, in turn
+	Due      time.Time         `json:"due,omitzero"`    // from then on the next one is asked
+	Reason   string            `json:"reason,omitempty"`
+	Exercise string            `json:"exercise,omitempty"`
+	Shown    time.Time         `json:"shown_at,omitzero"`
 	Sent     time.Time         `json:"sent,omitzero"`
 }

@@ -41,6 +41,7 @@ type Window struct {
 	Contact  string    `json:"contact,omitempty"`
 	Standby  string    `json:"standby,omitempty"`
 	Exercise string    `json:"exercise,omitempty"`
+	Shown    time.Time `json:"shown_at,omitzero"`
 
 	Ready    []Readiness          `json:"ready,omitempty"`
 	Told     map[string]time.Time `json:"told,omitempty"`   // by step of the ladder and audience: "1d/staff"

@@ -81,6 +81,9 @@ type Notification struct {
 	AckWithin time.Duration `json:"ack_within,omitempty"` // of a page, before the next of Escalate is told; 0: 5 min
 	Escalate  []Recipient   `json:"escalate,omitempty"`   // in turn
 
+	Exercise string    `json:"exercise,omitempty"` // that it is part of: what is sent says so
+	Shown    time.Time `json:"shown_at,omitzero"`  // what the exercise's clock showed
+
 	State     string    `json:"state"`
 	By        string    `json:"by,omitempty"`
 	Step      int       `json:"step,omitempty"` // how many of Escalate were told

@@ -42,6 +42,9 @@ type Run struct {
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended,omitzero"`
 	Reason  string    `json:"reason,omitempty"`
+
+	Exercise string    `json:"exercise,omitempty"`
+	Shown    time.Time `json:"shown_at,omitzero"`
 }
 
 // StepRun is one step of a run.

@@ -279,6 +279,8 @@ func (p *Person) set(name, value string) {
 		p.Mail = value
 	case "left":
 		p.Left = value
+	case "zone":
+		p.Zone = value
 	}
 }
 
