@@ -91,7 +91,7 @@ func TestRefusedMeasures(t *testing.T) {
 	for _, c := range []struct{ plan, from, to, says, zh string }{
 		{"payment-outage", "payments taken: payments_taken_total", "payments taken: rate(payments_taken_total", `.tech.yaml:8:19: the measure payments taken can't be read: `, `无法读取指标 payments taken：`},
 		{"payment-outage", "payments taken: payments_taken_total", "payments taken: rate(payments_taken_total[5m])", `.yaml:81:6: the promise payments-taken can't be measured: `, `服务承诺 payments-taken 无法度量：`},
-		{"web-chat-outage", "window: 30d", "window: 1d", `.yaml:63:51: the window of chat-answered is shorter than 3d`, `chat-answered 的周期短于 3d`},
+		{"web-chat-outage", "window: 30d", "window: 1d", `.yaml:66:51: the window of chat-answered is shorter than 3d`, `chat-answered 的周期短于 3d`},
 	} {
 		found := binding.Check(example(t, c.plan, c.from, c.to))
 		if len(found) != 1 || !strings.Contains(found[0].Text(catalogue.En), c.says) || !strings.Contains(found[0].Text(catalogue.Zh), c.zh) {
