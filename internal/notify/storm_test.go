@@ -11,9 +11,6 @@ import (
 // TestStorm has 10,000 things fail at once: a page for each group at most, no more
 // messages a minute than a channel takes, and none unaccounted for.
 func TestStorm(t *testing.T) {
-	if testing.Short() {
-		t.Skip("10,000 notifications")
-	}
 	inBubble(t, func(w *world) {
 		const failures, groups = 10_000, 40
 		w.lead("a")

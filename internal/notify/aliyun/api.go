@@ -49,7 +49,7 @@ func call(ctx context.Context, client *http.Client, tools notify.Tools, account 
 	if err := signed(ctx, req, target, account.ID, key, action, version, tools.Now(), rand.Text()); err != nil {
 		return a, &notify.Failure{Code: notify.FailSettings}
 	}
-	said, err := httpsend.Exchange(client, req)
+	said, err := httpsend.Ask(client, req)
 	if err != nil {
 		return a, err
 	}

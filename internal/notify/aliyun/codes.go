@@ -69,7 +69,7 @@ var families = []struct {
 
 // failure is what a code means. One that is not known is final where the provider
 // says that it is the sender's (isv), and may be tried again otherwise.
-func failure(code string, said httpsend.Said, now time.Time) *notify.Failure {
+func failure(code string, said *httpsend.Answer, now time.Time) *notify.Failure {
 	f, known := codes[code]
 	for i := 0; !known && i < len(families); i++ {
 		if strings.HasPrefix(code, families[i].begins) {

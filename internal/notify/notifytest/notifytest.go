@@ -67,7 +67,9 @@ func Failures(t *testing.T, open func(t *testing.T, url string) notify.Channel) 
 		{"gone", status(410, ""), notify.Failure{Code: notify.FailAddress, Status: 410}},
 		{"not now", status(503, "3600"), notify.Failure{Code: notify.FailProvider, Retry: true, After: time.Hour, Status: 503}},
 		{"bad gateway", status(502, ""), notify.Failure{Code: notify.FailProvider, Retry: true, Maybe: true, Status: 502}},
-		{"elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://127.0.0.2:1/", 307) }, notify.Failure{Code: notify.FailSettings, Status: 307}},
+		{"elsewhere", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.2:1/", http.StatusTemporaryRedirect)
+		}, notify.Failure{Code: notify.FailSettings, Status: 307}},
 		{"cut", cut, notify.Failure{Code: notify.FailUncertain, Retry: true, Maybe: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

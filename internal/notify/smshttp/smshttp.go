@@ -129,7 +129,7 @@ func (c *channel) Send(ctx context.Context, m *notify.Message) (notify.Sent, err
 	if err != nil {
 		return notify.Sent{}, &notify.Failure{Code: notify.FailSettings}
 	}
-	said, err := httpsend.Exchange(c.client, req)
+	said, err := httpsend.Ask(c.client, req)
 	if err != nil {
 		return notify.Sent{}, err
 	}
@@ -212,7 +212,7 @@ func (c *channel) written(number string) string {
 }
 
 // judge reads an answer.
-func (c *channel) judge(said httpsend.Said) (notify.Sent, error) {
+func (c *channel) judge(said *httpsend.Answer) (notify.Sent, error) {
 	var body any
 	if c.Success.Pointer != "" || c.Success.ID != "" {
 		d := json.NewDecoder(strings.NewReader(string(said.Body)))

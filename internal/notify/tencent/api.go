@@ -42,24 +42,24 @@ type status struct {
 }
 
 // call has an operation done.
-func call(ctx context.Context, client *http.Client, tools notify.Tools, account Account, url string, op operation, with any) (answer, httpsend.Said, error) {
+func call(ctx context.Context, client *http.Client, tools notify.Tools, account Account, url string, op operation, with any) (answer, *httpsend.Answer, error) {
 	var a struct{ Response answer }
 	key, err := tools.Secret(account.Key)
 	if err != nil {
-		return a.Response, httpsend.Said{}, &notify.Failure{Code: notify.FailSettings}
+		return a.Response, nil, &notify.Failure{Code: notify.FailSettings}
 	}
 	body, err := json.Marshal(with)
 	if err != nil {
-		return a.Response, httpsend.Said{}, err
+		return a.Response, nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/", bytes.NewReader(body))
 	if err != nil {
-		return a.Response, httpsend.Said{}, &notify.Failure{Code: notify.FailSettings}
+		return a.Response, nil, &notify.Failure{Code: notify.FailSettings}
 	}
 	if err := signed(ctx, req, body, account.ID, key, op, tools.Now()); err != nil {
-		return a.Response, httpsend.Said{}, &notify.Failure{Code: notify.FailSettings}
+		return a.Response, nil, &notify.Failure{Code: notify.FailSettings}
 	}
-	said, err := httpsend.Exchange(client, req)
+	said, err := httpsend.Ask(client, req)
 	if err != nil {
 		return a.Response, said, err
 	}
@@ -76,7 +76,7 @@ func call(ctx context.Context, client *http.Client, tools notify.Tools, account 
 }
 
 // unclear is an answer of success that does not say what was done.
-func unclear(said httpsend.Said) *notify.Failure {
+func unclear(said *httpsend.Answer) *notify.Failure {
 	return &notify.Failure{Code: notify.FailProvider, Retry: true, Maybe: true, Status: said.Status}
 }
 

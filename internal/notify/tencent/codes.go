@@ -52,7 +52,7 @@ var codes = []struct {
 }
 
 // failure is what a code means.
-func failure(code string, said httpsend.Said) *notify.Failure {
+func failure(code string, said *httpsend.Answer) *notify.Failure {
 	f := notify.Failure{Code: notify.FailUnknown}
 	for i := range codes {
 		if strings.HasPrefix(code, codes[i].begins) {
