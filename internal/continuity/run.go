@@ -63,3 +63,21 @@ type StepRun struct {
 	Undo    json.RawMessage `json:"undo,omitempty"`   // what the action needs to be taken back
 	Ticked  []string        `json:"ticked,omitempty"` // items of its checklist
 }
+
+// NewRun is the change by which a runbook begins to be gone through. steps may be nil:
+// then the runbook's are filled in, from the version of the plan; version 0 is the one
+// that holds.
+func NewRun(id, service string, plan int64, runbook, about string, steps []string, by Actor, at time.Time, exercise string) Change {
+	run := Run{
+		ID: id, Service: service, Plan: plan, Runbook: runbook, About: about, State: RunRunning, By: by, Started: at, Exercise: exercise,
+		Steps: make([]StepRun, len(steps)),
+	}
+	for i, step := range steps {
+		run.Steps[i] = StepRun{ID: step, State: StepWaiting, Since: at}
+	}
+	body, err := json.Marshal(run)
+	if err != nil {
+		panic(err) // it is made of texts and times
+	}
+	return Change{Kind: KindRun, ID: id, Service: service, Version: VersionNew, Body: body, Action: "run.started"}
+}
