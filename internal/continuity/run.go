@@ -13,6 +13,8 @@ const (
 	RunRunning = "running"
 	RunDone    = "done"
 	RunStopped = "stopped" // by a person, or by a step that failed
+	RunUndoing = "undoing" // steps are taken back, the last first
+	RunUndone  = "undone"
 )
 
 // States of a step.
@@ -26,7 +28,7 @@ const (
 	StepSkipped     = "skipped" // a person said why
 	StepFailed      = "failed"
 	StepInterrupted = "interrupted" // it ran when its node died: a person says whether it was done
-	StepUndone      = "undone"
+	StepUndone      = "undone"      // taken back
 )
 
 // Run is a runbook being gone through.
@@ -41,11 +43,21 @@ type Run struct {
 	By      Actor     `json:"by"`
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended,omitzero"`
-	Reason  string    `json:"reason,omitempty"`
+	Reason  string    `json:"reason,omitempty"` // a person's words, or a code of the catalogue
+
+	Only   []string `json:"only,omitempty"`   // the steps that were asked for; none: all
+	Step   string   `json:"step,omitempty"`   // that changed last
+	Rights []string `json:"rights,omitempty"` // what who began it may decide; all: "*"
+	Was    string   `json:"was,omitempty"`    // its state before steps were taken back
+	Whole  bool     `json:"whole,omitempty"`  // all steps are taken back
+	Number int      `json:"below,omitempty"`  // how many objects below it were numbered
 
 	Exercise string    `json:"exercise,omitempty"`
 	Shown    time.Time `json:"shown_at,omitzero"`
 }
+
+// Over reports whether nothing more is done about it by itself.
+func (r *Run) Over() bool { return r.State != RunRunning && r.State != RunUndoing }
 
 // StepRun is one step of a run.
 type StepRun struct {
@@ -61,7 +73,14 @@ type StepRun struct {
 	Note    string          `json:"note,omitempty"`   // a person's words
 	Output  json.RawMessage `json:"output,omitempty"` // of the action; bounded, without secrets
 	Undo    json.RawMessage `json:"undo,omitempty"`   // what the action needs to be taken back
+	Kept    int             `json:"kept,omitempty"`   // the attempt for which Undo was kept
 	Ticked  []string        `json:"ticked,omitempty"` // items of its checklist
+	Back    bool            `json:"back,omitempty"`   // its state is of being taken back
+	Go      bool            `json:"go,omitempty"`     // a person had it begin though its precondition is not met
+	Leave   *Actor          `json:"leave,omitempty"`  // who approved it
+	Late    int             `json:"late,omitempty"`   // how many times it was told that it is late
+	Told    bool            `json:"told,omitempty"`   // somebody was told that it waits for them
+	Done    string          `json:"done,omitempty"`   // how it was done before it was taken back
 }
 
 // NewRun is the change by which a runbook begins to be gone through. steps may be nil:
@@ -70,14 +89,19 @@ type StepRun struct {
 func NewRun(id, service string, plan int64, runbook, about string, steps []string, by Actor, at time.Time, exercise string) Change {
 	run := Run{
 		ID: id, Service: service, Plan: plan, Runbook: runbook, About: about, State: RunRunning, By: by, Started: at, Exercise: exercise,
-		Steps: make([]StepRun, len(steps)),
+		Steps: make([]StepRun, len(steps)), Only: steps,
 	}
 	for i, step := range steps {
 		run.Steps[i] = StepRun{ID: step, State: StepWaiting, Since: at}
 	}
-	body, err := json.Marshal(run)
+	return run.Begin()
+}
+
+// Begin is the change by which a run begins.
+func (r Run) Begin() Change {
+	body, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // it is made of texts and times
 	}
-	return Change{Kind: KindRun, ID: id, Service: service, Version: VersionNew, Body: body, Action: "run.started"}
+	return Change{Kind: KindRun, ID: r.ID, Service: r.Service, Version: VersionNew, Body: body, Action: "run.started"}
 }

@@ -1,0 +1,222 @@
+package runbook
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// byHand reports whether a person does a step, and not an action.
+func (a *Acts) byHand(s *Step, st *continuity.StepRun) bool {
+	action, known := a.o.Actions[s.Do]
+	return s.Do == "" || !known && s.Do != Approve || action.Hand != "" || st.State == continuity.StepReady
+}
+
+// Done says that a person did what a step wants.
+func (a *Acts) Done(ctx context.Context, by Who, id, step string, version int64, note string) (Kept, error) {
+	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
+		if err := open(t); err != nil {
+			return err
+		}
+		switch {
+		case st.State == continuity.StepReady:
+			st.Attempt, st.Started = st.Attempt+1, st.Since
+		case st.State == continuity.StepFailed && s.Do != Approve: // somebody did it by hand
+		default:
+			return wrong(st)
+		}
+		st.Note, st.Reason = words(note), continuity.CheckReason{}
+		t.did(s, st)
+		return nil
+	})
+}
+
+// Tick ticks items of a step off.
+func (a *Acts) Tick(ctx context.Context, by Who, id, step string, version int64, ticks []string) (Kept, error) {
+	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
+		if err := open(t); err != nil {
+			return err
+		}
+		if st.State != continuity.StepReady && st.State != continuity.StepProving {
+			return wrong(st)
+		}
+		for _, item := range ticks {
+			if !slices.ContainsFunc(items(s, st), func(i Item) bool { return i.ID == item }) {
+				return invalid("item", "id", item)
+			}
+			if !slices.Contains(st.Ticked, item) {
+				st.Ticked = append(slices.Clone(st.Ticked), item)
+			}
+		}
+		t.run.Step, t.action = st.ID, "run.step-ticked"
+		return nil
+	})
+}
+
+// Skip has a step left out, for a reason. One that was to be taken back stays as it
+// is.
+func (a *Acts) Skip(ctx context.Context, by Who, id, step string, version int64, why string) (Kept, error) {
+	if why = words(why); why == "" {
+		return Kept{}, invalid("why")
+	}
+	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
+		if err := open(t); err != nil {
+			return err
+		}
+		return t.skip(s, st, why)
+	})
+}
+
+func (t *turn) skip(s *Step, st *continuity.StepRun, why string) error {
+	switch st.State {
+	case continuity.StepRunning, continuity.StepDone, continuity.StepSkipped, continuity.StepUndone:
+		return wrong(st)
+	}
+	told := st.Told
+	if st.Back {
+		t.to(st, st.Done)
+		st.Back, t.action = false, "run.step-left"
+	} else {
+		t.to(st, continuity.StepSkipped)
+	}
+	st.Note, st.Reason = why, continuity.CheckReason{}
+	if told {
+		t.tell(s, st, tellOver)
+	}
+	return nil
+}
+
+// Retry has a step that failed or was interrupted begin anew, or one go on though its
+// precondition is not met.
+func (a *Acts) Retry(ctx context.Context, by Who, id, step string, version int64) (Kept, error) {
+	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
+		if err := open(t); err != nil && t.run.State != continuity.RunStopped {
+			return err
+		}
+		switch {
+		case st.State == continuity.StepFailed, st.State == continuity.StepInterrupted:
+		case st.State == continuity.StepWaiting && !st.Back && st.Reason.Code != "":
+			st.Go = true
+		default:
+			return wrong(st)
+		}
+		if t.run.State == continuity.RunStopped { // it goes on
+			t.run.State, t.run.Ended, t.run.Reason = continuity.RunRunning, time.Time{}, ""
+		}
+		t.again(st)
+		return nil
+	})
+}
+
+// again puts a step where its turn begins.
+func (t *turn) again(st *continuity.StepRun) {
+	t.to(st, continuity.StepWaiting)
+	st.Reason, st.Ended, st.Late, st.Output, t.action = continuity.CheckReason{}, time.Time{}, 0, nil, "run.step-again"
+}
+
+// What a person says of a step that was interrupted.
+const (
+	AnswerDone  = "done"
+	AnswerAgain = "again"
+	AnswerSkip  = "skip"
+)
+
+// Answer says whether a step that was interrupted was done.
+func (a *Acts) Answer(ctx context.Context, by Who, id, step string, version int64, answer, note string) (Kept, error) {
+	note = words(note)
+	if answer == AnswerSkip && note == "" {
+		return Kept{}, invalid("why")
+	}
+	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
+		if st.State != continuity.StepInterrupted {
+			return wrong(st)
+		}
+		switch answer {
+		case AnswerDone:
+			st.Note, st.Reason = note, continuity.CheckReason{}
+			t.did(s, st)
+		case AnswerAgain:
+			if err := open(t); err != nil {
+				return err
+			}
+			t.again(st)
+			st.Note = note
+		case AnswerSkip:
+			return t.skip(s, st, note)
+		default:
+			return invalid("answer", "answer", answer)
+		}
+		return nil
+	})
+}
+
+// Approve agrees to a step: another person than who began the run or did what the step
+// comes after, and never a program.
+func (a *Acts) Approve(ctx context.Context, by Who, id, step string, version int64, note string) (Kept, error) {
+	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
+		if err := a.mayApprove(t, by, s, st); err != nil {
+			return err
+		}
+		st.Note, st.Leave = words(note), &by.Actor
+		if s.Do == Approve {
+			st.Attempt, st.Started = st.Attempt+1, st.Since
+			t.did(s, st)
+			return nil
+		}
+		st.Go = true // it was its turn already
+		t.to(st, continuity.StepWaiting)
+		t.action = "run.step-approved"
+		return nil
+	})
+}
+
+// Reject refuses a step, for a reason: it failed.
+func (a *Acts) Reject(ctx context.Context, by Who, id, step string, version int64, why string) (Kept, error) {
+	if why = words(why); why == "" {
+		return Kept{}, invalid("why")
+	}
+	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
+		if err := a.mayApprove(t, by, s, st); err != nil {
+			return err
+		}
+		st.Note = why
+		t.fail(s, st, continuity.CheckReason{Code: "runbook.rejected", Args: map[string]any{"by": by.ID, "why": why}})
+		return nil
+	})
+}
+
+func (a *Acts) mayApprove(t *turn, by Who, s *Step, st *continuity.StepRun) error {
+	if err := open(t); err != nil {
+		return err
+	}
+	if st.State != continuity.StepAsking {
+		return wrong(st)
+	}
+	if !by.person() {
+		return continuity.E(continuity.CodeApproval, nil, "detail_id", "runbook.invalid.program")
+	}
+	same := t.run.By.Kind == by.Kind && t.run.By.ID == by.ID
+	for _, id := range s.After {
+		if i := t.script.step(id); i >= 0 {
+			if did := t.run.Steps[i].By; did != nil && did.Kind == by.Kind && did.ID == by.ID {
+				same = true
+			}
+		}
+	}
+	if same {
+		return continuity.E(continuity.CodeApproval, nil, "detail_id", "runbook.invalid.same")
+	}
+	rights := a.rights(by, t.script)
+	if s.Do == Approve {
+		if may(rights, "approve") || t.script.has(s.Owner, by.ID) {
+			return nil
+		}
+		return continuity.E(continuity.CodeForbidden, nil, "detail_id", "runbook.invalid.right", "right", "approve")
+	}
+	if right := a.o.Actions[s.Do].Needs; !may(rights, right) {
+		return continuity.E(continuity.CodeForbidden, nil, "detail_id", "runbook.invalid.right", "right", right)
+	}
+	return nil
+}
