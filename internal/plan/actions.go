@@ -19,7 +19,17 @@ var actions = map[string]map[string]parameter{
 	"channel.switch": {
 		"from": {"channels", true}, "to": {"channels", true},
 	},
-	"channel.test":   {"channel": {"channels", true}},
+	"channel.test":   {"channel": {"channels", true}, "to": {"people", false}},
+	"call.forward":   {"from": {"channels", true}, "to": {"channels", true}},
+	"bridge.open":    {"channel": {"channels", true}, "link": {"", false}},
+	"hotspot.on":     {"what": {"resources", false}},
+	"group.open":     {"channel": {"channels", true}, "team": {"teams", true}, "join": {"", false}, "for": {"", false}},
+	"command":        {"command": {"", true}, anyParameter: {"", false}},
+	"http": {
+		"url": {"", true}, "method": {"", false}, "body": {"", false}, "type": {"", false}, "secret": {"", false},
+		"status": {"", false}, "json": {"", false}, "equals": {"", false},
+	},
+	"wait":           {"check": {"checks", false}, "state": {"", false}, "via": {"", false}, "query": {"", false}},
 	"uploads.pause":  {"what": {"", false}},
 	"uploads.resume": {"what": {"", false}},
 	"outbox.send":    {"channel": {"channels", false}},
@@ -32,6 +42,15 @@ var actions = map[string]map[string]parameter{
 	"upgrade.start":  {"upgrade": {"upgrades", true}},
 	"compensate":     {"rule": {"compensation.rules", false}},
 }
+
+// anyParameter stands for those that only the node knows.
+const anyParameter = "*"
+
+// isolating keeps a fault from spreading; recovering puts back to work.
+var (
+	isolating  = []string{"relay.hold", "relay.block", "relay.divert", "relay.reply"}
+	recovering = []string{"relay.pass", "relay.drain", "readmit", "backup.restore", "upgrade.start"}
+)
 
 func init() { // not a literal: the modes take the same
 	for _, mode := range []string{"hold", "pass", "divert", "reply", "block", "drain"} {

@@ -77,6 +77,7 @@ func (c *checker) checkScenarios() {
 func (c *checker) checkRunbooks() {
 	for i := range c.plan.Runbooks {
 		before := map[string]bool{}
+		c.checkIsolation(i)
 		for j := range c.plan.Runbooks[i].Steps {
 			step, where := &c.plan.Runbooks[i].Steps[j], fmt.Sprintf("runbooks[%d].steps[%d]", i, j)
 			c.checkStep(step, where)
@@ -97,6 +98,14 @@ func (c *checker) checkStep(step *Step, where string) {
 	if p := step.Proof; p != nil {
 		choice(c.business, where+".proof", "plan.proof", map[string]bool{"check": p.Check != "", "checklist": p.Checklist != ""})
 	}
+	if b := step.Before; b != nil {
+		choice(c.business, where+".before", "plan.condition", map[string]bool{"check": b.Check != "", "query": b.Query != ""})
+	}
+	if step.Else != "" {
+		if _, said := c.business.places[where+".if_not"]; said {
+			c.error(where+".else", "plan.else-if-not")
+		}
+	}
 	known := actions[step.Do]
 	told := map[string]bool{}
 	if n := step.With.Node; n != nil {
@@ -110,6 +119,9 @@ func (c *checker) checkStep(step *Step, where string) {
 		for _, pair := range n.Pairs {
 			told[pair.Key.Text] = true
 			p, ok := known[pair.Key.Text]
+			if _, all := known[anyParameter]; all && pair.Key.Text != anyParameter {
+				ok = true
+			}
 			switch {
 			case !ok:
 				c.business.Error(pair.Key.At, "plan.with-unknown", "value", pair.Key.Text, "action", step.Do, "words", slices.Sorted(maps.Keys(known)))
@@ -125,6 +137,51 @@ func (c *checker) checkStep(step *Step, where string) {
 			c.error(where+".do", "plan.with-missing", "action", step.Do, "name", name)
 		}
 	}
+	if step.Do == "wait" {
+		choice(c.business, where, "plan.wait-for", map[string]bool{"check": told["check"], "query": told["query"]})
+		if step.Within == 0 {
+			c.error(where+".do", "plan.wait-within")
+		}
+	}
+}
+
+// checkIsolation warns of a runbook that recovers what it has not isolated before. One
+// that others run goes on where those are.
+func (c *checker) checkIsolation(i int) {
+	r := &c.plan.Runbooks[i]
+	for j := range c.plan.Runbooks {
+		for _, s := range c.plan.Runbooks[j].Steps {
+			if i != j && (s.Run == r.ID || s.Else == r.ID) {
+				return
+			}
+		}
+	}
+	isolated, seen := false, map[string]bool{}
+	var walk func(r *Runbook, where string) bool
+	walk = func(r *Runbook, where string) bool {
+		if seen[r.ID] {
+			return true
+		}
+		seen[r.ID] = true
+		for j := range r.Steps {
+			s, at := &r.Steps[j], where
+			if at == "" {
+				at = fmt.Sprintf("runbooks[%d].steps[%d]", i, j)
+			}
+			if slices.Contains(isolating, s.Do) || slices.Contains(s.Tags, "isolate") {
+				isolated = true
+			}
+			if !isolated && (slices.Contains(recovering, s.Do) || slices.Contains(s.Tags, "recover")) {
+				c.warning(at, "plan.recover-first", "id", s.ID)
+				return false
+			}
+			if k := slices.IndexFunc(c.plan.Runbooks, func(x Runbook) bool { return x.ID == s.Run && s.Run != "" }); k >= 0 && !walk(&c.plan.Runbooks[k], at) {
+				return false
+			}
+		}
+		return true
+	}
+	walk(r, "")
 }
 
 // checkCycles looks for what needs itself.
@@ -144,7 +201,7 @@ func (c *checker) checkCycles() {
 	next = map[string][]string{}
 	for _, x := range c.plan.Runbooks {
 		for _, s := range x.Steps {
-			next[x.ID] = append(next[x.ID], s.Run)
+			next[x.ID] = append(next[x.ID], s.Run, s.Else)
 		}
 	}
 	c.cycle("plan.cycle-runbooks", next, "runbooks")

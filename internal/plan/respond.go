@@ -53,8 +53,19 @@ type Step struct {
 	Owner  string        `yaml:"owner" kind:"person" ref:"roles" required:"true" example:"technical"`
 	After  []string      `yaml:"after" kind:"id" example:"[hold]"`
 	Within time.Duration `yaml:"within" kind:"duration" example:"5m"`
+	Before *Condition    `yaml:"before"`
 	IfNot  string        `yaml:"if_not" kind:"word" of:"stop,escalate,go-on" default:"escalate"`
+	Else   string        `yaml:"else" kind:"id" ref:"runbooks" example:"restore-orders"`
+	Tags   []string      `yaml:"tags" kind:"word" of:"isolate,recover" example:"[isolate]"`
 	Proof  *Proof        `yaml:"proof"`
+}
+
+// Condition is what must be so before a step begins. Exactly one of its first two
+// fields is there.
+type Condition struct {
+	Check string `yaml:"check" kind:"id" ref:"checks" example:"database"`
+	Query string `yaml:"query" kind:"text" example:"sum(orders_open) == 0"`
+	Via   string `yaml:"via" kind:"word" of:"relay,direct" default:"relay"`
 }
 
 // Proof is what shows that a step did what it should.

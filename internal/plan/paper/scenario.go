@@ -87,12 +87,22 @@ func (w *writer) steps(runbook int) []cards.Step {
 	for j := range r.Steps {
 		step, where := &r.Steps[j], fmt.Sprintf("runbooks[%d].steps[%d]", runbook, j)
 		line := cards.Step{Say: w.act(step, where), Who: w.whoever(step.Owner, where+".owner"), Within: step.Within}
+		if b := step.Before; b != nil {
+			what := b.Query
+			if b.Check != "" {
+				what = w.lookedUp("checks", b.Check)
+			}
+			line.Also = append(line.Also, w.words(w.say("cards.before", "what", what), where+".before"))
+		}
 		if step.Proof != nil {
 			what := w.lookedUp("checks", step.Proof.Check)
 			if step.Proof.Checklist != "" {
 				what = w.checklistName(step.Proof.Checklist).Text
 			}
 			line.Also = append(line.Also, w.words(w.say("cards.proof", "what", what), where+".proof"))
+		}
+		if step.Else != "" {
+			line.Also = append(line.Also, w.words(w.say("cards.else", "runbook", w.lookedUp("runbooks", step.Else)), where+".else"))
 		}
 		if step.IfNot != "escalate" {
 			line.Also = append(line.Also, w.words(w.say("cards.if-not-"+step.IfNot), where))
