@@ -34,6 +34,7 @@ type Control struct {
 	Channels  []Channel       `yaml:"channels"`
 	Public    *Public         `yaml:"public"`
 	Emergency *Emergency      `yaml:"emergency"`
+	Commands  []Command       `yaml:"commands"`
 	Secrets   Secrets         `yaml:"secrets"`
 	Language  string          `yaml:"language" kind:"word" of:"en,zh" default:"en"`
 

@@ -34,7 +34,7 @@ func init() { // not a literal: kinds are built of each other
 
 // language is what is particular to control.yaml.
 var language = &yamldoc.Language{
-	Name: "control.yaml", Kinds: kinds, Entries: []string{"relays", "metrics.remote_write", "hooks", "channels"}, Secret: secretScalar,
+	Name: "control.yaml", Kinds: kinds, Entries: []string{"relays", "metrics.remote_write", "hooks", "channels", "commands"}, Secret: secretScalar,
 }
 
 // secretScalar reports a secret written where a reference to one belongs.

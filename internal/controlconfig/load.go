@@ -120,6 +120,7 @@ func (c *Control) check(f *yamldoc.Findings, at yamldoc.Places) {
 	}
 	c.checkChannels(f, at)
 	c.checkEmergency(f, at)
+	c.checkCommands(f, at)
 	if c.Lease != 0 && (c.Lease < time.Second || c.Lease > continuity.LongestLease) {
 		f.Error(at.At("lease"), "controlconfig.lease")
 	}
@@ -157,6 +158,9 @@ func (c *Control) resolve(dir string) {
 	}
 	for i := range c.Hooks {
 		abs(&c.Hooks[i].Secret.File)
+	}
+	for i := range c.Commands {
+		abs(&c.Commands[i].Folder)
 	}
 	for i := range c.Channels {
 		resolveFiles(reflect.ValueOf(c.Channels[i].Settings), abs)
