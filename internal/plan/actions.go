@@ -19,12 +19,12 @@ var actions = map[string]map[string]parameter{
 	"channel.switch": {
 		"from": {"channels", true}, "to": {"channels", true},
 	},
-	"channel.test":   {"channel": {"channels", true}, "to": {"people", false}},
-	"call.forward":   {"from": {"channels", true}, "to": {"channels", true}},
-	"bridge.open":    {"channel": {"channels", true}, "link": {"", false}},
-	"hotspot.on":     {"what": {"resources", false}},
-	"group.open":     {"channel": {"channels", true}, "team": {"teams", true}, "join": {"", false}, "for": {"", false}},
-	"command":        {"command": {"", true}, anyParameter: {"", false}},
+	"channel.test": {"channel": {"channels", true}, "to": {"people", false}},
+	"call.forward": {"from": {"channels", true}, "to": {"channels", true}},
+	"bridge.open":  {"channel": {"channels", true}, "link": {"", false}},
+	"hotspot.on":   {"what": {"resources", false}},
+	"group.open":   {"channel": {"channels", true}, "team": {"teams", true}, "join": {"", false}, "for": {"", false}},
+	"command":      {"command": {"", true}, anyParameter: {"", false}},
 	"http": {
 		"url": {"", true}, "method": {"", false}, "body": {"", false}, "type": {"", false}, "secret": {"", false},
 		"status": {"", false}, "json": {"", false}, "equals": {"", false},

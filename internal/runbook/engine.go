@@ -276,4 +276,6 @@ const (
 	lookTime   = time.Minute
 )
 
-func looking(key string) bool { return len(key) > len(lookPrefix) && key[:len(lookPrefix)] == lookPrefix }
+func looking(key string) bool {
+	return len(key) > len(lookPrefix) && key[:len(lookPrefix)] == lookPrefix
+}
