@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/internal/demo/customers"
 	"holdfast/internal/pgtest"
 )
 
@@ -105,7 +106,7 @@ func TestBooksShowWhatAMiddlemanDoes(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(m *middleman, w http.ResponseWriter, r *http.Request, body []byte) bool
-		bad  func(c comparison) bool
+		bad  func(c customers.Comparison) bool
 	}{
 		{"passes everything", nil, nil},
 		{"says 202 and forgets", func(m *middleman, w http.ResponseWriter, r *http.Request, _ []byte) bool {
@@ -114,13 +115,13 @@ func TestBooksShowWhatAMiddlemanDoes(t *testing.T) {
 			}
 			w.WriteHeader(http.StatusAccepted)
 			return true
-		}, func(c comparison) bool { return c.Lost == 1 && c.Doubled == 0 }},
+		}, func(c customers.Comparison) bool { return c.Lost == 1 && c.Doubled == 0 }},
 		{"sends again under another key", func(m *middleman, _ http.ResponseWriter, r *http.Request, body []byte) bool {
 			if m.first(r) {
 				m.forward(httptest.NewRecorder(), r, body, "another-key")
 			}
 			return false
-		}, func(c comparison) bool { return c.Doubled == 1 && c.Lost == 0 }},
+		}, func(c customers.Comparison) bool { return c.Doubled == 1 && c.Lost == 0 }},
 		{"sends again under the same key", func(m *middleman, _ http.ResponseWriter, r *http.Request, body []byte) bool {
 			if m.first(r) {
 				m.forward(httptest.NewRecorder(), r, body, r.Header.Get("Idempotency-Key"))
@@ -149,14 +150,14 @@ func TestBooksShowWhatAMiddlemanDoes(t *testing.T) {
 				m.deliver(kept)
 			}
 			return true
-		}, func(c comparison) bool { return c.Reordered >= 1 && c.Lost == 0 && c.Doubled == 0 }},
+		}, func(c customers.Comparison) bool { return c.Reordered >= 1 && c.Lost == 0 && c.Doubled == 0 }},
 		{"changes an amount", func(m *middleman, w http.ResponseWriter, r *http.Request, body []byte) bool {
 			if !m.first(r) {
 				return false
 			}
 			m.forward(w, r, []byte(strings.Replace(string(body), `"total":"`, `"total":"1`, 1)), "k")
 			return true
-		}, func(c comparison) bool { return c.Differing >= 1 && c.Lost == 0 }},
+		}, func(c customers.Comparison) bool { return c.Differing >= 1 && c.Lost == 0 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bin, err := programs()
@@ -168,42 +169,42 @@ func TestBooksShowWhatAMiddlemanDoes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(w.spawner.stopAll)
+			t.Cleanup(w.spawner.StopAll)
 			if err := w.startShop(); err != nil {
 				t.Fatal(err)
 			}
 			m := &middleman{shop: "http://" + w.shopAddr, do: c.do, kept: map[string]keptRequest{}}
 			front := httptest.NewServer(m)
 			defer front.Close()
-			l, err := newLedger(filepath.Join(w.dir, "customers.jsonl"))
+			l, err := customers.NewLedger(filepath.Join(w.dir, "customers.jsonl"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			clients := newClients(front.URL, time.Now(), newStream("t", o.seed, o.customers, o.goods), l)
+			clients := customers.NewClients(front.URL, time.Now(), customers.NewStream("t", o.seed, o.customers, o.goods), l)
 			ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 			defer cancel()
-			if err := clients.run(ctx, 200, 20, o.seed); err != nil {
+			if err := clients.Run(ctx, 200, 20, o.seed); err != nil {
 				t.Fatal(err)
 			}
-			if err := l.close(); err != nil {
+			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
 			for _, kept := range m.kept {
 				m.deliver(kept)
 			}
-			b, err := w.db.read(t.Context(), "t")
+			b, err := w.db.Read(t.Context(), "t")
 			if err != nil {
 				t.Fatal(err)
 			}
-			steps := l.since(0)
-			got := compare(steps, b)
+			steps := l.Since(0)
+			got := customers.Compare(steps, b)
 			if len(steps) < 100 {
 				t.Fatalf("only %d requests", len(steps))
 			}
-			if c.bad == nil && (!got.clean() || got.Unclear > 0 || got.Sum == 0) {
+			if c.bad == nil && (!got.Clean() || got.Unclear > 0 || got.Sum == 0) {
 				t.Errorf("books of an honest middleman do not agree: %+v", got)
 			}
-			if c.bad != nil && (got.clean() || !c.bad(got)) {
+			if c.bad != nil && (got.Clean() || !c.bad(got)) {
 				t.Errorf("the fault is not found as what it is: %+v", got)
 			}
 		})

@@ -8,15 +8,16 @@ import (
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/config"
+	"holdfast/internal/demo/customers"
 	"holdfast/internal/pgtest"
 	"holdfast/internal/yamldoc"
 )
 
 func TestRelayConfigIsGood(t *testing.T) {
-	w := &world{relayAddr: "127.0.0.1:1", adminAddr: "127.0.0.1:2", shopAddr: "127.0.0.1:3", db: database{file: "/tmp/a b.db"}}
+	w := &world{relayAddr: "127.0.0.1:1", adminAddr: "127.0.0.1:2", shopAddr: "127.0.0.1:3", db: customers.Database{File: "/tmp/a b.db"}}
 	w.options.capacity = 500
 	for name, dsn := range map[string]string{"sqlite": "", "postgres": "postgres://u@127.0.0.1:5/db?sslmode=disable"} {
-		w.db.dsn = dsn
+		w.db.DSN = dsn
 		for _, p := range config.Check("relay.yaml", []byte(w.relayConfig())) {
 			if p.Severity == yamldoc.Warning {
 				continue
@@ -49,7 +50,7 @@ func TestDemo(t *testing.T) {
 			if err := json.Unmarshal(stdout.Bytes(), &s); err != nil {
 				t.Fatal(err)
 			}
-			if !s.good() || s.Accepted == 0 || s.Outage < 2 || s.Books.Sum == 0 {
+			if !s.good() || s.Accepted == 0 || s.ShopOutage < 2 || s.Books.Sum == 0 {
 				t.Errorf("score %+v", s)
 			}
 			if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"holdfast/internal/demo/customers"
 )
 
 // drama is the course of events, and what is measured on the way.
@@ -22,8 +22,8 @@ type drama struct {
 	watch  *watcher
 
 	run     string
-	clients *clients
-	ledger  *ledger
+	clients *customers.Clients
+	ledger  *customers.Ledger
 	result  score
 }
 
@@ -37,13 +37,13 @@ func (d *drama) play(ctx context.Context) (score, error) {
 	}
 	d.cast()
 
-	ledger, err := newLedger(filepath.Join(d.world.dir, "customers.jsonl"))
+	ledger, err := customers.NewLedger(filepath.Join(d.world.dir, "customers.jsonl"))
 	if err != nil {
 		return score{}, err
 	}
 	d.ledger, d.run, d.screen.start = ledger, runID(time.Now()), time.Now()
-	d.clients = newClients("http://"+d.world.relayAddr, d.screen.start,
-		newStream(d.run, d.seed, d.customers, d.goods), ledger)
+	d.clients = customers.NewClients("http://"+d.world.relayAddr, d.screen.start,
+		customers.NewStream(d.run, d.seed, d.customers, d.goods), ledger)
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -59,7 +59,7 @@ func (d *drama) play(ctx context.Context) (score, error) {
 	traffic := make(chan struct{})
 	go func() {
 		defer close(traffic)
-		if err := d.clients.run(ordering, d.rate, d.lookups, d.seed); err != nil {
+		if err := d.clients.Run(ordering, d.rate, d.lookups, d.seed); err != nil {
 			cancel(err)
 		}
 	}()
@@ -74,7 +74,7 @@ func (d *drama) play(ctx context.Context) (score, error) {
 		// What arrived last may still have been put behind its key.
 		err = d.drained(ctx)
 	}
-	if err = errors.Join(err, ledger.close()); err != nil {
+	if err = errors.Join(err, ledger.Close()); err != nil {
 		return score{}, cause(ctx, err)
 	}
 	if err := d.judge(ctx); err != nil {
@@ -97,9 +97,9 @@ func (d *drama) acts(ctx context.Context) error {
 	if err := pause(ctx, d.before); err != nil {
 		return err
 	}
-	pid := d.world.shop.pid()
+	pid := d.world.shop.PID()
 	down := time.Now()
-	if err := d.world.shop.kill(); err != nil {
+	if err := d.world.shop.Kill(); err != nil {
 		return fmt.Errorf("kill the shop: %w", err)
 	}
 	d.screen.event(d.ledger, "kill -9 %d: the shop is gone", pid)
@@ -109,8 +109,8 @@ func (d *drama) acts(ctx context.Context) error {
 	if err := d.world.startShop(); err != nil {
 		return err
 	}
-	d.result.Outage = time.Since(down).Seconds()
-	d.screen.event(d.ledger, "shop started again (pid %d)", d.world.shop.pid())
+	d.result.ShopOutage = time.Since(down).Seconds()
+	d.screen.event(d.ledger, "shop started again (pid %d)", d.world.shop.PID())
 	if err := d.drained(ctx); err != nil {
 		return err
 	}
@@ -147,8 +147,8 @@ func (d *drama) cast() {
 		store = "PostgreSQL"
 	}
 	d.screen.printf("shop      order service on %s (pid %d, %s), %d goods in stock, bears %.0f requests/s\n",
-		w.shopAddr, w.shop.pid(), store, d.goods, d.capacity)
-	d.screen.printf("relay     %s -> shop (pid %d), route \"orders\" (key order_no, hold up to 24 h)\n", w.relayAddr, w.relay.pid())
+		w.shopAddr, w.shop.PID(), store, d.goods, d.capacity)
+	d.screen.printf("relay     %s -> shop (pid %d), route \"orders\" (key order_no, hold up to 24 h)\n", w.relayAddr, w.relay.PID())
 	d.screen.printf("clients   %d customers, %.0f orders/s, %.0f look-ups/s, seed %d\n\n", d.customers, d.rate, d.lookups, d.seed)
 }
 
@@ -167,20 +167,23 @@ func (d *drama) show(ctx context.Context) {
 
 // judge reads the shop's books and the customers' receipts.
 func (d *drama) judge(ctx context.Context) error {
-	steps := d.ledger.since(0)
-	b, err := d.world.db.read(ctx, d.run)
+	steps := d.ledger.Since(0)
+	b, err := d.world.db.Read(ctx, d.run)
 	if err != nil {
 		return fmt.Errorf("read the shop's database: %w", err)
 	}
 	r := &d.result
-	r.tally(steps, b)
-	r.LookupsOK = d.clients.lookups.OK.Load()
-	r.LookupsStale = d.clients.lookups.Stale.Load()
-	r.LookupsFailed = d.clients.lookups.Failed.Load()
+	r.Tally = customers.Count(steps, b)
+	r.LookupsOK = d.clients.Lookups.OK.Load()
+	r.LookupsStale = d.clients.Lookups.Stale.Load()
+	r.LookupsFailed = d.clients.Lookups.Failed.Load()
 
-	if err := d.receipts(ctx, steps); err != nil {
+	states, err := d.clients.Receipts(ctx, steps)
+	if err != nil {
 		return err
 	}
+	r.Refused, r.Dead = states["refused"], states["dead"]
+	r.Waiting = states["queued"] + states["attempting"] + states["in-doubt"] + states["parked"]
 	s := d.watch.now()
 	r.Counted, r.Balanced = s.Counters.Accepted, s.Counters.Balanced
 	r.Settled = int(s.Counters.DeliveredAfterDoubt)
@@ -249,65 +252,4 @@ func (d *drama) reconcile(ctx context.Context) (reconciliation, error) {
 		return r, fmt.Errorf("%w\n%s%s", err, stderr.String(), out)
 	}
 	return r, json.Unmarshal(out, &r)
-}
-
-// receipts asks the relay, as a customer would, what became of each request
-// that was accepted.
-func (d *drama) receipts(ctx context.Context, steps []step) error {
-	var (
-		mu    sync.Mutex
-		first error
-		all   sync.WaitGroup
-	)
-	states := map[string]int{}
-	work := make(chan step)
-	for range 16 {
-		all.Go(func() {
-			for s := range work {
-				state, err := d.receipt(ctx, s.Receipt)
-				mu.Lock()
-				states[state]++
-				if err != nil && first == nil {
-					first = fmt.Errorf("receipt of %s: %w", s.Ref, err)
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	for _, s := range steps {
-		if s.held() {
-			work <- s
-		}
-	}
-	close(work)
-	all.Wait()
-	d.result.Refused, d.result.Dead = states["refused"], states["dead"]
-	d.result.Waiting = states["queued"] + states["attempting"] + states["in-doubt"] + states["parked"]
-	return first
-}
-
-func (d *drama) receipt(ctx context.Context, location string) (string, error) {
-	if location == "" {
-		return "", errors.New("a 202 without Location")
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, d.clients.base+location, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := d.clients.http.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "", err
-	}
-	var r struct {
-		State string `json:"state"`
-	}
-	if err := json.Unmarshal(body, &r); err != nil || r.State == "" {
-		return "", fmt.Errorf("%s: %s", response.Status, body)
-	}
-	return r.State, nil
 }

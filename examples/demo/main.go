@@ -107,7 +107,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	defer func() {
-		w.spawner.stopAll()
+		w.spawner.StopAll()
 		if err == nil {
 			err = os.RemoveAll(w.dir)
 		} else {
@@ -148,7 +148,7 @@ Everything is left running; ctrl-C ends it. Try:
   kill -9 %[3]d          # the shop; then order again under another number and key
   %[4]s/holdfast status --config %[2]s/relay.yaml
   %[4]s/shop --listen %[5]s --db %[2]s/shop.db   # and it comes back
-`, w.relayAddr, w.dir, w.shop.pid(), w.options.bin, w.shopAddr)
+`, w.relayAddr, w.dir, w.shop.PID(), w.options.bin, w.shopAddr)
 }
 
 func terminal(out io.Writer) bool {

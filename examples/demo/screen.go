@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"holdfast/internal/demo/customers"
 )
 
 // screen shows what happens as it happens: one line for each phase, which on a
@@ -46,7 +48,7 @@ func (s *screen) printf(format string, args ...any) {
 func (s *screen) since(t time.Time) float64 { return t.Sub(s.start).Seconds() }
 
 // event ends the phase's line and puts a line of its own.
-func (s *screen) event(l *ledger, format string, args ...any) {
+func (s *screen) event(l *customers.Ledger, format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.end(l, time.Now())
@@ -55,7 +57,7 @@ func (s *screen) event(l *ledger, format string, args ...any) {
 }
 
 // update shows the phase as it is now; a new mode begins a new phase.
-func (s *screen) update(st relayStatus, l *ledger) {
+func (s *screen) update(st relayStatus, l *customers.Ledger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -64,10 +66,10 @@ func (s *screen) update(st relayStatus, l *ledger) {
 			s.phase.pending = st.Counters.Pending
 		}
 		s.end(l, now)
-		s.phase = &phase{mode: st.Mode, began: now, printed: now, first: l.count(), backlog: st.Counters.Pending}
+		s.phase = &phase{mode: st.Mode, began: now, printed: now, first: l.Count(), backlog: st.Counters.Pending}
 	}
 	p := s.phase
-	steps := l.since(p.first)
+	steps := l.Since(p.first)
 	p.pending = st.Counters.Pending
 	p.backlog = max(p.backlog, st.Counters.Pending)
 	p.most = max(p.most, st.Drain.Rate)
@@ -88,7 +90,7 @@ func (s *screen) update(st relayStatus, l *ledger) {
 }
 
 // finish ends the last phase.
-func (s *screen) finish(l *ledger) {
+func (s *screen) finish(l *customers.Ledger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.end(l, time.Now())
@@ -96,13 +98,13 @@ func (s *screen) finish(l *ledger) {
 
 // end prints the phase for the last time. One that was hardly there, between
 // an event and the relay's next mode, is left out.
-func (s *screen) end(l *ledger, now time.Time) {
+func (s *screen) end(l *customers.Ledger, now time.Time) {
 	if s.phase == nil {
 		return
 	}
 	s.clear()
 	if now.Sub(s.phase.began) >= time.Second/2 {
-		s.printf("%s\n", s.line(s.phase, l.since(s.phase.first), now, s.phase.pending))
+		s.printf("%s\n", s.line(s.phase, l.Since(s.phase.first), now, s.phase.pending))
 	}
 	s.phase = nil
 }
@@ -115,7 +117,7 @@ func (s *screen) clear() {
 
 // line shows a phase as it is now. It is stamped with the phase's beginning
 // where it grows in its place, and with now where lines only follow each other.
-func (s *screen) line(p *phase, steps []step, now time.Time, pending int64) string {
+func (s *screen) line(p *phase, steps []customers.Step, now time.Time, pending int64) string {
 	stamp := now
 	if s.live {
 		stamp = p.began
@@ -161,11 +163,11 @@ func cut(line string, columns int) string {
 }
 
 // median is how long half the steps waited at most for their answer.
-func median(steps []step) time.Duration {
+func median(steps []customers.Step) time.Duration {
 	var took []time.Duration
 	for _, s := range steps {
-		if s.acknowledged() {
-			took = append(took, s.took())
+		if s.Acknowledged() {
+			took = append(took, s.Took())
 		}
 	}
 	if len(took) == 0 {

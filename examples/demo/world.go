@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"holdfast/internal/demo/customers"
+	"holdfast/internal/demo/process"
 	"holdfast/internal/loopback"
 )
 
@@ -17,11 +19,11 @@ import (
 type world struct {
 	options options
 	dir     string // of this run
-	spawner *spawner
-	db      database
+	spawner *process.Spawner
+	db      customers.Database
 
 	shopAddr, relayAddr, adminAddr string
-	shop, relay                    *process
+	shop, relay                    *process.Process
 }
 
 // newWorld makes a folder for the run and chooses free ports.
@@ -36,8 +38,8 @@ func newWorld(o options) (*world, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	w := &world{options: o, dir: dir, spawner: newSpawner()}
-	w.db = database{file: filepath.Join(dir, "shop.db"), dsn: o.dsn}
+	w := &world{options: o, dir: dir, spawner: process.New()}
+	w.db = customers.Database{File: filepath.Join(dir, "shop.db"), DSN: o.dsn}
 	addrs, err := loopback.Addresses(3)
 	if err != nil {
 		return nil, err
@@ -47,15 +49,15 @@ func newWorld(o options) (*world, error) {
 }
 
 func (w *world) startShop() error {
-	args := []string{filepath.Join(w.options.bin, "shop"), "--listen", w.shopAddr, "--db", w.db.file,
-		"--dsn", w.db.dsn, "--capacity", strconv.FormatFloat(w.options.capacity, 'f', -1, 64),
+	args := []string{filepath.Join(w.options.bin, "shop"), "--listen", w.shopAddr, "--db", w.db.File,
+		"--dsn", w.db.DSN, "--capacity", strconv.FormatFloat(w.options.capacity, 'f', -1, 64),
 		"--customers", strconv.Itoa(w.options.customers), "--goods", strconv.Itoa(w.options.goods)}
-	p, err := w.spawner.start("shop", filepath.Join(w.dir, "shop.log"), args...)
+	p, err := w.spawner.Start("shop", filepath.Join(w.dir, "shop.log"), args...)
 	if err != nil {
 		return fmt.Errorf("start the shop: %w (run: make build)", err)
 	}
 	w.shop = p
-	return p.ready(w.shopAnswers, 15*time.Second)
+	return p.Ready(w.shopAnswers, 15*time.Second)
 }
 
 func (w *world) shopAnswers() error { return probe("http://" + w.shopAddr + "/healthz") }
@@ -80,20 +82,20 @@ func probe(url string) error {
 func (w *world) startRelay(ctx context.Context) error {
 	config := filepath.Join(w.dir, "relay.yaml")
 	// It may hold a password, which the configuration itself must not.
-	_, dsn := w.db.driver()
+	_, dsn := w.db.Driver()
 	if err := os.WriteFile(filepath.Join(w.dir, "shop.dsn"), []byte(dsn+"\n"), 0o600); err != nil {
 		return err
 	}
 	if err := os.WriteFile(config, []byte(w.relayConfig()), 0o600); err != nil {
 		return err
 	}
-	p, err := w.spawner.start("relay", filepath.Join(w.dir, "relay.log"),
+	p, err := w.spawner.Start("relay", filepath.Join(w.dir, "relay.log"),
 		filepath.Join(w.options.bin, "holdfast"), "relay", "--config", config)
 	if err != nil {
 		return fmt.Errorf("start the relay: %w (run: make build)", err)
 	}
 	w.relay = p
-	return p.ready(func() error {
+	return p.Ready(func() error {
 		_, err := w.status(ctx)
 		return err
 	}, 15*time.Second)
@@ -101,7 +103,7 @@ func (w *world) startRelay(ctx context.Context) error {
 
 // relayConfig is what a company would write to protect this shop.
 func (w *world) relayConfig() string {
-	driver, _ := w.db.driver()
+	driver, _ := w.db.Driver()
 	return strings.NewReplacer(
 		"RELAY", w.relayAddr, "ADMIN", w.adminAddr, "SHOP", w.shopAddr,
 		"CAPACITY", strconv.FormatFloat(w.options.ordersCapacity(), 'f', -1, 64),

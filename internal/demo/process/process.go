@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"errors"
@@ -12,16 +12,16 @@ import (
 	"time"
 )
 
-// spawner starts the demo's processes and ends all that still run.
-type spawner struct {
+// Spawner starts the demo's processes and ends all that still run.
+type Spawner struct {
 	jobs chan func()
 
 	mu      sync.Mutex
-	running []*process
+	running []*Process
 }
 
-// process is a child with its output in a file.
-type process struct {
+// Process is a child with its output in a file.
+type Process struct {
 	name string
 	cmd  *exec.Cmd
 	log  *os.File
@@ -29,8 +29,8 @@ type process struct {
 	err  error         // how, once done
 }
 
-func newSpawner() *spawner {
-	s := &spawner{jobs: make(chan func())}
+func New() *Spawner {
+	s := &Spawner{jobs: make(chan func())}
 	go func() {
 		// On Linux a child dies with the thread that started it, so that thread
 		// must live as long as the demo.
@@ -42,13 +42,13 @@ func newSpawner() *spawner {
 	return s
 }
 
-// start runs a program; its standard output and error go to a log file.
-func (s *spawner) start(name, logFile string, args ...string) (*process, error) {
+// Start runs a program; its standard output and error go to a log file.
+func (s *Spawner) Start(name, logFile string, args ...string) (*Process, error) {
 	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{name: name, cmd: exec.Command(args[0], args[1:]...), log: log, done: make(chan struct{})}
+	p := &Process{name: name, cmd: exec.Command(args[0], args[1:]...), log: log, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = attributes()
 	started := make(chan error)
@@ -66,17 +66,17 @@ func (s *spawner) start(name, logFile string, args ...string) (*process, error) 
 	return p, nil
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// kill ends the process as a crash would.
-func (p *process) kill() error {
+// Kill ends the process as a crash would.
+func (p *Process) Kill() error {
 	err := p.cmd.Process.Signal(syscall.SIGKILL)
 	<-p.done
 	return err
 }
 
-// stop asks the process to end and insists after a while.
-func (p *process) stop() {
+// Stop asks the process to end and insists after a while.
+func (p *Process) Stop() {
 	select {
 	case <-p.done:
 		return
@@ -86,16 +86,16 @@ func (p *process) stop() {
 	select {
 	case <-p.done:
 	case <-time.After(10 * time.Second):
-		_ = p.kill()
+		_ = p.Kill()
 	}
 }
 
-// stopAll ends every process, the last started first.
-func (s *spawner) stopAll() {
+// StopAll ends every process, the last started first.
+func (s *Spawner) StopAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.running) - 1; i >= 0; i-- {
-		s.running[i].stop()
+		s.running[i].Stop()
 	}
 	s.running = nil
 }
@@ -119,8 +119,8 @@ func tail(logFile string) string {
 	return string(b)
 }
 
-// ready waits until probe succeeds or the process ends.
-func (p *process) ready(probe func() error, within time.Duration) error {
+// Ready waits until probe succeeds or the process ends.
+func (p *Process) Ready(probe func() error, within time.Duration) error {
 	deadline := time.Now().Add(within)
 	for {
 		err := probe()

@@ -1,4 +1,4 @@
-package main
+package customers
 
 import (
 	"bytes"
@@ -13,35 +13,35 @@ import (
 	"time"
 )
 
-// clients are the customers, ordering and looking things up at a steady rate
+// Clients are the customers, ordering and looking things up at a steady rate
 // whatever the answers are: requests are due by the clock, and how long one
 // took is counted from when it was due.
-type clients struct {
+type Clients struct {
 	base   string // of the relay
 	start  time.Time
 	http   *http.Client
-	stream *stream
-	ledger *ledger
+	stream *Stream
+	ledger *Ledger
 
-	lookups lookups
+	Lookups Lookups
 	flying  atomic.Int64
 	work    sync.WaitGroup
 }
 
-// lookups counts how customers' look-ups fared.
-type lookups struct {
+// Lookups counts how customers' look-ups fared.
+type Lookups struct {
 	OK     atomic.Int64
 	Stale  atomic.Int64 // answered, but older than what the customer was told
 	Failed atomic.Int64
 }
 
-func newClients(base string, start time.Time, s *stream, l *ledger) *clients {
+func NewClients(base string, start time.Time, s *Stream, l *Ledger) *Clients {
 	transport := &http.Transport{
 		MaxIdleConnsPerHost: 256,
 		IdleConnTimeout:     20 * time.Second,
 		DisableCompression:  true,
 	}
-	return &clients{base: base, start: start, stream: s, ledger: l, http: &http.Client{
+	return &Clients{base: base, start: start, stream: s, ledger: l, http: &http.Client{
 		Transport: transport,
 		Timeout:   30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -56,9 +56,9 @@ const most = 5000
 
 var errTooMany = errors.New("too many requests wait for an answer")
 
-// run orders at rate a second and looks up at lookupRate a second until ctx
+// Run orders at rate a second and looks up at lookupRate a second until ctx
 // ends; then it waits for the answers.
-func (c *clients) run(ctx context.Context, rate, lookupRate float64, seed uint64) error {
+func (c *Clients) Run(ctx context.Context, rate, lookupRate float64, seed uint64) error {
 	defer c.work.Wait()
 	rnd := rand.New(rand.NewPCG(seed, 2))
 	ticker := time.NewTicker(2 * time.Millisecond)
@@ -89,7 +89,7 @@ func (c *clients) run(ctx context.Context, rate, lookupRate float64, seed uint64
 	}
 }
 
-func (c *clients) goOne(do func()) {
+func (c *Clients) goOne(do func()) {
 	c.flying.Add(1)
 	c.work.Go(func() {
 		defer c.flying.Add(-1)
@@ -97,7 +97,7 @@ func (c *clients) goOne(do func()) {
 	})
 }
 
-func (c *clients) order(s step, due time.Time) {
+func (c *Clients) order(s Step, due time.Time) {
 	method, path, body := s.call()
 	s.Intended = due.Sub(c.start)
 	// Without GetBody net/http sends a request once and only once by itself.
@@ -116,7 +116,7 @@ func (c *clients) order(s step, due time.Time) {
 			var said []byte
 			said, err = io.ReadAll(response.Body)
 			response.Body.Close()
-			if !s.acknowledged() {
+			if !s.Acknowledged() {
 				s.Fault = string(said)
 			}
 		}
@@ -131,14 +131,14 @@ func (c *clients) order(s step, due time.Time) {
 
 // lookup asks for an order of which the customer was told n steps, or for the
 // goods where order is empty.
-func (c *clients) lookup(order string, n int) {
+func (c *Clients) lookup(order string, n int) {
 	path := "/api/goods?limit=20"
 	if order != "" {
 		path = "/api/orders/" + order
 	}
 	response, err := c.http.Get(c.base + path)
 	if err != nil {
-		c.lookups.Failed.Add(1)
+		c.Lookups.Failed.Add(1)
 		return
 	}
 	defer response.Body.Close()
@@ -148,16 +148,16 @@ func (c *clients) lookup(order string, n int) {
 	body, err := io.ReadAll(response.Body)
 	switch {
 	case err != nil || response.StatusCode >= 500:
-		c.lookups.Failed.Add(1)
+		c.Lookups.Failed.Add(1)
 	case order == "":
-		c.lookups.OK.Add(1)
+		c.Lookups.OK.Add(1)
 	case response.StatusCode == http.StatusNotFound:
-		c.lookups.Stale.Add(1)
+		c.Lookups.Stale.Add(1)
 	case json.Unmarshal(body, &have) != nil:
-		c.lookups.Failed.Add(1)
+		c.Lookups.Failed.Add(1)
 	case have.Version < n:
-		c.lookups.Stale.Add(1)
+		c.Lookups.Stale.Add(1)
 	default:
-		c.lookups.OK.Add(1)
+		c.Lookups.OK.Add(1)
 	}
 }

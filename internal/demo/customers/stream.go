@@ -1,4 +1,4 @@
-package main
+package customers
 
 import (
 	"encoding/json"
@@ -15,9 +15,9 @@ const (
 	kindCancelled = "cancelled"
 )
 
-// step is one request of a customer, and how it was answered: a line of the
+// Step is one request of a customer, and how it was answered: a line of the
 // customers' ledger.
-type step struct {
+type Step struct {
 	Order    string `json:"order"`
 	N        int    `json:"n"` // counts the requests of one order from 1
 	Kind     string `json:"kind"`
@@ -35,16 +35,16 @@ type step struct {
 	Receipt  string        `json:"receipt,omitempty"` // Location of a 202
 }
 
-// acknowledged reports whether the customer was told that it worked, or will.
-func (s step) acknowledged() bool { return s.Status >= 200 && s.Status < 300 }
+// Acknowledged reports whether the customer was told that it worked, or will.
+func (s Step) Acknowledged() bool { return s.Status >= 200 && s.Status < 300 }
 
-// held reports whether the relay answered, for the shop.
-func (s step) held() bool { return s.Status == 202 }
+// Held reports whether the relay answered, for the shop.
+func (s Step) Held() bool { return s.Status == 202 }
 
-func (s step) took() time.Duration { return s.Answered - s.Intended }
+func (s Step) Took() time.Duration { return s.Answered - s.Intended }
 
 // call is the step as the shop's API wants it.
-func (s step) call() (method, path string, body []byte) {
+func (s Step) call() (method, path string, body []byte) {
 	fields := map[string]any{"order_no": s.Order, "ref": s.Ref}
 	if s.Kind != kindCancelled {
 		fields["sku"], fields["qty"], fields["total"], fields["currency"] = s.SKU, s.Qty, decimal(s.Cents), "CNY"
@@ -67,10 +67,10 @@ func (s step) call() (method, path string, body []byte) {
 
 func decimal(cents int64) string { return fmt.Sprintf("%d.%02d", cents/100, cents%100) }
 
-// stream decides what customers do next. A new order may be changed a few
+// Stream decides what customers do next. A new order may be changed a few
 // times and cancelled at last; each request of an order is made when the one
 // before it has been answered, as a person would.
-type stream struct {
+type Stream struct {
 	run       string
 	customers int
 	goods     int
@@ -78,15 +78,15 @@ type stream struct {
 	mu     sync.Mutex
 	rnd    *rand.Rand
 	orders int
-	ready  []step // the next step of orders that go on
+	ready  []Step // the next Step of orders that go on
 }
 
-func newStream(run string, seed uint64, customers, goods int) *stream {
-	return &stream{run: run, customers: customers, goods: goods, rnd: rand.New(rand.NewPCG(seed, 1))}
+func NewStream(run string, seed uint64, customers, goods int) *Stream {
+	return &Stream{run: run, customers: customers, goods: goods, rnd: rand.New(rand.NewPCG(seed, 1))}
 }
 
 // next returns the step to make now.
-func (s *stream) next() step {
+func (s *Stream) next() Step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.ready); n > 0 && s.rnd.IntN(100) < 30+n/4 {
@@ -97,13 +97,13 @@ func (s *stream) next() step {
 		return next
 	}
 	s.orders++
-	return s.fill(step{
+	return s.fill(Step{
 		Order: fmt.Sprintf("%s-%06d", s.run, s.orders), N: 1, Kind: kindCreated,
 		Customer: fmt.Sprintf("c%03d", 1+s.rnd.IntN(s.customers)),
 	})
 }
 
-func (s *stream) fill(st step) step {
+func (s *Stream) fill(st Step) Step {
 	st.Ref = fmt.Sprintf("%s/%d", st.Order, st.N)
 	st.Key = fmt.Sprintf("%016x%016x", s.rnd.Uint64(), s.rnd.Uint64())
 	if st.Kind != kindCancelled {
@@ -116,13 +116,13 @@ func (s *stream) fill(st step) step {
 
 // answered lets an order go on. One whose request failed stays as it is: what
 // became of it is not known to its customer.
-func (s *stream) answered(st step) {
-	if !st.acknowledged() || st.Kind == kindCancelled {
+func (s *Stream) answered(st Step) {
+	if !st.Acknowledged() || st.Kind == kindCancelled {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := step{Order: st.Order, N: st.N + 1, Customer: st.Customer, SKU: st.SKU, Qty: st.Qty, Cents: st.Cents}
+	next := Step{Order: st.Order, N: st.N + 1, Customer: st.Customer, SKU: st.SKU, Qty: st.Qty, Cents: st.Cents}
 	switch p := s.rnd.IntN(100); {
 	case p < 30:
 		next.Kind = kindChanged

@@ -1,4 +1,4 @@
-package main
+package customers
 
 import (
 	"context"
@@ -9,22 +9,22 @@ import (
 	_ "modernc.org/sqlite"             // driver "sqlite"
 )
 
-// database is the shop's own, which the demo reads beside the shop.
-type database struct {
-	file string // SQLite
-	dsn  string // PostgreSQL, if not empty
+// Database is the shop's own, which the demo reads beside the shop.
+type Database struct {
+	File string // SQLite
+	DSN  string // PostgreSQL, if not empty
 }
 
-func (d database) open() (*sql.DB, error) {
-	if d.dsn != "" {
-		return sql.Open("pgx", d.dsn)
+func (d Database) open() (*sql.DB, error) {
+	if d.DSN != "" {
+		return sql.Open("pgx", d.DSN)
 	}
-	return sql.Open("sqlite", "file:"+(&url.URL{Path: d.file}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
+	return sql.Open("sqlite", "file:"+(&url.URL{Path: d.File}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
 }
 
-// read returns everything of one run, in one transaction.
-func (d database) read(ctx context.Context, run string) (books, error) {
-	b := books{Orders: map[string]shopOrder{}}
+// Read returns everything of one run, in one transaction.
+func (d Database) Read(ctx context.Context, run string) (Books, error) {
+	b := Books{Orders: map[string]Order{}}
 	db, err := d.open()
 	if err != nil {
 		return b, err
@@ -44,7 +44,7 @@ func (d database) read(ctx context.Context, run string) (books, error) {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var e event
+		var e Event
 		if err := rows.Scan(&e.Order, &e.Seq, &e.Kind, &e.Qty, &e.Total, &e.Ref); err != nil {
 			return b, err
 		}
@@ -61,7 +61,7 @@ func (d database) read(ctx context.Context, run string) (books, error) {
 	for orders.Next() {
 		var (
 			no string
-			o  shopOrder
+			o  Order
 		)
 		if err := orders.Scan(&no, &o.Qty, &o.Total, &o.State); err != nil {
 			return b, err
@@ -71,17 +71,17 @@ func (d database) read(ctx context.Context, run string) (books, error) {
 	return b, orders.Err()
 }
 
-func (d database) isolation() sql.IsolationLevel {
-	if d.dsn != "" {
+func (d Database) isolation() sql.IsolationLevel {
+	if d.DSN != "" {
 		return sql.LevelRepeatableRead
 	}
 	return sql.LevelDefault // SQLite reads one snapshot anyway
 }
 
-// driver is what the relay's configuration says, for its own reconciliation.
-func (d database) driver() (driver, dsn string) {
-	if d.dsn != "" {
-		return "postgres", d.dsn
+// Driver is what the relay's configuration says, for its own reconciliation.
+func (d Database) Driver() (driver, dsn string) {
+	if d.DSN != "" {
+		return "postgres", d.DSN
 	}
-	return "sqlite", d.file
+	return "sqlite", d.File
 }

@@ -1,4 +1,4 @@
-package main
+package customers
 
 import (
 	"bufio"
@@ -9,11 +9,11 @@ import (
 	"sync"
 )
 
-// ledger is what the customers know: every request they made and the answer
+// Ledger is what the customers know: every request they made and the answer
 // they got. It is also a file, for whoever wants to look into it afterwards.
-type ledger struct {
+type Ledger struct {
 	mu    sync.Mutex
-	steps []step
+	steps []Step
 	known map[string]int // order -> the last step acknowledged
 	names []string       // of known
 	file  *os.File
@@ -21,19 +21,19 @@ type ledger struct {
 	err   error
 }
 
-func newLedger(path string) (*ledger, error) {
+func NewLedger(path string) (*Ledger, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return &ledger{known: map[string]int{}, file: file, lines: bufio.NewWriter(file)}, nil
+	return &Ledger{known: map[string]int{}, file: file, lines: bufio.NewWriter(file)}, nil
 }
 
-func (l *ledger) add(s step) {
+func (l *Ledger) add(s Step) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.steps = append(l.steps, s)
-	if s.acknowledged() {
+	if s.Acknowledged() {
 		if _, ok := l.known[s.Order]; !ok {
 			l.names = append(l.names, s.Order)
 		}
@@ -47,7 +47,7 @@ func (l *ledger) add(s step) {
 }
 
 // pick returns one of the last orders and what its customer was told of it.
-func (l *ledger) pick(rnd *rand.Rand) (order string, n int, ok bool) {
+func (l *Ledger) pick(rnd *rand.Rand) (order string, n int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.names) == 0 {
@@ -58,20 +58,20 @@ func (l *ledger) pick(rnd *rand.Rand) (order string, n int, ok bool) {
 	return order, l.known[order], true
 }
 
-func (l *ledger) count() int {
+func (l *Ledger) Count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.steps)
 }
 
-// since returns a copy of the steps from the nth on.
-func (l *ledger) since(n int) []step {
+// Since returns a copy of the steps from the nth on.
+func (l *Ledger) Since(n int) []Step {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]step(nil), l.steps[n:]...)
+	return append([]Step(nil), l.steps[n:]...)
 }
 
-func (l *ledger) close() error {
+func (l *Ledger) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return errors.Join(l.err, l.lines.Flush(), l.file.Close())

@@ -1,4 +1,4 @@
-package main
+package customers
 
 import (
 	"cmp"
@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// event is one effect in the shop, as its database lists them.
-type event struct {
+// Event is one effect in the shop, as its database lists them.
+type Event struct {
 	Order string
 	Seq   int64 // counts the events of one order as received
 	Kind  string
@@ -16,21 +16,21 @@ type event struct {
 	Ref   string
 }
 
-// shopOrder is an order as it stands in the shop.
-type shopOrder struct {
+// Order is an order as it stands in the shop.
+type Order struct {
 	Qty   int64
 	Total string
 	State string
 }
 
-// books is what the shop's own database holds of this demo.
-type books struct {
-	Events []event // of one order by Seq
-	Orders map[string]shopOrder
+// Books is what the shop's own database holds of this demo.
+type Books struct {
+	Events []Event // of one order by Seq
+	Orders map[string]Order
 }
 
-// comparison is how the customers' ledger and the shop's books agree.
-type comparison struct {
+// Comparison is how the customers' ledger and the shop's books agree.
+type Comparison struct {
 	Acknowledged int `json:"acknowledged"` // requests the customers were told are accepted
 	Found        int `json:"found"`        // of these, in the shop
 	Lost         int `json:"lost"`         // of these, not in the shop
@@ -48,26 +48,26 @@ type comparison struct {
 	Examples []string `json:"examples,omitempty"` // the first faults, in words
 }
 
-// clean reports whether the books agree.
-func (c comparison) clean() bool {
+// Clean reports whether the books agree.
+func (c Comparison) Clean() bool {
 	return c.Lost+c.Doubled+c.Reordered+c.Differing+c.Foreign == 0 && c.Sum == c.ShopSum && c.Orders == c.ShopOrders
 }
 
-func (c *comparison) fault(n *int, format string, args ...any) {
+func (c *Comparison) fault(n *int, format string, args ...any) {
 	*n++
 	if len(c.Examples) < 20 {
 		c.Examples = append(c.Examples, fmt.Sprintf(format, args...))
 	}
 }
 
-// compare holds the customers' ledger against the shop's books.
-func compare(steps []step, b books) comparison {
-	var c comparison
+// Compare holds the customers' ledger against the shop's books.
+func Compare(steps []Step, b Books) Comparison {
+	var c Comparison
 	steps = slices.Clone(steps)
-	slices.SortFunc(steps, func(x, y step) int {
+	slices.SortFunc(steps, func(x, y Step) int {
 		return cmp.Or(cmp.Compare(x.Order, y.Order), cmp.Compare(x.N, y.N))
 	})
-	byRef := make(map[string]step, len(steps))
+	byRef := make(map[string]Step, len(steps))
 	for _, s := range steps {
 		byRef[s.Ref] = s
 	}
@@ -98,12 +98,12 @@ func compare(steps []step, b books) comparison {
 	for i := 0; i < len(steps); {
 		order := steps[i].Order
 		var (
-			want  shopOrder
+			want  Order
 			clear = true
 		)
 		for ; i < len(steps) && steps[i].Order == order; i++ {
 			s := steps[i]
-			if !s.acknowledged() {
+			if !s.Acknowledged() {
 				c.Unclear++
 				clear = false
 				continue
@@ -116,7 +116,7 @@ func compare(steps []step, b books) comparison {
 			}
 			want.State = stateCancelled
 			if s.Kind != kindCancelled {
-				want = shopOrder{Qty: s.Qty, Total: decimal(s.Cents), State: stateOpen}
+				want = Order{Qty: s.Qty, Total: decimal(s.Cents), State: stateOpen}
 			}
 		}
 		if !clear {

@@ -1,4 +1,4 @@
-package main
+package shop
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -49,8 +50,36 @@ func handler(shop *store, capacity float64) http.Handler {
 		err := shop.Ping(r.Context())
 		reply(w, http.StatusOK, map[string]string{"status": "ok"}, err)
 	})
-	top.Handle("/", bounded(mux, capacity))
+	slow := &slowness{}
+	top.Handle("PUT /slow", slow)
+	top.Handle("/", slow.before(bounded(mux, capacity)))
 	return top
+}
+
+// slowness makes a shop answer later, as one does whose disk is full of other work.
+type slowness struct{ by atomic.Int64 }
+
+func (s *slowness) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	by, err := time.ParseDuration(r.URL.Query().Get("by"))
+	if err != nil || by < 0 || by > time.Minute {
+		reply(w, 0, nil, errBadOrder)
+		return
+	}
+	s.by.Store(int64(by))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *slowness) before(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if by := time.Duration(s.by.Load()); by > 0 {
+			select {
+			case <-time.After(by):
+			case <-r.Context().Done():
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func bounded(next http.Handler, capacity float64) http.Handler {

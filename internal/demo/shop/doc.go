@@ -1,0 +1,18 @@
+// Package shop is a small order service, the kind of system that Holdfast stands
+// before: customers, goods in stock, orders. It is a real one: each answer is
+// given after its transaction is on disk, orders are unique by their number,
+// and an Idempotency-Key is stored in the same transaction as its effect, so
+// that a repeat gets the first answer and has no second effect.
+//
+//	POST   /api/orders        {"order_no","customer","sku","qty","total","currency"}
+//	PUT    /api/orders/{no}   {"sku","qty","total","currency"}
+//	DELETE /api/orders/{no}   cancels; a body {"order_no","ref"} may come along
+//	GET    /api/orders/{no}   /api/goods   /api/customers   /healthz
+//	PUT    /slow?by=600ms     answers come so much later from now on
+//
+// Every effect is also a row of the table events, numbered per order as
+// received, which tells afterwards what arrived, in which order, how often.
+//
+// It keeps everything in one SQLite file or, with --dsn, in PostgreSQL, and
+// knows nothing of Holdfast.
+package shop
