@@ -169,7 +169,7 @@ func (c *cli) root() *cobra.Command {
 		{"node", []*cobra.Command{
 			c.controlCommand(), c.probeCommand(), c.loginCommand(), c.logoutCommand(), c.userCommand(), c.tokenCommand(), c.eventCommand(), c.stateCommand(),
 		}},
-		{"program", []*cobra.Command{c.completionCommand(), c.versionCommand(), c.exitHelp()}},
+		{"program", []*cobra.Command{c.demoCommand(), c.completionCommand(), c.versionCommand(), c.exitHelp()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: c.t("cli.group." + g.id)})
 		for _, cmd := range g.commands {

@@ -169,7 +169,7 @@ func TestBooksShowWhatAMiddlemanDoes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(w.spawner.StopAll)
+			t.Cleanup(w.spawner.Close)
 			if err := w.startShop(); err != nil {
 				t.Fatal(err)
 			}

@@ -107,7 +107,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	defer func() {
-		w.spawner.StopAll()
+		w.spawner.Close()
 		if err == nil {
 			err = os.RemoveAll(w.dir)
 		} else {

@@ -21,7 +21,7 @@ func (b *Inbox) hook(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	if b.asks(page) {
+	if b.asks(r.Context(), page) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -57,7 +57,7 @@ func (b *Inbox) hook(w http.ResponseWriter, r *http.Request) {
 	switch b.take(Item{Kind: Webhook, To: page, Key: id, Repeat: d.Repeat, Urgent: d.Urgent, Subject: d.Subject, Text: d.Text, Link: d.Link}) {
 	case Refused:
 		w.WriteHeader(http.StatusServiceUnavailable)
-	case Cut:
+	case Cut, Lost:
 		cut(w)
 	case Answered:
 		w.WriteHeader(http.StatusNoContent)

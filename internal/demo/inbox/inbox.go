@@ -56,8 +56,9 @@ type Inbox struct {
 	mu       sync.Mutex
 	items    []Item
 	refused  []Refusal
-	asked    map[string]int  // attempts by kind, whatever came of them
-	down     map[string]bool // by kind
+	asked    map[string][]time.Time // attempts by kind, whatever came of them
+	closing  chan struct{}
+	down     map[string]State // by kind, or page
 	change   chan struct{}
 	taking   func(Item) Fate
 	number   int
@@ -72,12 +73,14 @@ type Fate int
 const (
 	Answered Fate = iota
 	Cut           // taken, and the connection broke before the answer
-	Refused       // not taken
+	Lost          // the connection broke, and it was not taken
+	Refused       // not taken, and said so
 )
 
 // Open starts all servers on this machine.
 func (b *Inbox) Open() (err error) {
-	b.asked, b.down, b.change = map[string]int{}, map[string]bool{}, make(chan struct{})
+	b.asked, b.down = map[string][]time.Time{}, map[string]State{}
+	b.change, b.closing = make(chan struct{}), make(chan struct{})
 	defer func() {
 		if err != nil {
 			b.Close()
@@ -100,6 +103,9 @@ func (b *Inbox) Close() {
 	b.mu.Lock()
 	closers := b.closers
 	b.closers = nil
+	if len(closers) > 0 {
+		close(b.closing)
+	}
 	b.mu.Unlock()
 	for _, end := range closers {
 		end()
@@ -131,11 +137,21 @@ func (b *Inbox) runs(serve, end func()) {
 
 var errDown = errors.New("inbox: out of order")
 
-// Down puts a kind out of order, or back.
-func (b *Inbox) Down(kind string, down bool) {
+// State is how a kind of receivers is.
+type State int
+
+// The states.
+const (
+	Up      State = iota
+	Failing       // it answers that it can't
+	Silent        // it takes connections and never answers
+)
+
+// Set puts a kind, or a page, into a state.
+func (b *Inbox) Set(kind string, s State) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.down[kind] = down
+	b.down[kind] = s
 }
 
 // Taking has each message's fate decided by a function, and each call that is taken
@@ -146,12 +162,20 @@ func (b *Inbox) Taking(fate func(Item) Fate, call func(Item)) {
 	b.taking, b.nextCall = fate, call
 }
 
-// asks notes that somebody sends, and reports whether the kind is out of order.
-func (b *Inbox) asks(kind string) (down bool) {
+// asks notes that somebody sends, and reports whether the kind is out of order. Where
+// it is silent, that takes as long as whoever asks has patience.
+func (b *Inbox) asks(ctx context.Context, kind string) (down bool) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.asked[kind]++
-	return b.down[kind]
+	b.asked[kind] = append(b.asked[kind], time.Now())
+	state := b.down[kind]
+	b.mu.Unlock()
+	if state == Silent {
+		select {
+		case <-ctx.Done():
+		case <-b.closing:
+		}
+	}
+	return state != Up
 }
 
 // take keeps an item, unless its fate is another one.
@@ -162,7 +186,7 @@ func (b *Inbox) take(i Item) Fate {
 	if b.taking != nil {
 		fate = b.taking(i)
 	}
-	if fate == Refused {
+	if fate == Refused || fate == Lost {
 		return fate
 	}
 	i.At = time.Now()
@@ -195,11 +219,11 @@ func (b *Inbox) Refusals() []Refusal {
 	return slices.Clone(b.refused)
 }
 
-// Asked is how many attempts of a kind there were.
-func (b *Inbox) Asked(kind string) int {
+// Asked is when there were attempts of a kind, whatever came of them.
+func (b *Inbox) Asked(kind string) []time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.asked[kind]
+	return slices.Clone(b.asked[kind])
 }
 
 // Until waits for an item that was taken as nth or later and is wanted.

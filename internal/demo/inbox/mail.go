@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -101,7 +102,7 @@ func (s *session) Mail(string, *smtp.MailOptions) error {
 		s.refuse(Mail, "nobody said who sends")
 		return smtp.ErrAuthRequired
 	}
-	if s.asks(Mail) {
+	if s.asks(context.Background(), Mail) {
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: errDown.Error()}
 	}
 	return nil
@@ -127,7 +128,7 @@ func (s *session) Data(r io.Reader) error {
 	for _, to := range s.to {
 		item.To = to
 		switch s.take(item) {
-		case Cut:
+		case Cut, Lost:
 			return s.conn.Conn().Close()
 		case Refused:
 			return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: errDown.Error()}

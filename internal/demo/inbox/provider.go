@@ -26,7 +26,7 @@ func (b *Inbox) provider(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kind := map[string]string{"SendSms": Text, "SingleCallByTts": Call}[r.Header.Get("x-acs-action")]
-	if b.asks(kind) {
+	if b.asks(r.Context(), kind) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
@@ -54,7 +54,7 @@ func (b *Inbox) provider(w http.ResponseWriter, r *http.Request) {
 	switch b.take(Item{Kind: kind, To: number, Key: with.Get("OutId"), Repeat: repeat, Text: text, Link: linkIn(text), Call: id}) {
 	case Refused:
 		answer(w, http.StatusServiceUnavailable, "ServiceUnavailable", "")
-	case Cut:
+	case Cut, Lost:
 		cut(w)
 	case Answered:
 		answer(w, http.StatusOK, "OK", id)

@@ -14,6 +14,8 @@ import (
 
 // Spawner starts the demo's processes and ends all that still run.
 type Spawner struct {
+	Env []string // of all children; nil: as here
+
 	jobs chan func()
 
 	mu      sync.Mutex
@@ -29,6 +31,7 @@ type Process struct {
 	err  error         // how, once done
 }
 
+// New makes a Spawner; Close ends it.
 func New() *Spawner {
 	s := &Spawner{jobs: make(chan func())}
 	go func() {
@@ -50,7 +53,7 @@ func (s *Spawner) Start(name, logFile string, args ...string) (*Process, error) 
 	}
 	p := &Process{name: name, cmd: exec.Command(args[0], args[1:]...), log: log, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.SysProcAttr = attributes()
+	p.cmd.SysProcAttr, p.cmd.Env = attributes(), s.Env
 	started := make(chan error)
 	s.jobs <- func() { started <- p.cmd.Start() }
 	if err := <-started; err != nil {
@@ -67,6 +70,12 @@ func (s *Spawner) Start(name, logFile string, args ...string) (*Process, error) 
 }
 
 func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Log is the end of what it wrote.
+func (p *Process) Log() string { return tail(p.log.Name()) }
 
 // Kill ends the process as a crash would.
 func (p *Process) Kill() error {
@@ -88,6 +97,12 @@ func (p *Process) Stop() {
 	case <-time.After(10 * time.Second):
 		_ = p.Kill()
 	}
+}
+
+// Close ends every process and the spawner.
+func (s *Spawner) Close() {
+	s.StopAll()
+	close(s.jobs)
 }
 
 // StopAll ends every process, the last started first.

@@ -1,0 +1,54 @@
+package demo
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// hands are the machine's service manager, by which a runbook has the shop started
+// again: `holdfast demo restart` asks it as systemctl would be asked.
+type hands struct {
+	url    string
+	server *http.Server
+	done   chan struct{}
+
+	mu    sync.Mutex
+	times int
+}
+
+func openHands(w *World) (*hands, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	h := &hands{url: "http://" + listener.Addr().String(), done: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /restart", func(rw http.ResponseWriter, _ *http.Request) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.times++
+		if err := w.StartShop(); err != nil {
+			http.Error(rw, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		defer close(h.done)
+		_ = h.server.Serve(listener)
+	}()
+	return h, nil
+}
+
+// Times is how often the shop was started again.
+func (h *hands) restarts() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.times
+}
+
+func (h *hands) close() {
+	_ = h.server.Close()
+	<-h.done
+}

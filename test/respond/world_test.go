@@ -1,0 +1,146 @@
+package respond
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"holdfast/internal/controlapi"
+	"holdfast/internal/demo"
+	"holdfast/internal/pgtest"
+	"holdfast/test/harness"
+)
+
+var (
+	programs = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "respond-bin-") })
+	building sync.Once
+	program  string
+)
+
+func TestMain(m *testing.M) {
+	code := pgtest.Main(m)
+	if dir, err := programs(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// holdfast is the program: that of the environment, or one built once for all tests.
+func holdfast(t *testing.T) string {
+	t.Helper()
+	if named := os.Getenv("RESPOND_PROGRAM"); named != "" {
+		return named
+	}
+	building.Do(func() {
+		dir, err := programs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		program = harness.Build(t, dir, "./cmd/holdfast")
+	})
+	if program == "" {
+		t.Fatal("the program was not built")
+	}
+	return program
+}
+
+// everywhere runs a test on each kind of database.
+func everywhere(t *testing.T, test func(t *testing.T, dsn string)) {
+	for _, database := range []string{"sqlite", "postgresql"} {
+		t.Run(database, func(t *testing.T) {
+			dsn := ""
+			if database == "postgresql" {
+				dsn = pgtest.Database(t)
+			}
+			test(t, dsn)
+		})
+	}
+}
+
+// world is one whose control node the test takes the legs away from.
+type world struct {
+	*demo.World
+
+	t *testing.T
+}
+
+// newWorld starts everything, after the files were changed.
+func newWorld(t *testing.T, o demo.Options, change func(w *demo.World) error) *world {
+	t.Helper()
+	o.Program, o.Dir = holdfast(t), t.TempDir()
+	w, err := demo.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() && w.Control != nil {
+			t.Logf("the control node's log ends:\n%s", w.Control.Log())
+		}
+		if err := w.Close(false); err != nil {
+			t.Error(err)
+		}
+	})
+	if change != nil {
+		if err := change(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return &world{w, t}
+}
+
+// again starts the control node that was killed, or kills it first.
+func (w *world) again() {
+	w.t.Helper()
+	select {
+	case <-w.Control.Done():
+	default:
+		if err := w.Control.Kill(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if err := w.StartControl(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// node is the control node as its own administrator sees it.
+func (w *world) node() *controlapi.Client {
+	w.t.Helper()
+	c, err := w.Administrator()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// until asks again and again until something is so.
+func (w *world) until(within time.Duration, what string, so func(ctx context.Context) (bool, string)) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), within)
+	defer cancel()
+	for {
+		ok, have := so(ctx)
+		if ok {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			w.t.Fatalf("not after %s: %s; %s", within, what, have)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// did fails the test.
+func (w *world) did(err error, what string, args ...any) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatalf("%s: %v", fmt.Sprintf(what, args...), err)
+	}
+}
