@@ -139,6 +139,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"relay", "holdfast/internal/replay", "package"},
 	{"relay", sqlite, "sql"},
 	{"examples/demo", "holdfast/internal/ledger", "examples"},
+	{"internal/demo/inbox", "holdfast/internal/sign", "examples"},
+	{"internal/demo", "holdfast/internal/store", "demo"},
 	{"examples/callbacks", "holdfast/relay", "examples"},
 }
 
@@ -184,8 +186,10 @@ var allowed = []struct{ from, to string }{
 	{"cmd/holdfast", "holdfast/internal/app"},
 	{"relay", "holdfast/internal/app"},
 	{"examples/demo", "holdfast/internal/loopback"},
-	{"examples/shop", sqlite},
-	{"examples/shop", pgx},
+	{"examples/demo", "holdfast/internal/demo/customers"},
+	{"internal/demo", "holdfast/internal/controlapi"},
+	{"internal/demo/shop", sqlite},
+	{"internal/demo/shop", pgx},
 }
 
 var diagnostic = regexp.MustCompile(`(?m)^\S*/(case\d+(?:_test)?\.go):\d+:\d+: import '([^']+)' is not allowed from list '([^']+)'`)
