@@ -64,7 +64,45 @@ type Incident struct {
 	From     []string    `json:"from,omitempty"` // merged into this one, or what it was split from
 	Reopened int         `json:"reopened,omitempty"`
 	Number   int         `json:"below,omitempty"` // how many objects below it were numbered
+
+	Why      string               `json:"why,omitempty"`           // whoever declared it said
+	Began    time.Time            `json:"began_shown_at,omitzero"` // in an exercise: what its clock would have shown at Started
+	RTO      time.Duration        `json:"rto,omitempty"`           // of what it hits, the tightest
+	MTD      time.Duration        `json:"mtd,omitempty"`           // 0: none is at stake
+	GradedBy *Actor               `json:"graded_by,omitempty"`     // a person: impact no longer changes the grade
+	Scoped   time.Time            `json:"scoped,omitzero"`         // a person said whom it hits
+	Warned   map[string]time.Time `json:"warned,omitempty"`        // what was reminded of: rto/50, scope, review/due ...
+	Command  []Handover           `json:"command,omitempty"`       // who was in command, in turn
+	Run      string               `json:"run,omitempty"`           // of its scenario's runbook
+	Summary  string               `json:"summary,omitempty"`       // at closing
+	Reviewed time.Time            `json:"reviewed,omitzero"`       // the review was held
 }
+
+// Handover is one passing on of command.
+type Handover struct {
+	From string    `json:"from,omitempty"`
+	To   string    `json:"to"`
+	At   time.Time `json:"at"`
+	By   Actor     `json:"by"`
+	Why  string    `json:"why,omitempty"`
+}
+
+// Stands reports whether somebody still has to work on it.
+func (i *Incident) Stands() bool {
+	return i.State == Investigating || i.State == Identified || i.State == Monitoring
+}
+
+// Since is when the fault began, and Known when it was declared, by the clock that
+// its schedules go by.
+func (i *Incident) Since() time.Time {
+	if !i.Began.IsZero() {
+		return i.Began
+	}
+	return i.Started
+}
+
+// Known is explained with Since.
+func (i *Incident) Known() time.Time { return i.Since().Add(i.Declared.Sub(i.Started)) }
 
 // Origin is what something came of.
 type Origin struct {
@@ -78,6 +116,7 @@ type Holder struct {
 	State  string    `json:"state"` // asked, took, passed-over
 	Since  time.Time `json:"since"`
 	Asked  []string  `json:"asked,omitempty"` // all who were, in turn
+	Page   string    `json:"page,omitempty"`  // the notification by which they were; who acknowledges it takes the role
 }
 
 // Word is the last that an audience was told.
@@ -110,6 +149,8 @@ type Task struct {
 	By       Actor     `json:"by"`
 	At       time.Time `json:"at"`
 	Ended    time.Time `json:"ended,omitzero"`
+	Overdue  time.Time `json:"overdue,omitzero"` // when it was escalated
+	Exercise string    `json:"exercise,omitempty"`
 }
 
 // Decision is what was decided, by whom and why.

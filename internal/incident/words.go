@@ -1,0 +1,81 @@
+package incident
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+)
+
+// below is the id of the n-th object below an incident.
+func below(id, kind string, n int) string { return id + "." + kind + "-" + strconv.Itoa(n) }
+
+func changeOf(kind, id, service string, version int64, action, reason string, v any) continuity.Change {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // it is made of texts and times
+	}
+	return continuity.Change{Kind: kind, ID: id, Service: service, Version: version, Body: body, Action: action, Reason: reason}
+}
+
+// rank orders notifications that are told together by the grade: SEV-1 speaks first.
+func rank(grade string) int {
+	n, err := strconv.Atoi(strings.TrimPrefix(grade, "SEV-"))
+	if err != nil {
+		return 0
+	}
+	return 10 - n
+}
+
+// said makes a text of the catalogue in both languages, with what each text of an
+// incident may use.
+func said(id string, i *continuity.Incident, args func(catalogue.Lang) catalogue.Args) continuity.Text {
+	in := func(lang catalogue.Lang) string {
+		all := catalogue.Args{
+			"id": i.ID, "service": i.Service, "grade": i.Grade, "title": inLanguage(i.Title, lang), "since": i.Started.UTC().Format("2006-01-02 15:04 UTC"),
+		}
+		if args != nil {
+			for name, v := range args(lang) {
+				all[name] = v
+			}
+		}
+		return catalogue.Text(lang, id, all)
+	}
+	return continuity.Text{En: in(catalogue.En), Zh: in(catalogue.Zh)}
+}
+
+// inLanguage is a text in a language, or in the other where it has none.
+func inLanguage(t continuity.Text, lang catalogue.Lang) string {
+	if lang == catalogue.Zh && t.Zh != "" || t.En == "" {
+		return t.Zh
+	}
+	return t.En
+}
+
+// lasts writes a length of time for people.
+func lasts(d time.Duration) string {
+	d = d.Round(time.Second)
+	if d >= time.Minute {
+		d = d.Round(time.Minute)
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+func invalid(what string, pairs ...any) error {
+	return continuity.E(continuity.CodeInvalid, fmt.Errorf("incident: %s", what), append([]any{"detail_id", "incident.invalid." + what}, pairs...)...)
+}
+
+func refused(what string, pairs ...any) error {
+	return continuity.E(continuity.CodeState, fmt.Errorf("incident: %s", what), append([]any{"detail_id", "incident.state." + what}, pairs...)...)
+}
