@@ -35,5 +35,5 @@ func Declare(d Declaration) Change {
 	if err != nil {
 		panic(err) // it is made of texts and times
 	}
-	return Change{Kind: KindDeclaration, ID: d.ID, Service: d.Service, Version: VersionAny, Body: body, Action: "incident.asked", Reason: d.Why}
+	return Change{Kind: KindDeclaration, ID: d.ID, Service: d.Service, Version: VersionAny, Body: body, Action: "declaration.made", Reason: d.Why}
 }

@@ -37,6 +37,8 @@ type Options struct {
 	// Mute says that the node has no channels: nobody is told anything.
 	Mute bool
 	Node string
+	// Known says whether there is a person; for Acts. nil: whoever is named is.
+	Known func(ctx context.Context, person string) (bool, error)
 }
 
 // Engine does what plans say about incidents. It is a follow.Engine.
@@ -189,11 +191,11 @@ func put[T any](all map[string]T, id string, k T, body json.RawMessage, into any
 // Step implements follow.Engine. It returns what is to become true of one incident at
 // a time.
 func (e *Engine) Step(_ context.Context, now time.Time) (changes []continuity.Change, next time.Time, err error) {
-	if changes, err := e.declared(now); len(changes) > 0 || err != nil {
-		return changes, next, err
+	if changes := e.declared(now); len(changes) > 0 {
+		return changes, next, nil
 	}
-	if changes, err := e.triggered(now); len(changes) > 0 || err != nil {
-		return changes, next, err
+	if changes := e.triggered(now); len(changes) > 0 {
+		return changes, next, nil
 	}
 	due := soonest{}
 	for _, id := range slices.Sorted(maps.Keys(e.incidents)) {
@@ -203,9 +205,7 @@ func (e *Engine) Step(_ context.Context, now time.Time) (changes []continuity.Ch
 			continue
 		}
 		d := &draft{engine: e, rules: rules, was: k.Incident, Incident: clone(k.Incident), version: k.version, now: now, due: &due}
-		if err := d.look(); err != nil {
-			return nil, next, err
-		}
+		d.look()
 		if changes := d.changes(); len(changes) > 0 {
 			return changes, next, nil
 		}
@@ -276,20 +276,17 @@ func (e *Engine) shown(exercise string, now time.Time) time.Time {
 }
 
 // look sees what is due of an incident.
-func (d *draft) look() error {
+func (d *draft) look() {
 	if d.Stands() {
 		d.begins()
 		d.impact()
-		if err := d.staff(); err != nil {
-			return err
-		}
+		d.staff()
 		d.clocks()
 	}
+	d.tasks()
 	if d.State != continuity.Merged {
-		d.tasks()
 		d.review()
 	}
-	return nil
 }
 
 // begins starts the runbook of the scenario, once.
@@ -320,14 +317,20 @@ func (d *draft) by(at time.Time) bool {
 
 // tell has somebody told with the change.
 func (d *draft) tell(n continuity.Notification, words string, args func(catalogue.Lang) catalogue.Args) string {
-	if d.engine.o.Mute {
+	return tell(&d.Incident, d.engine.o.Mute, d.now, d.engine.shown(d.Exercise, d.now), n, words, args, &d.more)
+}
+
+// tell adds the change that has somebody told of an incident, and returns the id of
+// the notification; on a node without channels there is none.
+func tell(i *continuity.Incident, mute bool, now, shown time.Time, n continuity.Notification, words string, args func(catalogue.Lang) catalogue.Args, to *[]continuity.Change) string {
+	if mute || len(n.To) == 0 {
 		return ""
 	}
-	d.Number++
-	n.ID = below(d.ID, "n", d.Number)
-	n.Service, n.About, n.At, n.Exercise, n.Shown = d.Service, continuity.KindIncident+"/"+d.ID, d.now, d.Exercise, d.engine.shown(d.Exercise, d.now)
-	n.Rank = rank(d.Grade)
-	n.Subject, n.Text = said("incident.tell."+words+".subject", &d.Incident, args), said("incident.tell."+words+".text", &d.Incident, args)
-	d.more = append(d.more, continuity.Tell(n))
+	i.Number++
+	n.ID = below(i.ID, "n", i.Number)
+	n.Service, n.About, n.At, n.Exercise, n.Shown = i.Service, continuity.KindIncident+"/"+i.ID, now, i.Exercise, shown
+	n.Rank = rank(i.Grade)
+	n.Subject, n.Text = said("incident.tell."+words+".subject", i, args), said("incident.tell."+words+".text", i, args)
+	*to = append(*to, continuity.Tell(n))
 	return n.ID
 }

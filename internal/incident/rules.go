@@ -15,15 +15,16 @@ type Plans interface {
 	All() []*Rules
 }
 
-// Duty says who is asked to take a role: one person after the other, who leads it
-// first, and then all of the team at once.
+// Duty says who is asked to take a role, one after the other: who leads it, each
+// deputy, the whole team.
 type Duty interface {
-	Ladder(service, role, grade string, at time.Time) ([][]string, error)
+	Ladder(service, role, grade string, at time.Time) ([]continuity.Recipient, error)
 }
 
 // Rules are what the plan of a service says of its incidents.
 type Rules struct {
 	Service    string
+	Version    int64 // of the plan that holds
 	Name       continuity.Text
 	Owner      string // of the plan
 	Scenarios  []Scenario
