@@ -166,6 +166,7 @@ func (c *cli) root() *cobra.Command {
 			c.channelCommand(),
 			c.notifyCommand(), c.silenceCommand(),
 		}},
+		{"responding", []*cobra.Command{c.incidentCommand()}},
 		{"node", []*cobra.Command{
 			c.controlCommand(), c.probeCommand(), c.loginCommand(), c.logoutCommand(), c.userCommand(), c.tokenCommand(), c.eventCommand(), c.stateCommand(),
 		}},

@@ -20,6 +20,7 @@ const (
 	ChannelsRead Scope = "channels:read"
 
 	NotificationsRead Scope = "notifications:read"
+	IncidentsRead     Scope = "incidents:read"
 
 	ReportsWrite Scope = "reports:write" // tell that something does not work
 
@@ -29,6 +30,7 @@ const (
 	TokensWrite     Scope = "tokens:write" // one's own
 
 	NotificationsWrite Scope = "notifications:write" // send, acknowledge, silence
+	IncidentsWrite     Scope = "incidents:write"     // declare, and take part, as far as the plan says
 
 	SignalsWrite     Scope = "signals:write" // say for another system that something does not work, or does again
 	PlansWrite       Scope = "plans:write"
@@ -40,6 +42,8 @@ const (
 
 	PlansApprove Scope = "plans:approve" // what the business decided
 	UsersRead    Scope = "users:read"
+
+	IncidentsCommand Scope = "incidents:command" // decide in the place of those whom the plan names
 
 	UsersWrite Scope = "users:write" // and everybody's sessions and tokens
 	StateRead  Scope = "state:read"  // an export bears the hashes of passwords
@@ -65,10 +69,10 @@ type rung struct {
 }
 
 var ladder = []rung{
-	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, ReportsWrite}},
-	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite}},
+	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, ReportsWrite}},
+	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite}},
 	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport}},
-	{Commander, []Scope{PlansApprove, UsersRead}},
+	{Commander, []Scope{PlansApprove, UsersRead, IncidentsCommand}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},
 }
 

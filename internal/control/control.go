@@ -103,6 +103,7 @@ func (n *Node) open(ctx context.Context) error {
 		n.openNotices, n.openCalendars,
 		n.openChannels, n.openChannelTests, n.openPublic, n.openEmergency,
 		n.openNotify,
+		n.openIncidents,
 		n.openPreviews,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,

@@ -61,6 +61,7 @@ type Options struct {
 
 	Notifications Notifications
 	Previews      Previews
+	Incidents     Incidents
 }
 
 // The bounds of what a request may carry and take.
@@ -154,6 +155,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Previews != nil {
 		registerPreviews(s)
+	}
+	if o.Incidents != nil {
+		registerIncidents(s)
 	}
 	if o.Signals != nil {
 		registerSignals(s)

@@ -203,7 +203,7 @@ func (d *draft) clock(which string, whole time.Duration) {
 		n.Escalate = append(n.Escalate, person(d.rules.Owner))
 	}
 	d.tell(n, "clock", func(lang catalogue.Lang) catalogue.Args {
-		return catalogue.Args{"what": catalogue.Text(lang, "incident.clock."+which, nil), "percent": passed, "over": passed == 100, "whole": lasts(whole)}
+		return catalogue.Args{"what": catalogue.Text(lang, "incident.clock."+which, nil), "percent": passed, "whole": lasts(whole)}
 	})
 }
 

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"reflect"
+	"strings"
 	"time"
 
 	"holdfast/internal/yamldoc"
@@ -20,6 +22,12 @@ type Scenario struct {
 	Runbook  string   `yaml:"runbook" kind:"id" ref:"runbooks" required:"true" example:"bring-back-orders"`
 	Selfhelp []string `yaml:"selfhelp" kind:"id" ref:"selfhelp"`
 	Channels []string `yaml:"channels" kind:"id" ref:"channels" example:"[standby-mail]"`
+}
+
+// Causes are the kinds of cause that a scenario, and an incident at its end, may have.
+func Causes() []string {
+	field, _ := reflect.TypeFor[Scenario]().FieldByName("Causes")
+	return strings.Split(field.Tag.Get("of"), ",")
 }
 
 // Trigger says what starts a scenario. Exactly one of its parts is there.
