@@ -56,7 +56,7 @@ func TestControlScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"node": cmdNode, "staff": cmdStaff, "edit": cmdEdit, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
+			"node": cmdNode, "named": cmdNamed, "staff": cmdStaff, "edit": cmdEdit, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
 			"upstream": cmdUpstream, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
 		},
 	})
@@ -101,6 +101,15 @@ func (n *nodes) killAll() {
 		_ = p.cmd.Process.Kill() // fails only where it has ended
 		<-p.ended
 	}
+}
+
+// cmdNamed keeps the first word of what a command printed last in a variable.
+func cmdNamed(ts *testscript.TestScript, neg bool, args []string) {
+	words := strings.Fields(ts.ReadFile("stdout"))
+	if neg || len(args) != 1 || len(words) == 0 {
+		ts.Fatalf("usage: named VARIABLE, after a command that printed something")
+	}
+	ts.Setenv(args[0], strings.Trim(words[0], ":"))
 }
 
 func cmdNode(ts *testscript.TestScript, neg bool, args []string) {

@@ -190,7 +190,7 @@ func (c *cli) incidentTimelineCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		all, _, err := controlapi.Get[controlapi.Page[incident.Entry]](cmd.Context(), node, "/incidents/"+url.PathEscape(args[0])+"/timeline", nil)
+		all, _, err := controlapi.Get[controlapi.Page[incident.TimelineEntry]](cmd.Context(), node, "/incidents/"+url.PathEscape(args[0])+"/timeline", nil)
 		if err != nil {
 			return err
 		}

@@ -11,18 +11,14 @@ import (
 	"holdfast/internal/controlapi"
 )
 
-// incidentEdit changes an incident as it stands now.
+// incidentEdit changes an incident as it stands now, whatever the engine wrote
+// meanwhile.
 func (c *cli) incidentEdit(cmd *cobra.Command, id, what string, body any) error {
 	node, err := c.connectControl()
 	if err != nil {
 		return err
 	}
-	path := "/incidents/" + url.PathEscape(id)
-	_, version, err := controlapi.Get[continuity.Incident](cmd.Context(), node, path, nil)
-	if err != nil {
-		return err
-	}
-	i, _, err := controlapi.Put[continuity.Incident](cmd.Context(), node, path+"/"+what, version, body)
+	i, _, err := controlapi.Put[continuity.Incident](cmd.Context(), node, "/incidents/"+url.PathEscape(id)+"/"+what, continuity.VersionAny, body)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ type Incidents interface {
 	List(ctx context.Context, q incident.Query) (page []incident.Kept, next string, err error)
 	Get(ctx context.Context, id string) (incident.Kept, error)
 	Below(ctx context.Context, id string) (IncidentParts, error)
-	Timeline(ctx context.Context, id string) ([]incident.Entry, error)
+	Timeline(ctx context.Context, id string) ([]incident.TimelineEntry, error)
 	Figures(ctx context.Context, id string) (incident.Figures, error)
 
 	Declare(ctx context.Context, by incident.By, ask incident.Asking) (incident.Kept, error)
@@ -142,11 +142,12 @@ func (s *server) listIncidents(ctx context.Context, in *struct {
 	return listOf(items, next), nil
 }
 
-type incidentPath struct {
+// IncidentPath names an incident.
+type IncidentPath struct {
 	ID string `path:"id" maxLength:"300"`
 }
 
-func (s *server) getIncident(ctx context.Context, in *incidentPath) (*object[IncidentDetail], error) {
+func (s *server) getIncident(ctx context.Context, in *IncidentPath) (*object[IncidentDetail], error) {
 	k, err := s.Incidents.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -158,12 +159,12 @@ func (s *server) getIncident(ctx context.Context, in *incidentPath) (*object[Inc
 	return objectOf(IncidentDetail{k.Incident, parts}, k.Version), nil
 }
 
-func (s *server) getIncidentTimeline(ctx context.Context, in *incidentPath) (*list[incident.Entry], error) {
+func (s *server) getIncidentTimeline(ctx context.Context, in *IncidentPath) (*list[incident.TimelineEntry], error) {
 	all, err := s.Incidents.Timeline(ctx, in.ID)
 	return listOf(all, ""), err
 }
 
-func (s *server) getIncidentFigures(ctx context.Context, in *incidentPath) (*plain[incident.Figures], error) {
+func (s *server) getIncidentFigures(ctx context.Context, in *IncidentPath) (*plain[incident.Figures], error) {
 	f, err := s.Incidents.Figures(ctx, in.ID)
 	return &plain[incident.Figures]{f}, err
 }
@@ -173,7 +174,7 @@ func (s *server) declareIncident(ctx context.Context, in *struct{ Body IncidentB
 }
 
 func (s *server) gradeIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Grade string   `json:"grade,omitempty" maxLength:"10"`
 		Scope string   `json:"scope,omitempty" enum:"one,office,everyone"`
@@ -185,7 +186,7 @@ func (s *server) gradeIncident(ctx context.Context, in *struct {
 }
 
 func (s *server) setIncidentState(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		State    string    `json:"state" enum:"investigating,identified,monitoring,resolved"`
 		Restored time.Time `json:"restored,omitzero"` // since when it works again; absent: now, where it does
@@ -197,7 +198,7 @@ func (s *server) setIncidentState(ctx context.Context, in *struct {
 }
 
 func (s *server) setIncidentPhase(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Phase string `json:"phase" enum:"activation,recovery,reconstitution"`
 		Why   string `json:"why,omitempty" maxLength:"2000"`
@@ -207,7 +208,7 @@ func (s *server) setIncidentPhase(ctx context.Context, in *struct {
 }
 
 func (s *server) expectIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Expected time.Time `json:"expected,omitzero"`    // recovery; absent: as before
 		Next     time.Time `json:"next_update,omitzero"` // when people are told next; absent: as before
@@ -218,7 +219,7 @@ func (s *server) expectIncident(ctx context.Context, in *struct {
 }
 
 func (s *server) takeIncidentRole(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Role string `path:"role" maxLength:"63"`
 	Body struct {
 		Person string `json:"person,omitempty" maxLength:"128"` // absent: whoever asks
@@ -229,7 +230,7 @@ func (s *server) takeIncidentRole(ctx context.Context, in *struct {
 }
 
 func (s *server) handOverIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		To  string `json:"to" minLength:"1" maxLength:"128"`
 		Why string `json:"why" minLength:"1" maxLength:"2000"`
@@ -239,7 +240,7 @@ func (s *server) handOverIncident(ctx context.Context, in *struct {
 }
 
 func (s *server) mergeIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Into string `json:"into" minLength:"1" maxLength:"300"`
 		Why  string `json:"why" minLength:"1" maxLength:"2000"`
@@ -249,7 +250,7 @@ func (s *server) mergeIncident(ctx context.Context, in *struct {
 }
 
 func (s *server) splitIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body IncidentSplit
 }) (*object[continuity.Incident], error) {
 	b := in.Body
@@ -259,7 +260,7 @@ func (s *server) splitIncident(ctx context.Context, in *struct {
 }
 
 func (s *server) reopenIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Why string `json:"why" minLength:"1" maxLength:"2000"`
 	}
@@ -268,7 +269,7 @@ func (s *server) reopenIncident(ctx context.Context, in *struct {
 }
 
 func (s *server) closeIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Causes  []string `json:"causes" minItems:"1" maxItems:"12"` // kinds of cause, as plans name them
 		Summary string   `json:"summary,omitempty" maxLength:"4000"`
@@ -278,7 +279,7 @@ func (s *server) closeIncident(ctx context.Context, in *struct {
 }
 
 func (s *server) reviewIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Note string `json:"note,omitempty" maxLength:"4000"`
 	}
@@ -287,7 +288,7 @@ func (s *server) reviewIncident(ctx context.Context, in *struct {
 }
 
 func (s *server) markIncidentPersonal(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Since time.Time `json:"since,omitzero"` // it is known; absent: now
 		Why   string    `json:"why" minLength:"1" maxLength:"2000"`
@@ -304,7 +305,7 @@ func plainOf[T any](v T, err error) (*plain[T], error) {
 }
 
 func (s *server) assignIncidentTask(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Text  string    `json:"text" minLength:"1" maxLength:"4000"`
 		Owner string    `json:"owner,omitempty" maxLength:"128"` // a person or a role; absent: whoever asks
@@ -325,7 +326,7 @@ func (s *server) endIncidentTask(ctx context.Context, in *struct {
 }
 
 func (s *server) decideInIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Text string `json:"text" minLength:"1" maxLength:"4000"`
 		Why  string `json:"why" minLength:"1" maxLength:"4000"`
@@ -335,7 +336,7 @@ func (s *server) decideInIncident(ctx context.Context, in *struct {
 }
 
 func (s *server) reportIncidentSituation(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Conditions string `json:"conditions" minLength:"1" maxLength:"4000"`
 		Actions    string `json:"actions,omitempty" maxLength:"4000"`
@@ -350,7 +351,7 @@ func (s *server) reportIncidentSituation(ctx context.Context, in *struct {
 }
 
 func (s *server) useInIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Resource string `json:"resource" minLength:"1" maxLength:"300"` // of the plan, or any other in words
 		Count    int    `json:"count,omitempty" minimum:"1" maximum:"1000000" default:"1"`
@@ -361,7 +362,7 @@ func (s *server) useInIncident(ctx context.Context, in *struct {
 }
 
 func (s *server) noteInIncident(ctx context.Context, in *struct {
-	incidentPath
+	IncidentPath
 	Body struct {
 		Text string `json:"text" minLength:"1" maxLength:"4000"`
 	}

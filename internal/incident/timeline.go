@@ -11,8 +11,8 @@ import (
 	"holdfast/internal/continuity"
 )
 
-// Entry is one line of the account of an incident.
-type Entry struct {
+// TimelineEntry is one line of the account of an incident.
+type TimelineEntry struct {
 	Seq    int64            `json:"seq"`
 	At     time.Time        `json:"at"`
 	Shown  time.Time        `json:"shown_at,omitzero"` // what the clock of its exercise showed
@@ -52,13 +52,13 @@ const mostEntries = 20_000
 
 // Timeline is all that happened in an incident and, meanwhile, to its service, the
 // oldest first; what was merged into it included.
-func (a *Acts) Timeline(ctx context.Context, id string) ([]Entry, error) {
+func (a *Acts) Timeline(ctx context.Context, id string) ([]TimelineEntry, error) {
 	k, err := a.Get(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	seen := map[int64]bool{}
-	all := []Entry{}
+	all := []TimelineEntry{}
 	take := func(q continuity.EventQuery) error {
 		q.Oldest, q.Limit = true, 1000
 		for len(all) < mostEntries {
@@ -96,7 +96,7 @@ func (a *Acts) Timeline(ctx context.Context, id string) ([]Entry, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(all, func(a, b Entry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Seq, b.Seq)) })
+	slices.SortFunc(all, func(a, b TimelineEntry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Seq, b.Seq)) })
 	return all, nil
 }
 
@@ -122,8 +122,8 @@ func (a *Acts) family(ctx context.Context, k *Kept, known []string) ([]string, e
 }
 
 // entryOf is what an event says.
-func entryOf(ev *continuity.AuditEvent) Entry {
-	e := Entry{Seq: ev.Seq, At: ev.At, Actor: ev.Actor, Action: ev.Action, Kind: ev.Kind, ID: ev.ID, Reason: ev.Reason, Erased: ev.Erased}
+func entryOf(ev *continuity.AuditEvent) TimelineEntry {
+	e := TimelineEntry{Seq: ev.Seq, At: ev.At, Actor: ev.Actor, Action: ev.Action, Kind: ev.Kind, ID: ev.ID, Reason: ev.Reason, Erased: ev.Erased}
 	body := ev.After
 	if body == nil {
 		body = ev.Before
