@@ -127,7 +127,7 @@ func (e *Engine) admit(ctx context.Context, fresh []*note, now time.Time) {
 		}
 		if n.Same != "" {
 			key := sameKey(&n.Notification)
-			if s := e.sames[key]; s.id != "" && s.id != n.ID && n.At.Sub(s.at) < repeats {
+			if s := e.sames[key]; s.id != "" && s.id != n.ID && n.At.Sub(s.at).Abs() < repeats {
 				e.end(n, continuity.NotifyRepeated, s.id, now)
 				continue
 			}
@@ -159,7 +159,10 @@ func (e *Engine) join(n *note, now time.Time) (ready bool) {
 	}
 	g.waiting[n.ID] = n
 	at := n.At.Add(gather)
-	if !g.told.IsZero() {
+	if n.At.After(now) {
+		at = now // another node's clock is ahead
+	}
+	if !past(g.told, pause, now) {
 		at = later(at, g.told.Add(pause))
 	}
 	if at.After(now) {
@@ -223,6 +226,10 @@ func (e *Engine) route(ctx context.Context, n *note, now time.Time) bool {
 			return true
 		}
 	}
+	if len(n.To) > 0 && n.To[0].Kind == continuity.ToTold && e.telling(n.About) {
+		e.wakeNote(n, now.Add(crowded)) // somebody may just be being told
+		return false
+	}
 	targets, err := e.resolve(ctx, n, 0, now)
 	if err != nil {
 		e.wakeNote(n, now.Add(unknownAgain))
@@ -242,19 +249,29 @@ func (e *Engine) route(ctx context.Context, n *note, now time.Time) bool {
 	return true
 }
 
+// telling reports whether a message about something is under way.
+func (e *Engine) telling(about string) bool {
+	for id := range e.inflight {
+		if s := e.ships[id]; s != nil && s.note.About == about {
+			return true
+		}
+	}
+	return false
+}
+
 // watch sees how what is on its way stands.
 func (e *Engine) watch(ctx context.Context, n *note, now time.Time) {
 	if len(n.ships) == 0 && n.Deliver == 0 && n.Step == 0 && len(n.Escalate) == 0 {
 		e.fail(n, FailNobody, now)
 		return
 	}
-	s := e.stands(n)
+	s := e.stands(n, now)
 	if n.Urgency == continuity.UrgencyPage {
 		e.watchPage(ctx, n, s, now)
 		return
 	}
 	switch {
-	case n.Grouped > n.Again && !now.Before(n.Told.Add(pause)):
+	case n.Grouped > n.Again && past(n.Told, pause, now):
 		e.again(ctx, n, now)
 	case s.open || n.Grouped > n.Again:
 		if n.Grouped > n.Again {
@@ -272,11 +289,15 @@ func (e *Engine) watchPage(ctx context.Context, n *note, s standing, now time.Ti
 		n.State, n.Since = continuity.NotifyWaiting, now
 		e.mark(n, "notification.waiting")
 	}
+	if within := cmp.Or(n.AckWithin, ackWithin); n.AckDue.After(now.Add(within + clocks)) { // the clock was put back
+		n.AckDue = now.Add(within)
+		e.mark(n, cmp.Or(n.action, "notification."+n.State))
+	}
 	switch {
 	case !now.Before(n.AckDue), len(s.reached) == 0 && s.stuck && n.Step < len(n.Escalate):
 		e.escalate(ctx, n, now)
 		return
-	case n.Grouped > n.Again && !now.Before(n.Told.Add(pause)):
+	case n.Grouped > n.Again && past(n.Told, pause, now):
 		e.again(ctx, n, now)
 	case n.Grouped > n.Again:
 		e.wakeNote(n, n.Told.Add(pause))
@@ -292,7 +313,7 @@ type standing struct {
 	missed  map[string]bool
 }
 
-func (e *Engine) stands(n *note) standing {
+func (e *Engine) stands(n *note, now time.Time) standing {
 	s := standing{stuck: true, reached: map[string]bool{}, missed: map[string]bool{}}
 	for _, d := range n.ships {
 		if d.Step != n.Step {
@@ -303,7 +324,7 @@ func (e *Engine) stands(n *note) standing {
 			s.reached[d.Target] = true
 		case !d.Over():
 			s.open = true
-			s.stuck = s.stuck && d.Failure != "" && d.Attempts >= pageAttempts
+			s.stuck = s.stuck && (d.Failure != "" && d.Attempts >= pageAttempts || d.Due.Sub(now) > pageStuck)
 		}
 	}
 	for _, d := range n.ships {
@@ -345,23 +366,35 @@ func (e *Engine) escalate(ctx context.Context, n *note, now time.Time) {
 			code = s.Failure
 		}
 	}
+	if n.Grouped > n.Again && !e.tellRest(ctx, n, now) { // nothing else tells it
+		return
+	}
 	e.fail(n, code, now)
 }
 
 // again tells those who are being told what came since.
 func (e *Engine) again(ctx context.Context, n *note, now time.Time) {
+	if e.tellRest(ctx, n, now) {
+		n.Told = now
+		e.group(&n.Notification).told = now
+		e.mark(n, "notification.told-again")
+		e.wakeNote(n, now)
+	}
+}
+
+// tellRest makes the deliveries of that. It says false where it is not known to
+// whom.
+func (e *Engine) tellRest(ctx context.Context, n *note, now time.Time) bool {
 	targets, err := e.resolve(ctx, n, n.Step, now)
 	if err != nil {
 		e.wakeNote(n, now.Add(unknownAgain))
-		return
+		return false
 	}
-	n.Again, n.Told = n.Grouped, now
-	e.group(&n.Notification).told = now
-	e.mark(n, "notification.told-again")
+	n.Again = n.Grouped
 	for _, s := range e.send(n, targets, now) {
 		s.Rest = true // what it tells is told nowhere else
 	}
-	e.wakeNote(n, now)
+	return true
 }
 
 // silenced names what keeps a notification from being told. Silences are for what
@@ -440,6 +473,15 @@ func (e *Engine) settleOver(ctx context.Context, n *note, now time.Time) {
 	if e.dirty[n.ID] == nil {
 		e.forget(n)
 	}
+}
+
+// clocks is how much those of nodes may differ. What is said to have been further
+// ahead than that is of a clock that has been put back since.
+const clocks = time.Minute
+
+// past reports whether it is so long since something was.
+func past(was time.Time, d time.Duration, now time.Time) bool {
+	return !now.Before(was.Add(d)) || was.After(now.Add(clocks))
 }
 
 func later(a, b time.Time) time.Time {

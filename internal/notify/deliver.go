@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,8 +21,15 @@ const (
 	// noticeAttempts are made of what is no page before the next way is taken.
 	noticeAttempts = 3
 	noticeTime     = 30 * time.Second
-	// atOnce is how many attempts a channel makes at a time.
-	atOnce = 4
+	// noticeRetry is how long its channel may ask to wait, where there is another way.
+	noticeRetry = 5 * time.Minute
+	// pageHeld is how long a page waits for room at most while there is another way.
+	pageHeld = 15 * time.Second
+	// pageStuck is how long it waits on its last way before others are told.
+	pageStuck = time.Minute
+	// atOnce is how many attempts a channel makes at a time, besides those of pages.
+	atOnce      = 4
+	pagesAtOnce = 16
 	// crowded is when it is looked again whether one of those has ended.
 	crowded = 500 * time.Millisecond
 	// mostJoined bounds what one message tells besides its own.
@@ -52,15 +60,19 @@ func (e *Engine) resolve(ctx context.Context, n *note, step int, now time.Time) 
 		to = n.Escalate[step-1 : step]
 	}
 	var all []Target
-	seen := map[string]bool{}
+	seen := map[string]continuity.Recipient{}
 	for _, r := range to {
 		targets, err := e.meant(ctx, n, r, now)
 		if err != nil {
 			return nil, err
 		}
 		for _, t := range targets {
-			if !seen[t.ID] {
-				seen[t.ID] = true
+			// Addresses of nobody who is known may look alike, as they are masked.
+			for base, i := t.ID, 2; seen[t.ID].Kind == continuity.ToAddress && seen[t.ID] != t.to; i++ {
+				t.ID = base + "#" + strconv.Itoa(i)
+			}
+			if _, twice := seen[t.ID]; !twice {
+				seen[t.ID] = t.to
 				all = append(all, t)
 			}
 		}
@@ -71,6 +83,9 @@ func (e *Engine) resolve(ctx context.Context, n *note, step int, now time.Time) 
 // meant returns those whom one recipient means.
 func (e *Engine) meant(ctx context.Context, n *note, to continuity.Recipient, now time.Time) ([]Target, error) {
 	ask := Ask{Service: n.Service, To: to, Urgency: n.Urgency, Channels: n.Channels, Template: n.Template, At: now}
+	if to.Kind == continuity.ToDeputies {
+		ask.At = n.At // of whoever led then: who has taken over since is one of them
+	}
 	if to.Kind != continuity.ToTold {
 		return e.named(ctx, ask)
 	}
@@ -91,7 +106,8 @@ func (e *Engine) meant(ctx context.Context, n *note, to continuity.Recipient, no
 			return nil, err
 		}
 		for _, t := range targets {
-			if t.ID == id {
+			if t.ID == id || t.to.Kind == continuity.ToAddress {
+				t.ID = id
 				all = append(all, t)
 			}
 		}
@@ -112,6 +128,7 @@ func (e *Engine) named(ctx context.Context, ask Ask) ([]Target, error) {
 		if len(t.Languages) == 0 {
 			t.Languages = []string{"en"}
 		}
+		t.Ways = masked(t.Ways)
 	}
 	return targets, err
 }
@@ -162,7 +179,7 @@ func (e *Engine) make(n *note, t *Target, w *Way, now time.Time) *ship {
 	n.Deliver++
 	s := &ship{note: n, Delivery: continuity.Delivery{
 		ID: fmt.Sprintf("%s.d-%d", n.ID, n.Deliver), Notification: n.ID, Service: n.Service, Person: t.Person,
-		Channel: w.Channel, Sender: w.Sender, Address: Mask(w.Address), Language: strings.Join(t.Languages, "+"),
+		Channel: w.Channel, Sender: w.Sender, Address: w.masked, Language: strings.Join(t.Languages, "+"),
 		State: continuity.DeliveryDue, Due: now, To: t.to, Target: t.ID, Step: n.Step,
 	}}
 	if free := t.Free; free != nil && n.Urgency != continuity.UrgencyPage {
@@ -186,9 +203,10 @@ func (e *Engine) wayOf(ctx context.Context, s *ship, now time.Time) (t Target, w
 		Service: s.note.Service, To: s.To, Urgency: s.note.Urgency, Channels: s.note.Channels, Template: s.note.Template, At: now,
 	})
 	for _, t := range targets {
-		if t.ID != s.Target {
+		if t.ID != s.Target && s.To.Kind != continuity.ToAddress {
 			continue
 		}
+		t.ID = s.Target
 		for _, w := range t.Ways {
 			if w.is(&s.Delivery) {
 				return t, w, true, err
@@ -280,21 +298,26 @@ func (e *Engine) delivered(s *ship, sent Sent, by string, now time.Time) {
 func (e *Engine) failed(ctx context.Context, s *ship, f *Failure, now time.Time) bool {
 	s.Failure, s.Repeat = f.Code, s.Repeat || f.Maybe
 	page := s.note.Urgency == continuity.UrgencyPage
-	plan, attempts := schedule, noticeAttempts
+	plan, attempts, patience := schedule, noticeAttempts, noticeRetry
 	if page {
-		plan, attempts = pageSchedule, pageAttempts
+		plan, attempts, patience = pageSchedule, pageAttempts, pageTime
 	}
 	wanted := !s.note.Over() || s.Rest
-	soon := f.Retry && s.Attempts < attempts && (!page || f.After <= pageTime)
+	soon := f.Retry && s.Attempts < attempts && f.After <= patience
 	if wanted && !soon && e.fallBack(ctx, s, now) {
 		s.State = continuity.DeliveryFailed
 		e.markShip(s, "delivery.failed")
 		e.wakeNote(s.note, now)
 		return true
 	}
-	last := page || s.Attempts <= len(plan)
+	last := page && !s.Rest || s.Attempts <= len(plan)
 	if !wanted || !f.Retry || !last || s.Doubled && !soon {
 		s.State = continuity.DeliveryFailed
+		if s.Rest && e.o.Failed != nil { // nothing else tells it, and its notification is over
+			n := s.note.Notification
+			n.Failure = f.Code
+			e.extra = append(e.extra, e.o.Failed(&n, now)...)
+		}
 		e.markShip(s, "delivery.failed")
 		e.wakeNote(s.note, now)
 		return true

@@ -88,6 +88,7 @@ type ship struct {
 	note    *note
 	version int64
 	action  string
+	crowded time.Time // since when its channel has had too much to do
 }
 
 // receiver is whom a message reached.

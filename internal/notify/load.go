@@ -38,10 +38,18 @@ func (e *Engine) load(ctx context.Context) error {
 		}
 	}
 	now := e.o.Now().UTC()
+	for _, s := range e.ships { // one message told both; what became of them need not be one commit
+		if by := e.ships[s.By]; s.State == continuity.DeliveryHeld && by != nil && by.State == continuity.DeliveryDelivered {
+			e.delivered(s, Sent{Arrived: !by.Confirmed.IsZero()}, by.ID, by.Sent)
+		}
+	}
 	for _, n := range e.notes {
 		e.forget(n)
 	}
 	for _, s := range e.ships {
+		if n := len(s.Tried); !s.Over() && n > 0 && s.Tried[n-1].After(now.Add(clocks)) {
+			s.Due = now // by a clock that has been put back since
+		}
 		switch {
 		case s.State == continuity.DeliverySending && e.inflight[s.ID] == nil:
 			s.State, s.Due, s.Repeat = continuity.DeliveryDue, now, true
@@ -59,7 +67,7 @@ func (e *Engine) load(ctx context.Context) error {
 // carries reports whether a delivery tells others and is not through.
 func (e *Engine) carries(id string) bool {
 	s := e.ships[id]
-	return s != nil && (s.State == continuity.DeliverySending || s.State == continuity.DeliveryDue && len(s.With) > 0)
+	return s != nil && (s.State == continuity.DeliverySending || (s.State == continuity.DeliveryDue || s.State == continuity.DeliveryHeld) && len(s.With) > 0)
 }
 
 // follow takes what happened since: what others want told, what people did.

@@ -61,6 +61,9 @@ func (r *room) free(now time.Time, o *Opened, address string, page bool) time.Ti
 
 // after is when fewer than so many of the times are within a time.
 func after(times []time.Time, most int, within time.Duration, now time.Time) time.Time {
+	// What lies ahead is of a clock that has been put back since.
+	known, _ := slices.BinarySearchFunc(times, now.Add(clocks), func(a, b time.Time) int { return a.Compare(b) })
+	times = times[:known]
 	if most <= 0 || len(times) < most {
 		return now
 	}

@@ -2,6 +2,8 @@ package notify
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -64,6 +66,8 @@ type Way struct {
 	Kind     string // of the address
 	Address  string // empty: the channel's own room
 	Approved *Approved
+
+	masked string // the address, as deliveries name it
 }
 
 // Approved is a text that a provider approved, with the fields of ours that fill
@@ -126,7 +130,27 @@ func Mask(address string) string {
 	return string(runes[:keep]) + "…" + string(runes[len(runes)-keep:])
 }
 
+// masked are ways whose addresses are masked. Those that look alike then are
+// numbered: each is a way of its own.
+func masked(ways []Way) []Way {
+	ways = slices.Clone(ways)
+	alike := map[string][]string{}
+	for i := range ways {
+		w := &ways[i]
+		w.masked = Mask(w.Address)
+		n := slices.Index(alike[w.masked], w.Address)
+		if n < 0 {
+			n = len(alike[w.masked])
+			alike[w.masked] = append(alike[w.masked], w.Address)
+		}
+		if n > 0 {
+			w.masked += fmt.Sprintf(" (%d)", n+1)
+		}
+	}
+	return ways
+}
+
 // is reports whether a delivery goes this way, by whatever name.
 func (w *Way) is(d *continuity.Delivery) bool {
-	return w.Sender == d.Sender && Mask(w.Address) == d.Address
+	return w.Sender == d.Sender && w.masked == d.Address
 }

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -65,19 +66,27 @@ func (e *Engine) start(ctx context.Context, s *ship, ready []*ship, now time.Tim
 	page := s.note.Urgency == continuity.UrgencyPage
 	room := e.roomOf(s.Sender)
 	if at := room.free(now, &opened, s.Address, page); at.After(now) {
-		s.Due = at
-		if s.State != continuity.DeliveryHeld {
-			s.State = continuity.DeliveryHeld
-			e.markShip(s, "delivery.held")
+		if page && at.Sub(now) > pageHeld && e.passOn(ctx, s, now) {
+			return nil
 		}
-		e.wakeShip(s)
+		e.hold(s, at)
+		if page && at.Sub(now) > pageStuck {
+			e.wakeNote(s.note, now) // others may be told meanwhile
+		}
 		return nil
 	}
-	if e.busy(s.Sender) >= atOnce {
+	if e.crowds(s, page) {
+		switch {
+		case s.crowded.IsZero():
+			s.crowded = now
+		case page && now.Sub(s.crowded) >= pageRetry && e.passOn(ctx, s, now):
+			return nil
+		}
 		s.Due = now.Add(crowded)
 		e.wakeShip(s)
 		return nil
 	}
+	s.crowded = time.Time{}
 	target, way, ok, err := e.wayOf(ctx, s, now)
 	switch {
 	case err != nil:
@@ -86,6 +95,12 @@ func (e *Engine) start(ctx context.Context, s *ship, ready []*ship, now time.Tim
 		return nil
 	case !ok:
 		return give(FailAddress)
+	}
+	if !page && target.Free != nil && s.Attempts > 0 { // a further attempt disturbs no less than the first
+		if at := target.Free(now); at.After(now) {
+			e.hold(s, at)
+			return nil
+		}
 	}
 	riders := e.riders(s)
 	if len(s.With) == 0 && s.State == continuity.DeliveryHeld {
@@ -141,14 +156,42 @@ func joined(s *ship, ready []*ship, now time.Time) (riders []*ship) {
 	return riders
 }
 
-// busy is how many attempts a channel has under way.
-func (e *Engine) busy(sender string) (n int) {
+// hold puts a delivery off.
+func (e *Engine) hold(s *ship, until time.Time) {
+	s.Due = until
+	if s.State != continuity.DeliveryHeld {
+		s.State = continuity.DeliveryHeld
+		e.markShip(s, "delivery.held")
+	}
+	e.wakeShip(s)
+}
+
+// passOn has a page go the next way at once, as its own takes nothing for a while.
+// It says false where there is none.
+func (e *Engine) passOn(ctx context.Context, s *ship, now time.Time) bool {
+	if !e.fallBack(ctx, s, now) {
+		return false
+	}
+	s.State, s.Failure = continuity.DeliveryFailed, cmp.Or(s.Failure, FailRate)
+	e.markShip(s, "delivery.failed")
+	e.wakeNote(s.note, now)
+	e.release(s)
+	return true
+}
+
+// crowds reports whether a channel has as many attempts under way as it may have.
+// Pages don't wait for what is none: that may hang for long.
+func (e *Engine) crowds(s *ship, page bool) bool {
+	n := 0
 	for _, a := range e.inflight {
-		if a.sender == sender {
+		if a.sender == s.Sender && a.message.Urgent == page {
 			n++
 		}
 	}
-	return n
+	if page {
+		return n >= pagesAtOnce
+	}
+	return n >= atOnce
 }
 
 // work makes an attempt, unless this node leads no longer.
