@@ -40,8 +40,23 @@ type Window struct {
 	Series   string    `json:"series,omitempty"` // that it is an occurrence of
 	Contact  string    `json:"contact,omitempty"`
 	Standby  string    `json:"standby,omitempty"`
-	Exercise string    `json:"exercise,omitempty"`
-	Shown    time.Time `json:"shown_at,omitzero"`
+
+	Hits      Text      `json:"hits,omitzero"`      // whom it hits
+	Meanwhile Text      `json:"meanwhile,omitzero"` // what they do meanwhile
+	Occurs    string    `json:"occurs,omitempty"`   // of a series: which occurrence
+	By        Actor     `json:"by"`                 // who proposed it
+	At        time.Time `json:"at"`
+	Scheduled time.Time `json:"scheduled,omitzero"`
+	Approved  *Actor    `json:"approved_by,omitempty"` // who had it scheduled
+	Plan      int64     `json:"plan,omitempty"`        // the version by which it was scheduled
+	Despite   string    `json:"despite,omitempty"`     // why it lies where it does in spite of what it falls on
+	Placed    *Placed   `json:"placed,omitempty"`
+	Sequence  int       `json:"sequence,omitempty"`  // how often it was changed
+	Lacks     []string  `json:"lacks,omitempty"`     // what its messages would not say: it can't be scheduled
+	Noticed   time.Time `json:"noticed,omitzero"`    // when what a provider announced was confirmed, as it was taken over
+	Cancelled string    `json:"cancelled,omitempty"` // why
+	Exercise  string    `json:"exercise,omitempty"`
+	Shown     time.Time `json:"shown_at,omitzero"`
 
 	Ready    []Readiness          `json:"ready,omitempty"`
 	Told     map[string]time.Time `json:"told,omitempty"`   // by step of the ladder and audience: "1d/staff"

@@ -53,6 +53,7 @@ type Recipient struct {
 	Kind    string `json:"kind"`
 	ID      string `json:"id"`
 	Address string `json:"address,omitempty"` // with ToAddress
+	Of      string `json:"of,omitempty"`      // with ToTold: only those who were told as this audience
 }
 
 // Notification is what somebody is to be told. Who wants it writes it in one

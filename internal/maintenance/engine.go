@@ -13,6 +13,7 @@ import (
 // Options of an Engine.
 type Options struct {
 	Plans Plans
+	World World // nil: nothing is known besides plans
 }
 
 // Engine leads windows; it is a follow.Engine.
@@ -74,12 +75,16 @@ func (f facts) take(kind, id string, version int64, body json.RawMessage) error 
 
 // phases are what is done in each state of a window.
 var phases = map[string]func(*window){
+	continuity.WindowProposed:  (*window).proposed,
 	continuity.WindowScheduled: (*window).announced,
 }
 
 // Kinds are the kinds of objects that the engine wants to be shown.
 func Kinds() []string {
-	return []string{continuity.KindWindow, continuity.KindExercise}
+	return []string{
+		continuity.KindWindow, continuity.KindWindowSeries, continuity.KindExercise,
+		continuity.ObjectCheck, continuity.KindChannel, kindNotice,
+	}
 }
 
 // New makes an engine.
@@ -110,8 +115,19 @@ func (e *Engine) Show(kind, id string, version int64, body json.RawMessage, _ co
 }
 
 // Step implements follow.Engine: one window is changed at a time.
-func (e *Engine) Step(_ context.Context, now time.Time) ([]continuity.Change, time.Time, error) {
-	var next time.Time
+func (e *Engine) Step(ctx context.Context, now time.Time) ([]continuity.Change, time.Time, error) {
+	if changes := e.fromNotices(now); changes != nil {
+		return changes, time.Time{}, nil
+	}
+	changes, next, err := e.fromSeries(ctx, now)
+	if err != nil || changes != nil {
+		return changes, next, err
+	}
+	sooner := func(due time.Time) {
+		if !due.IsZero() && (next.IsZero() || due.Before(next)) {
+			next = due
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(e.windows)) {
 		h := e.windows[id]
 		if over(&h.Window) {
@@ -124,10 +140,9 @@ func (e *Engine) Step(_ context.Context, now time.Time) ([]continuity.Change, ti
 		if changes := w.changes(); changes != nil {
 			return changes, time.Time{}, nil
 		}
-		if !w.next.IsZero() {
-			if due, ok := e.facts.clocks.Due(w.Exercise, w.next); ok && (next.IsZero() || due.Before(next)) {
-				next = due
-			}
+		sooner(w.real)
+		if due, ok := e.facts.clocks.Due(w.Exercise, w.next); ok && !w.next.IsZero() {
+			sooner(due)
 		}
 	}
 	return nil, next, nil

@@ -20,6 +20,7 @@ type Rules struct {
 	Plan    int64 // the version that holds
 	Name    continuity.Text
 	Owner   string // of the plan
+	Lead    string // the role that is told after the owner; empty: none
 	Zone    *time.Location
 	Days    *calendar.Workdays
 	Hours   []calendar.Hours // of the business, on working days
@@ -29,7 +30,8 @@ type Rules struct {
 	Longest   time.Duration
 	Notices   []time.Duration // before the beginning, the longest first
 	Emergency []time.Duration
-	Tell      []Audience
+	Tell      []string // audiences, by id
+	Audiences map[string]Audience
 	Ready     []Item // before it begins
 	Done      []Item // before people come back
 	Runbook   string
@@ -38,7 +40,7 @@ type Rules struct {
 
 	Standby  []Channel // the plan's standby channels
 	Contact  continuity.Text
-	Meant    continuity.Text // what to do meanwhile, where a window says nothing of its own
+	Meant    continuity.Text // what to do meanwhile, where neither window nor part says it
 	Affected map[string]Part // what can be affected, by id
 	Whom     continuity.Text // whom a window hits that affects all
 }
@@ -64,11 +66,11 @@ type Audience struct {
 type Item struct {
 	ID      string
 	Say     continuity.Text
-	Owner   string // a role
-	Check   string // SERVICE/CHECK that must be up
-	Channel string // SERVICE/CHANNEL that must have been tested
-	Sender  string // the node's channel behind it; empty: none
-	Within  func(at time.Time) time.Time
+	Owner   string                           // a role
+	Check   string                           // SERVICE/CHECK that must be up
+	Channel string                           // SERVICE/CHANNEL that must have been tested
+	Sender  string                           // the node's channel behind it; empty: none
+	Until   func(tested time.Time) time.Time // how long its test counts; nil: for good
 }
 
 // Channel is a way to reach people.
@@ -80,11 +82,12 @@ type Channel struct {
 
 // Part is what a window can affect.
 type Part struct {
-	Name continuity.Text
-	Whom continuity.Text // who works with it
+	Name  continuity.Text
+	Whom  continuity.Text // who works with it
+	Meant continuity.Text // what they do meanwhile
 }
 
-// Item finds one thing that must be so.
+// find returns one thing that must be so.
 func find(items []Item, id string) *Item {
 	for i := range items {
 		if items[i].ID == id {

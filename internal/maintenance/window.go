@@ -23,10 +23,14 @@ type window struct {
 	reason string              // of that event
 	more   []continuity.Change // what becomes true with it
 	next   time.Time           // when its schedules are looked at again, as shown
+	real   time.Time           // and when the world is
 }
 
 // mark has the window change. The first action is the event's.
 func (w *window) mark(action string) { w.action = cmp.Or(w.action, action) }
+
+// become has the window change by an action that says more than others do.
+func (w *window) become(action string) { w.action = action }
 
 // wake has it looked at again at a time of its schedules.
 func (w *window) wake(shown time.Time) {
@@ -54,7 +58,7 @@ func (w *window) tell(n continuity.Notification) {
 
 // changes are what becomes true, the window first; none: nothing does.
 func (w *window) changes() []continuity.Change {
-	if w.action == "" {
+	if w == nil || w.action == "" {
 		return nil
 	}
 	if w.Exercise != "" {

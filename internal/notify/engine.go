@@ -94,6 +94,7 @@ type ship struct {
 // receiver is whom a message reached.
 type receiver struct {
 	to continuity.Recipient
+	of string // the audience as which they were told
 	at time.Time
 }
 

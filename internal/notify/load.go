@@ -197,8 +197,21 @@ func (e *Engine) reached(s *ship) {
 		e.told[about] = map[string]receiver{}
 	}
 	if r := e.told[about][s.Target]; s.Sent.After(r.at) {
-		e.told[about][s.Target] = receiver{s.To, s.Sent}
+		e.told[about][s.Target] = receiver{s.To, audienceOf(s), s.Sent}
 	}
+}
+
+// audienceOf is the audience as which somebody was told; empty: as none.
+func audienceOf(s *ship) string {
+	switch to := s.note.To; {
+	case s.To.Kind == continuity.ToAudience:
+		return s.To.ID
+	case len(to) == 1 && to[0].Kind == continuity.ToAudience:
+		return to[0].ID
+	case len(to) == 1 && to[0].Kind == continuity.ToTold:
+		return to[0].Of
+	}
+	return ""
 }
 
 // number is what an id ends with: deliveries are numbered.

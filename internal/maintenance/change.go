@@ -1,0 +1,109 @@
+package maintenance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/internal/calendar"
+	"holdfast/internal/continuity"
+)
+
+// Kinds of what a window came of.
+const (
+	OriginNotice = "notice"
+	OriginSeries = "series"
+	OriginPerson = "person"
+)
+
+func (w *window) over() bool { return over(&w.Window) }
+
+// begun reports whether the work has begun.
+func (w *window) begun() bool {
+	return w.State != continuity.WindowProposed && w.State != continuity.WindowScheduled
+}
+
+// schedule has a window announced and begun. Work at short notice begins at once
+// unless it is for later.
+func (w *window) schedule(by *continuity.Actor) {
+	if w.Kind == continuity.WindowEmergency && w.Start.Before(w.shown) {
+		length := w.End.Sub(w.Start)
+		w.Start = w.shown
+		w.End = w.Start.Add(length)
+	}
+	w.State, w.Scheduled, w.Approved, w.Plan, w.Lacks = continuity.WindowScheduled, w.shown, by, w.rules.Plan, nil
+	w.mark("window.scheduled")
+	w.checkReady()
+}
+
+// changed notes that a window is not what it was. Those who were told of it are told
+// again, if they have to know; its notices begin anew where its time is another.
+func (w *window) changed(before *continuity.Window) {
+	w.Sequence++
+	w.mark("window.changed")
+	if w.State != continuity.WindowScheduled {
+		return
+	}
+	heard := w.heard()
+	moved := !before.Start.Equal(w.Start) || !before.End.Equal(w.End)
+	if moved {
+		w.again(before)
+	}
+	if len(heard) == 0 {
+		return
+	}
+	step := fmt.Sprintf("changed-%d", w.Sequence)
+	w.sayAgain(step, PhaseChanged, false)
+	for _, rung := range w.rules.Ladder(w.Kind, w.Start) { // the change said it
+		for _, id := range heard {
+			if key := rung.Step + "/" + id; !rung.Due.After(w.shown) && w.Told[key].IsZero() {
+				w.told(key)
+			}
+		}
+	}
+}
+
+// again has the notices begin anew for another time: what was told of the time
+// before stays in the ledger under that time's number.
+func (w *window) again(before *continuity.Window) {
+	kept := map[string]time.Time{}
+	for key, at := range w.Told {
+		if strings.Contains(key, ":") {
+			kept[key] = at
+			continue
+		}
+		kept[fmt.Sprintf("%d:%s", before.Sequence, key)] = at
+	}
+	w.Told = kept
+}
+
+// cancel has a window not take place; those who were told of it are told so.
+func (w *window) cancel(code string, reason continuity.Text) {
+	if reason != (continuity.Text{}) {
+		w.Reason = reason
+	}
+	w.State, w.Cancelled, w.Ended = continuity.WindowCancelled, code, w.now
+	w.Sequence++
+	w.become("window.cancelled")
+	w.sayAgain(StepCancelled, PhaseCancelled, true)
+}
+
+// span is the window's time.
+func (w *window) span() calendar.Window { return calendar.Window{Start: w.Start, End: w.End} }
+
+// numbered is the id of the next window of a service in a year, of which some ids are
+// taken.
+func numbered(service string, year int, taken func(id string) bool) string {
+	for n := 1; ; n++ {
+		if id := fmt.Sprintf("%s-w-%d-%d", service, year, n); !taken(id) {
+			return id
+		}
+	}
+}
+
+// same reports whether two windows say the same to people.
+func same(a, b *continuity.Window) bool {
+	return a.Start.Equal(b.Start) && a.End.Equal(b.End) && slices.Equal(a.Affected, b.Affected) && a.Title == b.Title && a.Reason == b.Reason &&
+		a.Hits == b.Hits && a.Meanwhile == b.Meanwhile && a.Contact == b.Contact && a.Standby == b.Standby
+}
