@@ -155,7 +155,7 @@ func (w *window) warnUnready(key, text, urgency string) {
 		}
 		names = append(names, name)
 	}
-	w.owner(text, urgency, map[string]any{"items": joined(names)})
+	w.owner(text, urgency, map[string]any{"items": Joined(names)})
 }
 
 // begin has the work begin.

@@ -32,8 +32,8 @@ func first(texts ...continuity.Text) continuity.Text {
 
 func plainText(s string) continuity.Text { return continuity.Text{En: s, Zh: s} }
 
-// joined lists texts in both languages, each once.
-func joined(texts []continuity.Text) continuity.Text {
+// Joined lists texts in both languages, each once.
+func Joined(texts []continuity.Text) continuity.Text {
 	var en, zh []string
 	for _, t := range texts {
 		if s := in(t, catalogue.En); s != "" && !slices.Contains(en, s) {
@@ -68,11 +68,11 @@ func (w *window) said() said {
 		standby = append(standby, first(c.Name, plainText(c.ID)))
 	}
 	return said{
-		affected:  joined(names),
-		hits:      first(w.Hits, joined(whom), w.rules.Whom),
-		meanwhile: first(w.Meanwhile, joined(meant), w.rules.Meant),
+		affected:  Joined(names),
+		hits:      first(w.Hits, Joined(whom), w.rules.Whom),
+		meanwhile: first(w.Meanwhile, Joined(meant), w.rules.Meant),
 		contact:   first(plainText(w.Contact), w.rules.Contact),
-		standby:   first(plainText(w.Standby), joined(standby)),
+		standby:   first(plainText(w.Standby), Joined(standby)),
 		reason:    first(w.Reason, both("maintenance.no-reason", func(catalogue.Lang) catalogue.Args { return nil })),
 	}
 }

@@ -8,6 +8,7 @@ type Maintenance struct {
 	Longest    time.Duration   `yaml:"longest" kind:"duration" example:"2h"`
 	Notices    []time.Duration `yaml:"notices" kind:"duration" example:"[5d, 3d, 1d, 1h]"`
 	Emergency  []time.Duration `yaml:"emergency_notices" kind:"duration" example:"[1h]"`
+	Contact    Text            `yaml:"contact" example:"{en: Duty phone +86 10 5550 0000, zh: 值班电话 +86 10 5550 0000}"`
 	Tell       []string        `yaml:"tell" kind:"id" ref:"audiences" required:"true" example:"[staff, customers]"`
 	Ready      string          `yaml:"ready" kind:"id" ref:"checklists" example:"before-window"`
 	Done       string          `yaml:"done" kind:"id" ref:"checklists" example:"after-window"`

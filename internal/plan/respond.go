@@ -96,6 +96,10 @@ type Item struct {
 	ID    string `yaml:"id" kind:"id" required:"true" example:"backup-done"`
 	Say   Text   `yaml:"say" required:"true" example:"the backup is there and was opened"`
 	Owner string `yaml:"owner" kind:"person" ref:"roles"`
+	// What Holdfast sees by itself: that a check is up, or that a channel was tested as
+	// often as it has to be.
+	Check   string `yaml:"check" kind:"id" ref:"checks" example:"backup-fresh"`
+	Channel string `yaml:"channel" kind:"id" ref:"channels" example:"standby-mail"`
 }
 
 // Selfhelp is a guide for who has the trouble.
@@ -202,7 +206,7 @@ type Resource struct {
 type Template struct {
 	ID       string `yaml:"id" kind:"id" required:"true" example:"holding-statement"`
 	Audience string `yaml:"audience" kind:"word" of:"staff,executives,customers,key-customers,partners,regulator" required:"true" example:"customers"`
-	Phase    string `yaml:"phase" kind:"word" of:"notice,start,first,update,overrun,end,cancelled,compensation,all-clear" required:"true" example:"first"`
+	Phase    string `yaml:"phase" kind:"word" of:"notice,start,changed,first,update,overrun,end,cancelled,compensation,all-clear" required:"true" example:"first"`
 	Subject  Text   `yaml:"subject"`
 	Text     Text   `yaml:"text" required:"true" example:"{zh: \"{service} 暂时不可用，预计 {expected} 恢复。\"}"`
 }

@@ -213,7 +213,7 @@ func (p *Plan) Sent(channel string) []string {
 func (p *Plan) phases(audience string) []string {
 	var all []string
 	if m := p.Maintenance; m != nil && slices.Contains(m.Tell, audience) {
-		all = append(all, "notice", "start", "overrun", "end", "cancelled")
+		all = append(all, "notice", "start", "changed", "overrun", "end", "cancelled")
 	}
 	all = append(all, "first", "update", "all-clear")
 	if c := p.Compensation; c != nil && slices.ContainsFunc(c.Rules, func(g Gift) bool { return g.For == audience }) {

@@ -48,7 +48,7 @@ func TestWhatMayBeSentOverAChannel(t *testing.T) {
 		"maintenance, of those who are told": {
 			more: "audiences: {a: {kind: partners, channels: [sms]}, b: {kind: regulator, channels: [sms]}}\nmaintenance: {tell: [a]}\n",
 			want: []string{
-				"maintenance-notice-partners", "maintenance-start-partners", "maintenance-overrun-partners", "maintenance-end-partners", "maintenance-cancelled-partners",
+				"maintenance-notice-partners", "maintenance-start-partners", "maintenance-changed-partners", "maintenance-overrun-partners", "maintenance-end-partners", "maintenance-cancelled-partners",
 				"first-word-partners", "update-partners", "all-clear-partners", "first-word-regulator", "update-regulator", "all-clear-regulator",
 			},
 		},

@@ -28,13 +28,14 @@ var DefaultTemplates = sync.OnceValue(func() []Template {
 
 // TemplateFields are the fields that a template may have filled in.
 var TemplateFields = []string{
-	"affected", "audience", "compensation", "contact", "end", "expected", "grade", "incident", "link",
+	"affected", "audience", "compensation", "contact", "end", "expected", "grade", "hits", "incident", "link", "meanwhile",
 	"next_update", "provider", "reason", "receipt", "service", "standby", "start", "status",
 }
 
 // mandatory is what a message of a phase must say.
 var mandatory = map[string][]string{
 	"notice":  {"start", "end", "affected", "contact", "standby"},
+	"changed": {"start", "end"},
 	"first":   {"service"},
 	"update":  {"next_update"},
 	"overrun": {"expected"},

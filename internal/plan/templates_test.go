@@ -6,7 +6,7 @@ import "testing"
 // audience in every phase: a plan without templates of its own is told to all.
 func TestDefaultsForEverybody(t *testing.T) {
 	none := map[string]bool{ // who is not told, and when
-		"regulator notice": true, "regulator start": true, "regulator overrun": true, "regulator end": true, "regulator cancelled": true,
+		"regulator notice": true, "regulator start": true, "regulator changed": true, "regulator overrun": true, "regulator end": true, "regulator cancelled": true,
 		"staff compensation": true, "executives compensation": true, "partners compensation": true, "regulator compensation": true,
 	}
 	p := &Plan{}
