@@ -165,6 +165,7 @@ func (c *cli) root() *cobra.Command {
 			c.checksCommand(), c.heartbeatCommand(), c.warningCommand(), c.signalCommand(), c.noticeCommand(), c.measureCommand(),
 			c.channelCommand(),
 			c.notifyCommand(), c.silenceCommand(),
+			c.windowCommand(), c.exerciseCommand(),
 		}},
 		{"responding", []*cobra.Command{c.incidentCommand()}},
 		{"node", []*cobra.Command{

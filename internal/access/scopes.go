@@ -22,6 +22,10 @@ const (
 	NotificationsRead Scope = "notifications:read"
 	IncidentsRead     Scope = "incidents:read"
 
+	WindowsRead   Scope = "windows:read"
+	CalendarRead  Scope = "calendar:read" // windows as a calendar: all that the address of one may
+	ExercisesRead Scope = "exercises:read"
+
 	ReportsWrite Scope = "reports:write" // tell that something does not work
 
 	WarningsWrite   Scope = "warnings:write" // confirm, dismiss
@@ -31,6 +35,9 @@ const (
 
 	NotificationsWrite Scope = "notifications:write" // send, acknowledge, silence
 	IncidentsWrite     Scope = "incidents:write"     // declare, and take part, as far as the plan says
+
+	WindowsWrite   Scope = "windows:write"   // propose, plan, change, cancel, lead
+	ExercisesWrite Scope = "exercises:write" // set the clocks of drills
 
 	SignalsWrite     Scope = "signals:write" // say for another system that something does not work, or does again
 	PlansWrite       Scope = "plans:write"
@@ -69,9 +76,9 @@ type rung struct {
 }
 
 var ladder = []rung{
-	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, ReportsWrite}},
+	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, WindowsRead, CalendarRead, ExercisesRead, ReportsWrite}},
 	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite}},
-	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport}},
+	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport, WindowsWrite, ExercisesWrite}},
 	{Commander, []Scope{PlansApprove, UsersRead, IncidentsCommand}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},
 }

@@ -117,7 +117,7 @@ func (s *server) sendNotification(ctx context.Context, in *struct{ Body Sending 
 func recipientsOf(all []Addressee) []continuity.Recipient {
 	out := make([]continuity.Recipient, len(all))
 	for i, a := range all {
-		out[i] = continuity.Recipient(a)
+		out[i] = continuity.Recipient{Kind: a.Kind, ID: a.ID, Address: a.Address}
 	}
 	return out
 }

@@ -62,6 +62,8 @@ type Options struct {
 	Notifications Notifications
 	Previews      Previews
 	Incidents     Incidents
+	Windows       Windows
+	Exercises     Exercises
 }
 
 // The bounds of what a request may carry and take.
@@ -158,6 +160,14 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Incidents != nil {
 		registerIncidents(s)
+	}
+	if o.Windows != nil {
+		registerWindows(s)
+		registerSeries(s)
+		s.mux.HandleFunc("GET "+feedPath, s.feed) // programs that show calendars send no headers
+	}
+	if o.Exercises != nil {
+		registerExercises(s)
 	}
 	if o.Signals != nil {
 		registerSignals(s)

@@ -89,6 +89,18 @@ func (w *window) cancel(code string, reason continuity.Text) {
 	w.sayAgain(StepCancelled, PhaseCancelled, true)
 }
 
+// exercised has a window of an exercise that has ended not take place, if it has not
+// begun: nobody is told, as those who took part know.
+func (w *window) exercised() bool {
+	x, known := w.facts.clocks[w.Exercise]
+	if w.Exercise == "" || !known || x.Ended.IsZero() || w.begun() {
+		return false
+	}
+	w.State, w.Cancelled, w.Ended = continuity.WindowCancelled, "maintenance.cancelled.exercise", w.now
+	w.become("window.cancelled")
+	return true
+}
+
 // span is the window's time.
 func (w *window) span() calendar.Window { return calendar.Window{Start: w.Start, End: w.End} }
 

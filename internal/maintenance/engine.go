@@ -134,7 +134,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) ([]continuity.Change, 
 			continue
 		}
 		w := e.open(h, now)
-		if phase := phases[w.State]; phase != nil && w.rules != nil {
+		if phase := phases[w.State]; phase != nil && w.rules != nil && !w.exercised() {
 			phase(w)
 		}
 		if changes := w.changes(); changes != nil {

@@ -37,8 +37,8 @@ type Traffic struct {
 	Weeks int
 }
 
-// hourOfWeek is the hour of the week of a local time.
-func hourOfWeek(local time.Time) int { return (int(local.Weekday())+6)%7*24 + local.Hour() }
+// HourOfWeek is the hour of the week of a local time.
+func HourOfWeek(local time.Time) int { return (int(local.Weekday())+6)%7*24 + local.Hour() }
 
 // share is how busy the hours of a time are, by the mean of all; -1: not known.
 func (t *Traffic) share(w calendar.Window, zone *time.Location) float64 {
@@ -48,7 +48,7 @@ func (t *Traffic) share(w calendar.Window, zone *time.Location) float64 {
 	var sum, mean float64
 	var hours, known int
 	for at := w.Start; at.Before(w.End); at = at.Add(30 * time.Minute) {
-		h := hourOfWeek(at.In(zone))
+		h := HourOfWeek(at.In(zone))
 		if !t.Known[h] {
 			return -1
 		}
