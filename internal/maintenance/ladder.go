@@ -137,7 +137,7 @@ func (w *window) announced() {
 	if early := w.Start.Add(-unreadyAhead); !w.ready() && w.shown.Before(early) {
 		w.wake(early)
 	} else if !w.ready() {
-		w.warnUnready("unready-1h", "maintenance.unready", continuity.UrgencyNotice)
+		w.warnUnready("unready-1h", "maintenance.unready.", continuity.UrgencyNotice)
 	}
 }
 
@@ -150,7 +150,7 @@ func (w *window) complete() bool {
 		w.Lacks = lacks
 		w.mark("window.lacks")
 		if len(lacks) > 0 {
-			w.owner("maintenance.lacking", continuity.UrgencyPage, catalogue.Args{"items": lackWords(lacks)})
+			w.owner("maintenance.lacking.", continuity.UrgencyPage, catalogue.Args{"items": lackWords(lacks)})
 		}
 	}
 	return len(lacks) == 0

@@ -71,7 +71,7 @@ func (e *Engine) announcedBy(n *notice, now time.Time) *window {
 	w.Origin = continuity.Origin{Kind: OriginNotice, ID: n.ID}
 	w.Lacks = w.lacks()
 	w.mark("window.proposed")
-	w.owner("maintenance.proposed", continuity.UrgencyNotice, map[string]any{"items": w.lackTexts()})
+	w.owner("maintenance.proposed.", continuity.UrgencyNotice, map[string]any{"items": w.lackTexts()})
 	return w
 }
 

@@ -132,12 +132,12 @@ func (w *window) beginWhenReady() {
 		w.cancel("maintenance.cancelled.unready", continuity.Text{})
 	case w.ready() || w.theirs():
 		if !w.ready() {
-			w.warnUnready("unready", "maintenance.unready-theirs", continuity.UrgencyNotice)
+			w.warnUnready("unready", "maintenance.unready-theirs.", continuity.UrgencyNotice)
 		}
 		w.begin()
 	default:
 		w.wake(w.End)
-		w.warnUnready("unready", "maintenance.unready-held", continuity.UrgencyPage)
+		w.warnUnready("unready", "maintenance.unready-held.", continuity.UrgencyPage)
 	}
 }
 

@@ -106,7 +106,7 @@ func (e *Engine) occur(ctx context.Context, s *continuity.WindowSeries, version 
 			w.schedule(&s.By)
 		default:
 			w.mark("window.proposed")
-			w.owner("maintenance.proposed", continuity.UrgencyNotice, map[string]any{"items": w.lackTexts()})
+			w.owner("maintenance.proposed.", continuity.UrgencyNotice, map[string]any{"items": w.lackTexts()})
 		}
 		s.Made, s.Shown = w.Start, w.Shown
 		body, err := json.Marshal(s)

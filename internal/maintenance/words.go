@@ -163,8 +163,9 @@ func (w *window) title(lang catalogue.Lang) string {
 	return catalogue.Text(lang, "maintenance.title."+w.Kind, nil)
 }
 
-// owner tells who answers for the service.
+// owner tells who answers for the service. id is what the ids of the texts begin with.
 func (w *window) owner(id, urgency string, more catalogue.Args) {
+	id = strings.TrimSuffix(id, ".")
 	args := func(lang catalogue.Lang) catalogue.Args {
 		all := catalogue.Args{"id": w.ID, "title": w.title(lang), "service": in(w.rules.Name, lang), "start": w.clock(w.Start), "end": w.clock(w.End)}
 		for name, v := range more {
