@@ -96,6 +96,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/job", "holdfast/internal/store", "control-engines"},
 	{"internal/warning", "holdfast/internal/measure", "control-engines"},
 	{"internal/warning", "holdfast/internal/notices", "control-engines"},
+	{"internal/maintenance", "holdfast/internal/notices", "responding"},
+	{"internal/exercise", "holdfast/internal/store", "responding"},
 	{"internal/notices", "holdfast/internal/warning", "notices"},
 	{"internal/relay", "holdfast/internal/job", "data-plane"},
 	{"internal/relay", "holdfast/internal/notices", "data-plane"},
