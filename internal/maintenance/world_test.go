@@ -38,7 +38,9 @@ type world struct {
 	lease    continuity.Lease
 }
 
-func (w *world) Of(id string) (*maintenance.Rules, bool) { return w.rules, w.rules != nil && id == service }
+func (w *world) Of(id string) (*maintenance.Rules, bool) {
+	return w.rules, w.rules != nil && id == service
+}
 
 func (w *world) Busy(context.Context, string, calendar.Window) ([]maintenance.Busy, []string, error) {
 	return w.busy, nil, nil
