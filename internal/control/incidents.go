@@ -26,6 +26,7 @@ func (n *Node) openIncidents(context.Context) error {
 			return err == nil && !who.HasLeft(time.Now()), err
 		},
 	}
+	n.whileLeading("relays-seen", n.watchRelays)
 	n.lead(incident.Name, incident.Kinds(), incident.New(o))
 	n.api.Incidents = incidentsDesk{incident.NewActs(n.store, o, time.Now)}
 	return nil

@@ -251,11 +251,14 @@ type draft struct {
 	more   []continuity.Change
 }
 
-// mark says that the incident changed; the first thing that did names the event.
+// mark says that the incident changed; the first thing that did names the event, and
+// its reason has the others.
 func (d *draft) mark(action, reason string) {
 	if d.action == "" {
 		d.action, d.reason = action, reason
+		return
 	}
+	d.reason = strings.TrimSpace(d.reason + "; " + action + " " + reason)
 }
 
 // changes are what becomes true.

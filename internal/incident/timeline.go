@@ -26,9 +26,6 @@ type TimelineEntry struct {
 	Erased bool             `json:"erased,omitempty"` // its words were erased for a person's sake
 }
 
-// KindRoute is the kind of objects that say how the relay treats a route of a service.
-const KindRoute = "route"
-
 var (
 	// What belongs to an incident stands below its id.
 	kindsBelow = []string{
@@ -37,7 +34,7 @@ var (
 	}
 	// What else happens to its service meanwhile belongs to it by its time.
 	kindsBeside = []string{
-		kindWarning, continuity.ObjectCheck, kindReport, "signal", KindRoute, continuity.KindWindow, continuity.KindSilence,
+		kindWarning, continuity.ObjectCheck, kindReport, "signal", continuity.KindRoute, continuity.KindWindow, continuity.KindSilence,
 		continuity.KindAutoreply, "switched", kindNotice,
 	}
 	// What says nothing that another line does not say.
@@ -143,6 +140,7 @@ func entryOf(ev *continuity.AuditEvent) TimelineEntry {
 		Resource   string          `json:"resource"`
 		Runbook    string          `json:"runbook"`
 		What       string          `json:"what"`
+		Why        json.RawMessage `json:"why"`
 	}
 	if body == nil || json.Unmarshal(body, &b) != nil {
 		return e
@@ -171,6 +169,10 @@ func entryOf(ev *continuity.AuditEvent) TimelineEntry {
 		}
 		if e.Text == (continuity.Text{}) {
 			e.Text.En = b.What
+		}
+		var why []string
+		if ev.Kind == continuity.KindRoute && json.Unmarshal(b.Why, &why) == nil {
+			e.Text.En = strings.Join(why, " / ")
 		}
 	}
 	return e
