@@ -83,7 +83,9 @@ type notice struct {
 	Type     string `json:"type"`
 	State    string `json:"state"`
 	Agreed   *struct {
-		At time.Time `json:"at"`
+		At    time.Time `json:"at"`
+		Start time.Time `json:"start"`
+		End   time.Time `json:"end"`
 	} `json:"agreed"`
 }
 

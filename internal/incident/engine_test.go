@@ -289,6 +289,13 @@ func TestTriggersDeclare(t *testing.T) {
 			},
 			"carrier", continuity.Origin{Kind: "notice", ID: "n1"},
 		},
+		"announced": {
+			func(w *world) {
+				w.put("notice", "n3", map[string]any{"service": "orders", "provider": "carrier", "type": "window", "state": "confirmed", "agreed": map[string]any{"at": w.now, "start": w.now.Add(time.Hour), "end": w.now.Add(2 * time.Hour)}})
+			},
+			func(w *world) { w.now = start.Add(time.Hour) },
+			"carrier", continuity.Origin{Kind: "notice", ID: "n3"},
+		},
 		"window": {
 			func(w *world) {
 				w.put("window", "w1", continuity.Window{ID: "w1", Service: "orders", State: continuity.WindowRunning, End: w.now})

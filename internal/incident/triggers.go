@@ -36,17 +36,30 @@ func (e *Engine) fires(r *Rules, s *Scenario, ended, now time.Time) (f firing, o
 	case t.Reports > 0:
 		return e.reported(r.Service, t, ended, now)
 	case t.Notice != "":
-		for _, id := range slices.Sorted(maps.Keys(e.notices)) {
-			n := e.notices[id]
-			if n.Service == r.Service && n.Provider == t.Notice && n.Type == kindWarning && n.Agreed.At.After(f.since) {
-				f = firing{origin: continuity.Origin{Kind: "notice", ID: id}, since: n.Agreed.At}
-			}
-		}
-		return f, !f.since.IsZero()
+		return e.announced(r.Service, t.Notice, now)
 	case t.Window != "":
 		return e.opened(r, s, now)
 	}
 	return f, false
+}
+
+// announced is the newest notice of a provider by which something is so now: an outage
+// from when somebody confirmed it, a window from its start to its end.
+func (e *Engine) announced(service, provider string, now time.Time) (f firing, ok bool) {
+	for _, id := range slices.Sorted(maps.Keys(e.notices)) {
+		n := e.notices[id]
+		since := n.Agreed.At
+		if n.Type == continuity.KindWindow {
+			since = n.Agreed.Start
+			if now.Before(since) || !now.Before(n.Agreed.End) {
+				continue
+			}
+		}
+		if n.Service == service && n.Provider == provider && since.After(f.since) {
+			f = firing{origin: continuity.Origin{Kind: kindNotice, ID: id}, since: since}
+		}
+	}
+	return f, !f.since.IsZero()
 }
 
 // asBad reports whether a check is in a state, or in a worse one.
