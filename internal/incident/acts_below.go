@@ -137,6 +137,11 @@ func (a *Acts) Report(ctx context.Context, by By, id string, s continuity.Situat
 			return s, err
 		}
 		s.ID, s.Incident, s.Service, s.By, s.At = below, id, e.Service, by.Actor, e.now
+		if s.Needs = strings.TrimSpace(s.Needs); s.Needs != "" && e.Stands() {
+			e.tell(continuity.Notification{Urgency: continuity.UrgencyNotice, To: commander(e.rules, &e.Incident)}, "needs", func(catalogue.Lang) catalogue.Args {
+				return catalogue.Args{"by": by.Actor.ID, "needs": s.Needs, "conditions": s.Conditions}
+			})
+		}
 		return s, nil
 	})
 }
