@@ -316,7 +316,9 @@ func TestTheRestIsWrittenDown(t *testing.T) {
 	w, id := declared(t)
 	must[continuity.Decision](t)(w.acts.Decide(t.Context(), chen, id, "Restore", "no other way"))
 	must[continuity.Situation](t)(w.acts.Report(t.Context(), guest, id, continuity.Situation{Conditions: "1200 wait", Needs: "a second person"}))
-	if n := w.told(id); !slices.ContainsFunc(n, func(n continuity.Notification) bool { return n.To[0].ID == "li.wei" && strings.Contains(n.Subject.En, "a second person") }) {
+	if n := w.told(id); !slices.ContainsFunc(n, func(n continuity.Notification) bool {
+		return n.To[0].ID == "li.wei" && strings.Contains(n.Subject.En, "a second person")
+	}) {
 		t.Errorf("%+v", n)
 	}
 	must[continuity.Used](t)(w.acts.Use(t.Context(), li, id, "spare-server", 2, "restoring"))
