@@ -196,12 +196,13 @@ func (l Link) by(said, via string) continuity.Actor {
 }
 
 // acknowledge returns the notification as it is then; one that is over stays as it
-// was.
-func (a *Acks) acknowledge(ctx context.Context, by continuity.Actor, id string) (continuity.Notification, error) {
+// was, and so does what is no page: others are still to be told of it. Also becomes
+// true with it.
+func (a *Acks) acknowledge(ctx context.Context, by continuity.Actor, id string, also ...continuity.Change) (continuity.Notification, error) {
 	var last error
 	for range ackTries {
 		n, version, err := a.notification(ctx, id)
-		if err != nil || n.Over() || n.State == continuity.NotifyAcknowledged {
+		if err != nil || n.Over() || n.Urgency != continuity.UrgencyPage {
 			return n, err
 		}
 		now := a.Now().UTC()
@@ -211,9 +212,9 @@ func (a *Acks) acknowledge(ctx context.Context, by continuity.Actor, id string) 
 		if err != nil {
 			return n, err
 		}
-		_, last = a.Store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{{
+		_, last = a.Store.Commit(ctx, continuity.Batch{Actor: by, Changes: append([]continuity.Change{{
 			Kind: continuity.KindNotification, ID: n.ID, Service: n.Service, Version: version, Body: body, Action: "notification.acknowledged",
-		}}})
+		}}, also...)})
 		if continuity.CodeOf(last) != continuity.CodeVersion {
 			return n, last
 		}

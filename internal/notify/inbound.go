@@ -2,10 +2,13 @@ package notify
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"golang.org/x/text/width"
@@ -184,31 +187,56 @@ func (t *taking) acknowledge(ctx context.Context, e *Event) error {
 	if e.Kind != EventReply || e.From == "" || !Agrees(e.Text) {
 		return nil
 	}
-	// An answer without a code belongs to what that address was told last and has
-	// not acknowledged yet.
+	// An answer without a code belongs to what that address was told last before it
+	// and has not acknowledged yet. It counts once, however often it is reported.
+	counted, err := t.counted(ctx, e)
+	if err != nil || counted == nil && !e.At.IsZero() {
+		return err
+	}
 	theirs, err := t.byAddress(ctx, e.From)
 	if err != nil {
 		return err
 	}
 	for _, d := range theirs {
+		if !e.At.IsZero() && d.Sent.After(e.At.Add(clocks)) {
+			continue
+		}
 		n, _, err := t.acks.notification(ctx, d.Notification)
 		if known(err) != nil {
 			return err
 		}
-		if err == nil && !n.Over() {
-			return t.seen(ctx, d)
+		if err == nil && !n.Over() && n.Urgency == continuity.UrgencyPage {
+			return t.seen(ctx, d, counted...)
 		}
 	}
 	return nil
 }
 
-// seen acknowledges what a delivery told.
-func (t *taking) seen(ctx context.Context, d *continuity.Delivery) error {
+// counted is the change by which an answer is known again; nil where it was counted
+// before, or its provider does not say when it was written.
+func (t *taking) counted(ctx context.Context, e *Event) ([]continuity.Change, error) {
+	if e.At.IsZero() {
+		return nil, nil
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{t.channel, e.From, e.At.UTC().Format(time.RFC3339Nano), e.ID, e.Text}, "\n")))
+	c := Link{}.change("answer-" + hex.EncodeToString(sum[:]))
+	c.Action = "answer.counted"
+	switch _, err := t.acks.link(ctx, c.ID); continuity.CodeOf(err) {
+	case continuity.CodeNotFound:
+		return []continuity.Change{c}, nil
+	default:
+		return nil, err
+	}
+}
+
+// seen acknowledges what a delivery told; also becomes true with the first.
+func (t *taking) seen(ctx context.Context, d *continuity.Delivery, also ...continuity.Change) error {
 	by := Link{Person: d.Person}.by("", t.channel)
 	for _, id := range append([]string{d.Notification}, d.With...) {
-		if _, err := t.acks.acknowledge(ctx, by, id); known(err) != nil {
+		if _, err := t.acks.acknowledge(ctx, by, id, also...); known(err) != nil {
 			return err
 		}
+		also = nil
 	}
 	return nil
 }

@@ -131,3 +131,58 @@ func TestWhatBecameOfAMessage(t *testing.T) {
 		t.Errorf("%+v", two)
 	}
 }
+
+// TestAnAnswerCountsOnce has a provider report an answer again and again, as all do
+// that don't hear in time that it was taken.
+func TestAnAnswerCountsOnce(t *testing.T) {
+	d := newDesk(t)
+	at := d.now
+	d.page("o.n-1")
+	d.sent("o.n-1", "li.wei", "p-1", at)
+	d.page("o.n-2")
+	d.sent("o.n-2", "li.wei", "p-2", at.Add(time.Second))
+	answer := notify.Event{Kind: notify.EventReply, Text: "ok", From: "13800138001", At: at.Add(5 * time.Second)}
+	d.take(answer)
+	d.take(answer, answer)
+	want := func(id, state string) {
+		t.Helper()
+		if got, _ := d.state(id); got != state {
+			t.Errorf("%s is %s, want %s", id, got, state)
+		}
+	}
+	want("o.n-2", continuity.NotifyAcknowledged)
+	want("o.n-1", continuity.NotifyWaiting)
+	d.page("o.n-3")
+	d.sent("o.n-3", "li.wei", "p-3", at.Add(time.Hour))
+	answer.At = at.Add(10 * time.Second) // reported an hour late: it can't be of that
+	d.take(answer)
+	want("o.n-3", continuity.NotifyWaiting)
+	want("o.n-1", continuity.NotifyAcknowledged)
+	d.now = at.Add(25 * time.Hour)
+	if err := d.Sweep(t.Context(), engine, nil); err != nil {
+		t.Fatal(err)
+	}
+	left, _, err := d.store.List(t.Context(), continuity.Query{Kind: notify.KindLink, Limit: 10})
+	if err != nil || len(left) != 0 {
+		t.Errorf("%d, %v", len(left), err)
+	}
+}
+
+// TestAnAnswerIsOfAPage leaves what others are still to be told, by whatever it is
+// answered.
+func TestAnAnswerIsOfAPage(t *testing.T) {
+	d := newDesk(t)
+	d.page("o.n-1")
+	d.sent("o.n-1", "li.wei", "p-1", d.now)
+	notice := d.page("o.n-2")
+	notice.Urgency, notice.State = continuity.UrgencyNotice, continuity.NotifySending
+	d.write(continuity.KindNotification, notice.ID, notice)
+	d.sent("o.n-2", "li.wei", "p-2", d.now.Add(time.Minute))
+	d.take(notify.Event{Kind: notify.EventReply, Text: "ok", ID: "p-2"}, notify.Event{Kind: notify.EventReply, Text: "ok", From: "13800138001"})
+	if state, _ := d.state("o.n-2"); state != continuity.NotifySending {
+		t.Error(state)
+	}
+	if state, _ := d.state("o.n-1"); state != continuity.NotifyAcknowledged {
+		t.Error(state)
+	}
+}
