@@ -237,6 +237,15 @@ func TestAMutedNodeSaysSoOnceAnHour(t *testing.T) {
 	if got := strings.Join(said, " "); got != "10:32 11:32 12:32" {
 		t.Error(got)
 	}
+	failed := muted{after: mutedAfter}
+	if at := began.Add(mutedAfter); !failed.look(began, at) {
+		t.Error("nobody is told")
+	} else {
+		failed.missed(at)
+		if failed.look(began, at.Add(mutedRetry/2)) || !failed.look(began, at.Add(mutedRetry)) || failed.look(began, at.Add(2*mutedRetry)) {
+			t.Error("what could not be said is said again after a minute, and then after an hour")
+		}
+	}
 }
 
 // TestTheEmergencyChannelSpeaksForAMutedNode has a node say what it says when it can't
@@ -252,7 +261,9 @@ func TestTheEmergencyChannelSpeaksForAMutedNode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.sayMuted(t.Context(), way, nil, time.Now())
+	if !n.sayMuted(t.Context(), way, nil, time.Now()) {
+		t.Error("nobody was told")
+	}
 	text, err := os.ReadFile(file) // #nosec G304 -- of the test
 	if err != nil || !strings.Contains(string(text), "无法写入状态") {
 		t.Errorf("%s, %v", text, err)

@@ -128,6 +128,7 @@ func (e *Emergency) write(sent EmergencySent) error {
 const (
 	mutedAfter = 2 * time.Minute
 	mutedAgain = time.Hour
+	mutedRetry = time.Minute // where nobody could be told
 )
 
 // muted notices that the node's state can't be written.
@@ -145,6 +146,9 @@ func (m *muted) look(wrote, now time.Time) bool {
 	return true
 }
 
+// missed notes that nobody was told: it is tried again soon.
+func (m *muted) missed(now time.Time) { m.said = now.Add(mutedRetry - mutedAgain) }
+
 // openEmergency tells those whom the settings name when the node's state can't be
 // written: then it can't tell anybody else.
 func (n *Node) openEmergency(context.Context) error {
@@ -161,21 +165,24 @@ func (n *Node) openEmergency(context.Context) error {
 	n.background(func(ctx context.Context) {
 		for ctx.Err() == nil {
 			pause(ctx, 10*time.Second)
-			if wrote := time.Unix(0, n.leader.wrote.Load()); ctx.Err() == nil && m.look(wrote, time.Now()) {
-				n.sayMuted(ctx, way, set.To, wrote)
+			if wrote := time.Unix(0, n.leader.wrote.Load()); ctx.Err() == nil && m.look(wrote, time.Now()) && !n.sayMuted(ctx, way, set.To, wrote) {
+				m.missed(time.Now())
 			}
 		}
 	})
 	return nil
 }
 
-func (n *Node) sayMuted(ctx context.Context, way *Emergency, to []string, since time.Time) {
+// sayMuted reports whether somebody was told, or may have been.
+func (n *Node) sayMuted(ctx context.Context, way *Emergency, to []string, since time.Time) (told bool) {
 	args := catalogue.Args{"node": n.name, "since": since.Format("2006-01-02 15:04 (UTC-07:00)")}
 	all, err := way.Send(ctx, "control:"+n.name, to, catalogue.Text(way.lang, "channel.muted-subject", args), catalogue.Text(way.lang, "channel.muted", args))
 	for _, s := range all {
+		told = told || s.Sent || s.Maybe
 		n.log.Error("the state can't be written, and the emergency channel was used", "channel", s.Channel, "sent", s.Sent)
 	}
 	if err != nil {
 		n.log.Error("the emergency log can't be written", "error", err)
 	}
+	return told
 }

@@ -65,8 +65,15 @@ func automatic(head message.Header) bool {
 	case "auto_reply", "bulk", "junk", "list":
 		return true
 	}
-	return head.Has("X-Autoreply") || head.Has("X-Autorespond")
+	if strings.ReplaceAll(head.Get("Return-Path"), " ", "") == "<>" || head.Has("X-Autoreply") || head.Has("X-Autorespond") {
+		return true
+	}
+	subject, err := head.Text("Subject")
+	return err == nil && saysAutomatic.MatchString(subject)
 }
+
+// saysAutomatic is how those subjects begin whose mails bear no other sign.
+var saysAutomatic = regexp.MustCompile(`(?i)^\s*(auto(matic)?[ -]?(reply|response)|out of (the )?office|自动回复|自動回覆|自动答复|假期回复)`)
 
 // sentBy is the address that a mail says it is from, in small letters.
 func sentBy(head message.Header) string {
