@@ -14,6 +14,7 @@ import (
 
 	"holdfast/internal/access"
 	"holdfast/internal/continuity"
+	"holdfast/internal/notify"
 	"holdfast/internal/people"
 	"holdfast/internal/store"
 )
@@ -39,7 +40,7 @@ func newDoor(t *testing.T) *api {
 	})
 	h, err := New(Options{
 		Authenticate: engine.Request, Version: "1.0", Answers: a.store, Ready: func() error { return nil }, Logger: slog.New(slog.DiscardHandler),
-		Events: feed{a.store}, Now: now, Access: engine,
+		Events: feed{a.store}, Now: now, Access: engine, Notifications: notify.NewActs(a.store, nil, now),
 		People: people.Roster{
 			Store: a.store.People(), Now: now,
 			Mentions: func() []continuity.Mention {
@@ -165,6 +166,28 @@ func TestPeopleAndWherePlansNameThem(t *testing.T) {
 	a.as(t, ownToken, http.StatusPreconditionFailed, "PUT", "/api/v1/people/chen", `{"names":{"en":"Chen"}}`, "If-None-Match", "*")
 	a.as(t, ownToken, http.StatusNoContent, "DELETE", "/api/v1/people/wu", "")
 	a.as(t, ownToken, http.StatusNotFound, "GET", "/api/v1/people/wu", "")
+}
+
+// TestAddressesOfStrangersAreMasked asks for a notification to an address of nobody
+// who is known.
+func TestAddressesOfStrangersAreMasked(t *testing.T) {
+	a := newDoor(t)
+	stranger := continuity.Recipient{Kind: continuity.ToAddress, ID: "mail", Address: "kate@example.com"}
+	n := continuity.Notification{ID: "orders.n-1", Service: "orders", About: "service/orders", Deliver: 1, To: []continuity.Recipient{stranger}, Escalate: []continuity.Recipient{stranger}}
+	d := continuity.Delivery{ID: "orders.n-1.d-1", Notification: n.ID, Service: "orders", To: stranger}
+	_, err := a.store.Commit(t.Context(), continuity.Batch{Actor: continuity.Actor{Kind: "engine", ID: "test"}, Changes: []continuity.Change{
+		continuity.Tell(n), {Kind: continuity.KindDelivery, ID: d.ID, Service: d.Service, Version: continuity.VersionNew, Body: marshalled(d), Action: "delivery.made"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, _ := a.as(t, ownToken, http.StatusCreated, "POST", "/api/v1/tokens", `{"name":"siem","scopes":["events:read","notifications:read"],"seconds":3600}`)
+	for _, path := range []string{"/notifications/orders.n-1", "/notifications", "/events?kind=notification", "/events?kind=delivery"} {
+		out, _ := a.as(t, made["secret"].(string), http.StatusOK, "GET", "/api/v1"+path, "")
+		if text := string(marshalled(out)); strings.Contains(text, "kate") || !strings.Contains(text, "k…@example.com") {
+			t.Errorf("%s: %s", path, text)
+		}
+	}
 }
 
 // TestAddressesAreForThoseWhoMayReadPeople looks at a person's events with leave to

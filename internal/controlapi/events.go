@@ -164,26 +164,41 @@ func shownEvent(ctx context.Context, e continuity.AuditEvent) Event {
 	if shown.Withheld = guarded[e.Kind] && !caller.Scopes.Has(access.StateRead); !shown.Withheld {
 		shown.Before, shown.After = e.Before, e.After
 	}
-	if e.Kind == "person" && !caller.Scopes.Has(access.PeopleRead) {
-		shown.Masked, shown.Before, shown.After = true, unaddressed(e.Before), unaddressed(e.After)
+	if mask := addressed[e.Kind]; mask != nil && !caller.Scopes.Has(access.PeopleRead) {
+		shown.Masked, shown.Before, shown.After = true, mask(e.Before), mask(e.After)
 	}
 	return shown
 }
 
-// unaddressed is the content of a person with their addresses masked, or nothing
-// where it can't be read.
-func unaddressed(content json.RawMessage) json.RawMessage {
-	if content == nil {
-		return nil
+// addressed are the kinds whose content may bear addresses, and how these are
+// masked.
+var addressed = map[string]func(json.RawMessage) json.RawMessage{
+	"person": unaddressed(func(p *continuity.Person) {
+		for i := range p.Addresses {
+			p.Addresses[i].Value = p.Addresses[i].Masked()
+		}
+	}),
+	continuity.KindNotification: unaddressed(maskNotification),
+	continuity.KindDelivery:     unaddressed(maskDelivery),
+}
+
+// unaddressed masks what a content holds; what can't be read is nothing.
+func unaddressed[T any](mask func(*T)) func(json.RawMessage) json.RawMessage {
+	return func(content json.RawMessage) json.RawMessage {
+		if content == nil {
+			return nil
+		}
+		var v T
+		if json.Unmarshal(content, &v) != nil {
+			return nil
+		}
+		mask(&v)
+		return marshalled(v)
 	}
-	var p continuity.Person
-	if json.Unmarshal(content, &p) != nil {
-		return nil
-	}
-	for i := range p.Addresses {
-		p.Addresses[i].Value = p.Addresses[i].Masked()
-	}
-	masked, err := json.Marshal(p)
+}
+
+func marshalled(v any) json.RawMessage {
+	masked, err := json.Marshal(v)
 	if err != nil {
 		return nil
 	}

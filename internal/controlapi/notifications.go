@@ -3,6 +3,7 @@ package controlapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"holdfast/internal/access"
@@ -82,8 +83,24 @@ func (s *server) listNotifications(ctx context.Context, in *struct {
 	items := make([]continuity.Notification, len(page))
 	for i := range page {
 		items[i] = page[i].Notification
+		maskNotification(&items[i])
 	}
 	return listOf(items, next), nil
+}
+
+// maskNotification masks the addresses of those who are nobody that is known.
+func maskNotification(n *continuity.Notification) {
+	n.To, n.Escalate = maskedRecipients(n.To), maskedRecipients(n.Escalate)
+}
+
+func maskDelivery(d *continuity.Delivery) { d.To.Address = notify.Mask(d.To.Address) }
+
+func maskedRecipients(to []continuity.Recipient) []continuity.Recipient {
+	to = slices.Clone(to)
+	for i := range to {
+		to[i].Address = notify.Mask(to[i].Address)
+	}
+	return to
 }
 
 func (s *server) getNotification(ctx context.Context, in *struct {
@@ -93,6 +110,10 @@ func (s *server) getNotification(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	maskNotification(&d.Notification)
+	for i := range d.Deliveries {
+		maskDelivery(&d.Deliveries[i])
+	}
 	return objectOf(d, version), nil
 }
 
@@ -100,6 +121,7 @@ func shownNotification(k notify.Kept, err error) (*object[continuity.Notificatio
 	if err != nil {
 		return nil, err
 	}
+	maskNotification(&k.Notification)
 	return objectOf(k.Notification, k.Version), nil
 }
 
