@@ -68,11 +68,9 @@ func counts(n *continuity.Notification) bool {
 
 // decide says what becomes of everything that is due.
 func (e *Engine) decide(ctx context.Context, now time.Time) {
+	e.recall(ctx)
 	for _, s := range e.bounced {
-		if (!s.note.Over() || s.Rest) && e.fallBack(ctx, s, now) {
-			e.markShip(s, "delivery.replaced")
-		}
-		e.wakeNote(s.note, now)
+		e.back(ctx, s, now)
 	}
 	e.bounced = nil
 	notes, ships := e.ripe(now)

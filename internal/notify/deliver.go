@@ -313,10 +313,8 @@ func (e *Engine) failed(ctx context.Context, s *ship, f *Failure, now time.Time)
 	last := page && !s.Rest || s.Attempts <= len(plan)
 	if !wanted || !f.Retry || !last || s.Doubled && !soon {
 		s.State = continuity.DeliveryFailed
-		if s.Rest && e.o.Failed != nil { // nothing else tells it, and its notification is over
-			n := s.note.Notification
-			n.Failure = f.Code
-			e.extra = append(e.extra, e.o.Failed(&n, now)...)
+		if s.Rest { // and its notification is over
+			e.untold(s, f.Code, now)
 		}
 		e.markShip(s, "delivery.failed")
 		e.wakeNote(s.note, now)

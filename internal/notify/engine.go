@@ -67,6 +67,8 @@ type Engine struct {
 	started []*ship // attempts that begin with the next commit
 	bounced []*ship // delivered, as it was thought
 
+	returned []continuity.Delivery // the same, of notifications that were let go of
+
 	inflight map[string]*attempt
 	results  chan *attempt
 	pending  []*attempt // ended, and not yet committed

@@ -462,27 +462,65 @@ func TestOverIsToldToThoseWhoWereTold(t *testing.T) {
 	})
 }
 
-// TestBounced has a provider take a page back that it had taken.
+// bounce has a provider take a delivery back that it had taken.
+func (w *world) bounce(id string) {
+	w.Helper()
+	o, err := w.store.Get(w.Context(), continuity.KindDelivery, id)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var d continuity.Delivery
+	if err := json.Unmarshal(o.Body, &d); err != nil || d.State != continuity.DeliveryDelivered {
+		w.Fatal(d, err)
+	}
+	d.State, d.Failure = continuity.DeliveryFailed, notify.FailAddress
+	body, err := json.Marshal(d)
+	if err != nil {
+		w.Fatal(err)
+	}
+	bounced := continuity.Change{Kind: o.Kind, ID: o.ID, Service: o.Service, Version: o.Version, Body: body, Action: "delivery.bounced"}
+	if _, err := w.store.Commit(w.Context(), continuity.Batch{Actor: li, Changes: []continuity.Change{bounced}}); err != nil {
+		w.Fatal(err)
+	}
+}
+
 func TestBounced(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.lead("a")
 		w.tell(note("p1", "page", "role:commander"))
 		time.Sleep(10 * time.Second)
-		o, err := w.store.Get(w.Context(), continuity.KindDelivery, "p1.d-1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := w.want("p1", continuity.NotifyWaiting).Deliveries[0]
-		d.State, d.Failure = continuity.DeliveryFailed, notify.FailAddress
-		body, err := json.Marshal(d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		bounced := continuity.Change{Kind: o.Kind, ID: o.ID, Service: o.Service, Version: o.Version, Body: body, Action: "delivery.bounced"}
-		if _, err := w.store.Commit(w.Context(), continuity.Batch{Actor: li, Changes: []continuity.Change{bounced}}); err != nil {
-			t.Fatal(err)
-		}
+		w.want("p1", continuity.NotifyWaiting)
+		w.bounce("p1.d-1")
 		time.Sleep(10 * time.Second)
+		w.sent("sms", 1)
+	})
+}
+
+// TestWhatIsOverBounces is delivered, as it seemed, when its message comes back; and
+// again, over the last way.
+func TestWhatIsOverBounces(t *testing.T) {
+	inBubble(t, func(w *world) {
+		var failed []string
+		w.o.Failed = func(n *continuity.Notification, _ time.Time) []continuity.Change {
+			failed = append(failed, n.ID+" "+n.Failure)
+			return nil
+		}
+		w.lead("a")
+		w.tell(note("n1", "notice", "role:commander", "person:wu.hao"))
+		time.Sleep(time.Minute)
+		w.want("n1", continuity.NotifyDelivered)
+		w.sent("mail", 2)
+		w.bounce("n1.d-1")
+		time.Sleep(10 * time.Second)
+		if m := w.sent("sms", 1)[0]; !strings.HasSuffix(m.To, "li.wei") {
+			t.Errorf("%+v", m.Message)
+		}
+		w.bounce("n1.d-3")
+		time.Sleep(10 * time.Second)
+		if len(failed) != 1 || failed[0] != "n1 "+notify.FailAddress {
+			t.Error(failed)
+		}
+		w.sent("mail", 2)
 		w.sent("sms", 1)
 	})
 }

@@ -16,7 +16,7 @@ import (
 func (e *Engine) load(ctx context.Context) error {
 	e.notes, e.ships, e.groups, e.sames = map[string]*note{}, map[string]*ship{}, map[string]*group{}, map[string]same{}
 	e.told, e.silences, e.rooms, e.due = map[string]map[string]receiver{}, map[string]continuity.Silence{}, map[string]*room{}, nil
-	e.dirty, e.extra, e.started, e.bounced = map[string]*note{}, nil, nil, nil
+	e.dirty, e.extra, e.started, e.bounced, e.returned = map[string]*note{}, nil, nil, nil, nil
 	seq, _, err := e.o.Store.LastEvent(ctx)
 	if err != nil {
 		return err
@@ -79,6 +79,9 @@ func (e *Engine) follow(ctx context.Context) error {
 		}
 		for i := range events {
 			ev := &events[i]
+			if ev.Kind == continuity.KindDelivery && ev.Actor.Kind != continuity.ActorEngine && e.ships[ev.ID] == nil {
+				e.cameBack(ev.After)
+			}
 			if err := e.take(ev.Kind, ev.ID, ev.Seq, ev.After); err != nil {
 				return err
 			}
