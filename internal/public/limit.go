@@ -72,6 +72,11 @@ func from(r *http.Request) netip.Prefix {
 			}
 		}
 	}
+	return networkOf(address)
+}
+
+// networkOf is an address, or the network of one customer.
+func networkOf(address netip.Addr) netip.Prefix {
 	bits := 32
 	if address.Is6() {
 		bits = 64

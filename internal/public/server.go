@@ -97,7 +97,7 @@ func (s *Server) Start(ctx context.Context, failed func(error)) error {
 	if err != nil {
 		return err
 	}
-	l = netutil.LimitListener(l, mostConns)
+	l = netutil.LimitListener(newFairly(l), mostConns)
 	if certs != nil {
 		l = tls.NewListener(l, &tls.Config{Certificates: certs, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
 	}
