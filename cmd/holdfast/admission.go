@@ -43,12 +43,13 @@ func (c *cli) admissionSet() *cobra.Command {
 		rate        = f.Float64("rate", 0, c.t("cli.flag.admission-rate"))
 		concurrency = f.Int("concurrency", 0, c.t("cli.flag.admission-concurrency"))
 		line        = f.Bool("line", false, c.t("cli.flag.admission-line"))
+		open        = f.Int("open", 0, c.t("cli.flag.admission-open"))
 		hold        = f.Duration("for", 0, c.t("cli.flag.for"))
 		force       = f.Bool("force", false, c.t("cli.flag.force"))
 		why         = f.String("why", "", c.t("cli.flag.why"))
 	)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.admit(cmd, api.AdmissionRequest{Route: args[0], Rate: *rate, Concurrency: *concurrency, Line: *line,
+		return c.admit(cmd, api.AdmissionRequest{Route: args[0], Rate: *rate, Concurrency: *concurrency, Line: *line, Open: *open,
 			For: hold.Seconds(), Force: *force, Why: *why})
 	}
 	return cmd

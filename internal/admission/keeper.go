@@ -29,6 +29,7 @@ const (
 	WhyErrors Why = "errors" // too many requests failed
 	WhySlow   Why = "slow"   // answers take too long
 	WhyDown   Why = "down"   // the upstream is down: requests are held
+	WhyTold   Why = "told"   // whoever put the line lets no more in yet
 )
 
 const (
@@ -132,6 +133,8 @@ func (l *Line) weigh(now time.Time, s *continuity.LineState, seen sample, looks 
 		return Stay, WhyQuiet
 	case s.Step >= len(l.batches):
 		return Done, WhyWell
+	case s.Most > 0 && s.Step >= s.Most:
+		return Stay, WhyTold
 	default:
 		return Forward, WhyWell
 	}

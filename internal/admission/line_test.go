@@ -292,11 +292,15 @@ func TestLineStepsOnlyWhenAllIsWell(t *testing.T) {
 		{"errors", 12 * time.Millisecond, 5, false, false, Back, WhyErrors, 0},
 		{"slow", 80 * time.Millisecond, 0, false, false, Back, WhySlow, 0},
 		{"nobody came", 0, 0, true, false, Forward, WhyWell, 2 * time.Minute},
+		{"no more yet", 12 * time.Millisecond, 0, false, false, Stay, WhyTold, time.Minute},
 		{"down again", 12 * time.Millisecond, 50, false, true, Stay, WhyDown, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := stand(lineConf())
+				if c.why == WhyTold {
+					s.now.Line.Most = s.now.Line.Step
+				}
 				began := time.Now()
 				for time.Since(began) < 3*time.Minute {
 					if !c.quiet {

@@ -42,7 +42,8 @@ type WaitingLine struct {
 	Open    int         `json:"open"`    // batches that are let in
 	Waiting int64       `json:"waiting"` // who asked lately, reckoned
 	Next    float64     `json:"next_seconds"`
-	Why     string      `json:"why,omitempty"` // the next batch is not open yet
+	Most    int         `json:"most,omitempty"` // batches that may be open; absent: all of them
+	Why     string      `json:"why,omitempty"`  // the next batch is not open yet
 	Batches []LineBatch `json:"batches"`
 }
 
@@ -61,7 +62,8 @@ type AdmissionRequest struct {
 	Route       string  `json:"route"`
 	Rate        float64 `json:"rate,omitempty"`
 	Concurrency int     `json:"concurrency,omitempty"`
-	Line        bool    `json:"line,omitempty"`  // start a waiting line
+	Line        bool    `json:"line,omitempty"`  // start a waiting line, or say of the person's own how far it may open
+	Open        int     `json:"open,omitempty"`  // with line: at most so many batches, until more are let in; 0: all, one after the other
 	Lift        string  `json:"lift,omitempty"`  // limits or line
 	Owner       string  `json:"owner,omitempty"` // whose limits are lifted; default: the person's own
 	For         float64 `json:"for_seconds,omitempty"`

@@ -71,7 +71,7 @@ func (d *desk) admission(l *lane) *api.Admission {
 }
 
 func waitingLine(i admission.LineInfo) *api.WaitingLine {
-	w := &api.WaitingLine{Since: i.Since, Open: i.Step, Waiting: i.Waiting, Next: i.Next.Seconds(), Why: string(i.Why)}
+	w := &api.WaitingLine{Since: i.Since, Open: i.Step, Waiting: i.Waiting, Next: i.Next.Seconds(), Most: i.Most, Why: string(i.Why)}
 	for _, b := range i.Batches {
 		w.Batches = append(w.Batches, api.LineBatch{Group: b.Name, Share: b.Share, Open: b.Open, Tickets: b.Tickets, Served: b.Served})
 	}
@@ -92,8 +92,8 @@ func (d *desk) Admit(r api.AdmissionRequest) ([]api.Admission, error) {
 		return nil, err
 	}
 	d.admit.lines.Lock()
-	if r.Line && len(d.lineSwitches(r.Route)) > 0 {
-		err = invalid("api.invalid.line-stands", "name", r.Route)
+	if r.Line {
+		puts, err = d.ownLine(r, puts)
 	}
 	if r.Lift == api.LiftLine {
 		for _, s := range d.lineSwitches(r.Route) {
@@ -111,12 +111,30 @@ func (d *desk) Admit(r api.AdmissionRequest) ([]api.Admission, error) {
 	return d.Admission(r.Route)
 }
 
+// ownLine has a line that stands by the same person open as far as is asked for now;
+// another one's is left alone.
+func (d *desk) ownLine(r api.AdmissionRequest, puts []continuity.Switch) ([]continuity.Switch, error) {
+	standing := d.lineSwitches(r.Route)
+	if len(standing) == 0 {
+		return puts, nil
+	}
+	last := len(puts) - 1 // the line is put last
+	if len(standing) > 1 || standing[0].Owner != puts[last].Owner || r.Open == 0 && standing[0].Line.Most == 0 {
+		return nil, invalid("api.invalid.line-stands", "name", r.Route)
+	}
+	line := *standing[0].Line
+	line.Most = r.Open
+	puts[last].Line = &line
+	return puts, nil
+}
+
 // admissionSwitches turns a person's request into the settings it puts or lifts.
 func (d *desk) admissionSwitches(l *lane, r api.AdmissionRequest, now time.Time) ([]continuity.Switch, error) {
 	sets := r.Rate > 0 || r.Concurrency > 0 || r.Line
 	switch {
 	case r.Rate < 0 || r.Rate > 1e9 || r.Concurrency < 0 || r.Concurrency > 1e9 || sets == (r.Lift != ""),
-		r.Lift != "" && r.Lift != api.LiftLimits && r.Lift != api.LiftLine, r.Owner != "" && r.Lift != api.LiftLimits:
+		r.Lift != "" && r.Lift != api.LiftLimits && r.Lift != api.LiftLine, r.Owner != "" && r.Lift != api.LiftLimits,
+		r.Open < 0 || r.Open > 255 || r.Open > 0 && !r.Line:
 		return nil, invalid("api.invalid.admission")
 	case r.For < 0:
 		return nil, invalid("api.invalid.for")
@@ -151,6 +169,7 @@ func (d *desk) admissionSwitches(l *lane, r api.AdmissionRequest, now time.Time)
 			healthy = g.Line().Healthy()
 		}
 		line.Line = newLine(now, healthy)
+		line.Line.Most = r.Open
 		puts = append(puts, line)
 	}
 	return puts, nil

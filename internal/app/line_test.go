@@ -84,6 +84,18 @@ routes:
 	if _, err := client(t, a).Admit(t.Context(), api.AdmissionRequest{Route: "shop", Line: true, Person: "li.wei", Why: "a sale"}); err != nil {
 		t.Fatal(err)
 	}
+	at := func(open int, want int) {
+		t.Helper()
+		now, err := client(t, a).Admit(t.Context(), api.AdmissionRequest{Route: "shop", Line: true, Open: open, Person: "li.wei", Why: "a sale"})
+		if err != nil || now[0].Line == nil || now[0].Line.Most != want {
+			t.Fatal(now, err)
+		}
+	}
+	at(1, 1)
+	if _, err := client(t, a).Admit(t.Context(), api.AdmissionRequest{Route: "shop", Line: true, Open: 2, Person: "sun.lan", Why: "mine"}); err == nil {
+		t.Error("another one's line was opened")
+	}
+	at(0, 0)
 	var first []int // batch
 	for user := range users {
 		if ask(user) {

@@ -87,6 +87,7 @@ type LineState struct {
 	Since   time.Time // the line's; it tells one line from the next
 	Step    int       // batches that are open; 0: nobody new is let in
 	Stepped time.Time
+	Most    int           // batches that may be open; 0: all of them
 	Healthy time.Duration // latency before the outage; 0: not known
 }
 

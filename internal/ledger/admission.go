@@ -27,6 +27,7 @@ func appendAdmission(b []byte, s *continuity.Switch) []byte {
 		line = appendUint(line, 2, uint64(l.Step))                     // #nosec G115 -- counts from 0
 		line = appendUint(line, 3, uint64(l.Stepped.UnixMilli()))      // #nosec G115 -- after 1970
 		line = appendUint(line, 4, uint64(l.Healthy/time.Microsecond)) // #nosec G115 -- not negative
+		line = appendUint(line, 5, uint64(max(l.Most, 0)))             // #nosec G115 -- not negative
 		b = appendBytes(b, fieldLine, line)
 	}
 	return b
@@ -55,6 +56,8 @@ func (d *fields) line(l *continuity.LineState) {
 			l.Stepped = time.UnixMilli(d.count())
 		case 4:
 			l.Healthy = time.Duration(d.small(math.MaxInt32)) * time.Microsecond
+		case 5:
+			l.Most = d.small(math.MaxInt32)
 		}
 	}
 }

@@ -59,6 +59,7 @@ func events() []continuity.Event {
 			Route: "orders", Owner: "operator:li.wei:admission", Rate: 12.345, Concurrency: 7,
 			Line: &continuity.LineState{
 				Since: time.UnixMilli(1_800_000_000_123), Step: 2, Stepped: time.UnixMilli(1_800_000_060_000), Healthy: 3 * time.Millisecond,
+				Most: 3,
 			},
 		}},
 	}
