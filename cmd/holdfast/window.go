@@ -20,6 +20,7 @@ func (c *cli) windowCommand() *cobra.Command {
 		c.windowProposeCommand(), c.windowPlanCommand(), c.windowListCommand(), c.windowShowCommand(), c.windowChangeCommand(),
 		c.windowCancelCommand(), c.windowReadyCommand(), c.windowSeriesCommand(),
 	)
+	cmd.AddCommand(c.windowCourseCommands()...)
 	return cmd
 }
 

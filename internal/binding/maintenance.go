@@ -46,6 +46,7 @@ func Maintenance(p *plan.Plan) *maintenance.Rules {
 	}
 	r.Ready = append(itemsOf(p, m.Ready), standbyTested(p, m.Ready)...)
 	r.Done = itemsOf(p, m.Done)
+	r.Course = courseOf(p)
 	parts(p, r)
 	return r
 }
@@ -82,6 +83,7 @@ func wordsFor(p *plan.Plan, kind string) map[string][]string {
 	words := map[string][]string{}
 	for _, phase := range []string{
 		maintenance.PhaseNotice, maintenance.PhaseStart, maintenance.PhaseChanged, maintenance.PhaseOverrun, maintenance.PhaseEnd, maintenance.PhaseCancelled,
+		maintenance.PhaseAllClear,
 	} {
 		t, ok := p.Template(kind, phase)
 		if !ok {

@@ -70,6 +70,7 @@ type Window struct {
 	Run      string               `json:"run,omitempty"`
 	Review   time.Time            `json:"review_due,omitzero"`
 	Number   int                  `json:"below,omitempty"`
+	Course   Course               `json:"course,omitzero"`
 }
 
 // Readiness is one thing that must be so before a window begins.

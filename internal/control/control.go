@@ -104,7 +104,7 @@ func (n *Node) open(ctx context.Context) error {
 		n.openChannels, n.openChannelTests, n.openPublic, n.openEmergency,
 		n.openNotify,
 		n.openIncidents,
-		n.openMaintenance,
+		n.openMaintenance, n.openWindowRelays,
 		n.openPreviews,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,

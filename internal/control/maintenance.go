@@ -24,7 +24,7 @@ import (
 // keeps the clocks of exercises.
 func (n *Node) openMaintenance(context.Context) error {
 	rules, world := &windowRules{node: n}, windowWorld{n}
-	engine := maintenance.New(maintenance.Options{Plans: rules, World: world})
+	engine := maintenance.New(maintenance.Options{Plans: rules, World: world, Measured: n.readFigures()})
 	follower := follow.New(follow.Options{
 		Store: n.store, Name: "maintenance", Node: n.name, Kinds: maintenance.Kinds(), Log: n.log,
 		Lease: func() (continuity.Lease, bool) {
@@ -35,7 +35,8 @@ func (n *Node) openMaintenance(context.Context) error {
 		},
 	}, engine)
 	n.whileLeading("maintenance", func(ctx context.Context, _ *continuity.Lease) { follower.Run(ctx) })
-	n.api.Windows = maintenance.NewActs(maintenance.ActsOptions{Store: n.store, Plans: rules, World: world, May: n.mayOfWindows})
+	acts := maintenance.NewActs(maintenance.ActsOptions{Store: n.store, Plans: rules, World: world, May: n.mayOfWindows})
+	n.api.Windows, n.api.Courses = acts, acts
 	n.api.Exercises = exercise.NewActs(n.store, time.Now)
 	return nil
 }

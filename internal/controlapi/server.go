@@ -63,6 +63,7 @@ type Options struct {
 	Previews      Previews
 	Incidents     Incidents
 	Windows       Windows
+	Courses       Courses
 	Exercises     Exercises
 }
 
@@ -165,6 +166,9 @@ func New(o Options) (http.Handler, error) {
 		registerWindows(s)
 		registerSeries(s)
 		s.mux.HandleFunc("GET "+feedPath, s.feed) // programs that show calendars send no headers
+	}
+	if o.Courses != nil {
+		registerCourses(s)
 	}
 	if o.Exercises != nil {
 		registerExercises(s)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -14,6 +15,8 @@ import (
 type Options struct {
 	Plans Plans
 	World World // nil: nothing is known besides plans
+
+	Measured Measured // nil: no figures are known
 }
 
 // Engine leads windows; it is a follow.Engine.
@@ -77,6 +80,14 @@ func (f facts) take(kind, id string, version int64, body json.RawMessage) error 
 var phases = map[string]func(*window){
 	continuity.WindowProposed:  (*window).proposed,
 	continuity.WindowScheduled: (*window).announced,
+
+	continuity.WindowRunning:     (*window).running,
+	continuity.WindowOverrun:     (*window).late,
+	continuity.WindowVerifying:   (*window).verifying,
+	continuity.WindowReadmitting: (*window).readmitting,
+	continuity.WindowDone:        (*window).after,
+	continuity.WindowCancelled:   (*window).after,
+	continuity.WindowFailed:      (*window).after,
 }
 
 // Kinds are the kinds of objects that the engine wants to be shown.
@@ -84,6 +95,8 @@ func Kinds() []string {
 	return []string{
 		continuity.KindWindow, continuity.KindWindowSeries, continuity.KindExercise,
 		continuity.ObjectCheck, continuity.KindChannel, kindNotice,
+		continuity.KindDuring, continuity.KindSilence, continuity.KindRun, continuity.KindDeclaration,
+		continuity.KindCheckIn, continuity.KindFeedback, continuity.KindNotification,
 	}
 }
 
@@ -100,6 +113,9 @@ func (e *Engine) Reset() { e.windows, e.facts = map[string]held{}, newFacts() }
 // Show implements follow.Engine.
 func (e *Engine) Show(kind, id string, version int64, body json.RawMessage, _ continuity.Actor) error {
 	if kind != continuity.KindWindow {
+		if kind == continuity.KindNotification && !e.asks(id, body) {
+			return nil
+		}
 		return e.facts.take(kind, id, version, body)
 	}
 	delete(e.windows, id)
@@ -130,7 +146,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) ([]continuity.Change, 
 	}
 	for _, id := range slices.Sorted(maps.Keys(e.windows)) {
 		h := e.windows[id]
-		if over(&h.Window) {
+		if settled(&h.Window) {
 			continue
 		}
 		w := e.open(h, now)
@@ -158,5 +174,18 @@ func (e *Engine) open(h held, now time.Time) *window {
 		panic(err) // it was read from the store
 	}
 	w.rules, _ = e.o.Plans.Of(w.Service)
+	w.measured = e.o.Measured
 	return w
+}
+
+// asks reports whether a notification is one of a window that somebody may answer, or
+// was: of all others nothing has to be known.
+func (e *Engine) asks(id string, body json.RawMessage) bool {
+	window, _, below := strings.Cut(id, ".")
+	_, ours := e.windows[window]
+	if !below || !ours {
+		return false
+	}
+	var n continuity.Notification
+	return body == nil || json.Unmarshal(body, &n) == nil && n.Vars[varBatch] != ""
 }

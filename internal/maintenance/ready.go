@@ -163,4 +163,5 @@ func (w *window) begin() {
 	w.State, w.Began = continuity.WindowRunning, w.now
 	w.become("window.began")
 	w.say(StepStart, PhaseStart)
+	w.put()
 }

@@ -37,6 +37,7 @@ type Rules struct {
 	Runbook   string
 	Overrun   string // a scenario
 	Batches   []float64
+	Course    Course // from its start
 
 	Standby  []Channel // the plan's standby channels
 	Contact  continuity.Text

@@ -19,6 +19,8 @@ type window struct {
 	now     time.Time // real
 	shown   time.Time // by which its schedules go
 
+	measured Measured // nil: no figures are known
+
 	action string              // of the event by which it changes; empty: it stays
 	reason string              // of that event
 	more   []continuity.Change // what becomes true with it

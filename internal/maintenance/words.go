@@ -133,6 +133,7 @@ func (w *window) vars(a *Audience) map[string]string {
 	put("reason", says.reason)
 	vars["start"], vars["end"] = w.clock(w.Start), w.clock(w.End)
 	vars["expected"] = vars["end"]
+	w.courseVars(vars, put)
 	return vars
 }
 
@@ -166,23 +167,7 @@ func (w *window) title(lang catalogue.Lang) string {
 // owner tells who answers for the service. id is what the ids of the texts begin with.
 func (w *window) owner(id, urgency string, more catalogue.Args) {
 	id = strings.TrimSuffix(id, ".")
-	args := func(lang catalogue.Lang) catalogue.Args {
-		all := catalogue.Args{"id": w.ID, "title": w.title(lang), "service": in(w.rules.Name, lang), "start": w.clock(w.Start), "end": w.clock(w.End)}
-		for name, v := range more {
-			if ids, ok := v.([]string); ok { // messages of the catalogue
-				texts := make([]string, len(ids))
-				for i, id := range ids {
-					texts[i] = catalogue.Text(lang, id, nil)
-				}
-				v = strings.Join(texts, map[catalogue.Lang]string{catalogue.En: ", ", catalogue.Zh: "、"}[lang])
-			}
-			if t, ok := v.(continuity.Text); ok {
-				v = in(t, lang)
-			}
-			all[name] = v
-		}
-		return all
-	}
+	args := func(lang catalogue.Lang) catalogue.Args { return w.args(lang, more) }
 	n := continuity.Notification{
 		Urgency: urgency, To: []continuity.Recipient{{Kind: continuity.ToPerson, ID: w.rules.Owner}},
 		Subject: both(id+".subject", args), Text: both(id+".text", args), Touches: w.Affected,
@@ -201,6 +186,26 @@ func (w *window) lackTexts() []string {
 	}
 	if len(all) == 0 {
 		all = append(all, "maintenance.lacks.nothing")
+	}
+	return all
+}
+
+// args are what texts for staff are filled with: the window, and more. Of more, a list
+// is of messages of the catalogue.
+func (w *window) args(lang catalogue.Lang, more map[string]any) catalogue.Args {
+	all := catalogue.Args{"id": w.ID, "title": w.title(lang), "service": in(w.rules.Name, lang), "start": w.clock(w.Start), "end": w.clock(w.End)}
+	for name, v := range more {
+		if ids, ok := v.([]string); ok { // messages of the catalogue
+			texts := make([]string, len(ids))
+			for i, id := range ids {
+				texts[i] = catalogue.Text(lang, id, nil)
+			}
+			v = strings.Join(texts, map[catalogue.Lang]string{catalogue.En: ", ", catalogue.Zh: "、"}[lang])
+		}
+		if t, ok := v.(continuity.Text); ok {
+			v = in(t, lang)
+		}
+		all[name] = v
 	}
 	return all
 }

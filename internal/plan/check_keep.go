@@ -21,6 +21,7 @@ func (c *checker) checkKeeping() {
 				c.error(fmt.Sprintf("maintenance.batches[%d]", i), "plan.batches")
 			}
 		}
+		c.checkWindows(m)
 	}
 	c.checkRPO()
 	if comp := c.plan.Compensation; comp != nil {

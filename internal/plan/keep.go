@@ -15,6 +15,13 @@ type Maintenance struct {
 	Runbook    string          `yaml:"runbook" kind:"id" ref:"runbooks"`
 	Overrun    string          `yaml:"overrun" kind:"id" ref:"scenarios" example:"window-overruns"`
 	Batches    []float64       `yaml:"batches" kind:"percent" example:"[10%, 50%, 100%]"`
+	During     []During        `yaml:"during"`
+	Uploads    []Uploads       `yaml:"uploads"`
+	Complete   *Completion     `yaml:"complete"`
+	Verify     []Verification  `yaml:"verify"`
+	Readmit    *Readmission    `yaml:"readmit"`
+	Feedback   *Vendor         `yaml:"feedback"`
+	Review     time.Duration   `yaml:"review_within" kind:"duration" default:"5d"`
 	Tasks      []Task          `yaml:"tasks" ids:".tasks"`
 }
 
