@@ -10,15 +10,14 @@ import (
 // relay, gets by itself. Several may want one at a time: the last that began is
 // given, and when it ends the one before it is given again.
 type Autoreply struct {
-	ID      string  `json:"id"` // SERVICE.CHANNEL, or SERVICE.route.ROUTE
-	Service string  `json:"service"`
-	Channel string  `json:"channel,omitempty"`
-	Route   string  `json:"route,omitempty"`
-	On      bool    `json:"on"`
-	About   string  `json:"about,omitempty"` // KIND/ID of what the answer is given for now
-	Text    Text    `json:"text,omitzero"`
+	ID      string         `json:"id"` // SERVICE.CHANNEL, or SERVICE.route.ROUTE
+	Service string         `json:"service"`
+	Channel string         `json:"channel,omitempty"`
+	Route   string         `json:"route,omitempty"`
+	On      bool           `json:"on"`
+	About   string         `json:"about,omitempty"` // KIND/ID of what the answer is given for now
+	Text    Text           `json:"text,omitzero"`
 	Wanted  []AutoreplyFor `json:"wanted,omitempty"` // by whom, in the order in which they began
-	Before  string  `json:"before,omitempty"` // of a route: what it did before, and does again afterwards
 }
 
 // AutoreplyFor is one answer that is wanted.
@@ -27,6 +26,7 @@ type AutoreplyFor struct {
 	Text     Text      `json:"text"`
 	Since    time.Time `json:"since"`
 	Until    time.Time `json:"until,omitzero"` // absent: until it is taken back
+	By       string    `json:"by,omitempty"`   // the engine that keeps it as the plan says; empty: a person, or a step
 	Exercise string    `json:"exercise,omitempty"`
 }
 

@@ -122,6 +122,8 @@ type Holder struct {
 // Word is the last that an audience was told.
 type Word struct {
 	Update   string    `json:"update"`
+	Phase    string    `json:"phase,omitempty"` // of the templates: first, update, all-clear
+	Text     Text      `json:"text,omitzero"`
 	At       time.Time `json:"at"`
 	Expected time.Time `json:"expected,omitzero"`
 	Next     time.Time `json:"next_update,omitzero"`
@@ -190,9 +192,10 @@ type Update struct {
 	About    string            `json:"about"` // the incident or window
 	Service  string            `json:"service"`
 	Audience string            `json:"audience"`
-	Phase    string            `json:"phase"` // of the templates: first, update, end ...
+	Phase    string            `json:"phase"` // of the templates: first, update, all-clear ...
 	Template string            `json:"template,omitempty"`
 	Vars     map[string]string `json:"vars,omitempty"`
+	Subject  Text              `json:"subject,omitzero"`
 	Text     Text              `json:"text"` // as it is said
 	Expected time.Time         `json:"expected,omitzero"`
 	Next     time.Time         `json:"next_update,omitzero"`

@@ -1,0 +1,232 @@
+package announce_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/internal/announce"
+	"holdfast/internal/continuity"
+)
+
+const (
+	firstCustomers = "update-first-customers.n-1"
+	firstStaff     = "update-first-staff.n-1"
+)
+
+// TestHoldingStatementsGoOutByThemselves has each audience told within the time of the
+// grade where nobody told it, once, over a restart at each moment.
+func TestHoldingStatementsGoOutByThemselves(t *testing.T) {
+	w := newWorld(t)
+	w.begin(nil)
+	if next := w.step(); !next.Equal(start.Add(4 * time.Minute)) {
+		t.Errorf("looks again at %s", next)
+	}
+	w.pass(4*time.Minute - time.Second)
+	w.want("")
+	w.restart()
+	w.pass(time.Second)
+	w.want(firstCustomers + " " + firstStaff)
+	if took := w.now.Sub(start); took > 5*time.Minute {
+		t.Errorf("after %s", took)
+	}
+	w.restart()
+	w.step()
+	w.want(firstCustomers + " " + firstStaff)
+
+	u, _ := read[continuity.Update](w, continuity.KindUpdate, incident+".update-first-customers")
+	const says = "Order desk is disturbed since 2026-03-02 15:59 UTC+08:00. Use help@standby.example. Again at 2026-03-02 16:24 UTC+08:00."
+	if u.State != continuity.UpdateSent || u.Text.En != says || u.Template != "hold" || u.Audience != "customers" {
+		t.Errorf("%+v", u)
+	}
+	n, _ := read[continuity.Notification](w, continuity.KindNotification, incident+"."+firstCustomers)
+	if len(n.To) != 1 || n.To[0] != (continuity.Recipient{Kind: continuity.ToAudience, ID: "customers"}) || n.Template != "hold" || n.Text.En != says || n.Vars["service@zh"] != "订单服务" {
+		t.Errorf("%+v", n)
+	}
+	i, _ := read[continuity.Incident](w, continuity.KindIncident, incident)
+	if word := i.Public["customers"]; word.Update != u.ID || word.Text.En != says || !word.Next.Equal(w.now.Add(20*time.Minute)) || len(i.Public) != 2 {
+		t.Errorf("%+v", i.Public)
+	}
+}
+
+// TestNobodyIsToldTwice has a person's word take the holding statement's place, and
+// audiences of worse grades and of the law told nothing by themselves.
+func TestNobodyIsToldTwice(t *testing.T) {
+	w := newWorld(t)
+	w.begin(func(i *continuity.Incident) { i.Grade = "SEV-3" })
+	if _, err := w.acts.Say(t.Context(), announce.Who{Actor: li}, incident, announce.Draft{Audience: "staff"}); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(10 * time.Minute)
+	w.want("update-1.n-1") // customers are told from SEV-2 on
+	w.becomes(func(i *continuity.Incident) { i.Grade = "SEV-2" })
+	w.want("update-1.n-1 " + firstCustomers)
+}
+
+// TestAPlanThatComesLater has what was due go out when the plan is known.
+func TestAPlanThatComesLater(t *testing.T) {
+	w := newWorld(t)
+	w.known = false
+	w.begin(nil)
+	w.pass(10 * time.Minute)
+	w.want("")
+	w.known = true
+	w.pass(5 * time.Second)
+	w.want(firstCustomers + " " + firstStaff)
+}
+
+// TestRemindersOfTheNextWord has people reminded before the next word is due, and
+// paged when it is, once each, until somebody says it.
+func TestRemindersOfTheNextWord(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Audiences = w.rules.Audiences[:1]
+	w.begin(nil)
+	w.pass(4 * time.Minute)
+	due := w.now.Add(20 * time.Minute)
+	w.pass(15*time.Minute - time.Second)
+	w.want(firstCustomers)
+	w.pass(time.Second)
+	soon := "n-soon-customers-" + stampOf(due)
+	w.want(soon + " " + firstCustomers)
+	w.restart()
+	w.pass(5 * time.Minute)
+	late := "n-late-customers-" + stampOf(due)
+	w.want(late + " " + soon + " " + firstCustomers)
+	n, _ := read[continuity.Notification](w, continuity.KindNotification, incident+"."+late)
+	if n.Urgency != continuity.UrgencyPage || n.To[0].ID != "commander" || n.Escalate[0] != (continuity.Recipient{Kind: continuity.ToDeputies, ID: "commander"}) || !strings.Contains(n.Text.En, "16:24") {
+		t.Errorf("%+v", n)
+	}
+	w.pass(time.Minute)
+	w.restart()
+	w.step()
+	w.want(late + " " + soon + " " + firstCustomers)
+	w.pass(19 * time.Minute)
+	again := "n-late-customers-" + stampOf(due.Add(20*time.Minute))
+	w.want(late + " " + again + " " + soon + " " + firstCustomers)
+	w.becomes(func(i *continuity.Incident) { i.Grade = "SEV-3" })
+	if _, err := w.acts.Say(t.Context(), announce.Who{Actor: li}, incident, announce.Draft{Audience: "customers"}); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Minute)
+	w.want(late + " " + again + " " + soon + " update-1.n-1 " + firstCustomers)
+}
+
+func stampOf(at time.Time) string { return announce.Stamp(at) }
+
+// TestTheLastWord has those who were told learn that it is over, once; a reopened
+// incident is told anew, and its end again.
+func TestTheLastWord(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Audiences = w.rules.Audiences[:1]
+	w.begin(nil)
+	w.pass(4 * time.Minute)
+	w.pass(time.Minute)
+	w.becomes(func(i *continuity.Incident) { i.State, i.Resolved, i.Restored = continuity.Resolved, w.now, w.now })
+	const clear = "update-all-clear-customers-0.n-1"
+	w.want(clear + " " + firstCustomers)
+	u, _ := read[continuity.Update](w, continuity.KindUpdate, incident+".update-all-clear-customers-0")
+	if u.Text.En != "Order desk works since 2026-03-02 16:05 UTC+08:00." {
+		t.Errorf("%+v", u)
+	}
+	w.restart()
+	w.pass(time.Hour)
+	w.want(clear + " " + firstCustomers)
+	w.becomes(func(i *continuity.Incident) {
+		i.State, i.Reopened, i.Resolved, i.Restored = continuity.Investigating, 1, time.Time{}, time.Time{}
+	})
+	w.pass(4 * time.Minute)
+	w.want(clear + " update-first-customers-1.n-1 " + firstCustomers)
+	w.becomes(func(i *continuity.Incident) { i.State, i.Resolved, i.Restored = continuity.Resolved, w.now, w.now })
+	w.want(clear + " update-all-clear-customers-1.n-1 update-first-customers-1.n-1 " + firstCustomers)
+}
+
+// TestWhoWasToldOfAMergedIncident has those learn the end who were told of an incident
+// that was merged into this one.
+func TestWhoWasToldOfAMergedIncident(t *testing.T) {
+	w := newWorld(t)
+	w.begin(func(i *continuity.Incident) { i.Grade, i.From = "SEV-3", []string{"orders-2026-2"} })
+	w.put(continuity.KindIncident, "orders-2026-2", continuity.Incident{
+		ID: "orders-2026-2", Service: "orders", Grade: "SEV-1", State: continuity.Merged, Into: incident, Declared: w.now,
+		Public: map[string]continuity.Word{"customers": {Update: "u", Phase: announce.PhaseFirst, At: w.now}},
+	})
+	w.becomes(func(i *continuity.Incident) { i.State, i.Resolved = continuity.Resolved, w.now })
+	w.want("update-all-clear-customers-0.n-1")
+}
+
+// TestWhatCantGoOutByItselfIsAskedOfPeople has people paged, once, where no template
+// fits.
+func TestWhatCantGoOutByItselfIsAskedOfPeople(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Audiences = []announce.Audience{{ID: "partners", Kind: "partners"}}
+	w.begin(nil)
+	w.pass(4 * time.Minute)
+	w.restart()
+	w.pass(time.Minute)
+	w.want("n-helpless-first-partners-0")
+}
+
+// TestTheLawsClock warns at half, three quarters and all of the time, and no more once
+// the audience was told.
+func TestTheLawsClock(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Audiences = w.rules.Audiences[1:2]
+	w.rules.Find = func(name string) (announce.Template, bool) {
+		return announce.Template{ID: "report", Kind: "regulator", Phase: "first", Text: continuity.Text{En: "{incident}, {reason}"}}, name == "regulator/first"
+	}
+	w.begin(func(i *continuity.Incident) {
+		i.Grade, i.Personal = "SEV-3", &continuity.LegalClock{Since: w.now, Due: map[string]time.Time{"regulator": w.now.Add(72 * time.Hour)}, By: li}
+	})
+	since := stampOf(w.now)
+	w.pass(36*time.Hour - time.Second)
+	w.want("")
+	w.pass(time.Second)
+	half := "n-law-regulator-50-" + since
+	w.want(half)
+	w.restart()
+	w.pass(18 * time.Hour)
+	most := "n-law-regulator-75-" + since
+	w.want(half + " " + most)
+	w.pass(18 * time.Hour)
+	all := "n-law-regulator-100-" + since
+	w.want(all + " " + half + " " + most)
+	if n, _ := read[continuity.Notification](w, continuity.KindNotification, incident+"."+most); n.Urgency != continuity.UrgencyPage {
+		t.Errorf("%+v", n)
+	}
+	k, err := w.acts.Say(t.Context(), announce.Who{Actor: li}, incident, announce.Draft{Audience: "regulator"})
+	if err != nil || k.State != continuity.UpdateSent {
+		t.Fatal(k, err)
+	}
+	if i, _ := read[continuity.Incident](w, continuity.KindIncident, incident); !i.Personal.Done["regulator"].Equal(w.now) {
+		t.Errorf("%+v", i.Personal)
+	}
+	w.pass(100 * time.Hour)
+	if strings.Count(w.told(), "law-") != 3 {
+		t.Error(w.told())
+	}
+}
+
+// TestAStandstillWarnsOnce has only the last of the law's warnings go out after a time
+// in which no node ran.
+func TestAStandstillWarnsOnce(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Audiences = w.rules.Audiences[1:2]
+	w.begin(func(i *continuity.Incident) { i.Grade, i.Personal = "SEV-3", &continuity.LegalClock{Since: w.now, By: li} })
+	since := stampOf(w.now)
+	w.pass(80 * time.Hour)
+	w.want("n-law-regulator-100-" + since)
+}
+
+// TestAnExercisesClockDrivesItsWords has the words of a drill go by its clock.
+func TestAnExercisesClockDrivesItsWords(t *testing.T) {
+	w := newWorld(t)
+	w.put(continuity.KindExercise, "drill", continuity.Exercise{ID: "drill", Real: w.now, Shown: w.now, Speed: 10})
+	w.begin(func(i *continuity.Incident) { i.Exercise = "drill" })
+	w.pass(23 * time.Second)
+	w.want("")
+	w.pass(time.Second)
+	w.want(firstCustomers + " " + firstStaff)
+	n, _ := read[continuity.Notification](w, continuity.KindNotification, incident+"."+firstCustomers)
+	if n.Exercise != "drill" || !n.Shown.Equal(start.Add(4*time.Minute)) || !n.At.Equal(w.now) {
+		t.Errorf("%+v", n)
+	}
+}

@@ -1,0 +1,122 @@
+package announce
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// Phases of templates that are used here.
+const (
+	PhaseFirst    = "first"
+	PhaseUpdate   = "update"
+	PhaseAllClear = "all-clear"
+	PhaseStart    = "start"
+	PhaseOverrun  = "overrun"
+)
+
+// May is what a role of a plan must be allowed to do here.
+const May = "publish"
+
+// Plans are the plans that hold.
+type Plans interface {
+	// Of is what the plan of a service says of words, and of people as of a time; ok is
+	// false where no plan is known, which may be for a moment only.
+	Of(service string, at time.Time) (r *Rules, ok bool)
+}
+
+// Rules are what a plan says of words.
+type Rules struct {
+	Zone      *time.Location
+	Known     map[string]string // values of fields that the plan itself has, by NAME@LANGUAGE
+	Names     map[string]continuity.Text
+	Audiences []Audience // by their ids
+	Grades    map[string]Grade
+	Find      func(template string) (Template, bool) // by id, or by KIND/PHASE
+	Approvers []string                               // people who may publish, in the order in which they are asked
+	Anybody   bool                                   // may publish: the plan says of nobody that they may
+	Roles     []string                               // that are reminded, the first one first
+	Answers   []Answering
+}
+
+// Audience is who is told.
+type Audience struct {
+	ID    string
+	Kind  string // customers
+	Name  continuity.Text
+	From  string        // told of incidents from this grade on; empty: of all
+	Clock time.Duration // within which the law wants it told; 0: none
+}
+
+// Grade is what a plan promises of an incident's words.
+type Grade struct {
+	First    time.Duration // within which the first word goes out
+	Every    time.Duration // at least so often a further one
+	Escalate time.Duration // after which the next approver is asked
+}
+
+// Template is a message that was written before it is needed.
+type Template struct {
+	ID            string
+	Kind          string // of audience
+	Phase         string
+	Subject, Text continuity.Text
+	Must          []string // fields without which it is not sent
+}
+
+// Answering is a channel or a route that answers by itself, as an audience is told.
+type Answering struct {
+	Channel  string
+	Route    string
+	Audience string
+}
+
+// ID is the id of the automatic reply.
+func (a *Answering) ID(service string) string {
+	if a.Route != "" {
+		return continuity.RouteAutoreplyID(service, a.Route)
+	}
+	return continuity.AutoreplyID(service, a.Channel)
+}
+
+// Defaults where a plan says nothing of a grade.
+const (
+	firstWithin   = 5 * time.Minute
+	updateEvery   = 20 * time.Minute
+	escalateAfter = 5 * time.Minute
+)
+
+// grade is what is promised of a grade.
+func (r *Rules) grade(name string) Grade {
+	g := r.Grades[name]
+	if g.First <= 0 {
+		g.First = firstWithin
+	}
+	if g.Every <= 0 {
+		g.Every = updateEvery
+	}
+	if g.Escalate <= 0 {
+		g.Escalate = escalateAfter
+	}
+	return g
+}
+
+// audience is the one of an id.
+func (r *Rules) audience(id string) (*Audience, bool) {
+	i := slices.IndexFunc(r.Audiences, func(a Audience) bool { return a.ID == id })
+	if i < 0 {
+		return nil, false
+	}
+	return &r.Audiences[i], true
+}
+
+// hears reports whether an audience is told of incidents of a grade. SEV-1 is the
+// worst, and their names sort so.
+func (a *Audience) hears(grade string) bool {
+	return a.From == "" || strings.Compare(grade, a.From) <= 0
+}
+
+// approved reports whether somebody else has to approve what is said at a grade.
+func approved(grade string) bool { return grade == "SEV-1" || grade == "SEV-2" }

@@ -1,0 +1,275 @@
+package announce
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+)
+
+var languages = []catalogue.Lang{catalogue.En, catalogue.Zh}
+
+// clockForm is how times stand in messages, in the service's zone.
+const clockForm = "2006-01-02 15:04 UTC-07:00"
+
+var field = regexp.MustCompile(`\{([^{}\n]*)\}`)
+
+// fill puts values into the fields of a text, and names those that have none.
+func fill(text string, vars map[string]string, lang catalogue.Lang) (filled string, missing []string) {
+	filled = field.ReplaceAllStringFunc(text, func(found string) string {
+		name := found[1 : len(found)-1]
+		value := vars[name+"@"+string(lang)]
+		if value == "" {
+			value = vars[name]
+		}
+		if value == "" && !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+		return value
+	})
+	return filled, missing
+}
+
+// fillBoth fills a text in each language that it has.
+func fillBoth(t continuity.Text, vars map[string]string) (continuity.Text, []string) {
+	en, missing := fill(t.En, vars, catalogue.En)
+	zh, more := fill(t.Zh, vars, catalogue.Zh)
+	for _, name := range more {
+		if !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	return continuity.Text{En: en, Zh: zh}, missing
+}
+
+// in is a text in a language, or in the other one where it has none.
+func in(t continuity.Text, lang catalogue.Lang) string {
+	if lang == catalogue.Zh && t.Zh != "" || t.En == "" {
+		return t.Zh
+	}
+	return t.En
+}
+
+// values are what fields stand for, by NAME or NAME@LANGUAGE.
+type values map[string]string
+
+// both sets a field to a text of both languages, where it says anything.
+func (v values) both(name string, t continuity.Text) {
+	for _, lang := range languages {
+		if words := in(t, lang); words != "" {
+			v[name+"@"+string(lang)] = words
+		}
+	}
+}
+
+// said sets a field to a text of the catalogue.
+func (v values) said(name, id string) {
+	for _, lang := range languages {
+		v[name+"@"+string(lang)] = catalogue.Text(lang, id, nil)
+	}
+}
+
+// moment sets a field to a time, or to words that it is not known.
+func (v values) moment(name string, at time.Time, zone *time.Location) {
+	if at.IsZero() {
+		v.said(name, "announce.unknown."+name)
+		return
+	}
+	if zone == nil {
+		zone = time.UTC
+	}
+	v[name] = at.In(zone).Format(clockForm)
+}
+
+// usual puts honest words where a plan has none.
+func (v values) usual(r *Rules) {
+	maps.Copy(v, r.Known)
+	for _, name := range []string{"contact", "standby"} {
+		if v[name] == "" && v[name+"@en"] == "" && v[name+"@zh"] == "" {
+			v.said(name, "announce.unknown."+name)
+		}
+	}
+}
+
+// affected names what is hit.
+func (v values) affected(r *Rules, ids []string) {
+	for _, lang := range languages {
+		var names []string
+		for _, id := range ids {
+			name := in(r.Names[id], lang)
+			if name == "" {
+				name = id
+			}
+			names = append(names, name)
+		}
+		comma := ", "
+		if lang == catalogue.Zh {
+			comma = "、"
+		}
+		if len(names) == 0 {
+			names = []string{v["service@"+string(lang)]}
+		}
+		v["affected@"+string(lang)] = strings.Join(names, comma)
+	}
+}
+
+// saying is what is said beside what an incident is.
+type saying struct {
+	status         continuity.Text // empty: what its state says
+	expected, next time.Time
+	vars           map[string]string // a person's own
+}
+
+// ofIncident are the values for words of an incident to an audience.
+func ofIncident(r *Rules, i *continuity.Incident, a *Audience, s saying) values {
+	v := values{}
+	v.usual(r)
+	if v["service@en"] == "" && v["service@zh"] == "" {
+		v["service"] = i.Service
+	}
+	v.both("incident", i.Title)
+	if i.Title == (continuity.Text{}) {
+		v["incident"] = i.ID
+	}
+	v["grade"] = i.Grade
+	v.moment("start", since(i), r.Zone)
+	if ended := endOf(i); !ended.IsZero() {
+		v.moment("end", ended, r.Zone)
+	}
+	v.moment("expected", s.expected, r.Zone)
+	v.moment("next_update", s.next, r.Zone)
+	v.affected(r, i.Hits)
+	v.both("audience", a.Name)
+	if s.status != (continuity.Text{}) {
+		v.both("status", s.status)
+	} else {
+		v.said("status", "announce.status."+i.State)
+	}
+	if len(i.Causes) == 0 {
+		v.said("reason", "announce.unknown.reason")
+	} else {
+		for _, lang := range languages {
+			var causes []string
+			for _, c := range i.Causes {
+				causes = append(causes, catalogue.Text(lang, "announce.cause."+c, nil))
+			}
+			v["reason@"+string(lang)] = strings.Join(causes, map[catalogue.Lang]string{catalogue.En: ", ", catalogue.Zh: "、"}[lang])
+		}
+	}
+	for name, value := range s.vars {
+		plain, _, _ := strings.Cut(name, "@")
+		if name == plain { // it goes before what is known in either language
+			delete(v, name+"@en")
+			delete(v, name+"@zh")
+		}
+		v[name] = value
+	}
+	return v
+}
+
+// since is when the fault began, and known when it was declared, by the clock that the
+// incident's schedules go by.
+func since(i *continuity.Incident) time.Time { return i.Started }
+
+func known(i *continuity.Incident) time.Time { return i.Declared }
+
+// endOf is when an incident ended for those whom it hit.
+func endOf(i *continuity.Incident) time.Time {
+	if !i.Restored.IsZero() {
+		return i.Restored
+	}
+	return i.Resolved
+}
+
+// ofWindow are the values for words of a window.
+func ofWindow(r *Rules, w *continuity.Window) values {
+	v := values{}
+	v.usual(r)
+	if v["service@en"] == "" && v["service@zh"] == "" {
+		v["service"] = w.Service
+	}
+	v.moment("start", w.Start, r.Zone)
+	v.moment("end", w.End, r.Zone)
+	v.moment("expected", w.End, r.Zone)
+	v.affected(r, w.Affected)
+	if w.Contact != "" {
+		delete(v, "contact@en")
+		delete(v, "contact@zh")
+		v["contact"] = w.Contact
+	}
+	if w.Standby != "" {
+		delete(v, "standby@en")
+		delete(v, "standby@zh")
+		v["standby"] = w.Standby
+	}
+	v.both("reason", w.Reason)
+	if w.Reason == (continuity.Text{}) {
+		v.said("reason", "announce.unknown.reason")
+	}
+	return v
+}
+
+// What a text of a person's own has to say, by phase: one of the fields of each group,
+// in braces or as the words that it stands for. What, since when, whom it hits, what
+// to do meanwhile, when the next word comes.
+var mustSay = map[string][][]string{
+	PhaseFirst:    {{"service", "incident"}, {"start"}, {"affected"}, {"standby", "contact"}, {"next_update"}},
+	PhaseUpdate:   {{"service", "incident"}, {"start"}, {"affected"}, {"standby", "contact"}, {"next_update"}},
+	PhaseAllClear: {{"service", "incident"}, {"end"}},
+}
+
+// lacks are the fields that a text of a person's own doesn't say, in any language
+// that it has.
+func lacks(t continuity.Text, phase string, v values) (missing []string) {
+	for _, lang := range languages {
+		text := t.En
+		if lang == catalogue.Zh {
+			text = t.Zh
+		}
+		if text == "" {
+			continue
+		}
+		for _, group := range mustSay[phase] {
+			if !slices.ContainsFunc(group, func(name string) bool { return says(text, name, v) }) && !slices.Contains(missing, group[0]) {
+				missing = append(missing, group[0])
+			}
+		}
+	}
+	return missing
+}
+
+func says(text, name string, v values) bool {
+	if strings.Contains(text, "{"+name+"}") {
+		return true
+	}
+	for _, key := range []string{name, name + "@en", name + "@zh"} {
+		if v[key] != "" && strings.Contains(text, v[key]) {
+			return true
+		}
+	}
+	// A time may be said without its date.
+	_, value, _ := strings.Cut(v[name], " ")
+	hour, _, dated := strings.Cut(value, " UTC")
+	return dated && strings.Contains(text, hour)
+}
+
+// compose fills a template; it names the fields without which it can't be sent.
+func compose(t *Template, v values) (subject, text continuity.Text, missing []string) {
+	subject, missing = fillBoth(t.Subject, v)
+	text, more := fillBoth(t.Text, v)
+	for _, name := range more {
+		if !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	for _, name := range t.Must {
+		if !strings.Contains(t.Text.En+t.Text.Zh, "{"+name+"}") && !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	return subject, text, missing
+}
