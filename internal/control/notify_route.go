@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"holdfast/internal/binding"
@@ -49,15 +48,8 @@ func (r *router) Words(service, template string) (notify.Words, bool) {
 	if p == nil {
 		return notify.Words{}, false
 	}
-	t, ok := templateOf(p, template)
+	t, ok := p.TemplateNamed(template)
 	return notify.Words{Subject: continuity.Text(t.Subject), Text: continuity.Text(t.Text), Known: binding.Known(p)}, ok
-}
-
-func templateOf(p *plan.Plan, name string) (plan.Template, bool) {
-	if audience, phase, both := strings.Cut(name, "/"); both {
-		return p.Template(audience, phase)
-	}
-	return p.TemplateByID(name)
 }
 
 // Resolve implements notify.Router.
@@ -267,7 +259,7 @@ func (r *router) behind(p *plan.Plan, template, channel string) (notify.Way, sen
 		return w, s, true
 	}
 	text := bound.Templates[template]
-	if t, ok := templateOf(p, template); ok && text == nil && template != "" {
+	if t, ok := p.TemplateNamed(template); ok && text == nil && template != "" {
 		text = bound.Templates[t.ID]
 	}
 	if text == nil {

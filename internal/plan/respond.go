@@ -168,6 +168,7 @@ type Channel struct {
 	How      Text     `yaml:"how" example:"{en: \"help@standby.example, password on the door\", zh: \"help@standby.example，密码贴在门上\"}"`
 	Standby  bool     `yaml:"standby" kind:"bool" default:"false"`
 	Next     string   `yaml:"next" kind:"id" ref:"channels" example:"sms"`
+	Answers  string   `yaml:"autoreply" kind:"id" ref:"audiences" example:"customers"`
 	Devices  []string `yaml:"devices" kind:"word" of:"mobile,desktop" example:"[mobile, desktop]"`
 	Provider string   `yaml:"provider" kind:"id" ref:"providers"`
 	Owner    string   `yaml:"owner" kind:"person" ref:"roles|people"`

@@ -103,6 +103,7 @@ type Route struct {
 	Hold        RouteHold   `yaml:"hold"`
 	Answer      RouteAnswer `yaml:"answer"`
 	Health      string      `yaml:"health" kind:"id" ref:"checks" example:"place-order"`
+	Answers     string      `yaml:"autoreply" kind:"id" ref:"audiences" example:"customers"`
 }
 
 // RouteMatch is what the route takes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"holdfast/internal/yamldoc"
@@ -75,6 +76,18 @@ func (p *Plan) TemplateByID(id string) (t Template, ok bool) {
 	}
 	return Template{}, false
 }
+
+// TemplateNamed is the template of an id, or that for an audience's kind in a phase:
+// customers/first.
+func (p *Plan) TemplateNamed(name string) (Template, bool) {
+	if audience, phase, both := strings.Cut(name, "/"); both {
+		return p.Template(audience, phase)
+	}
+	return p.TemplateByID(name)
+}
+
+// Mandatory are the fields that a message of a phase must say.
+func Mandatory(phase string) []string { return slices.Clone(mandatory[phase]) }
 
 // defineTemplates adds the defaults to the plan's own.
 func (c *checker) defineTemplates() {

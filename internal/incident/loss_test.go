@@ -1,0 +1,53 @@
+package incident_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/incident"
+)
+
+// TestLossSoFar has the rate run, stages lift it, hours of the service count alone,
+// and currencies stay apart; to a ten-thousandth.
+func TestLossSoFar(t *testing.T) {
+	began := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	cny := func(n int64) continuity.Money { return continuity.Money{Units: n * 10000, Currency: "CNY"} }
+	rate := incident.Losing{Process: "p", Rate: cny(30000), Per: time.Hour}
+	staged := rate
+	staged.Stages = []incident.LossStage{
+		{After: 2 * time.Hour, Loss: cny(80000), Says: continuity.Text{En: "complaints"}}, {After: 30 * time.Minute, Loss: cny(10000)}, {After: 3 * time.Hour, Says: continuity.Text{En: "never"}},
+	}
+	for _, c := range []struct {
+		name string
+		of   []incident.Losing
+		d    time.Duration
+		want []incident.Amount
+	}{
+		{"nothing yet", []incident.Losing{rate}, 0, []incident.Amount{}},
+		{"by the hour", []incident.Losing{rate}, 20 * time.Minute, []incident.Amount{{"10000", "CNY"}}},
+		{"exact", []incident.Losing{{Rate: continuity.Money{Units: 1, Currency: "CNY"}, Per: 3 * time.Second}}, 5 * time.Second, []incident.Amount{{"0.0002", "CNY"}}},
+		{"a month of much", []incident.Losing{{Rate: continuity.Money{Units: continuity.MostUnits, Currency: "CNY"}, Per: time.Hour}}, 1000 * time.Hour, []incident.Amount{{"100000000000000", "CNY"}}},
+		{"a stage below the rate", []incident.Losing{staged}, time.Hour, []incident.Amount{{"30000", "CNY"}}},
+		{"a stage lifts", []incident.Losing{staged}, 2 * time.Hour, []incident.Amount{{"80000", "CNY"}}},
+		{"and the rate runs on", []incident.Losing{staged}, 150 * time.Minute, []incident.Amount{{"95000", "CNY"}}},
+		{"a stage alone", []incident.Losing{{Stages: staged.Stages}}, 5 * time.Hour, []incident.Amount{{"80000", "CNY"}}},
+		{"nothing said", []incident.Losing{{Process: "p"}}, time.Hour, []incident.Amount{}},
+		{"currencies apart", []incident.Losing{rate, {Rate: continuity.Money{Units: 1000000, Currency: "USD"}, Per: time.Minute}, rate}, time.Minute, []incident.Amount{{"1000", "CNY"}, {"100", "USD"}}},
+		{"in the hours of the service", []incident.Losing{{Rate: cny(60), Per: time.Hour, Open: func(from, to time.Time) time.Duration { return to.Sub(from) / 2 }}}, time.Hour, []incident.Amount{{"30", "CNY"}}},
+	} {
+		l := incident.LossOf(&continuity.Incident{ID: "i"}, c.of, began, began.Add(c.d))
+		if c.d == 0 {
+			l.Total = l.Total[:0]
+		}
+		if diff := cmp.Diff(c.want, l.Total); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", c.name, diff)
+		}
+	}
+	l := incident.LossOf(&continuity.Incident{ID: "i", Partial: true, Restored: began.Add(150 * time.Minute), Resolved: began.Add(9 * time.Hour)}, []incident.Losing{staged}, began, began.Add(99*time.Hour))
+	if l.Running || !l.AtMost || l.Total[0].Amount != "95000" || l.Processes[0].Counted != 9000 || len(l.Processes[0].Says) != 1 || l.Processes[0].Says[0].En != "complaints" {
+		t.Errorf("%+v", l)
+	}
+}
