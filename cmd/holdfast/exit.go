@@ -57,8 +57,9 @@ var exitStatuses = map[continuity.Code]int{
 	continuity.CodeWaiting:     8,
 	continuity.CodeBusy:        8,
 
-	continuity.CodeDamaged: 9,
-	continuity.CodeArchive: 9,
+	continuity.CodeDamaged:  9,
+	continuity.CodeArchive:  9,
+	continuity.CodeEvidence: 9,
 
 	continuity.CodeLatched:        10,
 	continuity.CodeOutcomeUnknown: 10,

@@ -210,7 +210,9 @@ func TestTheLawsClock(t *testing.T) {
 func TestAStandstillWarnsOnce(t *testing.T) {
 	w := newWorld(t)
 	w.rules.Audiences = w.rules.Audiences[1:2]
-	w.begin(func(i *continuity.Incident) { i.Grade, i.Personal = "SEV-3", &continuity.LegalClock{Since: w.now, By: li} })
+	w.begin(func(i *continuity.Incident) {
+		i.Grade, i.Personal = "SEV-3", &continuity.LegalClock{Since: w.now, By: li}
+	})
 	since := stampOf(w.now)
 	w.pass(80 * time.Hour)
 	w.want("n-law-regulator-100-" + since)

@@ -60,6 +60,7 @@ const (
 	CodeScope          Code = "scope"        // the caller is known, and may not do that
 	CodeOutgoing       Code = "outgoing"     // no rule lets Holdfast connect there
 	CodeCondition      Code = "condition"    // an edit that does not name the version it starts from
+	CodeEvidence       Code = "evidence"     // a file of evidence is not as it was sealed, or is none
 	CodeRepeated       Code = "repeated"     // a repeat whose first answer can't be given again
 )
 

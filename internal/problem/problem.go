@@ -53,6 +53,7 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeUnreachable:    http.StatusBadGateway,
 	continuity.CodeReconcile:      http.StatusBadGateway,
 	continuity.CodeArchive:        http.StatusUnprocessableEntity,
+	continuity.CodeEvidence:       http.StatusUnprocessableEntity,
 	continuity.CodeDatabase:       http.StatusServiceUnavailable,
 	continuity.CodeSecret:         http.StatusUnprocessableEntity,
 	continuity.CodeLogin:          http.StatusUnauthorized,
