@@ -102,7 +102,7 @@ func (t *turn) helpless(a *Audience, phase string) {
 		return
 	}
 	t.mark(what, at)
-	t.page("helpless-"+phase+"-"+a.ID+"-"+strconv.Itoa(t.i.Reopened), "announce.helpless", a, nil)
+	t.page("helpless-"+phase+"-"+a.ID+"-"+strconv.Itoa(t.i.Reopened), "announce.helpless.", a, nil)
 }
 
 // remindBefore is how long ahead of a word people are reminded of it: never more than
@@ -121,7 +121,7 @@ func (t *turn) remind() {
 		ahead := word.Next.Add(-min(remindBefore, g.Every/4))
 		if soon := "soon." + id; t.due(ahead) && t.at.Before(word.Next) && !t.was(soon, word.Next) && word.At.Before(ahead) {
 			t.mark(soon, word.Next)
-			t.notice("soon-"+id+"-"+stamp(word.Next), "announce.soon", a, map[string]time.Time{"next": word.Next})
+			t.notice("soon-"+id+"-"+stamp(word.Next), "announce.soon.", a, map[string]time.Time{"next": word.Next})
 		}
 		if !t.due(word.Next) {
 			continue
@@ -130,7 +130,7 @@ func (t *turn) remind() {
 		last := word.Next.Add(t.at.Sub(word.Next).Truncate(g.Every))
 		if late := "late." + id; !t.was(late, last) {
 			t.mark(late, last)
-			t.page("late-"+id+"-"+stamp(last), "announce.late", a, map[string]time.Time{"next": word.Next})
+			t.page("late-"+id+"-"+stamp(last), "announce.late.", a, map[string]time.Time{"next": word.Next})
 		}
 		t.wake(last.Add(g.Every))
 	}
@@ -211,9 +211,9 @@ func (t *turn) law() {
 		t.mark("law."+a.ID, at)
 		id, times := "law-"+a.ID+"-"+strconv.Itoa(last)+"-"+stamp(p.Since), map[string]time.Time{"due": due, "since": p.Since}
 		if last == 50 {
-			t.notice(id, "announce.law", a, times)
+			t.notice(id, "announce.law.", a, times)
 		} else {
-			t.page(id, "announce.law", a, times)
+			t.page(id, "announce.law.", a, times)
 		}
 	}
 }
@@ -241,7 +241,7 @@ func (t *turn) staff(id, text string, a *Audience, times map[string]time.Time) c
 	}
 	note := continuity.Notification{
 		ID: t.i.ID + ".n-" + id, Service: t.i.Service, About: continuity.KindIncident + "/" + t.i.ID, At: t.now, Urgency: continuity.UrgencyNotice,
-		Group: t.i.ID + "/words", Exercise: t.i.Exercise, Shown: t.shown(), Subject: both(text+".subject", args), Text: both(text+".text", args),
+		Group: t.i.ID + "/words", Exercise: t.i.Exercise, Shown: t.shown(), Subject: both(text+"subject", args), Text: both(text+"text", args),
 	}
 	for n, role := range t.rules.Roles {
 		if to := (continuity.Recipient{Kind: continuity.ToRole, ID: role}); n == 0 {

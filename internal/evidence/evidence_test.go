@@ -78,13 +78,11 @@ func TestAnyChangeIsFound(t *testing.T) {
 		t.Error(err)
 	}
 	for i := range sealed {
-		for _, bit := range []byte{1, 0x20, 0x80} {
-			sealed[i] ^= bit
-			if _, err := evidence.Verify(sealed, ""); continuity.CodeOf(err) != continuity.CodeEvidence {
-				t.Fatalf("byte %d of %d: %v", i, len(sealed), err)
-			}
-			sealed[i] ^= bit
+		sealed[i] ^= 1 << (i % 8)
+		if _, err := evidence.Verify(sealed, ""); continuity.CodeOf(err) != continuity.CodeEvidence {
+			t.Fatalf("byte %d of %d: %v", i, len(sealed), err)
 		}
+		sealed[i] ^= 1 << (i % 8)
 	}
 	for _, cut := range []int{0, 1, 100, len(sealed) - 1} {
 		_, err := evidence.Verify(sealed[:cut], "")

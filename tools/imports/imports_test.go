@@ -29,6 +29,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/pgtest", "holdfast/internal/app", "ground"},
 	{"internal/mariatest", "holdfast/internal/reconcile", "ground"},
 	{"internal/endpoint", "holdfast/internal/api", "doors"},
+	{"internal/announce", "holdfast/internal/notify", "responding"},
+	{"internal/evidence", "holdfast/internal/store", "responding"},
 	{"internal/controlapi", "holdfast/internal/store", "control-api"},
 	{"internal/controlconfig", "holdfast/internal/store", "control-config"},
 	{"internal/journal", "holdfast/internal/ledger", "leaves"},
