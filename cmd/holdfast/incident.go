@@ -23,6 +23,8 @@ func (c *cli) incidentCommand() *cobra.Command {
 		c.incidentTakeCommand(), c.incidentHandOverCommand(), c.incidentTaskCommand(), c.incidentDecideCommand(), c.incidentSituationCommand(),
 		c.incidentUseCommand(), c.incidentNoteCommand(), c.incidentMergeCommand(), c.incidentSplitCommand(), c.incidentReopenCommand(),
 		c.incidentCloseCommand(), c.incidentReviewCommand(), c.incidentPersonalCommand(),
+		c.incidentUpdateCommand(), c.incidentUpdatesCommand(), c.incidentApproveCommand(), c.incidentRejectCommand(), c.incidentLossCommand(),
+		c.incidentEvidenceCommand(), c.incidentVerifyCommand(),
 	)
 	return cmd
 }

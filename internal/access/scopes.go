@@ -50,6 +50,7 @@ const (
 	PlansApprove Scope = "plans:approve" // what the business decided
 	UsersRead    Scope = "users:read"
 
+	EvidenceRead     Scope = "evidence:read"     // take sealed evidence of an incident out of the node
 	IncidentsCommand Scope = "incidents:command" // decide in the place of those whom the plan names
 
 	UsersWrite Scope = "users:write" // and everybody's sessions and tokens
@@ -79,7 +80,7 @@ var ladder = []rung{
 	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, WindowsRead, CalendarRead, ExercisesRead, ReportsWrite}},
 	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite}},
 	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport, WindowsWrite, ExercisesWrite}},
-	{Commander, []Scope{PlansApprove, UsersRead, IncidentsCommand}},
+	{Commander, []Scope{PlansApprove, UsersRead, IncidentsCommand, EvidenceRead}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},
 }
 

@@ -126,7 +126,7 @@ func (a *Acts) say(ctx context.Context, who Who, incident string, d Draft) (k Ke
 		changes = send(&i, audience, &u, continuity.VersionNew, now, at, "update.sent")
 	}
 	i.Shown = u.Shown
-	changes = append(changes, jsonChange(continuity.KindIncident, i.ID, i.Service, version, "incident.told", &i))
+	changes = append(changes, jsonChange(continuity.KindIncident, i.ID, i.Service, version, "words.told", &i))
 	objects, err := a.store.Commit(ctx, continuity.Batch{Actor: who.Actor, Changes: changes})
 	return keptIn(u, objects, err)
 }
@@ -181,6 +181,15 @@ func (a *Acts) phrase(u *continuity.Update, i *continuity.Incident, to *Audience
 		name = to.Kind + "/" + u.Phase
 	}
 	template, ok := rules.Find(name)
+	if d.Status != (continuity.Text{}) && !template.says("status") {
+		if d.Template != "" {
+			return invalid("status", "id", template.ID)
+		}
+		// A first word of the plan has no room for news: that of a further one has.
+		if template, ok = rules.Find(to.Kind + "/" + PhaseUpdate); !ok || !template.says("status") {
+			return invalid("status", "id", name)
+		}
+	}
 	if !ok {
 		return invalid("template", "id", name)
 	}
@@ -239,7 +248,7 @@ func (a *Acts) approve(ctx context.Context, who Who, id string, version int64) (
 	}
 	changes := send(&i, audience, &u, k.Version, now, at, "update.approved")
 	i.Shown = u.Shown
-	changes = append(changes, jsonChange(continuity.KindIncident, i.ID, i.Service, incidentAt, "incident.told", &i))
+	changes = append(changes, jsonChange(continuity.KindIncident, i.ID, i.Service, incidentAt, "words.told", &i))
 	if changes, err = a.answered(ctx, who, &u, now, changes); err != nil {
 		return k, err
 	}

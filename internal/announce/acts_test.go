@@ -127,6 +127,7 @@ func TestWhatUpdatesMustSay(t *testing.T) {
 		"no template":   {Template: "none"},
 		"none fits":     {},
 		"unfilled":      {Template: "broken"},
+		"no room":       {Template: "window", Status: continuity.Text{En: "x"}},
 		"past":          {Text: free, Next: w.now},
 		"past recovery": {Text: free, Expected: w.now.Add(-time.Hour)},
 		"not over":      {Phase: announce.PhaseAllClear},
@@ -145,8 +146,8 @@ func TestWhatUpdatesMustSay(t *testing.T) {
 		t.Error(k, err)
 	}
 	w.want("")
-	k, err = say(announce.Draft{Template: "more", Status: continuity.Text{En: "we exchange the disk", Zh: "正在更换磁盘"}, Expected: w.now.Add(time.Hour), Next: w.now.Add(10 * time.Minute)})
-	if err != nil || k.State != continuity.UpdateSent || k.Phase != announce.PhaseUpdate ||
+	k, err = say(announce.Draft{Status: continuity.Text{En: "we exchange the disk", Zh: "正在更换磁盘"}, Expected: w.now.Add(time.Hour), Next: w.now.Add(10 * time.Minute)})
+	if err != nil || k.State != continuity.UpdateSent || k.Phase != announce.PhaseFirst || k.Template != "more" ||
 		k.Text.En != "Order desk: we exchange the disk. Expected: 2026-03-02 17:00 UTC+08:00. Again at 2026-03-02 16:10 UTC+08:00." || k.Vars["status@zh"] != "正在更换磁盘" {
 		t.Errorf("%+v, %v", k.Update, err)
 	}

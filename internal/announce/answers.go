@@ -23,7 +23,7 @@ type standing struct {
 func (e *Engine) stands() (all []standing) {
 	for id, k := range e.incidents {
 		i := k.is
-		if i.State == continuity.Resolved || i.State == continuity.Closed || i.State == continuity.Merged {
+		if !i.Stands() {
 			continue
 		}
 		all = append(all, standing{

@@ -209,7 +209,7 @@ func (t *turn) add(c ...continuity.Change) { t.made = append(t.made, c...) }
 func (t *turn) changes() []continuity.Change {
 	if t.told {
 		t.i.Shown = t.shown()
-		t.add(jsonChange(continuity.KindIncident, t.i.ID, t.i.Service, t.version, "incident.told", &t.i))
+		t.add(jsonChange(continuity.KindIncident, t.i.ID, t.i.Service, t.version, "words.told", &t.i))
 	}
 	if t.marked {
 		t.add(t.spoken.Change(t.spokenAt))

@@ -37,7 +37,7 @@ func (t *turn) first() {
 // began is when the incident was declared, or reopened.
 func (t *turn) began() time.Time {
 	if t.i.Reopened == 0 {
-		return known(&t.i)
+		return t.i.Known()
 	}
 	what := "reopened." + strconv.Itoa(t.i.Reopened)
 	if _, seen := t.spoken.Marks[what]; !seen {

@@ -136,7 +136,7 @@ func ofIncident(r *Rules, i *continuity.Incident, a *Audience, s saying) values 
 		v["incident"] = i.ID
 	}
 	v["grade"] = i.Grade
-	v.moment("start", since(i), r.Zone)
+	v.moment("start", i.Since(), r.Zone)
 	if ended := endOf(i); !ended.IsZero() {
 		v.moment("end", ended, r.Zone)
 	}
@@ -170,12 +170,6 @@ func ofIncident(r *Rules, i *continuity.Incident, a *Audience, s saying) values 
 	}
 	return v
 }
-
-// since is when the fault began, and known when it was declared, by the clock that the
-// incident's schedules go by.
-func since(i *continuity.Incident) time.Time { return i.Started }
-
-func known(i *continuity.Incident) time.Time { return i.Declared }
 
 // endOf is when an incident ended for those whom it hit.
 func endOf(i *continuity.Incident) time.Time {
@@ -257,6 +251,11 @@ func says(text, name string, v values) bool {
 	return dated && strings.Contains(text, hour)
 }
 
+// says reports whether a template has a field.
+func (t *Template) says(name string) bool {
+	return strings.Contains(t.Text.En+t.Text.Zh, "{"+name+"}")
+}
+
 // compose fills a template; it names the fields without which it can't be sent.
 func compose(t *Template, v values) (subject, text continuity.Text, missing []string) {
 	subject, missing = fillBoth(t.Subject, v)
@@ -267,7 +266,7 @@ func compose(t *Template, v values) (subject, text continuity.Text, missing []st
 		}
 	}
 	for _, name := range t.Must {
-		if !strings.Contains(t.Text.En+t.Text.Zh, "{"+name+"}") && !slices.Contains(missing, name) {
+		if !t.says(name) && !slices.Contains(missing, name) {
 			missing = append(missing, name)
 		}
 	}

@@ -46,6 +46,7 @@ var operations = map[string]operation{
 	"POST /api/v1/admission":              {id: "admit", in: AdmissionRequest{}, out: []Admission{}},
 	"POST /api/v1/switches":               {id: "switch", in: SwitchRequest{}, out: []Switch{}},
 	"POST /api/v1/health":                 {id: "follow", in: FollowRequest{}, out: []Switch{}},
+	"POST /api/v1/words":                  {id: "words", in: WordsRequest{}, out: WordsResult{}},
 	"POST /api/v1/explain":                {id: "explain", in: continuity.Question{}, out: continuity.Explanation{}},
 	"POST /api/v1/reload":                 {id: "reload", out: ReloadResult{}},
 	"POST /api/v1/replace":                {id: "replace", out: struct{}{}},

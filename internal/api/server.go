@@ -70,6 +70,8 @@ type Options struct {
 	Admitting Admitting
 	// Following is nil where no control node is listened to.
 	Following Following
+	// Speaking is nil where no control node has routes say anything.
+	Speaking Speaking
 	// Explaining is nil where nothing is explained.
 	Explaining Explaining
 	Metrics    http.Handler
@@ -123,6 +125,7 @@ func New(o Options) http.Handler {
 	s.route("POST /api/v1/admission", maxBody, s.admit)
 	s.route("POST /api/v1/switches", maxBody, s.putSwitch)
 	s.route("POST /api/v1/health", maxBody, s.follow)
+	s.route("POST /api/v1/words", maxBody, s.words)
 	s.route("POST /api/v1/explain", maxEditBody, s.explain)
 	s.route("POST /api/v1/reload", maxBody, s.reload)
 	s.slow("POST /api/v1/replace", maxBody, 2*time.Minute, s.replace)

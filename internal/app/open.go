@@ -44,7 +44,7 @@ func (a *App) openAdmin(ctx context.Context) error {
 	desk := &desk{a}
 	srv := &http.Server{
 		Handler: api.New(api.Options{
-			Overview: desk, Records: desk, Control: desk, Keys: desk, Privacy: desk, Admitting: desk, Following: desk, Explaining: desk, Metrics: a.metrics.handler(),
+			Overview: desk, Records: desk, Control: desk, Keys: desk, Privacy: desk, Admitting: desk, Following: desk, Speaking: desk, Explaining: desk, Metrics: a.metrics.handler(),
 			Token: endpoint.NewToken(a.token), Logger: a.log, Version: a.o.Version,
 		}),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,

@@ -10,9 +10,6 @@ import (
 	"holdfast/internal/plan"
 )
 
-// commander is the role that leads, where a plan has it.
-const commander = "commander"
-
 // Words are what a plan says of words to audiences. order puts the people of a role in
 // the order in which they are asked; nil: as the plan has them.
 func Words(p *plan.Plan, order func(role string, people []string) []string) *announce.Rules {

@@ -26,5 +26,5 @@ func (s *Spoken) Change(version int64) Change {
 	if err != nil {
 		panic(err) // it is made of texts and times
 	}
-	return Change{Kind: KindSpoken, ID: s.ID, Service: s.Service, Version: version, Body: body, Action: "incident.spoken"}
+	return Change{Kind: KindSpoken, ID: s.ID, Service: s.Service, Version: version, Body: body, Action: "words.reminded"}
 }

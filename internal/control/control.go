@@ -103,7 +103,7 @@ func (n *Node) open(ctx context.Context) error {
 		n.openNotices, n.openCalendars,
 		n.openChannels, n.openChannelTests, n.openPublic, n.openEmergency,
 		n.openNotify,
-		n.openIncidents,
+		n.openIncidents, n.openAnnounce, n.openEvidence,
 		n.openMaintenance, n.openWindowRelays,
 		n.openPreviews,
 

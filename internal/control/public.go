@@ -11,7 +11,7 @@ import (
 
 // openPublic serves who is outside the company's network, where the settings say so.
 func (n *Node) openPublic(ctx context.Context) error {
-	acks := &notify.Acks{Store: n.store, Now: time.Now, Addresses: n.addressesOf}
+	acks := &notify.Acks{Store: n.store, Now: time.Now, Addresses: n.addressesOf, Unclaimed: n.answerUnclaimed}
 	n.whileLeading("links", func(ctx context.Context, lease *continuity.Lease) {
 		n.every(ctx, time.Hour, func(ctx context.Context) error {
 			return acks.Sweep(ctx, continuity.Actor{Kind: continuity.ActorEngine, ID: "links", Via: n.name}, lease)

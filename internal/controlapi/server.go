@@ -65,6 +65,9 @@ type Options struct {
 	Windows       Windows
 	Courses       Courses
 	Exercises     Exercises
+	Updates       Updates
+	Losses        Losses
+	Evidence      Evidence
 }
 
 // The bounds of what a request may carry and take.
@@ -158,6 +161,15 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Previews != nil {
 		registerPreviews(s)
+	}
+	if o.Updates != nil {
+		registerUpdates(s)
+	}
+	if o.Losses != nil {
+		registerLosses(s)
+	}
+	if o.Evidence != nil {
+		registerEvidence(s)
 	}
 	if o.Incidents != nil {
 		registerIncidents(s)

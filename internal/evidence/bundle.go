@@ -36,7 +36,7 @@ const (
 func Kinds() []string {
 	return []string{
 		continuity.KindIncident, continuity.KindTask, continuity.KindDecision, continuity.KindSituation, continuity.KindUpdate, continuity.KindResource,
-		"note", continuity.KindRun, continuity.KindNotification, continuity.KindDelivery, continuity.KindSpoken, KindExport,
+		continuity.KindNote, continuity.KindRun, continuity.KindNotification, continuity.KindDelivery, continuity.KindSpoken, KindExport,
 	}
 }
 

@@ -56,8 +56,8 @@ type Amount struct {
 // LossOf is what an incident has cost those processes by a time. The rate runs all the
 // time that counts; where a stage says that more was lost by then, that much was, and
 // the rate runs on from there.
-func LossOf(i *continuity.Incident, hit []Losing, since, now time.Time) Loss {
-	l := Loss{Incident: i.ID, Since: since, Until: now, Running: true, AtMost: i.Partial, Total: []Amount{}, Processes: []ProcessLoss{}}
+func LossOf(i *continuity.Incident, hit []Losing, now time.Time) Loss {
+	l := Loss{Incident: i.ID, Since: i.Started, Until: now, Running: true, AtMost: i.Partial, Total: []Amount{}, Processes: []ProcessLoss{}}
 	if ended := cmp.Or(i.Restored, i.Resolved); !ended.IsZero() {
 		l.Until, l.Running = ended, false
 	}
@@ -73,7 +73,7 @@ func LossOf(i *continuity.Incident, hit []Losing, since, now time.Time) Loss {
 		}
 		lost, says := p.after(counted)
 		for currency, amount := range lost {
-			add(total, currency, amount)
+			addTo(total, currency, amount)
 		}
 		l.Processes = append(l.Processes, ProcessLoss{Process: p.Process, Name: p.Name, Counted: counted.Seconds(), Lost: amounts(lost), Says: says})
 	}
@@ -86,11 +86,14 @@ func (p *Losing) after(d time.Duration) (lost map[string]*big.Rat, says []contin
 	lost = map[string]*big.Rat{}
 	stages := slices.Clone(p.Stages)
 	slices.SortStableFunc(stages, func(a, b LossStage) int { return cmp.Compare(a.After, b.After) })
+	if p.Rate.Currency != "" {
+		lost[p.Rate.Currency] = new(big.Rat)
+	}
 	at := time.Duration(0)
 	run := func(to time.Duration) {
 		if p.Rate.Currency != "" && p.Per > 0 && to > at {
 			part := big.NewRat(int64(to-at), int64(p.Per))
-			add(lost, p.Rate.Currency, part.Mul(part, big.NewRat(p.Rate.Units, 1)))
+			addTo(lost, p.Rate.Currency, part.Mul(part, big.NewRat(p.Rate.Units, 1)))
 		}
 		at = max(at, to)
 	}
@@ -113,7 +116,7 @@ func (p *Losing) after(d time.Duration) (lost map[string]*big.Rat, says []contin
 	return lost, says
 }
 
-func add(to map[string]*big.Rat, currency string, amount *big.Rat) {
+func addTo(to map[string]*big.Rat, currency string, amount *big.Rat) {
 	if to[currency] == nil {
 		to[currency] = new(big.Rat)
 	}

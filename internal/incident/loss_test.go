@@ -26,7 +26,7 @@ func TestLossSoFar(t *testing.T) {
 		d    time.Duration
 		want []incident.Amount
 	}{
-		{"nothing yet", []incident.Losing{rate}, 0, []incident.Amount{}},
+		{"nothing yet", []incident.Losing{rate}, 0, []incident.Amount{{"0", "CNY"}}},
 		{"by the hour", []incident.Losing{rate}, 20 * time.Minute, []incident.Amount{{"10000", "CNY"}}},
 		{"exact", []incident.Losing{{Rate: continuity.Money{Units: 1, Currency: "CNY"}, Per: 3 * time.Second}}, 5 * time.Second, []incident.Amount{{"0.0002", "CNY"}}},
 		{"a month of much", []incident.Losing{{Rate: continuity.Money{Units: continuity.MostUnits, Currency: "CNY"}, Per: time.Hour}}, 1000 * time.Hour, []incident.Amount{{"100000000000000", "CNY"}}},
@@ -38,15 +38,12 @@ func TestLossSoFar(t *testing.T) {
 		{"currencies apart", []incident.Losing{rate, {Rate: continuity.Money{Units: 1000000, Currency: "USD"}, Per: time.Minute}, rate}, time.Minute, []incident.Amount{{"1000", "CNY"}, {"100", "USD"}}},
 		{"in the hours of the service", []incident.Losing{{Rate: cny(60), Per: time.Hour, Open: func(from, to time.Time) time.Duration { return to.Sub(from) / 2 }}}, time.Hour, []incident.Amount{{"30", "CNY"}}},
 	} {
-		l := incident.LossOf(&continuity.Incident{ID: "i"}, c.of, began, began.Add(c.d))
-		if c.d == 0 {
-			l.Total = l.Total[:0]
-		}
+		l := incident.LossOf(&continuity.Incident{ID: "i", Started: began}, c.of, began.Add(c.d))
 		if diff := cmp.Diff(c.want, l.Total); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", c.name, diff)
 		}
 	}
-	l := incident.LossOf(&continuity.Incident{ID: "i", Partial: true, Restored: began.Add(150 * time.Minute), Resolved: began.Add(9 * time.Hour)}, []incident.Losing{staged}, began, began.Add(99*time.Hour))
+	l := incident.LossOf(&continuity.Incident{ID: "i", Started: began, Partial: true, Restored: began.Add(150 * time.Minute), Resolved: began.Add(9 * time.Hour)}, []incident.Losing{staged}, began.Add(99*time.Hour))
 	if l.Running || !l.AtMost || l.Total[0].Amount != "95000" || l.Processes[0].Counted != 9000 || len(l.Processes[0].Says) != 1 || l.Processes[0].Says[0].En != "complaints" {
 		t.Errorf("%+v", l)
 	}

@@ -108,6 +108,9 @@ type Acks struct {
 	// Addresses are those of a person, by which an answer without a code is theirs;
 	// nil: such answers count for nothing.
 	Addresses func(ctx context.Context, person string) ([]string, error)
+	// Unclaimed is told what somebody writes to a channel that belongs to nothing that
+	// they were told; nil: nobody wants to know.
+	Unclaimed func(ctx context.Context, channel string, e *Event) error
 	Now       func() time.Time
 }
 

@@ -145,19 +145,28 @@ type taking struct {
 func (t *taking) take(ctx context.Context, e *Event) error {
 	switch e.Kind {
 	case EventReply:
-		if !Agrees(e.Text) && (ownWords(e.Text) != "" || len(codesIn(e.Text)) == 0) { // a code alone says yes
+		claimed := false
+		if Agrees(e.Text) || ownWords(e.Text) == "" && len(codesIn(e.Text)) > 0 { // a code alone says yes
+			var err error
+			if claimed, err = t.acknowledge(ctx, e); err != nil {
+				return err
+			}
+		}
+		if claimed || e.Token != "" || t.acks.Unclaimed == nil {
 			return nil
 		}
-		return t.acknowledge(ctx, e)
+		return t.acks.Unclaimed(ctx, t.channel, e)
 	case EventAcknowledged:
-		return t.acknowledge(ctx, e)
+		_, err := t.acknowledge(ctx, e)
+		return err
 	case EventArrived, EventFailed:
 		return t.became(ctx, e)
 	}
 	return nil
 }
 
-func (t *taking) acknowledge(ctx context.Context, e *Event) error {
+// acknowledge reports whether an answer belongs to something that somebody was told.
+func (t *taking) acknowledge(ctx context.Context, e *Event) (claimed bool, err error) {
 	codes := codesIn(e.Text)
 	if e.Token != "" {
 		codes = append([]string{strings.ToLower(e.Token)}, codes...)
@@ -167,35 +176,35 @@ func (t *taking) acknowledge(ctx context.Context, e *Event) error {
 		switch {
 		case err == nil && link.Trial != "":
 			_, err = t.acks.trial(ctx, link, true)
-			return known(err)
+			return true, known(err)
 		case err == nil:
 			_, err = t.acks.follow(ctx, link, link.by("", t.channel))
-			return known(err)
+			return true, known(err)
 		case continuity.CodeOf(err) != continuity.CodeNotFound:
-			return err
+			return false, err
 		}
 	}
 	if e.Token != "" {
-		return nil // where there is a token nothing else counts: ids of messages and senders can be made up
+		return true, nil // where there is a token nothing else counts: ids of messages and senders can be made up
 	}
 	if err := t.deliveries(ctx); err != nil {
-		return err
+		return false, err
 	}
 	if d := t.byProvider(e.ID); d != nil {
-		return t.seen(ctx, d)
+		return true, t.seen(ctx, d)
 	}
 	if e.Kind != EventReply || e.From == "" || !Agrees(e.Text) {
-		return nil
+		return false, nil
 	}
 	// An answer without a code belongs to what that address was told last before it
 	// and has not acknowledged yet. It counts once, however often it is reported.
 	counted, err := t.counted(ctx, e)
 	if err != nil || counted == nil && !e.At.IsZero() {
-		return err
+		return err == nil, err // it was counted already
 	}
 	theirs, err := t.byAddress(ctx, e.From)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, d := range theirs {
 		if !e.At.IsZero() && d.Sent.After(e.At.Add(clocks)) {
@@ -203,13 +212,13 @@ func (t *taking) acknowledge(ctx context.Context, e *Event) error {
 		}
 		n, _, err := t.acks.notification(ctx, d.Notification)
 		if known(err) != nil {
-			return err
+			return false, err
 		}
 		if err == nil && !n.Over() && n.Urgency == continuity.UrgencyPage {
-			return t.seen(ctx, d, counted...)
+			return true, t.seen(ctx, d, counted...)
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // counted is the change by which an answer is known again; nil where it was counted

@@ -116,6 +116,7 @@ type route struct {
 	seen       *collector // outlives the table
 	unrecorded *missed    // outlives the table
 	gate       *gate      // outlives the table
+	words      *words     // outlives the table
 	strips     bool       // tokens of a waiting line may come
 	forgets    bool       // nothing that it does with what passes keeps a string of it
 }
@@ -164,9 +165,9 @@ func (e *Engine) SetRoutes(bindings []Binding, limits continuity.Limits) error {
 			r.health = unwatched{}
 		}
 		if before := old.find(r.ID); before != nil {
-			r.traffic, r.seen, r.unrecorded, r.gate = before.traffic, before.seen, before.unrecorded, before.gate
+			r.traffic, r.seen, r.unrecorded, r.gate, r.words = before.traffic, before.seen, before.unrecorded, before.gate, before.words
 		} else {
-			r.traffic, r.seen, r.unrecorded, r.gate = &traffic{}, newCollector(), &missed{}, &gate{}
+			r.traffic, r.seen, r.unrecorded, r.gate, r.words = &traffic{}, newCollector(), &missed{}, &gate{}, &words{}
 		}
 		r.strips = lines
 		r.forgets = r.Reply == nil && r.caller == nil && r.Sign == nil && r.Rewrite == nil && !r.Record.Passed

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"holdfast/internal/continuity"
+	"holdfast/internal/controlapi"
+	"holdfast/internal/evidence"
+	"holdfast/internal/incident"
+)
+
+func (c *cli) incidentUpdateCommand() *cobra.Command {
+	var b controlapi.UpdateDraft
+	var subject, en, zh, status, expected, next string
+	var vars map[string]string
+	cmd := c.command("update <incident> --to AUDIENCE", "incident.update", exactly(1), func(cmd *cobra.Command, args []string) (err error) {
+		if b.Audience == "" {
+			return invalid("cli.invalid.update-to")
+		}
+		b.Subject, b.Text, b.Status, b.Vars = oneText(subject), continuity.Text{En: en, Zh: zh}, oneText(status), vars
+		if expected != "" {
+			if b.Expected, err = inOrAt(expected); err != nil {
+				return err
+			}
+		}
+		if next != "" {
+			if b.Next, err = inOrAt(next); err != nil {
+				return err
+			}
+		}
+		node, err := c.connectControl()
+		if err != nil {
+			return err
+		}
+		u, err := controlapi.Post[continuity.Update](cmd.Context(), node, "/incidents/"+url.PathEscape(args[0])+"/updates", b)
+		if err != nil {
+			return err
+		}
+		return c.show(u, func() { c.showUpdate(&u) })
+	})
+	f := cmd.Flags()
+	f.StringVar(&b.Audience, "to", "", c.t("cli.flag.update-to"))
+	f.StringVar(&b.Phase, "phase", "", c.t("cli.flag.update-phase"))
+	f.StringVar(&b.Template, "template", "", c.t("cli.flag.update-template"))
+	f.StringVar(&subject, "subject", "", c.t("cli.flag.update-subject"))
+	f.StringVar(&en, "text", "", c.t("cli.flag.update-text"))
+	f.StringVar(&zh, "text-zh", "", c.t("cli.flag.update-text-zh"))
+	f.StringVar(&status, "status", "", c.t("cli.flag.update-status"))
+	f.StringToStringVar(&vars, "var", nil, c.t("cli.flag.update-var"))
+	f.StringVar(&expected, "expected", "", c.t("cli.flag.update-expected"))
+	f.StringVar(&next, "next", "", c.t("cli.flag.update-next"))
+	f.BoolVar(&b.Preview, "preview", false, c.t("cli.flag.update-preview"))
+	return cmd
+}
+
+// showUpdate says what becomes of an update, and what it says.
+func (c *cli) showUpdate(u *continuity.Update) {
+	switch u.State {
+	case continuity.UpdateDraft:
+		c.say("cli.incident.update.draft", "id", u.ID, "to", u.Audience)
+	case continuity.UpdateSent:
+		c.say("cli.incident.update.sent", "id", u.ID, "to", u.Audience)
+	case continuity.UpdateRejected:
+		c.say("cli.incident.update.rejected", "id", u.ID)
+	default:
+		c.say("cli.incident.update.preview", "to", u.Audience)
+	}
+	for _, text := range []string{u.Text.En, u.Text.Zh} {
+		if text != "" && (text == u.Text.En || text != u.Text.En) {
+			for line := range strings.SplitSeq(text, "\n") {
+				_, _ = io.WriteString(c.out, "  "+clean(line)+"\n")
+			}
+		}
+	}
+}
+
+func (c *cli) incidentUpdatesCommand() *cobra.Command {
+	return c.command("updates <incident>", "incident.updates", exactly(1), func(cmd *cobra.Command, args []string) error {
+		node, err := c.connectControl()
+		if err != nil {
+			return err
+		}
+		page, _, err := controlapi.Get[controlapi.Page[continuity.Update]](cmd.Context(), node, "/incidents/"+url.PathEscape(args[0])+"/updates", nil)
+		if err != nil {
+			return err
+		}
+		return c.show(page.Items, func() {
+			t := table{head: c.heads("update", "audience", "state", "time", "by", "approved", "expected", "next", "text"), none: c.t("cli.incident.updates.none")}
+			for i := range page.Items {
+				u := &page.Items[i]
+				approved := ""
+				if u.Approved != nil {
+					approved = u.Approved.ID
+				}
+				t.add(u.ID, u.Audience, c.term("announce.state.", u.State), clock(u.At), u.By.ID, approved, clock(u.Expected), clock(u.Next), c.said(u.Text))
+			}
+			c.table(t)
+		})
+	})
+}
+
+// judgeUpdate says what becomes of an update that waits.
+func (c *cli) judgeUpdate(cmd *cobra.Command, id, what string, body any) error {
+	node, err := c.connectControl()
+	if err != nil {
+		return err
+	}
+	path := "/updates/" + url.PathEscape(id)
+	_, version, err := controlapi.Get[continuity.Update](cmd.Context(), node, path, nil)
+	if err != nil {
+		return err
+	}
+	u, _, err := controlapi.Put[continuity.Update](cmd.Context(), node, path+"/"+what, version, body)
+	if err != nil {
+		return err
+	}
+	return c.show(u, func() { c.showUpdate(&u) })
+}
+
+func (c *cli) incidentApproveCommand() *cobra.Command {
+	return c.command("approve <update>", "incident.approve", exactly(1), func(cmd *cobra.Command, args []string) error {
+		return c.judgeUpdate(cmd, args[0], "approve", struct{}{})
+	})
+}
+
+func (c *cli) incidentRejectCommand() *cobra.Command {
+	var why string
+	cmd := c.command("reject <update> --why REASON", "incident.reject", exactly(1), func(cmd *cobra.Command, args []string) error {
+		if err := reasoned(why); err != nil {
+			return err
+		}
+		return c.judgeUpdate(cmd, args[0], "reject", map[string]string{"why": why})
+	})
+	return c.whyFlag(cmd, &why)
+}
+
+func (c *cli) incidentLossCommand() *cobra.Command {
+	return c.command("loss <incident>", "incident.loss", exactly(1), func(cmd *cobra.Command, args []string) error {
+		node, err := c.connectControl()
+		if err != nil {
+			return err
+		}
+		l, _, err := controlapi.Get[incident.Loss](cmd.Context(), node, "/incidents/"+url.PathEscape(args[0])+"/loss", nil)
+		if err != nil {
+			return err
+		}
+		return c.show(l, func() {
+			t := table{head: c.heads("process", "counted", "amount", "note"), none: c.t("cli.incident.loss.none")}
+			for i := range l.Processes {
+				p := &l.Processes[i]
+				var says []string
+				for _, s := range p.Says {
+					says = append(says, c.said(s))
+				}
+				t.add(p.Process, seconds(p.Counted), amounts(p.Lost), strings.Join(says, " "))
+			}
+			c.table(t)
+			switch total := amounts(l.Total); {
+			case total == "":
+			case l.AtMost:
+				c.say("cli.incident.loss.at-most", "total", total)
+			default:
+				c.say("cli.incident.loss.total", "total", total)
+			}
+		})
+	})
+}
+
+func amounts(all []incident.Amount) string {
+	texts := make([]string, len(all))
+	for i, a := range all {
+		texts[i] = a.Amount + " " + a.Currency
+	}
+	return strings.Join(texts, " + ")
+}
+
+func (c *cli) incidentEvidenceCommand() *cobra.Command {
+	var to string
+	var key, force bool
+	cmd := c.command("evidence <incident> --to FILE", "incident.evidence", atMost(1), func(cmd *cobra.Command, args []string) error {
+		if key {
+			return c.evidenceKey(cmd)
+		}
+		if len(args) == 0 || to == "" {
+			return invalid("cli.invalid.evidence-to")
+		}
+		if exists(to) && !force {
+			return invalid("cli.invalid.there", "file", to)
+		}
+		node, err := c.connectControl()
+		if err != nil {
+			return err
+		}
+		from, err := node.Open(cmd.Context(), "/incidents/"+url.PathEscape(args[0])+"/evidence", nil)
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		file, err := io.ReadAll(from)
+		if err != nil {
+			return continuity.E(continuity.CodeUnreachable, err, "control", true)
+		}
+		r, err := evidence.Verify(file, "")
+		if err != nil {
+			return err
+		}
+		if err := whole(to, force, func(w io.Writer) error {
+			_, err := w.Write(file)
+			return err
+		}); err != nil {
+			return err
+		}
+		return c.show(r, func() { c.showEvidence(&r, "cli.incident.evidence.done", to) })
+	})
+	f := cmd.Flags()
+	f.StringVar(&to, "to", "", c.t("cli.flag.evidence-to"))
+	f.BoolVar(&force, "force", false, c.t("cli.flag.overwrite"))
+	f.BoolVar(&key, "key", false, c.t("cli.flag.evidence-key"))
+	return cmd
+}
+
+func (c *cli) evidenceKey(cmd *cobra.Command) error {
+	node, err := c.connectControl()
+	if err != nil {
+		return err
+	}
+	k, _, err := controlapi.Get[controlapi.SealingKey](cmd.Context(), node, "/evidence-key", nil)
+	if err != nil {
+		return err
+	}
+	return c.show(k, func() { _, _ = io.WriteString(c.out, k.Key+"\n") })
+}
+
+func (c *cli) showEvidence(r *evidence.Report, done, file string) {
+	c.say(done, "file", file, "incident", clean(r.Incident))
+	t := table{head: c.heads("what", "value")}
+	t.add(c.t("cli.incident.evidence.made"), clock(r.Made)+" "+r.By.ID+" "+r.Node)
+	t.add(c.t("cli.incident.evidence.events"), fmt.Sprintf("%d (%d - %d)", r.Events, r.First, r.Last))
+	t.add(c.t("cli.incident.evidence.objects"), fmt.Sprint(r.Objects))
+	t.add(c.t("cli.incident.evidence.masked"), fmt.Sprint(r.Masked))
+	if !r.Whole || r.Left > 0 {
+		t.add(c.t("cli.incident.evidence.left"), fmt.Sprint(r.Left))
+	}
+	t.add("SHA-256", r.Sum)
+	t.add(c.t("cli.incident.evidence.key"), r.Key)
+	c.table(t)
+}
+
+// mostEvidence bounds a file that is read to verify it.
+const mostEvidence = 512 << 20
+
+func (c *cli) incidentVerifyCommand() *cobra.Command {
+	var key string
+	cmd := c.command("verify <file>", "incident.verify", exactly(1), func(_ *cobra.Command, args []string) error {
+		info, err := os.Stat(args[0])
+		if err == nil && info.Size() > mostEvidence {
+			err = errors.New("too large")
+		}
+		var file []byte
+		if err == nil {
+			file, err = os.ReadFile(args[0])
+		}
+		if err != nil {
+			return invalid("cli.invalid.evidence-file", "file", args[0])
+		}
+		r, err := evidence.Verify(file, key)
+		if err != nil {
+			return err
+		}
+		return c.show(r, func() {
+			c.showEvidence(&r, "cli.incident.verify.done", args[0])
+			if key == "" {
+				c.say("cli.incident.verify.compare")
+			}
+		})
+	})
+	cmd.Flags().StringVar(&key, "key", "", c.t("cli.flag.verify-key"))
+	return cmd
+}
