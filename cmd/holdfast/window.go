@@ -154,7 +154,7 @@ func (c *cli) windowProposeCommand() *cobra.Command {
 }
 
 // proposals asks for times, and shows them.
-func (c *cli) proposals(cmd *cobra.Command, node *controlapi.Client, service, from, until string, lasts time.Duration, count int) ([]maintenance.Proposal, error) {
+func (c *cli) proposals(cmd *cobra.Command, node *controlapi.Client, service, from, until string, lasts time.Duration, count int) ([]maintenance.WindowTime, error) {
 	if lasts < time.Minute {
 		return nil, invalid("cli.invalid.window-end")
 	}
@@ -218,7 +218,7 @@ func (c *cli) onWindow(cmd *cobra.Command, id, verb string, body func(*continuit
 		return w, err
 	}
 	path := "/windows/" + url.PathEscape(id)
-	old, version, err := controlapi.Get[maintenance.Detail](cmd.Context(), node, path, nil)
+	old, version, err := controlapi.Get[maintenance.WindowDetail](cmd.Context(), node, path, nil)
 	if err != nil {
 		return w, err
 	}
@@ -306,7 +306,7 @@ func (c *cli) windowReadyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, _, err := controlapi.Get[maintenance.Detail](cmd.Context(), node, "/windows/"+url.PathEscape(args[0]), nil)
+			d, _, err := controlapi.Get[maintenance.WindowDetail](cmd.Context(), node, "/windows/"+url.PathEscape(args[0]), nil)
 			if err != nil {
 				return err
 			}

@@ -86,7 +86,7 @@ func (c *cli) windowShowCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		d, _, err := controlapi.Get[maintenance.Detail](cmd.Context(), node, "/windows/"+url.PathEscape(args[0]), nil)
+		d, _, err := controlapi.Get[maintenance.WindowDetail](cmd.Context(), node, "/windows/"+url.PathEscape(args[0]), nil)
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (c *cli) windowShowCommand() *cobra.Command {
 	})
 }
 
-func (c *cli) windowDetail(d *maintenance.Detail) {
+func (c *cli) windowDetail(d *maintenance.WindowDetail) {
 	w := &d.Window
 	c.say("cli.window.show.head", "id", w.ID, "title", c.windowTitle(w), "service", w.Service, "state", c.t("maintenance.states."+w.State))
 	c.say("cli.window.show.when", "start", clock(w.Start), "end", clock(w.End), "zone", w.Zone)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"sort"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"holdfast/internal/access"
+	"holdfast/internal/calendar"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/problem"
@@ -55,7 +57,7 @@ func humaConfig(version string) huma.Config {
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: "controlapi.openapi.title", Version: version, Description: "controlapi.openapi.about"},
 			Components: &huma.Components{
-				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", schemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}},
 			},
 		},
@@ -63,6 +65,17 @@ func humaConfig(version string) huma.Config {
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 	}
+}
+
+// schemaName names a type in the API's description, where each name stands for one.
+func schemaName(t reflect.Type, hint string) string {
+	switch t { // there are windows of three kinds
+	case reflect.TypeFor[calendar.Window]():
+		return "TimeSpan"
+	case reflect.TypeFor[continuity.Window]():
+		return "MaintenanceWindow"
+	}
+	return huma.DefaultSchemaNamer(t, hint)
 }
 
 // register serves an operation. A mistake in its declaration is the program's own

@@ -13,8 +13,8 @@ import (
 // Windows are the times in which services are worked on, before they begin.
 type Windows interface {
 	List(ctx context.Context, q maintenance.Query) (page []maintenance.Kept, next string, err error)
-	Get(ctx context.Context, id string) (maintenance.Detail, int64, error)
-	Proposals(ctx context.Context, service string, wish maintenance.Wish) ([]maintenance.Proposal, error)
+	Get(ctx context.Context, id string) (maintenance.WindowDetail, int64, error)
+	Proposals(ctx context.Context, service string, wish maintenance.Wish) ([]maintenance.WindowTime, error)
 	Propose(ctx context.Context, by continuity.Actor, d maintenance.Draft) (maintenance.Kept, error)
 	Schedule(ctx context.Context, by continuity.Actor, id string, version int64, p maintenance.Plan) (maintenance.Kept, error)
 	Change(ctx context.Context, by continuity.Actor, id string, version int64, d maintenance.Draft) (maintenance.Kept, error)
@@ -79,7 +79,7 @@ type WindowReady struct {
 
 // WindowProposals are times in which a window would disturb little, the best first.
 type WindowProposals struct {
-	Items []maintenance.Proposal `json:"items" nullable:"false"`
+	Items []maintenance.WindowTime `json:"items" nullable:"false"`
 }
 
 func registerWindows(s *server) {
@@ -131,7 +131,7 @@ func (s *server) proposeTimes(ctx context.Context, in *struct {
 		Length: time.Duration(in.Minutes) * time.Minute, From: in.From, Until: in.Until, Count: in.Count,
 	})
 	if found == nil {
-		found = []maintenance.Proposal{}
+		found = []maintenance.WindowTime{}
 	}
 	return &plain[WindowProposals]{WindowProposals{found}}, err
 }
@@ -140,7 +140,7 @@ type windowID struct {
 	ID string `path:"id" maxLength:"300"`
 }
 
-func (s *server) getWindow(ctx context.Context, in *windowID) (*object[maintenance.Detail], error) {
+func (s *server) getWindow(ctx context.Context, in *windowID) (*object[maintenance.WindowDetail], error) {
 	d, version, err := s.Windows.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -48,8 +48,8 @@ type Kept struct {
 	Version int64
 }
 
-// Detail is a window with its ladder.
-type Detail struct {
+// WindowDetail is a window with its ladder.
+type WindowDetail struct {
 	continuity.Window
 
 	Ladder []Rung `json:"ladder" nullable:"false"` // of the notices before it
@@ -103,13 +103,13 @@ func keptOf(o continuity.Object) (Kept, error) {
 }
 
 // Get returns one window with its ladder, and its version.
-func (a *Acts) Get(ctx context.Context, id string) (Detail, int64, error) {
+func (a *Acts) Get(ctx context.Context, id string) (WindowDetail, int64, error) {
 	o, err := a.o.Store.Get(ctx, continuity.KindWindow, id)
 	if err != nil {
-		return Detail{}, 0, err
+		return WindowDetail{}, 0, err
 	}
 	k, err := keptOf(o)
-	d := Detail{Window: k.Window, Ladder: []Rung{}}
+	d := WindowDetail{Window: k.Window, Ladder: []Rung{}}
 	if rules, ok := a.o.Plans.Of(k.Service); ok {
 		d.Ladder = rules.Ladder(k.Kind, k.Start)
 	}

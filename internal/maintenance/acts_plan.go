@@ -17,7 +17,7 @@ const (
 )
 
 // Proposals are times in which a window would disturb little, the best first.
-func (a *Acts) Proposals(ctx context.Context, service string, wish Wish) ([]Proposal, error) {
+func (a *Acts) Proposals(ctx context.Context, service string, wish Wish) ([]WindowTime, error) {
 	rules, err := a.rules(service)
 	if err != nil {
 		return nil, err

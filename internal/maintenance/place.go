@@ -154,8 +154,8 @@ func (s *scene) place(ctx context.Context, w calendar.Window, self string) (*con
 	return p, nil
 }
 
-// Proposal is a time in which a window would disturb little.
-type Proposal struct {
+// WindowTime is a time in which a window would disturb little.
+type WindowTime struct {
 	Start  time.Time         `json:"start"`
 	End    time.Time         `json:"end"`
 	Placed continuity.Placed `json:"placed"`
@@ -180,8 +180,8 @@ const (
 // low traffic by the plan and by what was measured, on nothing that calendars have
 // on, outside working hours, and far enough ahead for all notices. Of two that are as
 // good the earlier one comes first; of those that overlap only the better one.
-func (s *scene) propose(ctx context.Context, wish Wish) ([]Proposal, error) {
-	var all []Proposal
+func (s *scene) propose(ctx context.Context, wish Wish) ([]WindowTime, error) {
+	var all []WindowTime
 	start := wish.From.Truncate(grid)
 	if start.Before(wish.From) {
 		start = start.Add(grid)
@@ -196,16 +196,16 @@ func (s *scene) propose(ctx context.Context, wish Wish) ([]Proposal, error) {
 			return nil, err
 		}
 		if !p.Clashes() {
-			all = append(all, Proposal{w.Start, w.End, *p})
+			all = append(all, WindowTime{w.Start, w.End, *p})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Proposal) int { return cmp.Compare(a.disturbs(), b.disturbs()) })
-	var chosen []Proposal
+	slices.SortStableFunc(all, func(a, b WindowTime) int { return cmp.Compare(a.disturbs(), b.disturbs()) })
+	var chosen []WindowTime
 	for _, p := range all {
 		if len(chosen) == wish.Count {
 			break
 		}
-		if !slices.ContainsFunc(chosen, func(c Proposal) bool { return c.Start.Before(p.End) && p.Start.Before(c.End) }) {
+		if !slices.ContainsFunc(chosen, func(c WindowTime) bool { return c.Start.Before(p.End) && p.Start.Before(c.End) }) {
 			chosen = append(chosen, p)
 		}
 	}
@@ -214,7 +214,7 @@ func (s *scene) propose(ctx context.Context, wish Wish) ([]Proposal, error) {
 
 // disturbs is how much a window disturbs; less is better. What was measured speaks
 // in steps, so that noise does not outweigh that one time is sooner.
-func (p *Proposal) disturbs() float64 {
+func (p *WindowTime) disturbs() float64 {
 	var sum float64
 	if !p.Placed.Low {
 		sum += 1
