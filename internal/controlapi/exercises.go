@@ -61,22 +61,23 @@ func (s *server) listExercises(ctx context.Context, in *struct {
 	return listOf(items, next), nil
 }
 
-type exerciseID struct {
+// ExerciseID names an exercise.
+type ExerciseID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
-func (s *server) getExercise(ctx context.Context, in *exerciseID) (*object[ExerciseShown], error) {
+func (s *server) getExercise(ctx context.Context, in *ExerciseID) (*object[ExerciseShown], error) {
 	return s.shownExercise(s.Exercises.Get(ctx, in.ID))
 }
 
 func (s *server) setExercise(ctx context.Context, in *struct {
-	exerciseID
+	ExerciseID
 
 	Body ExerciseClock
 }) (*object[ExerciseShown], error) {
 	return s.shownExercise(s.Exercises.Set(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Shown, in.Body.Speed))
 }
 
-func (s *server) endExercise(ctx context.Context, in *exerciseID) (*object[ExerciseShown], error) {
+func (s *server) endExercise(ctx context.Context, in *ExerciseID) (*object[ExerciseShown], error) {
 	return s.shownExercise(s.Exercises.End(ctx, actorOf(ctx), in.ID, versionOf(ctx)))
 }

@@ -136,11 +136,12 @@ func (s *server) proposeTimes(ctx context.Context, in *struct {
 	return &plain[WindowProposals]{WindowProposals{found}}, err
 }
 
-type windowID struct {
+// WindowID names a window or a series.
+type WindowID struct {
 	ID string `path:"id" maxLength:"300"`
 }
 
-func (s *server) getWindow(ctx context.Context, in *windowID) (*object[maintenance.WindowDetail], error) {
+func (s *server) getWindow(ctx context.Context, in *WindowID) (*object[maintenance.WindowDetail], error) {
 	d, version, err := s.Windows.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -155,7 +156,7 @@ func (s *server) proposeWindow(ctx context.Context, in *struct{ Body NewWindow }
 }
 
 func (s *server) scheduleWindow(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Body WindowPlan
 }) (*object[continuity.Window], error) {
@@ -163,7 +164,7 @@ func (s *server) scheduleWindow(ctx context.Context, in *struct {
 }
 
 func (s *server) changeWindow(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Body WindowDraft
 }) (*object[continuity.Window], error) {
@@ -171,7 +172,7 @@ func (s *server) changeWindow(ctx context.Context, in *struct {
 }
 
 func (s *server) cancelWindow(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Body WindowCancel
 }) (*object[continuity.Window], error) {
@@ -179,7 +180,7 @@ func (s *server) cancelWindow(ctx context.Context, in *struct {
 }
 
 func (s *server) readyWindow(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Item string `path:"item" maxLength:"128"`
 	Body WindowReady

@@ -64,7 +64,7 @@ func (s *server) listSeries(ctx context.Context, in *struct {
 	return listOf(items, next), nil
 }
 
-func (s *server) getSeries(ctx context.Context, in *windowID) (*object[maintenance.SeriesDetail], error) {
+func (s *server) getSeries(ctx context.Context, in *WindowID) (*object[maintenance.SeriesDetail], error) {
 	d, version, err := s.Windows.GetSeries(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (s *server) addSeries(ctx context.Context, in *struct{ Body NewSeries }) (*
 	}))
 }
 
-func (s *server) endSeries(ctx context.Context, in *windowID) (*object[continuity.WindowSeries], error) {
+func (s *server) endSeries(ctx context.Context, in *WindowID) (*object[continuity.WindowSeries], error) {
 	return shownSeries(s.Windows.EndSeries(ctx, actorOf(ctx), in.ID, versionOf(ctx)))
 }
 
