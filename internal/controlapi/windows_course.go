@@ -78,7 +78,7 @@ func registerCourses(s *server) {
 	register(s, operation{Method: http.MethodPost, Path: one + "/feedback", ID: "giveWindowFeedback", Scope: access.ReportsWrite}, s.giveWindowFeedback)
 }
 
-func (s *server) getWindowCourse(ctx context.Context, in *windowID) (*object[maintenance.Standing], error) {
+func (s *server) getWindowCourse(ctx context.Context, in *WindowID) (*object[maintenance.Standing], error) {
 	c, version, err := s.Courses.Course(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -86,12 +86,12 @@ func (s *server) getWindowCourse(ctx context.Context, in *windowID) (*object[mai
 	return objectOf(c, version), nil
 }
 
-func (s *server) startWindow(ctx context.Context, in *windowID) (*object[continuity.Window], error) {
+func (s *server) startWindow(ctx context.Context, in *WindowID) (*object[continuity.Window], error) {
 	return shownWindow(s.Courses.Start(ctx, actorOf(ctx), in.ID, versionOf(ctx)))
 }
 
 func (s *server) extendWindow(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Body WindowExtend
 }) (*object[continuity.Window], error) {
@@ -99,7 +99,7 @@ func (s *server) extendWindow(ctx context.Context, in *struct {
 }
 
 func (s *server) completeWindow(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Body WindowComplete
 }) (*object[continuity.Window], error) {
@@ -107,7 +107,7 @@ func (s *server) completeWindow(ctx context.Context, in *struct {
 }
 
 func (s *server) verifyWindow(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Item string `path:"item" maxLength:"128"`
 	Body WindowVerify
@@ -116,7 +116,7 @@ func (s *server) verifyWindow(ctx context.Context, in *struct {
 }
 
 func (s *server) readmitWindow(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Body WindowWhy
 }) (*object[continuity.Window], error) {
@@ -124,19 +124,19 @@ func (s *server) readmitWindow(ctx context.Context, in *struct {
 }
 
 func (s *server) releaseWindow(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Body WindowWhy
 }) (*object[continuity.Window], error) {
 	return shownWindow(s.Courses.Release(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Why))
 }
 
-func (s *server) forwardWindowFeedback(ctx context.Context, in *windowID) (*object[continuity.Window], error) {
+func (s *server) forwardWindowFeedback(ctx context.Context, in *WindowID) (*object[continuity.Window], error) {
 	return shownWindow(s.Courses.Forward(ctx, actorOf(ctx), in.ID, versionOf(ctx)))
 }
 
 func (s *server) checkInWindow(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Body WindowCheckIn
 }) (*object[continuity.Window], error) {
@@ -144,7 +144,7 @@ func (s *server) checkInWindow(ctx context.Context, in *struct {
 }
 
 func (s *server) giveWindowFeedback(ctx context.Context, in *struct {
-	windowID
+	WindowID
 
 	Body WindowFeedback
 }) (*object[continuity.Window], error) {
