@@ -28,7 +28,7 @@ func (c *cli) editWindow(cmd *cobra.Command, id, path string, body any, say func
 		return err
 	}
 	at := "/windows/" + url.PathEscape(id)
-	_, version, err := controlapi.Get[maintenance.Detail](cmd.Context(), node, at, nil)
+	_, version, err := controlapi.Get[maintenance.WindowDetail](cmd.Context(), node, at, nil)
 	if err != nil {
 		return err
 	}
