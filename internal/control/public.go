@@ -17,7 +17,8 @@ func (n *Node) openPublic(ctx context.Context) error {
 			return acks.Sweep(ctx, continuity.Actor{Kind: continuity.ActorEngine, ID: "links", Via: n.name}, lease)
 		})
 	})
-	n.pollChannels(acks.Take)
+	take := n.hearOfWindows(acks.Take)
+	n.pollChannels(take)
 	set := n.o.Config.Public
 	if set == nil {
 		return nil
@@ -26,7 +27,7 @@ func (n *Node) openPublic(ctx context.Context) error {
 		Listen: set.Listen, URL: set.URL, Acks: acks, Log: n.log,
 		Inbound: func(id string) (public.Inbound, bool) {
 			receiver, ok := n.channels.senders[id].channel.(notify.Receiver)
-			return public.Inbound{Receiver: receiver, Take: func(ctx context.Context, events []notify.Event) error { return acks.Take(ctx, id, events) }}, ok
+			return public.Inbound{Receiver: receiver, Take: func(ctx context.Context, events []notify.Event) error { return take(ctx, id, events) }}, ok
 		},
 	}
 	if set.TLS != nil {
