@@ -171,7 +171,7 @@ func (c *cli) windowCourseCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s, _, err := controlapi.Get[maintenance.Standing](cmd.Context(), node, "/windows/"+url.PathEscape(args[0])+"/course", nil)
+		s, _, err := controlapi.Get[maintenance.WindowCourse](cmd.Context(), node, "/windows/"+url.PathEscape(args[0])+"/course", nil)
 		if err != nil {
 			return err
 		}
@@ -181,7 +181,7 @@ func (c *cli) windowCourseCommand() *cobra.Command {
 
 // showCourse shows who says that the work is done, what was seen to work, what stands
 // with relays and what people say.
-func (c *cli) showCourse(s *maintenance.Standing) {
+func (c *cli) showCourse(s *maintenance.WindowCourse) {
 	c.windowBecame(s.Window)
 	c.say("cli.window.course.sources", "need", s.Need, "of", len(s.Sources))
 	t := table{head: c.heads("who", "said")}

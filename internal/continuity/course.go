@@ -45,9 +45,9 @@ type During struct {
 	Why     string    `json:"why"`   // as the relay is told
 	Failure string    `json:"failure,omitempty"`
 
-	Before *Standing `json:"before,omitempty"` // what stood there when it was put, windows' apart
-	After  *Standing `json:"after,omitempty"`  // and when it was taken away
-	Left   []string  `json:"left,omitempty"`   // owners of what a person set meanwhile and still stands: it is left alone
+	Before *RouteStanding `json:"before,omitempty"` // what stood there when it was put, windows' apart
+	After  *RouteStanding `json:"after,omitempty"`  // and when it was taken away
+	Left   []string       `json:"left,omitempty"`   // owners of what a person set meanwhile and still stands: it is left alone
 
 	Exercise string    `json:"exercise,omitempty"`
 	Shown    time.Time `json:"shown_at,omitzero"`
@@ -56,8 +56,8 @@ type During struct {
 // Over reports whether nothing more is done about it.
 func (d *During) Over() bool { return d.State == DuringEnded }
 
-// Standing is what is set of a route.
-type Standing struct {
+// RouteStanding is what is set of a route.
+type RouteStanding struct {
 	Intake   string            `json:"intake"`             // what it comes to
 	Settings map[string]string `json:"settings,omitempty"` // by owner
 }

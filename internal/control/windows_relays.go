@@ -325,8 +325,8 @@ func ours(all []api.Switch, d *continuity.During) bool {
 }
 
 // standingOf is what stands of a route, what windows put apart.
-func standingOf(route *api.Route) *continuity.Standing {
-	s := &continuity.Standing{Intake: route.Intake, Settings: map[string]string{}}
+func standingOf(route *api.Route) *continuity.RouteStanding {
+	s := &continuity.RouteStanding{Intake: route.Intake, Settings: map[string]string{}}
 	for _, w := range route.Switches {
 		if w.Intake != "" && w.Block == nil && !strings.HasPrefix(w.Owner, relayPerson+windowOwner) {
 			s.Settings[w.Owner] = w.Intake

@@ -23,7 +23,7 @@ type Courses interface {
 	CheckIn(ctx context.Context, by continuity.Actor, id, person string, works bool, text string) (maintenance.Kept, error)
 	Feedback(ctx context.Context, by continuity.Actor, id string, score int, text string) (maintenance.Kept, error)
 
-	Course(ctx context.Context, id string) (maintenance.Standing, int64, error)
+	Course(ctx context.Context, id string) (maintenance.WindowCourse, int64, error)
 }
 
 // WindowExtend is a new end of a window that runs.
@@ -78,7 +78,7 @@ func registerCourses(s *server) {
 	register(s, operation{Method: http.MethodPost, Path: one + "/feedback", ID: "giveWindowFeedback", Scope: access.ReportsWrite}, s.giveWindowFeedback)
 }
 
-func (s *server) getWindowCourse(ctx context.Context, in *WindowID) (*object[maintenance.Standing], error) {
+func (s *server) getWindowCourse(ctx context.Context, in *WindowID) (*object[maintenance.WindowCourse], error) {
 	c, version, err := s.Courses.Course(ctx, in.ID)
 	if err != nil {
 		return nil, err

@@ -247,25 +247,25 @@ func courseInvalid(what string, pairs ...any) error {
 	return continuity.E(continuity.CodeInvalid, nil, append([]any{"detail_id", "course.invalid." + what}, pairs...)...)
 }
 
-// Standing is a window as it runs, with what stands below it.
-type Standing struct {
+// WindowCourse is a window as it runs, with what stands below it.
+type WindowCourse struct {
 	Window   continuity.Window     `json:"window"`
 	During   []continuity.During   `json:"during" nullable:"false"`    // what was put with relays
 	CheckIns []continuity.CheckIn  `json:"check_ins" nullable:"false"` // whether it works again
 	Feedback []continuity.Feedback `json:"feedback" nullable:"false"`  // how it was
-	Sources  []Source              `json:"sources" nullable:"false"`   // who says that the work is done
+	Sources  []WindowSource        `json:"sources" nullable:"false"`   // who says that the work is done
 	Need     int                   `json:"need"`                       // how many of them must
-	Verify   []Verified            `json:"verify" nullable:"false"`    // what is looked at before people come back
+	Verify   []WindowVerified      `json:"verify" nullable:"false"`    // what is looked at before people come back
 }
 
-// Source is one that may say that the work is done.
-type Source struct {
+// WindowSource is one that may say that the work is done.
+type WindowSource struct {
 	ID   string    `json:"id"`
 	Said time.Time `json:"said,omitzero"`
 }
 
-// Verified is one thing that is looked at.
-type Verified struct {
+// WindowVerified is one thing that is looked at.
+type WindowVerified struct {
 	ID    string          `json:"id"`
 	Kind  string          `json:"kind"` // base, custom, integrations
 	Say   continuity.Text `json:"say,omitzero"`
@@ -274,13 +274,13 @@ type Verified struct {
 }
 
 // Course shows how a window goes.
-func (a *Acts) Course(ctx context.Context, id string) (Standing, int64, error) {
+func (a *Acts) Course(ctx context.Context, id string) (WindowCourse, int64, error) {
 	o, err := a.o.Store.Get(ctx, continuity.KindWindow, id)
 	if err != nil {
-		return Standing{}, 0, err
+		return WindowCourse{}, 0, err
 	}
 	k, err := keptOf(o)
-	s := Standing{Window: k.Window, During: []continuity.During{}, CheckIns: []continuity.CheckIn{}, Feedback: []continuity.Feedback{}, Sources: []Source{}, Verify: []Verified{}}
+	s := WindowCourse{Window: k.Window, During: []continuity.During{}, CheckIns: []continuity.CheckIn{}, Feedback: []continuity.Feedback{}, Sources: []WindowSource{}, Verify: []WindowVerified{}}
 	if err == nil {
 		s.During, err = objectsBelow[continuity.During](ctx, a, continuity.KindDuring, &k.Window)
 	}
@@ -296,11 +296,11 @@ func (a *Acts) Course(ctx context.Context, id string) (Standing, int64, error) {
 	}
 	sources, need := rules.Course.Complete.Sources()
 	for s.Need = need; len(sources) > 0; sources = sources[1:] {
-		s.Sources = append(s.Sources, Source{sources[0], k.Complete[sources[0]]})
+		s.Sources = append(s.Sources, WindowSource{sources[0], k.Complete[sources[0]]})
 	}
 	for i := range rules.Course.Verify {
 		v := &rules.Course.Verify[i]
-		s.Verify = append(s.Verify, Verified{ID: v.ID, Kind: v.Kind, Say: v.Say, Check: v.Check, Works: slices.Contains(k.Checked, v.ID)})
+		s.Verify = append(s.Verify, WindowVerified{ID: v.ID, Kind: v.Kind, Say: v.Say, Check: v.Check, Works: slices.Contains(k.Checked, v.ID)})
 	}
 	return s, o.Version, nil
 }
