@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"reflect"
 	"sort"
 	"strconv"
@@ -16,7 +17,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"holdfast/internal/access"
-	"holdfast/internal/calendar"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/problem"
@@ -57,7 +57,7 @@ func humaConfig(version string) huma.Config {
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: "controlapi.openapi.title", Version: version, Description: "controlapi.openapi.about"},
 			Components: &huma.Components{
-				Schemas:         huma.NewMapRegistry("#/components/schemas/", schemaName),
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", schemaNames()),
 				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}},
 			},
 		},
@@ -67,15 +67,25 @@ func humaConfig(version string) huma.Config {
 	}
 }
 
-// schemaName names a type in the API's description, where each name stands for one.
-func schemaName(t reflect.Type, hint string) string {
-	switch t { // there are windows of three kinds
-	case reflect.TypeFor[calendar.Window]():
-		return "TimeSpan"
-	case reflect.TypeFor[continuity.Window]():
-		return "MaintenanceWindow"
+// schemaNames names types in the API's description, where each name stands for one:
+// a type whose name another one has already bears its package's before its own.
+func schemaNames() func(reflect.Type, string) string {
+	named := map[string]reflect.Type{}
+	return func(t reflect.Type, hint string) string {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		name := huma.DefaultSchemaNamer(t, hint)
+		if t.PkgPath() == "" {
+			return name
+		}
+		room := path.Base(t.PkgPath())
+		for other := named[name]; other != nil && other != t; other = named[name] {
+			name = strings.ToUpper(room[:1]) + room[1:] + name
+		}
+		named[name] = t
+		return name
 	}
-	return huma.DefaultSchemaNamer(t, hint)
 }
 
 // register serves an operation. A mistake in its declaration is the program's own

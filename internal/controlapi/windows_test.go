@@ -18,7 +18,7 @@ import (
 func TestWindowsAreServed(t *testing.T) {
 	_, err := New(Options{
 		Authenticate: func(*http.Request) (Caller, error) { return Caller{}, nil }, Ready: func() error { return nil },
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Windows: &maintenance.Acts{}, Exercises: &exercise.Acts{},
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Windows: &maintenance.Acts{}, Exercises: &exercise.Acts{}, Courses: &maintenance.Acts{},
 		Calendars: &calendars.Shelf{}, Notices: &notices.Desk{}, Notifications: &notify.Acts{}, // which have types of the same names
 	})
 	if err != nil {
