@@ -167,7 +167,7 @@ func (c *cli) root() *cobra.Command {
 			c.notifyCommand(), c.silenceCommand(),
 			c.windowCommand(), c.exerciseCommand(),
 		}},
-		{"responding", []*cobra.Command{c.incidentCommand()}},
+		{"responding", []*cobra.Command{c.incidentCommand(), c.runCommand()}},
 		{"node", []*cobra.Command{
 			c.controlCommand(), c.probeCommand(), c.loginCommand(), c.logoutCommand(), c.userCommand(), c.tokenCommand(), c.eventCommand(), c.stateCommand(),
 		}},

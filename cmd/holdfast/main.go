@@ -10,11 +10,14 @@ package main
 import (
 	"context"
 	"os"
+
+	"holdfast/internal/command"
 )
 
 // version is set by the linker for releases.
 var version = "dev"
 
 func main() {
+	command.Main()
 	os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.Getenv))
 }

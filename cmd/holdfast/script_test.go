@@ -22,12 +22,16 @@ import (
 
 	"holdfast/internal/api"
 	"holdfast/internal/catalogue"
+	"holdfast/internal/command"
 	"holdfast/internal/endpoint"
 	"holdfast/internal/loopback"
 	"holdfast/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { testscript.Main(tests{m}, map[string]func(){"holdfast": main}) }
+func TestMain(m *testing.M) {
+	command.Main()
+	testscript.Main(tests{m}, map[string]func(){"holdfast": main})
+}
 
 // tests end the PostgreSQL that they shared.
 type tests struct{ m *testing.M }

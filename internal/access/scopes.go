@@ -21,6 +21,7 @@ const (
 
 	NotificationsRead Scope = "notifications:read"
 	IncidentsRead     Scope = "incidents:read"
+	RunsRead          Scope = "runs:read"
 
 	WindowsRead   Scope = "windows:read"
 	CalendarRead  Scope = "calendar:read" // windows as a calendar: all that the address of one may
@@ -35,6 +36,7 @@ const (
 
 	NotificationsWrite Scope = "notifications:write" // send, acknowledge, silence
 	IncidentsWrite     Scope = "incidents:write"     // declare, and take part, as far as the plan says
+	RunsWrite          Scope = "runs:write"          // go through runbooks; what a step decides is up to the plan's roles
 
 	WindowsWrite   Scope = "windows:write"   // propose, plan, change, cancel, lead
 	ExercisesWrite Scope = "exercises:write" // set the clocks of drills
@@ -77,8 +79,8 @@ type rung struct {
 }
 
 var ladder = []rung{
-	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, WindowsRead, CalendarRead, ExercisesRead, ReportsWrite}},
-	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite}},
+	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, RunsRead, WindowsRead, CalendarRead, ExercisesRead, ReportsWrite}},
+	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite, RunsWrite}},
 	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport, WindowsWrite, ExercisesWrite}},
 	{Commander, []Scope{PlansApprove, UsersRead, IncidentsCommand, EvidenceRead}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},

@@ -105,6 +105,7 @@ func (n *Node) open(ctx context.Context) error {
 		n.openNotify,
 		n.openIncidents, n.openAnnounce, n.openEvidence,
 		n.openMaintenance, n.openWindowRelays,
+		n.openRunbooks,
 		n.openPreviews,
 
 		n.openJobs, n.openMetrics, n.openAPI, n.announce,

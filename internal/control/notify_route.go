@@ -21,6 +21,7 @@ import (
 type router struct {
 	node    *Node
 	senders map[string]sender
+	over    map[string]string // channels that another one stands for, of one service
 }
 
 var (
@@ -55,6 +56,11 @@ func (r *router) Words(service, template string) (notify.Words, bool) {
 // Resolve implements notify.Router.
 func (r *router) Resolve(ctx context.Context, a notify.Ask) ([]notify.Target, error) {
 	p := r.node.planOf(a.Service)
+	over, err := r.switched(ctx, a.Service)
+	if err != nil {
+		return nil, err
+	}
+	r = &router{node: r.node, senders: r.senders, over: over}
 	switch a.To.Kind {
 	case continuity.ToPerson:
 		return r.people(ctx, p, a, a.To.ID)
@@ -171,7 +177,7 @@ func (r *router) person(p *plan.Plan, a notify.Ask, who *continuity.Person) noti
 		return to.For == continuity.ForPage && a.Urgency != continuity.UrgencyPage
 	})
 	if len(a.Channels) > 0 {
-		for _, c := range chainOf(p, a.Channels) {
+		for _, c := range chainOf(p, a.Channels, r.over) {
 			w, s, ok := r.behind(p, a.Template, c.ID)
 			if !ok {
 				continue
@@ -278,8 +284,9 @@ func (r *router) behind(p *plan.Plan, template, channel string) (notify.Way, sen
 	return w, s, true
 }
 
-// chainOf are channels of a plan, each followed by those that take its place.
-func chainOf(p *plan.Plan, ids []string) (chain []*plan.Channel) {
+// chainOf are channels of a plan, each followed by those that take its place; over says
+// which another one stands for now.
+func chainOf(p *plan.Plan, ids []string, over map[string]string) (chain []*plan.Channel) {
 	if p == nil {
 		return nil
 	}
@@ -287,6 +294,10 @@ func chainOf(p *plan.Plan, ids []string) (chain []*plan.Channel) {
 	for _, id := range ids {
 		for id != "" && !seen[id] {
 			seen[id] = true
+			if to := over[id]; to != "" && !seen[to] {
+				id = to
+				continue
+			}
 			i := slices.IndexFunc(p.Channels, func(c plan.Channel) bool { return c.ID == id })
 			if i < 0 {
 				break
@@ -319,7 +330,7 @@ func (r *router) audience(ctx context.Context, p *plan.Plan, a notify.Ask) ([]no
 			t.Languages = []string{"zh"}
 		}
 		personal := false
-		for _, c := range chainOf(p, start) {
+		for _, c := range chainOf(p, start, r.over) {
 			w, s, ok := r.behind(p, a.Template, c.ID)
 			switch {
 			case ok && (s.kind.Address == "" || w.Address != ""):
@@ -351,7 +362,7 @@ func (r *router) address(p *plan.Plan, a notify.Ask) []notify.Target {
 	if s, ok := r.senders[a.To.ID]; ok {
 		t.Ways = append(t.Ways, notify.Way{Channel: a.To.ID, Sender: a.To.ID, Kind: s.kind.Address, Address: a.To.Address})
 	}
-	for _, c := range chainOf(p, []string{a.To.ID}) {
+	for _, c := range chainOf(p, []string{a.To.ID}, r.over) {
 		if w, _, ok := r.behind(p, a.Template, c.ID); ok && w.Sender != a.To.ID {
 			w.Address = cmp.Or(a.To.Address, w.Address)
 			t.Ways = append(t.Ways, w)

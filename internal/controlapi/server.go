@@ -68,6 +68,7 @@ type Options struct {
 	Updates       Updates
 	Losses        Losses
 	Evidence      Evidence
+	Runs          Runs
 }
 
 // The bounds of what a request may carry and take.
@@ -155,6 +156,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Channels != nil {
 		registerChannels(s)
+	}
+	if o.Runs != nil {
+		registerRuns(s)
 	}
 	if o.Notifications != nil {
 		registerNotifications(s)

@@ -39,6 +39,7 @@ type Options struct {
 	Lease func() (continuity.Lease, bool) // ok while this node leads
 	Kinds []string                        // of objects that are shown
 	Every time.Duration                   // 1 s: how often what others wrote is looked for
+	Wake  <-chan struct{}                 // has it looked for sooner; nil: never
 	Now   func() time.Time
 	Log   *slog.Logger
 }
@@ -87,6 +88,8 @@ func (f *Follower) Run(ctx context.Context) {
 		case <-ctx.Done():
 			timer.Stop()
 			return
+		case <-f.o.Wake:
+			timer.Stop()
 		case <-timer.C:
 		}
 	}

@@ -50,6 +50,8 @@ type Action struct {
 	Do func(context.Context, Call) Result
 	// Undo takes it back; nil: it can't be.
 	Undo func(context.Context, Call) Result
+	// Lost ends what an attempt may have left behind whose node died; nil: nothing.
+	Lost func(key string)
 	// Plain actions change objects and nothing else: what they say becomes true with
 	// the step's end, and Do and Undo are called while the engine decides.
 	Plain bool

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -163,7 +164,7 @@ func (a *Acts) start(ctx context.Context, by Who, b Begin) (Kept, error) {
 		}
 	}
 	run := continuity.Run{
-		ID: b.Service + ".run-" + strconv.FormatInt(now.UnixMilli(), 36), Service: b.Service, Plan: script.Plan, Runbook: b.Runbook, About: b.About,
+		ID: b.Service + ".run-" + strconv.FormatInt(now.UnixMilli(), 36) + strings.ToLower(rand.Text()[:4]), Service: b.Service, Plan: script.Plan, Runbook: b.Runbook, About: b.About,
 		State: continuity.RunRunning, By: by.Actor, Started: now, Only: b.Steps, Exercise: b.Exercise, Rights: a.rights(by, script), Reason: b.Why,
 		Steps: []continuity.StepRun{},
 	}

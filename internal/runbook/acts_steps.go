@@ -8,12 +8,6 @@ import (
 	"holdfast/internal/continuity"
 )
 
-// byHand reports whether a person does a step, and not an action.
-func (a *Acts) byHand(s *Step, st *continuity.StepRun) bool {
-	action, known := a.o.Actions[s.Do]
-	return s.Do == "" || !known && s.Do != Approve || action.Hand != "" || st.State == continuity.StepReady
-}
-
 // Done says that a person did what a step wants.
 func (a *Acts) Done(ctx context.Context, by Who, id, step string, version int64, note string) (Kept, error) {
 	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
@@ -21,7 +15,7 @@ func (a *Acts) Done(ctx context.Context, by Who, id, step string, version int64,
 			return err
 		}
 		switch {
-		case st.State == continuity.StepReady:
+		case st.State == continuity.StepReady && st.Reason.Code != reasonFirst:
 			st.Attempt, st.Started = st.Attempt+1, st.Since
 		case st.State == continuity.StepFailed && s.Do != Approve: // somebody did it by hand
 		default:

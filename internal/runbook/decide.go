@@ -86,6 +86,8 @@ func (t *turn) decide() error {
 			t.running(s, st)
 		case st.State == continuity.StepProving:
 			t.proving(s, st)
+		case st.State == continuity.StepReady && st.Reason.Code == reasonFirst:
+			t.first(s, st)
 		case t.run.State == continuity.RunUndoing:
 			t.back(i)
 		case st.State == continuity.StepWaiting:
@@ -264,9 +266,37 @@ func (t *turn) start(s *Step, st *continuity.StepRun) {
 		t.to(st, continuity.StepAsking)
 		st.Reason = continuity.CheckReason{Code: "runbook.needs", Args: map[string]any{"right": action.Needs}}
 		t.tell(s, st, tellApprove)
-	case action.Plain:
+	default:
+		t.act(s, st)
+	}
+}
+
+// reasonFirst says that something is to be ticked off before an action begins.
+const reasonFirst = "runbook.first"
+
+// first goes on where what comes before an action was ticked off.
+func (t *turn) first(s *Step, st *continuity.StepRun) {
+	if ticked(s, st, true) {
+		st.Reason = continuity.CheckReason{}
+		t.act(s, st)
+	}
+}
+
+// act begins an action, or takes it back.
+func (t *turn) act(s *Step, st *continuity.StepRun) {
+	action := t.e.o.Actions[s.Do]
+	do := action.Do
+	if st.Back {
+		do = action.Undo
+	}
+	switch {
+	case !ticked(s, st, true):
+		t.to(st, continuity.StepReady)
+		st.Reason = continuity.CheckReason{Code: reasonFirst}
+		t.tell(s, st, tellTick)
+	case action.Plain && do != nil:
 		st.Attempt, st.Started = st.Attempt+1, t.now
-		t.took(s, st, action.Do(t.ctx, t.call(s, st)))
+		t.took(s, st, do(t.ctx, t.call(s, st)))
 	default:
 		t.launch(st)
 	}
@@ -328,6 +358,9 @@ func (t *turn) running(s *Step, st *continuity.StepRun) {
 }
 
 func (t *turn) interrupt(s *Step, st *continuity.StepRun) {
+	if lost := t.e.o.Actions[s.Do].Lost; lost != nil {
+		lost(keyOf(&t.run, st))
+	}
 	t.to(st, continuity.StepInterrupted)
 	st.Reason = continuity.CheckReason{Code: "runbook.interrupted"}
 	t.tell(s, st, tellInterrupted)
@@ -356,14 +389,15 @@ func items(s *Step, st *continuity.StepRun) []Item {
 	return s.Items
 }
 
-func ticked(s *Step, st *continuity.StepRun) bool {
-	return !slices.ContainsFunc(items(s, st), func(i Item) bool { return !slices.Contains(st.Ticked, i.ID) })
+// ticked reports whether all of them are, or those that come before its action.
+func ticked(s *Step, st *continuity.StepRun, first bool) bool {
+	return !slices.ContainsFunc(items(s, st), func(i Item) bool { return (i.First || !first) && !slices.Contains(st.Ticked, i.ID) })
 }
 
 // did goes on to what shows that a step did what it should.
 func (t *turn) did(s *Step, st *continuity.StepRun) {
 	switch {
-	case !ticked(s, st):
+	case !ticked(s, st, false):
 		t.to(st, continuity.StepProving)
 		t.tell(s, st, tellTick)
 	case !st.Back && s.Proof != nil:
@@ -387,7 +421,7 @@ func (t *turn) finish(s *Step, st *continuity.StepRun) {
 
 // proving ends a step when its proof is there.
 func (t *turn) proving(s *Step, st *continuity.StepRun) {
-	if !ticked(s, st) {
+	if !ticked(s, st, false) {
 		return
 	}
 	if st.Back || s.Proof == nil {
@@ -505,13 +539,7 @@ func (t *turn) back(i int) {
 	if s.Within > 0 {
 		st.Due = t.shown.Add(s.Within)
 	}
-	action := t.e.o.Actions[s.Do]
-	if action.Plain {
-		st.Attempt, st.Started = st.Attempt+1, t.now
-		t.took(s, st, action.Undo(t.ctx, t.call(s, st)))
-		return
-	}
-	t.launch(st)
+	t.act(s, st)
 }
 
 // TakeBack has a step wait for being taken back.

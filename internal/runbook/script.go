@@ -59,8 +59,9 @@ type Step struct {
 
 // Item is a line that a person ticks off.
 type Item struct {
-	ID  string          `json:"id"`
-	Say continuity.Text `json:"say"`
+	ID    string          `json:"id"`
+	Say   continuity.Text `json:"say"`
+	First bool            `json:"first,omitempty"` // before the action begins
 }
 
 // Condition is what must be so.
