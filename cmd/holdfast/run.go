@@ -33,7 +33,7 @@ func (c *cli) runStartCommand() *cobra.Command {
 			return err
 		}
 		if dry {
-			p, err := controlapi.Post[runbook.Preview](cmd.Context(), node, "/run-previews", b)
+			p, err := controlapi.Post[runbook.RunPreview](cmd.Context(), node, "/run-previews", b)
 			if err != nil {
 				return err
 			}
@@ -57,7 +57,7 @@ func (c *cli) runStartCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) showRunPreview(p *runbook.Preview) {
+func (c *cli) showRunPreview(p *runbook.RunPreview) {
 	t := table{head: c.heads("step", "owner", "does", "back", "lacks")}
 	for i := range p.Steps {
 		s := &p.Steps[i]
@@ -120,7 +120,7 @@ func (c *cli) runShowCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		d, _, err := controlapi.Get[runbook.Detail](cmd.Context(), node, "/runs/"+url.PathEscape(args[0]), nil)
+		d, _, err := controlapi.Get[runbook.RunDetail](cmd.Context(), node, "/runs/"+url.PathEscape(args[0]), nil)
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (c *cli) runShowCommand() *cobra.Command {
 	})
 }
 
-func (c *cli) showRun(d *runbook.Detail) {
+func (c *cli) showRun(d *runbook.RunDetail) {
 	c.say("cli.run.show.head", "id", d.ID, "runbook", d.Runbook, "plan", d.Plan, "state", c.term("runbook.run.", d.State), "by", clean(d.By.ID), "at", clock(d.Started))
 	if strings.HasPrefix(d.Reason, "runbook.") {
 		fmt.Fprintln(c.out, c.t(d.Reason))
@@ -229,7 +229,7 @@ func (c *cli) runWordsCommand(verb, flag string, must bool) *cobra.Command {
 }
 
 func (c *cli) runTickCommand() *cobra.Command {
-	return c.command("tick <run> <step> <item>...", "run.tick", between(3, 1000), func(cmd *cobra.Command, args []string) error {
+	return c.command("tick <run> <step> <item>...", "run.tick", atLeast(3, 1000), func(cmd *cobra.Command, args []string) error {
 		return c.runAct(cmd, args[0], args[1], "tick", controlapi.RunTicks{Items: args[2:]})
 	})
 }
@@ -250,7 +250,7 @@ func (c *cli) runRetryCommand() *cobra.Command {
 }
 
 func (c *cli) runUndoCommand() *cobra.Command {
-	return c.command("undo <run> [step]", "run.undo", between(1, 2), func(cmd *cobra.Command, args []string) error {
+	return c.command("undo <run> [step]", "run.undo", atLeast(1, 2), func(cmd *cobra.Command, args []string) error {
 		step := ""
 		if len(args) == 2 {
 			step = args[1]
@@ -269,13 +269,4 @@ func (c *cli) runStopCommand() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&why, "why", "", c.t("cli.flag.run-why"))
 	return cmd
-}
-
-func between(least, most int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < least || len(args) > most {
-			return invalid("cli.invalid.args", "usage", cmd.UseLine())
-		}
-		return nil
-	}
 }

@@ -14,9 +14,9 @@ type Runs interface {
 	// Who is what a caller may decide.
 	Who(c Caller) runbook.Who
 	List(ctx context.Context, q runbook.Query) (page []runbook.Kept, next string, err error)
-	Get(ctx context.Context, id string) (runbook.Detail, int64, error)
+	Get(ctx context.Context, id string) (runbook.RunDetail, int64, error)
 	Start(ctx context.Context, by runbook.Who, b runbook.Begin) (runbook.Kept, error)
-	Preview(ctx context.Context, by runbook.Who, b runbook.Begin) (runbook.Preview, error)
+	Preview(ctx context.Context, by runbook.Who, b runbook.Begin) (runbook.RunPreview, error)
 
 	Stop(ctx context.Context, by runbook.Who, id string, version int64, why string) (runbook.Kept, error)
 	Undo(ctx context.Context, by runbook.Who, id string, version int64) (runbook.Kept, error)
@@ -123,7 +123,7 @@ func (s *server) listRuns(ctx context.Context, in *struct {
 	return listOf(items, next), nil
 }
 
-func (s *server) getRun(ctx context.Context, in *RunPath) (*object[runbook.Detail], error) {
+func (s *server) getRun(ctx context.Context, in *RunPath) (*object[runbook.RunDetail], error) {
 	d, version, err := s.Runs.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -135,9 +135,9 @@ func (s *server) startRun(ctx context.Context, in *struct{ Body RunBegin }) (*ob
 	return shownRun(s.Runs.Start(ctx, s.who(ctx), in.Body.begin()))
 }
 
-func (s *server) previewRun(ctx context.Context, in *struct{ Body RunBegin }) (*plain[runbook.Preview], error) {
+func (s *server) previewRun(ctx context.Context, in *struct{ Body RunBegin }) (*plain[runbook.RunPreview], error) {
 	p, err := s.Runs.Preview(ctx, s.who(ctx), in.Body.begin())
-	return &plain[runbook.Preview]{p}, err
+	return &plain[runbook.RunPreview]{p}, err
 }
 
 func (s *server) stopRun(ctx context.Context, in *struct {

@@ -19,7 +19,7 @@ type Command struct {
 	User    string            `yaml:"user" kind:"text" example:"shop"`
 	Folder  string            `yaml:"folder" kind:"file" example:"/srv/shop"`
 	Env     map[string]string `yaml:"env" kind:"text" names:"text" example:"{SHOP_REGION: cn-1}"`
-	Secrets map[string]string `yaml:"secrets" kind:"id" names:"text" example:"{SHOP_TOKEN: SHOP_ADMIN}"`
+	Secrets map[string]string `yaml:"secrets" kind:"text" names:"text" example:"{SHOP_TOKEN: SHOP_ADMIN}"`
 	Timeout time.Duration     `yaml:"timeout" kind:"duration" default:"10m"`
 	CPU     time.Duration     `yaml:"cpu" kind:"duration" default:"5m"`
 	Memory  int64             `yaml:"memory" kind:"size" default:"1GiB"`

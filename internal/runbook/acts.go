@@ -58,8 +58,8 @@ type Kept struct {
 	Version int64
 }
 
-// Detail is a run with what it goes through.
-type Detail struct {
+// RunDetail is a run with what it goes through.
+type RunDetail struct {
 	continuity.Run
 
 	Script *Script `json:"script,omitempty"`
@@ -95,16 +95,16 @@ func read(o continuity.Object) (Kept, error) {
 }
 
 // Get returns a run with what it goes through, and its version.
-func (a *Acts) Get(ctx context.Context, id string) (Detail, int64, error) {
+func (a *Acts) Get(ctx context.Context, id string) (RunDetail, int64, error) {
 	o, err := a.o.Store.Get(ctx, continuity.KindRun, id)
 	if err != nil {
-		return Detail{}, 0, err
+		return RunDetail{}, 0, err
 	}
 	k, err := read(o)
 	if err != nil {
-		return Detail{}, 0, err
+		return RunDetail{}, 0, err
 	}
-	d := Detail{Run: k.Run}
+	d := RunDetail{Run: k.Run}
 	d.Script, err = a.script(ctx, id)
 	return d, k.Version, err
 }
@@ -386,7 +386,7 @@ func (a *Acts) UndoStep(ctx context.Context, by Who, id, step string, version in
 func (a *Acts) mayUndo(t *turn, by Who, s *Step) error {
 	right := a.o.Actions[s.Do].Needs
 	if !may(a.rights(by, t.script), right) {
-		return continuity.E(continuity.CodeForbidden, nil, "detail_id", "runbook.invalid.right", "right", right)
+		return continuity.E(continuity.CodeScope, nil, "scope", right, "name", by.ID)
 	}
 	return nil
 }

@@ -189,7 +189,7 @@ func (a *Acts) mayApprove(t *turn, by Who, s *Step, st *continuity.StepRun) erro
 		return wrong(st)
 	}
 	if !by.person() {
-		return continuity.E(continuity.CodeApproval, nil, "detail_id", "runbook.invalid.program")
+		return continuity.E(continuity.CodeApproval, nil, "nobody", true)
 	}
 	same := t.run.By.Kind == by.Kind && t.run.By.ID == by.ID
 	for _, id := range s.After {
@@ -200,17 +200,17 @@ func (a *Acts) mayApprove(t *turn, by Who, s *Step, st *continuity.StepRun) erro
 		}
 	}
 	if same {
-		return continuity.E(continuity.CodeApproval, nil, "detail_id", "runbook.invalid.same")
+		return continuity.E(continuity.CodeApproval, nil)
 	}
 	rights := a.rights(by, t.script)
 	if s.Do == Approve {
 		if may(rights, "approve") || t.script.has(s.Owner, by.ID) {
 			return nil
 		}
-		return continuity.E(continuity.CodeForbidden, nil, "detail_id", "runbook.invalid.right", "right", "approve")
+		return continuity.E(continuity.CodeScope, nil, "scope", "approve", "name", by.ID)
 	}
 	if right := a.o.Actions[s.Do].Needs; !may(rights, right) {
-		return continuity.E(continuity.CodeForbidden, nil, "detail_id", "runbook.invalid.right", "right", right)
+		return continuity.E(continuity.CodeScope, nil, "scope", right, "name", by.ID)
 	}
 	return nil
 }

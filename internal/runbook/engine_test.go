@@ -78,7 +78,7 @@ func TestAnotherPersonApproves(t *testing.T) {
 		want continuity.Code
 	}{
 		"who began it": {li, continuity.CodeApproval}, "who did the step before": {zhang, continuity.CodeApproval},
-		"a program": {robot, continuity.CodeApproval}, "without the right": {wu, continuity.CodeForbidden},
+		"a program": {robot, continuity.CodeApproval}, "without the right": {wu, continuity.CodeScope},
 	} {
 		if _, err := w.acts.Approve(t.Context(), c.who, id, "agree", continuity.VersionAny, ""); continuity.CodeOf(err) != c.want {
 			t.Errorf("%s: %v", name, err)

@@ -6,15 +6,15 @@ import (
 	"holdfast/internal/continuity"
 )
 
-// Preview is what a runbook would do, if it began now.
-type Preview struct {
+// RunPreview is what a runbook would do, if it began now.
+type RunPreview struct {
 	Script *Script       `json:"script"`
-	Steps  []PreviewStep `json:"steps" nullable:"false"`
+	Steps  []RunPreviewStep `json:"steps" nullable:"false"`
 	Lacks  int           `json:"lacks"` // how many steps could not be done
 }
 
-// PreviewStep is one step of a preview.
-type PreviewStep struct {
+// RunPreviewStep is one step of a preview.
+type RunPreviewStep struct {
 	ID         string                  `json:"id"`
 	What       continuity.CheckReason  `json:"what,omitzero"`   // what its action would do
 	Lacks      *continuity.CheckReason `json:"lacks,omitempty"` // what keeps it from doing so
@@ -24,20 +24,20 @@ type PreviewStep struct {
 }
 
 // Preview says what a run would do; nothing happens.
-func (a *Acts) Preview(ctx context.Context, by Who, b Begin) (Preview, error) {
+func (a *Acts) Preview(ctx context.Context, by Who, b Begin) (RunPreview, error) {
 	script, err := a.o.Plans.Script(ctx, b.Service, 0, b.Runbook)
 	if err != nil {
-		return Preview{}, err
+		return RunPreview{}, err
 	}
 	for _, id := range b.Steps {
 		if script.step(id) < 0 {
-			return Preview{}, invalid("step", "id", id)
+			return RunPreview{}, invalid("step", "id", id)
 		}
 	}
 	script.only(b.Steps)
 	now := a.o.Now().UTC()
 	run := continuity.Run{ID: b.Service + ".run-0", Service: b.Service, Runbook: b.Runbook, About: b.About, Plan: script.Plan, By: by.Actor, Started: now}
-	p := Preview{Script: script, Steps: make([]PreviewStep, len(script.Steps))}
+	p := RunPreview{Script: script, Steps: make([]RunPreviewStep, len(script.Steps))}
 	rights := a.rights(by, script)
 	for i := range script.Steps {
 		s, step := &script.Steps[i], &p.Steps[i]
