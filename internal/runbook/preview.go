@@ -8,9 +8,9 @@ import (
 
 // RunPreview is what a runbook would do, if it began now.
 type RunPreview struct {
-	Script *Script       `json:"script"`
+	Script *Script          `json:"script"`
 	Steps  []RunPreviewStep `json:"steps" nullable:"false"`
-	Lacks  int           `json:"lacks"` // how many steps could not be done
+	Lacks  int              `json:"lacks"` // how many steps could not be done
 }
 
 // RunPreviewStep is one step of a preview.
