@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"holdfast/internal/endpoint"
+	"holdfast/internal/loopback"
 	"holdfast/internal/pgtest"
 )
 
@@ -32,7 +33,8 @@ import (
 //	                    address into the variable
 //	edit FILE FROM TO   puts one text in the place of another
 //
-// $EXAMPLES is the folder of the examples. To wait for a change of state:
+// $EXAMPLES is the folder of the examples; $RELAY_ADMIN an address for the admin API of
+// a relay on the folder data. To wait for a change of state:
 // holdfast event follow --after 0 --kind K -n 1
 func TestControlScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -45,6 +47,11 @@ func TestControlScripts(t *testing.T) {
 			e.Defer(u.down)
 			e.Values["upstream"] = u
 			e.Setenv("UPSTREAM", u.address)
+			admin, err := loopback.Address()
+			if err != nil {
+				return err
+			}
+			e.Setenv("RELAY_ADMIN", admin)
 			nodes := &nodes{all: map[string]*process{}}
 			e.Values["nodes"] = nodes
 			e.Defer(nodes.killAll)
@@ -57,7 +64,7 @@ func TestControlScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"node": cmdNode, "named": cmdNamed, "staff": cmdStaff, "edit": cmdEdit, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
-			"upstream": cmdUpstream, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
+			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
 		},
 	})
 }
