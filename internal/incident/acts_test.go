@@ -251,6 +251,9 @@ func TestMergeSplitReopen(t *testing.T) {
 	w, id := declared(t)
 	other := must[incident.Kept](t)(w.acts.Declare(t.Context(), li, incident.Asking{Service: "orders", Title: continuity.Text{En: "Labels"}, Hits: []string{"dispatch"}, Grade: "SEV-1", Started: start.Add(-time.Hour), Why: "seen"}))
 	w.step(time.Second)
+	if w.subjects(other.ID, "100 %") != 1 {
+		t.Error("an hour was not warned of that went by unnoticed")
+	}
 	_, err := w.acts.Merge(t.Context(), li, other.ID, latest, other.ID, "x")
 	code(t, err, continuity.CodeState)
 	must[incident.Kept](t)(w.acts.Merge(t.Context(), li, other.ID, latest, id, "the same disk"))
