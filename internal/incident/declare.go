@@ -74,13 +74,27 @@ func (e *Engine) declared(now time.Time) []continuity.Change {
 			d.Incident = same.ID
 			return []continuity.Change{taken(d, "declaration.known")}
 		}
-		i := fresh(e.rulesOf(d.Service), &d.Declaration, nextID(d.Service, now, maps.Keys(e.incidents)), now, e.shown(d.Exercise, now))
+		rules := e.rulesOf(d.Service)
+		if d.Scenario == "" && d.Title == (continuity.Text{}) && d.Origin.Kind == continuity.KindWindow {
+			d.Scenario = rules.overrun()
+		}
+		i := fresh(rules, &d.Declaration, nextID(d.Service, now, maps.Keys(e.incidents)), now, e.shown(d.Exercise, now))
 		d.Incident = i.ID
 		return []continuity.Change{
 			changeOf(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", d.Why, i), taken(d, "declaration.taken"),
 		}
 	}
 	return nil
+}
+
+// overrun is the scenario that begins where a window lasts too long; or nothing.
+func (r *Rules) overrun() string {
+	for i := range r.Scenarios {
+		if r.Scenarios[i].Trigger.Window == "overruns" {
+			return r.Scenarios[i].ID
+		}
+	}
+	return ""
 }
 
 func taken(d *declaration, action string) continuity.Change {

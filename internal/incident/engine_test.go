@@ -356,7 +356,18 @@ func TestOneOriginIsOneIncident(t *testing.T) {
 	if got := declare(continuity.Declaration{Service: "orders", Scenario: "overrun", Origin: continuity.Origin{Kind: "window", ID: "w1"}}).Incident; got != "orders-2026-2" {
 		t.Error(got)
 	}
-	if all := w.incidents(); len(all) != 2 || all[0].Why != "rolled back" || all[0].Grade != "SEV-1" {
+	// One that names no scenario is of the one that the window's trigger begins.
+	if _, err := w.store.Apply(t.Context(), continuity.Actor{Kind: "engine", ID: "windows"}, []continuity.Change{
+		continuity.Declare(continuity.Declaration{Service: "orders", Origin: continuity.Origin{Kind: "window", ID: "w2"}}),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.put("window", "w2", continuity.Window{ID: "w2", Service: "orders", State: continuity.WindowOverrun, End: w.now})
+	w.step(0)
+	if all := w.incidents(); len(all) != 3 || all[2].Scenario != "overrun" {
+		t.Errorf("%+v", all)
+	}
+	if all := w.incidents(); all[0].Why != "rolled back" || all[0].Grade != "SEV-1" {
 		t.Errorf("%+v", all)
 	}
 }
