@@ -434,6 +434,21 @@ func TestTemplate(t *testing.T) {
 	})
 }
 
+// TestAnExerciseSaysSo has what is sent in an exercise say that it is one.
+func TestAnExerciseSaysSo(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.lead("a")
+		drill := note("n1", "notice", "person:wu.hao")
+		drill.Exercise = "drill"
+		w.tell(drill)
+		time.Sleep(5 * time.Second)
+		w.want("n1", continuity.NotifyDelivered)
+		if m := w.sent("mail", 1)[0]; m.Subject != "（演练）订单变慢" || m.Text != "（演练）自 10:02 起。" {
+			t.Errorf("%+v", m)
+		}
+	})
+}
+
 // TestOverIsToldToThoseWhoWereTold tells nobody else, and what was on its way is
 // told no more.
 func TestOverIsToldToThoseWhoWereTold(t *testing.T) {

@@ -75,6 +75,10 @@ func compose(n *continuity.Notification, d *continuity.Delivery, with []*continu
 	var subjects, texts []string
 	for _, language := range strings.Split(d.Language, "+") {
 		subject, text := wordsIn(n, with, language)
+		if n.Exercise != "" {
+			mark := catalogue.Text(catalogue.Lang(language), "notify.exercise", nil)
+			subject, text = mark+subject, mark+text
+		}
 		if d.Repeat && !kind.Keys {
 			mark := catalogue.Text(catalogue.Lang(language), "notify.repeat", nil)
 			subject, text = mark+subject, mark+text
@@ -104,13 +108,24 @@ func approve(m *Message, n *continuity.Notification, a *Approved) error {
 	if valueOf(vars, "service", m.Language) == "" {
 		vars["service"] = n.Service
 	}
+	marked := n.Exercise == ""
 	m.Template = &Template{Code: in(a.Code, m.Language), Sign: a.Sign, Order: a.Order[m.Language], Variables: map[string]string{}}
 	for theirs, ours := range a.Variables {
 		value := valueOf(vars, ours, m.Language)
 		if value == "" {
 			return errWords
 		}
+		switch {
+		case n.Exercise == "":
+		case ours == "service":
+			value, marked = catalogue.Text(catalogue.Lang(m.Language), "notify.exercise", nil)+value, true
+		case ours == "subject", ours == "text":
+			marked = marked || n.Vars[ours] == "" // what was composed says so already
+		}
 		m.Template.Variables[theirs] = value
+	}
+	if !marked {
+		return errWords // an exercise that does not say so is no exercise for who reads it
 	}
 	return nil
 }
