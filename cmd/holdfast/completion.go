@@ -39,6 +39,7 @@ var named = map[string]string{
 	"check show": "/checks", "check run": "/checks",
 	"warning show": "/warnings", "warning confirm": "/warnings", "warning dismiss": "/warnings",
 	"notify show": "/notifications", "notify ack": "/notifications", "silence end": "/silences",
+	"incident update": "/incidents", "incident updates": "/incidents", "incident loss": "/incidents", "incident evidence": "/incidents",
 	"incident show": "/incidents", "incident timeline": "/incidents", "incident figures": "/incidents", "incident grade": "/incidents",
 	"incident state": "/incidents", "incident resolve": "/incidents", "incident take": "/incidents", "incident task": "/incidents", "incident close": "/incidents",
 	"notice show": "/notices", "notice confirm": "/notices", "notice dismiss": "/notices",
