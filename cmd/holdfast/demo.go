@@ -4,18 +4,62 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/demo"
 	"holdfast/internal/demo/shop"
 )
 
 func (c *cli) demoCommand() *cobra.Command {
 	cmd := c.group("demo", "demo")
-	cmd.AddCommand(c.demoShopCommand(), c.demoRestartCommand())
+	cmd.AddCommand(c.demoStory("incident", demo.Incident), c.demoStory("maintenance", demo.Maintenance), c.demoShopCommand(), c.demoRestartCommand())
+	return cmd
+}
+
+// lasts is the longest that a demo may take.
+const lasts = 3 * time.Minute
+
+// demoStory tells one story. Its exit status is not 0 where a promise was broken.
+func (c *cli) demoStory(name string, tell func(context.Context, demo.Options, demo.Show) (*demo.Report, error)) *cobra.Command {
+	var o demo.Options
+	s := demo.Show{Rate: 40, Lookups: 10}
+	cmd := c.command(name, "demo."+name, exactly(0), func(cmd *cobra.Command, _ []string) (err error) {
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		defer stop()
+		ctx, cancel := context.WithTimeout(ctx, lasts)
+		defer cancel()
+		o.Lang, s.Out = c.lang, c.out
+		if c.json {
+			s.Out = c.err
+		}
+		s.Color = terminal(s.Out) && c.env("NO_COLOR") == ""
+		if o.Program, err = os.Executable(); err != nil {
+			return err
+		}
+		r, err := tell(ctx, o, s)
+		if err != nil {
+			return err
+		}
+		if err := c.show(r, func() { r.Print(c.out, c.lang, s.Color) }); err != nil {
+			return err
+		}
+		if !r.Good() {
+			return findings{}
+		}
+		return nil
+	})
+	f := cmd.Flags()
+	f.StringVar(&o.Dir, "folder", "", c.t("cli.flag.demo-folder"))
+	f.StringVar(&o.ControlDSN, "control-dsn", "", c.t("cli.flag.demo-control-dsn"))
+	f.StringVar(&o.ShopDSN, "shop-dsn", "", c.t("cli.flag.demo-shop-dsn"))
+	f.Uint64Var(&s.Seed, "seed", 0, c.t("cli.flag.demo-seed"))
+	f.BoolVar(&s.Keep, "keep", false, c.t("cli.flag.demo-keep"))
 	return cmd
 }
 

@@ -14,8 +14,9 @@ type hands struct {
 	server *http.Server
 	done   chan struct{}
 
-	mu    sync.Mutex
-	times int
+	mu     sync.Mutex
+	times  int
+	before func()
 }
 
 func openHands(w *World) (*hands, error) {
@@ -29,6 +30,10 @@ func openHands(w *World) (*hands, error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.times++
+		if h.before != nil {
+			h.before()
+		}
+		w.Shop.Stop()
 		if err := w.StartShop(); err != nil {
 			http.Error(rw, err.Error(), http.StatusInternalServerError)
 		}
@@ -41,11 +46,18 @@ func openHands(w *World) (*hands, error) {
 	return h, nil
 }
 
-// Times is how often the shop was started again.
-func (h *hands) restarts() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.times
+// Restarts is how often the shop was started again by the service manager.
+func (w *World) Restarts() int {
+	w.hands.mu.Lock()
+	defer w.hands.mu.Unlock()
+	return w.hands.times
+}
+
+// Restarting has something done before the shop is started again.
+func (w *World) Restarting(before func()) {
+	w.hands.mu.Lock()
+	defer w.hands.mu.Unlock()
+	w.hands.before = before
 }
 
 func (h *hands) close() {

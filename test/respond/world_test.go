@@ -88,9 +88,11 @@ func newWorld(t *testing.T, o demo.Options, change func(w *demo.World) error) *w
 			t.Fatal(err)
 		}
 	}
+	began := time.Now()
 	if err := w.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("the world began within %.1f s", time.Since(began).Seconds())
 	return &world{w, t}
 }
 

@@ -1,0 +1,66 @@
+package respond
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"holdfast/internal/demo"
+	"holdfast/internal/pgtest"
+)
+
+// TestStories plays both demos with the real program, on each kind of database, and
+// believes their reports only as far as these name what was promised.
+func TestStories(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each takes about a minute")
+	}
+	for _, story := range []struct {
+		name     string
+		promises []string
+	}{
+		{"incident", []string{"errors", "lost", "doubled", "reordered", "books", "first-page", "first-word", "approval", "run", "restarted", "reconciled", "review", "accounted", "genuine"}},
+		{"maintenance", []string{"errors", "lost", "doubled", "reordered", "books", "ladder", "workday", "contingency", "kept-until-verified", "batches", "restored", "review", "accounted", "genuine"}},
+	} {
+		for _, database := range []string{"sqlite", "postgresql"} {
+			t.Run(story.name+"/"+database, func(t *testing.T) {
+				folder := t.TempDir()
+				args := []string{"demo", story.name, "--json", "--folder", folder}
+				if database == "postgresql" {
+					args = append(args, "--control-dsn", pgtest.Database(t), "--shop-dsn", pgtest.Database(t))
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+				defer cancel()
+				var out, said bytes.Buffer
+				cmd := exec.CommandContext(ctx, holdfast(t), args...) // #nosec G204 -- this program
+				cmd.Stdout, cmd.Stderr = &out, &said
+				if err := cmd.Run(); err != nil {
+					t.Fatalf("%v\n%s%s", err, said.String(), out.String())
+				}
+				var r demo.Report
+				if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+					t.Fatal(err)
+				}
+				kept := map[string]bool{}
+				for _, p := range r.Promises {
+					kept[p.ID] = p.Kept
+				}
+				for _, id := range story.promises {
+					if !kept[id] {
+						t.Errorf("%s: not kept, or not looked at", id)
+					}
+				}
+				if r.Customers.Accepted == 0 || r.Customers.Books.Sum == 0 || r.Seconds > 180 {
+					t.Errorf("%+v", r)
+				}
+				if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+					t.Errorf("left behind: %v %v", left, err)
+				}
+			})
+		}
+	}
+}
