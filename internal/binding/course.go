@@ -31,6 +31,27 @@ func courseOf(p *plan.Plan) maintenance.Course {
 	for i := range p.Components {
 		c.Parts[p.Components[i].ID] = p.Components[i].Checks
 	}
+	for i := range p.Dependencies {
+		c.Parts[p.Dependencies[i].ID] = p.Dependencies[i].Checks
+	}
+	for i := range p.Impact {
+		row := &p.Impact[i]
+		for _, need := range row.Needs {
+			if checks, known := c.Parts[need]; known {
+				c.Parts[row.Process] = append(append(c.Parts[row.Process], need), checks...)
+			}
+		}
+	}
+	for i := range p.Flows {
+		if needs, known := c.Parts[p.Flows[i].Process]; known {
+			c.Parts[p.Flows[i].ID] = append([]string{p.Flows[i].Process}, needs...)
+		}
+	}
+	if p.Tech != nil {
+		for i := range p.Tech.Checks {
+			c.Checks = append(c.Checks, p.Tech.Checks[i].ID)
+		}
+	}
 	for i := range m.During {
 		if put, ok := putOf(p, m.During[i].Route); ok {
 			put.Mode, put.For = m.During[i].Mode, m.During[i].For

@@ -22,6 +22,7 @@ type relayOfTests struct {
 	lineOf   string
 	told     int
 	gone     error
+	lineless error // there is no line on the route
 }
 
 func (r *relayOfTests) Status(context.Context) (api.Status, error) {
@@ -70,6 +71,9 @@ func (r *relayOfTests) Admission(context.Context, string) ([]api.Admission, erro
 }
 
 func (r *relayOfTests) Admit(_ context.Context, a api.AdmissionRequest) ([]api.Admission, error) {
+	if r.lineless != nil {
+		return nil, r.lineless
+	}
 	r.told++
 	if r.line = nil; a.Line {
 		r.line, r.lineOf = &api.WaitingLine{Most: a.Open, Batches: make([]api.LineBatch, 3)}, "operator:"+a.Person+":line"
@@ -268,11 +272,14 @@ func TestLineStandsBeforeTheRouteIsLetGo(t *testing.T) {
 	h := newHands()
 	h.want(continuity.During{Window: "w", What: continuity.DuringMode, Mode: "hold"})
 	h.work()
-	h.relay.gone = continuity.E(continuity.CodeUnreachable, nil)
+	h.relay.lineless = continuity.E(continuity.CodeInvalid, nil)
 	h.want(continuity.During{Window: "w", What: continuity.DuringLine, Open: 1, Of: 3})
 	h.end("w.mode")
 	h.work()
-	h.relay.gone = nil
+	if h.relay.intake() != continuity.IntakeHold {
+		t.Error("the route is let go without its line")
+	}
+	h.relay.lineless = nil
 	h.now = h.now.Add(handAgain)
 	h.work()
 	if h.relay.line == nil || h.relay.line.Most != 1 || h.relay.intake() != continuity.IntakePass {

@@ -12,7 +12,8 @@ import (
 type Course struct {
 	Modes     []Put
 	Uploads   []Put
-	Parts     map[string][]string // the checks that show each component, by component
+	Parts     map[string][]string // by what can be affected: the checks that show it, and the components that it needs
+	Checks    []string            // all of the service
 	Processes []Process           // those of the core business first
 	Complete  Complete
 	Verify    []Verify

@@ -161,7 +161,7 @@ func (w *window) until() time.Time {
 func (w *window) silenced() (all []string) {
 	parts := w.Affected
 	if len(parts) == 0 {
-		parts = sortedKeys(w.rules.Course.Parts)
+		parts, all = sortedKeys(w.rules.Course.Parts), slices.Clone(w.rules.Course.Checks)
 	}
 	for _, part := range parts {
 		checks, known := w.rules.Course.Parts[part]
