@@ -33,6 +33,7 @@ const (
 // group is what is told together.
 type group struct {
 	told    time.Time // when it was last
+	rank    int       // of what was told then
 	leader  string    // the notification that tells, until it is over
 	waiting map[string]*note
 }
@@ -148,7 +149,7 @@ func (e *Engine) admit(ctx context.Context, fresh []*note, now time.Time) {
 // now.
 func (e *Engine) join(n *note, now time.Time) (ready bool) {
 	g := e.group(&n.Notification)
-	if leader := e.notes[g.leader]; leader != nil && leader != n && !leader.Over() {
+	if leader := e.notes[g.leader]; leader != nil && leader != n && !leader.Over() && n.Rank <= leader.Rank {
 		leader.Grouped++
 		e.mark(leader, "notification.joined")
 		e.wakeNote(leader, later(now, leader.Told.Add(pause)))
@@ -160,7 +161,7 @@ func (e *Engine) join(n *note, now time.Time) (ready bool) {
 	if n.At.After(now) {
 		at = now // another node's clock is ahead
 	}
-	if !past(g.told, pause, now) {
+	if !past(g.told, pause, now) && n.Rank <= g.rank { // what is worse waits for nothing
 		at = later(at, g.told.Add(pause))
 	}
 	if at.After(now) {
@@ -197,7 +198,7 @@ func (e *Engine) lead(ctx context.Context, g *group, now time.Time) {
 		e.lead(ctx, g, now)
 		return
 	}
-	g.leader, g.told = leader.ID, now
+	g.leader, g.told, g.rank = leader.ID, now, leader.Rank
 	for _, n := range g.waiting {
 		if n != leader {
 			e.end(n, continuity.NotifyGrouped, leader.ID, now)

@@ -25,7 +25,7 @@ func TestGroup(t *testing.T) {
 		if m := w.sent("mail", 1)[0]; m.Subject != "Trouble b" || !strings.Contains(m.Text, "And 2 more like it.") || m.at.Sub(w.began) > 5*time.Second {
 			t.Errorf("%+v", m)
 		}
-		w.tell(of("d", 4))
+		w.tell(of("d", 3))
 		time.Sleep(4 * time.Minute)
 		w.sent("mail", 1)
 		time.Sleep(50 * time.Second)
@@ -39,6 +39,46 @@ func TestGroup(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.sums(5)
+	})
+}
+
+// TestWhatIsWorseWaitsForNothing has something worse than what a group was told
+// come within its five minutes: while nobody has answered, after a restart, and just
+// after somebody has.
+func TestWhatIsWorseWaitsForNothing(t *testing.T) {
+	inBubble(t, func(w *world) {
+		stop, _ := w.lead("a")
+		of := func(id string, rank int) continuity.Notification {
+			n := note(id, "page", "role:commander")
+			n.Group, n.Rank, n.Subject.En = "orders", rank, "Trouble "+id
+			return n
+		}
+		w.tell(of("a", 2))
+		time.Sleep(10 * time.Second)
+		w.tell(of("b", 3))
+		time.Sleep(10 * time.Second)
+		if m := w.sent("mail", 2)[1]; m.Subject != "Trouble b" {
+			t.Errorf("%+v", m)
+		}
+		w.want("a", continuity.NotifyWaiting)
+		stop()
+		w.lead("b")
+		w.tell(of("c", 3))
+		time.Sleep(10 * time.Second)
+		if d := w.want("c", continuity.NotifyGrouped); d.By != "b" {
+			t.Error(d.By)
+		}
+		if _, err := w.acts.Acknowledge(w.Context(), li, "b", continuity.VersionAny); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		w.tell(of("d", 4))
+		time.Sleep(10 * time.Second)
+		all := w.posts["mail"].all()
+		if m := all[len(all)-1]; m.Subject != "Trouble d" {
+			t.Errorf("%+v", m)
+		}
+		w.sums(4)
 	})
 }
 

@@ -144,10 +144,10 @@ func (e *Engine) takeNote(id string, version int64, body json.RawMessage) error 
 func (e *Engine) remember(n *continuity.Notification) {
 	if n.Group != "" && !n.Told.IsZero() {
 		g := e.group(n)
-		if n.Told.After(g.told) {
-			g.told = n.Told
+		if !n.Told.Before(g.told) {
+			g.told, g.rank = n.Told, n.Rank
 		}
-		if !n.Over() {
+		if leader := e.notes[g.leader]; !n.Over() && (leader == nil || leader.Over() || n.Rank >= leader.Rank) {
 			g.leader = n.ID
 		}
 	}
