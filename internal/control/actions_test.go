@@ -1,0 +1,163 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"holdfast/internal/api"
+	"holdfast/internal/continuity"
+	"holdfast/internal/controlapi"
+	"holdfast/internal/runbook"
+)
+
+// route is a relay's admin API with one route, whose settings it keeps as a relay does.
+type route struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	standing map[string]api.Switch
+	asked    []api.SwitchRequest
+}
+
+func newRoute(t *testing.T, id string) *route {
+	t.Helper()
+	r := &route{standing: map[string]api.Switch{}}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(req.URL.Path, "/switches") {
+			var s api.SwitchRequest
+			if err := json.NewDecoder(req.Body).Decode(&s); err != nil {
+				t.Error(err)
+			}
+			r.asked = append(r.asked, s)
+			owner := "operator:" + s.Person
+			if s.Intake == "" {
+				owner += ":replay"
+			}
+			if s.Intake == "auto" || s.Replay == "auto" {
+				delete(r.standing, owner)
+			} else {
+				r.standing[owner] = api.Switch{Route: s.Route, Owner: owner, Intake: s.Intake, Replay: s.Replay, Reason: s.Why}
+			}
+			_, _ = w.Write([]byte("[]"))
+			return
+		}
+		now := api.Route{ID: id, Intake: "pass"}
+		for _, s := range r.standing {
+			now.Switches = append(now.Switches, s)
+			if s.Intake != "" && s.Intake != "pass" {
+				now.Intake = s.Intake
+			}
+		}
+		now.Mode = continuity.Mode(now.Intake)
+		if err := json.NewEncoder(w).Encode(api.Status{Routes: []api.Route{now}}); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+// TestARunSwitchesARelay has a run divert a route in the name of its incident, take that
+// back, and fail where somebody else's setting keeps the route from passing.
+func TestARunSwitchesARelay(t *testing.T) {
+	t.Setenv("RELAY_TOKEN", "t")
+	relay := newRoute(t, "payments")
+	n := run(t, settings(t, t.TempDir(), "relays:\n  - {id: relay, admin: \""+relay.URL+"\", token: {env: RELAY_TOKEN}}\n"))
+	apply(t, n, "payment-outage", reading(newExporter(t))...)
+	put := continuity.Put(continuity.KindIncident, "payment-outage-2026-1", "payment-outage", "incident.declared", map[string]any{
+		"id": "payment-outage-2026-1", "service": "payment-outage", "state": "closed", "grade": "SEV-2",
+	})
+	if _, err := n.store.Apply(t.Context(), li, []continuity.Change{put}); err != nil {
+		t.Fatal(err)
+	}
+	desk := n.api.Runs
+	by := desk.Who(controlapi.Caller{Actor: continuity.Actor{Kind: "user", ID: "chen.jie"}})
+	k, err := desk.Start(t.Context(), by, runbook.Begin{Service: "payment-outage", Runbook: "divert", Steps: []string{"divert"}, About: "incident/payment-outage-2026-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := func(want string) {
+		t.Helper()
+		until(t, want, func() bool {
+			d, _, err := desk.Get(t.Context(), k.ID)
+			return err == nil && len(d.Steps) == 1 && d.State+" "+d.Steps[0].State == want
+		})
+	}
+	state("done done")
+	relay.mu.Lock()
+	s := relay.standing["operator:payment-outage-2026-1"]
+	if s.Intake != "divert" || !strings.Contains(s.Reason, k.ID) || !strings.Contains(s.Reason, "chen.jie") {
+		t.Errorf("%+v", relay.standing)
+	}
+	relay.mu.Unlock()
+	if _, err := desk.Undo(t.Context(), by, k.ID, continuity.VersionAny); err != nil {
+		t.Fatal(err)
+	}
+	state("undone undone")
+	relay.mu.Lock()
+	if len(relay.standing) != 0 {
+		t.Errorf("%+v", relay.standing)
+	}
+	relay.standing["operator:zhang.min"] = api.Switch{Owner: "operator:zhang.min", Intake: "hold", Reason: "the bank called"}
+	relay.mu.Unlock()
+
+	back := runbook.Step{ID: "back", Do: "relay.pass", With: map[string]string{"route": "payments"}}
+	r := n.actions()[back.Do].Do(t.Context(), runbook.Call{
+		Run: &k.Run, Step: &back, Keep: func(context.Context, json.RawMessage) error { return nil },
+	})
+	if r.Failed == nil || r.Failed.Code != "runbook.failed.held-by" || r.Failed.Args["by"] != "zhang.min" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestAnotherSystemIsAsked has a step ask as far as the plan lets checks reach, and judge
+// the answer.
+func TestAnotherSystemIsAsked(t *testing.T) {
+	var keys []string
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		if r.URL.Path == "/no" {
+			w.WriteHeader(http.StatusConflict)
+		}
+		_, _ = w.Write([]byte(`{"state": "on", "saw": "` + r.Header.Get("Authorization") + `"}`))
+	}))
+	defer other.Close()
+	n := run(t, settings(t, t.TempDir(), ""))
+	e := newExporter(t)
+	apply(t, n, "payment-outage", reading(e)...)
+	ask := func(with map[string]string) runbook.Result {
+		step := runbook.Step{ID: "ask", Do: "http", With: with}
+		return n.ask(t.Context(), runbook.Call{Run: &continuity.Run{ID: "r", Service: "payment-outage"}, Step: &step, Until: time.Now().Add(time.Minute)})
+	}
+	// What the plan does not allow is not reached, whatever the node would let out.
+	if r := ask(map[string]string{"url": "http://10.1.2.3:1/"}); r.Failed == nil || r.Failed.Args["why"] != string(continuity.CodeOutgoing) {
+		t.Errorf("%+v", r.Failed)
+	}
+	for name, c := range map[string]struct{ path, status, json, equals, want string }{
+		"fine": {"/", "", "", "", ""}, "another status": {"/no", "", "", "", "runbook.failed.http-status"}, "an expected one": {"/no", "409", "", "", ""},
+		"a value": {"/", "", "/state", "on", ""}, "another value": {"/", "", "/state", "off", "runbook.failed.http-json"},
+	} {
+		r := ask(map[string]string{"url": other.URL + c.path, "status": c.status, "json": c.json, "equals": c.equals})
+		got := ""
+		if r.Failed != nil {
+			got = r.Failed.Code
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q: %s", name, got, c.want, r.Output)
+		}
+	}
+	for _, key := range keys {
+		if key != "r/ask" {
+			t.Errorf("its key is %q", key)
+		}
+	}
+}
