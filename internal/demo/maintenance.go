@@ -29,8 +29,12 @@ func Maintenance(ctx context.Context, o Options, s Show) (*Report, error) {
 	})
 }
 
-// planned has a shop that is taken down on purpose be no incident by itself.
+// planned has a shop that is taken down on purpose be no incident by itself, nor a
+// warning.
 func planned(w *World) error {
+	if err := w.Edit("shop.yaml", "state: degraded, for: 1s", "state: degraded, for: 30m"); err != nil {
+		return err
+	}
 	return w.Edit("shop.yaml", "trigger: {check: answers}", "trigger: {person: true}")
 }
 
