@@ -161,3 +161,48 @@ func TestAnotherSystemIsAsked(t *testing.T) {
 		}
 	}
 }
+
+// TestAChannelIsTestedBeforeItIsSwitchedTo has one channel take the place of another
+// when its test passed, and not when it is dead; then the first comes back.
+func TestAChannelIsTestedBeforeItIsSwitchedTo(t *testing.T) {
+	p := newPager(t)
+	n := paged(t, p)
+	step := runbook.Step{ID: "switch", Do: "channel.switch", Owner: "li.wei", With: map[string]string{"from": "pager", "to": "pager"}}
+	call := runbook.Call{Run: &continuity.Run{ID: "r", Service: "payment-outage"}, Step: &step}
+	action := n.actions()[step.Do]
+	take := func(r runbook.Result) {
+		t.Helper()
+		if r.Failed != nil {
+			t.Fatalf("%+v", r.Failed)
+		}
+		if _, err := n.store.Apply(t.Context(), li, r.Changes); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step.With["from"] = "standby"
+	r := action.Do(t.Context(), call)
+	take(r)
+	p.mu.Lock()
+	if len(p.got) != 1 || p.got[0].Topic != "li-wei-1" {
+		t.Errorf("its test: %+v", p.got)
+	}
+	p.mu.Unlock()
+	over, err := n.way().switched(t.Context(), "payment-outage")
+	if err != nil || over["standby"] != "pager" {
+		t.Errorf("%v, %v", over, err)
+	}
+	call.Undo = r.Undo
+	take(action.Undo(t.Context(), call))
+	if over, err = n.way().switched(t.Context(), "payment-outage"); err != nil || len(over) != 0 {
+		t.Errorf("%v, %v", over, err)
+	}
+	p.Close()
+	if r := action.Do(t.Context(), call); r.Failed == nil || len(r.Changes) != 0 {
+		t.Errorf("it was switched to a dead channel: %+v", r)
+	}
+	// The way back is tested, too: the dead one does not come back.
+	step.With["from"], step.With["to"] = "pager", "standby"
+	if r := action.Undo(t.Context(), call); r.Failed == nil || len(r.Changes) != 0 {
+		t.Errorf("a dead channel came back: %+v", r)
+	}
+}
