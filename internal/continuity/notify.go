@@ -45,7 +45,7 @@ const (
 	ToAudience = "audience"
 	ToGroup    = "group"
 	ToAddress  = "address" // of nobody who is known: ID is the channel
-	ToTold     = "told"    // whoever was told of what it is about; ID: since when, or nothing
+	ToTold     = "told"    // whoever was told of what it is about; ID: since when, or nothing. Audiences are told as such, by Of
 )
 
 // Recipient is who is to be told.

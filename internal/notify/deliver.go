@@ -93,7 +93,7 @@ func (e *Engine) meant(ctx context.Context, n *note, to continuity.Recipient, no
 	told := e.told[n.About]
 	ids := make([]string, 0, len(told))
 	for id, r := range told {
-		if !r.at.Before(since) && (to.Of == "" || to.Of == r.of) {
+		if !r.at.Before(since) && (to.Of == "" && r.meant || to.Of != "" && to.Of == r.of) {
 			ids = append(ids, id)
 		}
 	}

@@ -95,9 +95,10 @@ type ship struct {
 
 // receiver is whom a message reached.
 type receiver struct {
-	to continuity.Recipient
-	of string // the audience as which they were told
-	at time.Time
+	to    continuity.Recipient
+	of    string // the audience as which they were told last
+	meant bool   // they were told as somebody, not only as one of an audience
+	at    time.Time
 }
 
 type same struct {

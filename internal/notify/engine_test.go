@@ -428,8 +428,8 @@ func TestTemplate(t *testing.T) {
 		if d := w.want("n2", continuity.NotifyFailed); d.Failure != notify.FailTemplate {
 			t.Error(d.Failure)
 		}
-		if m := w.sent("room", 1)[0]; m.Text != "订单 自 10:02 起异常。\n\nOrders is disturbed since 10:02." {
-			t.Error(m.Text)
+		if m := w.sent("room", 1)[0]; m.Subject != "" || m.Text != "订单 自 10:02 起异常。\n\nOrders is disturbed since 10:02." {
+			t.Errorf("%+v", m)
 		}
 	})
 }
@@ -446,6 +446,38 @@ func TestAnExerciseSaysSo(t *testing.T) {
 		if m := w.sent("mail", 1)[0]; m.Subject != "（演练）订单变慢" || m.Text != "（演练）自 10:02 起。" {
 			t.Errorf("%+v", m)
 		}
+	})
+}
+
+// TestAudiencesHearNothingOfOurs has an audience and whoever is in command told of one
+// thing: that it is over is told to the second in our words, and to the first in
+// none.
+func TestAudiencesHearNothingOfOurs(t *testing.T) {
+	inBubble(t, func(w *world) {
+		stop, _ := w.lead("a")
+		public := note("n2", "notice", "audience:customers")
+		public.About, public.Subject = "warning/n1", continuity.Text{}
+		public.Exercise = "drill"
+		w.tell(note("n1", "page", "role:commander"), public)
+		time.Sleep(10 * time.Second)
+		if m := w.sent("room", 1)[0]; m.Subject != "" || !strings.HasPrefix(m.Text, "（演练）") {
+			t.Errorf("%+v", m)
+		}
+		stop()
+		w.lead("b")
+		over := note("n3", "notice", "told:")
+		over.About, over.Ends = "warning/n1", true
+		w.tell(over)
+		time.Sleep(time.Minute)
+		w.want("n3", continuity.NotifyDelivered)
+		w.sent("mail", 2)
+		w.sent("room", 1)
+		word := note("n4", "notice", "told:")
+		word.About, word.To[0].Of = "warning/n1", "customers"
+		w.tell(word)
+		time.Sleep(time.Minute)
+		w.sent("mail", 2)
+		w.sent("room", 2)
 	})
 }
 

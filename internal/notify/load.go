@@ -199,9 +199,12 @@ func (e *Engine) reached(s *ship) {
 	if e.told[about] == nil {
 		e.told[about] = map[string]receiver{}
 	}
-	if r := e.told[about][s.Target]; s.Sent.After(r.at) {
-		e.told[about][s.Target] = receiver{s.To, audienceOf(s), s.Sent}
+	r, of := e.told[about][s.Target], audienceOf(s)
+	if s.Sent.After(r.at) {
+		r.to, r.of, r.at = s.To, of, s.Sent
 	}
+	r.meant = r.meant || of == ""
+	e.told[about][s.Target] = r
 }
 
 // audienceOf is the audience as which somebody was told; empty: as none.

@@ -76,14 +76,14 @@ func compose(n *continuity.Notification, d *continuity.Delivery, with []*continu
 	for _, language := range strings.Split(d.Language, "+") {
 		subject, text := wordsIn(n, with, language)
 		if n.Exercise != "" {
-			mark := catalogue.Text(catalogue.Lang(language), "notify.exercise", nil)
-			subject, text = mark+subject, mark+text
+			subject, text = marked("notify.exercise", language, subject, text)
 		}
 		if d.Repeat && !kind.Keys {
-			mark := catalogue.Text(catalogue.Lang(language), "notify.repeat", nil)
-			subject, text = mark+subject, mark+text
+			subject, text = marked("notify.repeat", language, subject, text)
 		}
-		subjects, texts = append(subjects, subject), append(texts, text)
+		if texts = append(texts, text); subject != "" {
+			subjects = append(subjects, subject)
+		}
 	}
 	m.Language, _, _ = strings.Cut(d.Language, "+")
 	m.Subject, m.Text = strings.Join(subjects, " / "), strings.Join(texts, "\n\n")
@@ -91,6 +91,16 @@ func compose(n *continuity.Notification, d *continuity.Delivery, with []*continu
 		m.Text = cut(m.Text, kind.Longest)
 	}
 	return m
+}
+
+// marked has a message say something before all else; one without a subject gets
+// none by it.
+func marked(id, language, subject, text string) (withSubject, withText string) {
+	mark := catalogue.Text(catalogue.Lang(language), id, nil)
+	if subject != "" {
+		subject = mark + subject
+	}
+	return subject, mark + text
 }
 
 // approve puts a message into the text that its provider approved, where it sends
