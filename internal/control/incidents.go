@@ -111,7 +111,7 @@ func (d roleDuty) Ladder(service, name, grade string, at time.Time) (all []conti
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), dutyTime)
 	defer cancel()
-	roster, overrides, err := onCallDesk{d.node}.known(ctx, service)
+	roster, overrides, err := onCallDesk(d).known(ctx, service)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,6 @@ import (
 
 	"holdfast/internal/api"
 	"holdfast/internal/catalogue"
-	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/demo/customers"
 	"holdfast/internal/demo/inbox"
@@ -377,9 +376,4 @@ func answers(url string) error {
 		return fmt.Errorf("%s: %s", url, response.Status)
 	}
 	return nil
-}
-
-// events of an object that has ended are asked for by kind.
-func (w *World) events(ctx context.Context, node *controlapi.Client, kind string) ([]continuity.Event, error) {
-	return controlapi.List[continuity.Event](ctx, node, "/events", map[string][]string{"kind": {kind}}, 0)
 }

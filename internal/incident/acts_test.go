@@ -213,6 +213,28 @@ func TestReviewIsRemindedOf(t *testing.T) {
 	code(t, err, continuity.CodeState)
 }
 
+// TestWhatIsLeftOnRelaysIsTold has a relay go on with what it was told in the name of
+// an incident that is over, and with what somebody else told it.
+func TestWhatIsLeftOnRelaysIsTold(t *testing.T) {
+	w, id := declared(t)
+	seen := func(route string, by ...string) {
+		w.put(continuity.KindRoute, "orders/"+route, continuity.RouteSeen{ID: "orders/" + route, Service: "orders", Route: route, Mode: "hold", By: by, Since: w.now})
+	}
+	seen("web", "operator:"+id)
+	seen("desk", "operator:li.wei", "operator:"+id+"0")
+	w.step(time.Minute)
+	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, continuity.Resolved, "", time.Time{}))
+	w.step(0)
+	if n := w.subjects(id, "is still"); n != 0 {
+		t.Error("told at once")
+	}
+	w.step(time.Minute)
+	w.step(time.Hour)
+	if n := w.subjects(id, "route web is still"); n != 1 || w.subjects(id, "is still") != 1 {
+		t.Errorf("%+v", w.told(id))
+	}
+}
+
 // TestTasks has an owner told of a task, and what is late escalated once.
 func TestTasks(t *testing.T) {
 	w, id := declared(t)

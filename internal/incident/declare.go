@@ -68,23 +68,24 @@ func (e *Engine) rulesOf(service string) *Rules {
 
 // declared makes incidents of what other engines declared.
 func (e *Engine) declared(now time.Time) []continuity.Change {
-	for _, id := range slices.Sorted(maps.Keys(e.asked)) {
-		d := e.asked[id]
-		if same := e.standing(&d.Declaration); same != nil {
-			d.Incident = same.ID
-			return []continuity.Change{taken(d, "declaration.known")}
-		}
-		rules := e.rulesOf(d.Service)
-		if d.Scenario == "" && d.Title == (continuity.Text{}) && d.Origin.Kind == continuity.KindWindow {
-			d.Scenario = rules.overrun()
-		}
-		i := fresh(rules, &d.Declaration, nextID(d.Service, now, maps.Keys(e.incidents)), now, e.shown(d.Exercise, now))
-		d.Incident = i.ID
-		return []continuity.Change{
-			changeOf(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", d.Why, i), taken(d, "declaration.taken"),
-		}
+	ids := slices.Sorted(maps.Keys(e.asked))
+	if len(ids) == 0 {
+		return nil
 	}
-	return nil
+	d := e.asked[ids[0]]
+	if same := e.standing(&d.Declaration); same != nil {
+		d.Incident = same.ID
+		return []continuity.Change{taken(d, "declaration.known")}
+	}
+	rules := e.rulesOf(d.Service)
+	if d.Scenario == "" && d.Title == (continuity.Text{}) && d.Origin.Kind == continuity.KindWindow {
+		d.Scenario = rules.overrun()
+	}
+	i := fresh(rules, &d.Declaration, nextID(d.Service, now, maps.Keys(e.incidents)), now, e.shown(d.Exercise, now))
+	d.Incident = i.ID
+	return []continuity.Change{
+		changeOf(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", d.Why, i), taken(d, "declaration.taken"),
+	}
 }
 
 // overrun is the scenario that begins where a window lasts too long; or nothing.

@@ -26,7 +26,7 @@ const (
 func Kinds() []string {
 	return []string{
 		continuity.KindIncident, continuity.KindTask, continuity.KindDeclaration, continuity.KindNotification, continuity.KindWindow,
-		continuity.KindExercise, continuity.ObjectCheck, kindWarning, kindReport, kindNotice,
+		continuity.KindExercise, continuity.KindRoute, continuity.ObjectCheck, kindWarning, kindReport, kindNotice,
 	}
 }
 
@@ -53,6 +53,7 @@ type Engine struct {
 	warnings  map[string]*continuity.Warning // that stand
 	windows   map[string]*continuity.Window
 	notices   map[string]notice // that were confirmed
+	routes    map[string]*continuity.RouteSeen
 	reports   []continuity.Report
 	clocks    continuity.Clocks
 }
@@ -101,7 +102,7 @@ func (e *Engine) Reset() {
 	*e = Engine{
 		o: e.o, incidents: map[string]*kept{}, tasks: map[string]*keptTask{}, asked: map[string]*declaration{},
 		pages: map[string]*continuity.Notification{}, checks: map[string]continuity.JudgedCheck{}, warnings: map[string]*continuity.Warning{},
-		windows: map[string]*continuity.Window{}, notices: map[string]notice{}, clocks: continuity.Clocks{},
+		windows: map[string]*continuity.Window{}, notices: map[string]notice{}, routes: map[string]*continuity.RouteSeen{}, clocks: continuity.Clocks{},
 	}
 }
 
@@ -132,6 +133,9 @@ func (e *Engine) Show(kind, id string, version int64, body json.RawMessage, by c
 			delete(e.pages, id)
 		}
 		return err
+	case continuity.KindRoute:
+		r := &continuity.RouteSeen{}
+		return put(e.routes, id, r, body, r, true)
 	case continuity.KindExercise:
 		return e.clocks.Take(id, body)
 	case continuity.ObjectCheck:
@@ -292,6 +296,7 @@ func (d *draft) look() {
 	if d.State != continuity.Merged {
 		d.review()
 	}
+	d.leftovers()
 }
 
 // begins starts the runbook of the scenario, once.

@@ -1,0 +1,42 @@
+package incident
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+)
+
+// settled is how long after its end an incident's relays may take to be as before.
+const settled = 30 * time.Second
+
+// leftovers tells who is in command where a relay still does what it was told in the
+// name of an incident that is over: orders that nobody thinks of any more may be kept.
+func (d *draft) leftovers() {
+	if d.State != continuity.Resolved && d.State != continuity.Closed || !d.by(d.Resolved.Add(settled)) {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.engine.routes)) {
+		r := d.engine.routes[id]
+		key := "left/" + id
+		if _, done := d.Warned[key]; done || r.Service != d.Service || !slices.ContainsFunc(r.By, d.put) {
+			continue
+		}
+		d.Warned[key] = d.now
+		d.mark("left", id)
+		d.tell(continuity.Notification{
+			Urgency: continuity.UrgencyPage, To: commander(d.rules, &d.Incident), Escalate: d.deputies(),
+		}, "left", func(catalogue.Lang) catalogue.Args {
+			return catalogue.Args{"route": r.Route, "mode": string(r.Mode)}
+		})
+	}
+}
+
+// put says whether whoever put a setting of a relay did so in the incident's name.
+func (d *draft) put(owner string) bool {
+	_, name, named := strings.Cut(owner, ":")
+	return named && (name == d.ID || strings.HasPrefix(name, d.ID+":"))
+}
