@@ -281,7 +281,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 			}
 			go func() {
 				defer close(killed)
-				time.Sleep(time.Until(dies))
+				<-time.After(time.Until(dies))
 				_ = w.Control.Kill() // if it still runs
 			}()
 			for i := 0; time.Now().Before(dies); i++ {
@@ -307,7 +307,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 				default:
 					t.Fatal(err)
 				}
-				time.Sleep(time.Duration(rnd.IntN(120)) * time.Millisecond)
+				<-time.After(time.Duration(rnd.IntN(120)) * time.Millisecond) // people say things at any time
 			}
 			<-killed
 			w.Inbox.Taking(nil, nil)

@@ -16,9 +16,6 @@ import (
 // TestStories plays both demos with the real program, on each kind of database, and
 // believes their reports only as far as these name what was promised.
 func TestStories(t *testing.T) {
-	if testing.Short() {
-		t.Skip("each takes about a minute")
-	}
 	for _, story := range []struct {
 		name     string
 		promises []string

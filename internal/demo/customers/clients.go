@@ -60,7 +60,7 @@ var errTooMany = errors.New("too many requests wait for an answer")
 // ends; then it waits for the answers.
 func (c *Clients) Run(ctx context.Context, rate, lookupRate float64, seed uint64) error {
 	defer c.work.Wait()
-	rnd := rand.New(rand.NewPCG(seed, 2))
+	rnd := rand.New(rand.NewPCG(seed, 2)) // #nosec G404 -- chance, not secrecy
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
 	began := time.Now()
