@@ -1,7 +1,9 @@
 package incident
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -51,12 +53,44 @@ func (a *Acts) Merge(ctx context.Context, by By, id string, version int64, into,
 			i.Grade = worse(i.Grade, e.Incident.Grade)
 		}
 		i.RTO, i.MTD = e.rules.limits(i.Grade, i.Hits)
+		i.Personal = strictest(i.Personal, e.Personal)
 		i.Shown = e.shown
 		e.ended("merged", func(catalogue.Lang) catalogue.Args { return catalogue.Args{"into": into, "by": by.Actor.ID} })
 		e.Incident.State, e.Into = continuity.Merged, into
 		e.more = append(e.more, changeOf(continuity.KindIncident, into, i.Service, other.Version, "incident.took-in", id, i))
 		return nil
 	})
+}
+
+// strictest is what the law asks for of two incidents that go on as one: the earliest
+// of times until which an audience has to be told. Who was told of one of them alone has
+// still to be told of the other.
+func strictest(a, b *continuity.LegalClock) *continuity.LegalClock {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	if b.Since.Before(a.Since) {
+		a, b = b, a
+	}
+	both := *a
+	both.Due, both.Done = maps.Clone(a.Due), nil
+	for audience, due := range b.Due {
+		if was, there := both.Due[audience]; !there || due.Before(was) {
+			if both.Due == nil {
+				both.Due = map[string]time.Time{}
+			}
+			both.Due[audience] = due
+		}
+	}
+	for audience, done := range a.Done {
+		if other, told := b.Done[audience]; told {
+			if both.Done == nil {
+				both.Done = map[string]time.Time{}
+			}
+			both.Done[audience] = later(done, other)
+		}
+	}
+	return &both
 }
 
 // Split makes an incident of a part of another one, and returns it.

@@ -335,6 +335,30 @@ func TestMergeSplitReopen(t *testing.T) {
 	}
 }
 
+// TestMergingKeepsTheLawsClock has the times go on that the law wants kept: the
+// earliest of both, and only what was told of both counts as told.
+func TestMergingKeepsTheLawsClock(t *testing.T) {
+	w, id := declared(t)
+	other := must[incident.Kept](t)(w.acts.Declare(t.Context(), li, incident.Asking{Service: "orders", Title: continuity.Text{En: "Labels"}, Started: start, Why: "seen"}))
+	must[incident.Kept](t)(w.acts.Personal(t.Context(), li, other.ID, latest, time.Time{}, "addresses were read"))
+	before := must[incident.Kept](t)(w.acts.Get(t.Context(), other.ID))
+	must[incident.Kept](t)(w.acts.Merge(t.Context(), li, other.ID, latest, id, "the same disk"))
+	k := must[incident.Kept](t)(w.acts.Get(t.Context(), id))
+	if k.Personal == nil || !k.Personal.Since.Equal(before.Personal.Since) || len(k.Personal.Due) != len(before.Personal.Due) || len(k.Personal.Due) == 0 {
+		t.Fatalf("%+v, want %+v", k.Personal, before.Personal)
+	}
+	w.step(time.Hour)
+	third := must[incident.Kept](t)(w.acts.Declare(t.Context(), li, incident.Asking{Service: "orders", Title: continuity.Text{En: "Prices"}, Started: start, Why: "seen"}))
+	must[incident.Kept](t)(w.acts.Personal(t.Context(), li, third.ID, latest, start.Add(-time.Hour), "names, too"))
+	must[incident.Kept](t)(w.acts.Merge(t.Context(), li, third.ID, latest, id, "the same disk"))
+	both := must[incident.Kept](t)(w.acts.Get(t.Context(), id)).Personal
+	for audience, due := range k.Personal.Due {
+		if !both.Since.Equal(start.Add(-time.Hour)) || !both.Due[audience].Before(due) {
+			t.Errorf("%+v, before %+v", both, k.Personal)
+		}
+	}
+}
+
 // TestTheRestIsWrittenDown has decisions, reports, resources and notes stand below the
 // incident, and the times run that the law wants.
 func TestTheRestIsWrittenDown(t *testing.T) {
