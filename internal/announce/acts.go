@@ -131,9 +131,21 @@ func (a *Acts) say(ctx context.Context, who Who, incident string, d Draft) (k Ke
 	return keptIn(u, objects, err)
 }
 
+// ended reports whether an incident is over.
+func ended(i *continuity.Incident) bool {
+	return i.State == continuity.Resolved || i.State == continuity.Closed
+}
+
+// outrun reports whether an incident ended while an update that says that it stands was
+// waiting: the audience has had its last word. What the law wants to be told is told
+// all the same.
+func outrun(i *continuity.Incident, a *Audience, u *continuity.Update) bool {
+	return ended(i) && u.Phase != PhaseAllClear && a.Clock <= 0
+}
+
 // phrase puts an update into words, and refuses what doesn't say what it must.
 func (a *Acts) phrase(u *continuity.Update, i *continuity.Incident, to *Audience, rules *Rules, d Draft, at time.Time) error {
-	ended := i.State == continuity.Resolved || i.State == continuity.Closed
+	ended := ended(i)
 	word, told := i.Public[to.ID]
 	u.Phase = d.Phase
 	if u.Phase == "" {
@@ -234,12 +246,17 @@ func (a *Acts) approve(ctx context.Context, who Who, id string, version int64) (
 		return k, err
 	}
 	at := clocks.At(i.Exercise, now)
-	if !k.Next.IsZero() && !k.Next.After(at) {
-		return k, invalid("stale")
-	}
 	audience, ok := rules.audience(k.Audience)
 	if !ok {
 		return k, invalid("audience", "id", k.Audience, "words", names(rules.Audiences))
+	}
+	switch {
+	case !k.Next.IsZero() && !k.Next.After(at):
+		return k, invalid("stale")
+	case outrun(&i, audience, &k.Update):
+		return k, invalid("over")
+	case k.Phase == PhaseAllClear && !ended(&i):
+		return k, invalid("all-clear")
 	}
 	u := k.Update
 	u.Approved = &who.Actor

@@ -98,6 +98,30 @@ func TestUpdatesOfTheWorstGradesAreApproved(t *testing.T) {
 	w.code(approve(announce.Who{Actor: sun}), continuity.CodeState)
 }
 
+// TestADraftThatTheEndOutran has nobody told that an incident stands who was told that it
+// is over: what waited for its approval is asked about no more, and not sent.
+func TestADraftThatTheEndOutran(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Audiences = w.rules.Audiences[:1]
+	w.begin(nil)
+	w.pass(4 * time.Minute)
+	k, err := w.acts.Say(t.Context(), announce.Who{Actor: li}, incident, announce.Draft{Audience: "customers", Text: free})
+	if err != nil || k.State != continuity.UpdateDraft {
+		t.Fatal(k, err)
+	}
+	w.step()
+	w.becomes(func(i *continuity.Incident) { i.State, i.Resolved, i.Restored = continuity.Resolved, w.now, w.now })
+	said := "update-1.n-ask-1 update-all-clear-customers-0.n-1 " + firstCustomers
+	w.want(said)
+	_, err = w.acts.Approve(t.Context(), announce.Who{Actor: zhang}, k.ID, continuity.VersionAny)
+	w.code(err, continuity.CodeInvalid)
+	w.pass(6 * time.Minute)
+	w.want(said)
+	if i, _ := read[continuity.Incident](w, continuity.KindIncident, incident); i.Public["customers"].Phase != announce.PhaseAllClear {
+		t.Errorf("%+v", i.Public)
+	}
+}
+
 // TestWhatUpdatesMustSay has nothing sent that lacks what people need to know.
 func TestWhatUpdatesMustSay(t *testing.T) {
 	w := quiet(t)

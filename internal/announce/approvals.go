@@ -37,6 +37,9 @@ func (t *turn) approvals() {
 		if u.State != continuity.UpdateDraft || len(u.Asked) > 0 && (u.Due.IsZero() || !t.due(u.Due)) {
 			continue
 		}
+		if a, ok := t.rules.audience(u.Audience); ok && outrun(&t.i, a, &u) {
+			continue // nobody can approve it any more
+		}
 		line := t.line(&u)
 		u.Asked, u.Due = slices.Clone(u.Asked), time.Time{}
 		if len(line) == 0 { // nobody is left: those who were asked stay asked
