@@ -89,15 +89,27 @@ func (w *window) cancel(code string, reason continuity.Text) {
 	w.sayAgain(StepCancelled, PhaseCancelled, true)
 }
 
-// exercised has a window of an exercise that has ended not take place, if it has not
-// begun: nobody is told, as those who took part know.
+// exercised has a window of an exercise that has ended be over, too: nobody is told, as
+// those who took part know. Its clock stands, so that nothing else would end what was put
+// for one that had begun.
 func (w *window) exercised() bool {
 	x, known := w.facts.clocks[w.Exercise]
-	if w.Exercise == "" || !known || x.Ended.IsZero() || w.begun() {
+	if w.Exercise == "" || !known || x.Ended.IsZero() {
 		return false
 	}
-	w.State, w.Cancelled, w.Ended = continuity.WindowCancelled, "maintenance.cancelled.exercise", w.now
-	w.become("window.cancelled")
+	switch {
+	case w.State == continuity.WindowFailed && w.Course.Restored.IsZero():
+		w.become("window.restoring")
+	case w.over():
+		return false
+	default:
+		w.State, w.Cancelled, w.Ended = continuity.WindowCancelled, "maintenance.cancelled.exercise", w.now
+		w.Course.Forwarded = w.now // nobody has anything to send to the vendor
+		w.become("window.cancelled")
+	}
+	if !w.Began.IsZero() {
+		w.restore()
+	}
 	return true
 }
 

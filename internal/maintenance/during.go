@@ -227,7 +227,8 @@ func (w *window) run() {
 	if w.rules.Runbook == "" {
 		return
 	}
-	id := fmt.Sprintf("%s.run-%d", w.ID, len(w.Course.Runs)+1)
+	w.Number++ // as people's runs about the window are numbered
+	id := fmt.Sprintf("%s.run-%d", w.ID, w.Number)
 	w.Course.Runs = append(w.Course.Runs, id)
 	w.Run = id
 	by := continuity.Actor{Kind: continuity.ActorEngine, ID: "maintenance"}

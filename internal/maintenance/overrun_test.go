@@ -1,6 +1,7 @@
 package maintenance_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/maintenance"
+	"holdfast/internal/runbook"
 )
 
 // begun is a window whose work goes on.
@@ -147,6 +149,62 @@ func TestWhatFailsBecomesAnIncident(t *testing.T) {
 			}
 			c.want(continuity.WindowFailed)
 		})
+	}
+}
+
+// TestARunThatPeopleBeganBefore has people go through a runbook for a window before it
+// begins: its own run gets a number of its own, and the window begins.
+func TestARunThatPeopleBeganBefore(t *testing.T) {
+	c := newCourse(t)
+	c.scheduled(nil)
+	people := runbook.NewActs(runbook.ActsOptions{Store: c.store, Plans: preparing{}, Now: func() time.Time { return c.now }})
+	run, err := people.Start(t.Context(), runbook.Who{Actor: chen}, runbook.Begin{Service: "orders", Runbook: "prepare", About: continuity.KindWindow + "/" + window})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.after(time.Hour)
+	if w := c.want(continuity.WindowRunning); w.Run == "" || w.Run == run.ID {
+		t.Errorf("the window's run is %q, the people's %q", w.Run, run.ID)
+	}
+}
+
+// preparing is a plan of one runbook.
+type preparing struct{}
+
+func (preparing) Script(context.Context, string, int64, string) (*runbook.Script, error) {
+	return &runbook.Script{Service: "orders", Runbook: "prepare", Steps: []runbook.Step{{ID: "look"}}}, nil
+}
+
+// TestWhatAnEndedExerciseLeftRunning ends an exercise while a window of it goes on, or
+// has failed: its clock stands, and nothing that was put for it does.
+func TestWhatAnEndedExerciseLeftRunning(t *testing.T) {
+	for state, fail := range map[string]bool{continuity.WindowCancelled: false, continuity.WindowFailed: true} {
+		c := newCourse(t)
+		drill := continuity.Exercise{ID: "drill", Real: c.now, Shown: begins}
+		c.write(continuity.KindExercise, "drill", drill)
+		c.scheduled(func(w *continuity.Window) { w.Exercise = "drill" })
+		c.step()
+		c.hand()
+		c.want(continuity.WindowRunning)
+		if fail {
+			ok(c)(c.acts.Complete(t.Context(), chen, window, anyVersion, "the disk is full"))
+		}
+		notes := len(all[continuity.Notification](c, continuity.KindNotification))
+		drill.Ended = c.now
+		c.write(continuity.KindExercise, "drill", drill)
+		c.after(time.Minute)
+		c.hand()
+		c.want(state)
+		if d := c.during("mode-orders"); d.State != continuity.DuringEnded {
+			t.Errorf("%s: the relay's mode is %s", state, d.State)
+		}
+		if s, _ := get[continuity.Silence](c, continuity.KindSilence, window+".silence"); s.Until.After(c.now) {
+			t.Errorf("%s: real warnings are silenced until %v", state, s.Until)
+		}
+		c.after(40 * 24 * time.Hour)
+		if n := len(all[continuity.Notification](c, continuity.KindNotification)); n != notes {
+			t.Errorf("%s: %d were told", state, n-notes)
+		}
 	}
 }
 
