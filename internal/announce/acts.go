@@ -119,14 +119,14 @@ func (a *Acts) say(ctx context.Context, who Who, incident string, d Draft) (k Ke
 	switch {
 	case approved(i.Grade):
 		u.State = continuity.UpdateDraft
-		changes = append(changes, jsonChange(continuity.KindUpdate, u.ID, u.Service, continuity.VersionNew, "update.written", &u))
+		changes = append(changes, continuity.Set(continuity.KindUpdate, u.ID, u.Service, continuity.VersionNew, "update.written", "", &u))
 	case !who.may(rules):
 		return k, who.refused()
 	default:
 		changes = send(&i, audience, &u, continuity.VersionNew, now, at, "update.sent")
 	}
 	i.Shown = u.Shown
-	changes = append(changes, jsonChange(continuity.KindIncident, i.ID, i.Service, version, "words.told", &i))
+	changes = append(changes, continuity.Set(continuity.KindIncident, i.ID, i.Service, version, "words.told", "", &i))
 	objects, err := a.store.Commit(ctx, continuity.Batch{Actor: who.Actor, Changes: changes})
 	return keptIn(u, objects, err)
 }
@@ -265,7 +265,7 @@ func (a *Acts) approve(ctx context.Context, who Who, id string, version int64) (
 	}
 	changes := send(&i, audience, &u, k.Version, now, at, "update.approved")
 	i.Shown = u.Shown
-	changes = append(changes, jsonChange(continuity.KindIncident, i.ID, i.Service, incidentAt, "words.told", &i))
+	changes = append(changes, continuity.Set(continuity.KindIncident, i.ID, i.Service, incidentAt, "words.told", "", &i))
 	if changes, err = a.answered(ctx, who, &u, now, changes); err != nil {
 		return k, err
 	}
@@ -288,7 +288,7 @@ func (a *Acts) Reject(ctx context.Context, who Who, id string, version int64, re
 	}
 	u := k.Update
 	u.State, u.Reason, u.Due = continuity.UpdateRejected, reason, time.Time{}
-	change := jsonChange(continuity.KindUpdate, u.ID, u.Service, k.Version, "update.rejected", &u)
+	change := continuity.Set(continuity.KindUpdate, u.ID, u.Service, k.Version, "update.rejected", "", &u)
 	change.Reason = reason
 	changes, err := a.answered(ctx, who, &u, now, []continuity.Change{change})
 	if err != nil {
@@ -342,7 +342,7 @@ func (a *Acts) answered(ctx context.Context, who Who, u *continuity.Update, now 
 			continue
 		}
 		note.State, note.AckBy, note.AckAt, note.Since, note.Ended = continuity.NotifyAcknowledged, &who.Actor, now, now, now
-		changes = append(changes, jsonChange(continuity.KindNotification, note.ID, note.Service, o.Version, "notification.acknowledged", &note))
+		changes = append(changes, continuity.Set(continuity.KindNotification, note.ID, note.Service, o.Version, "notification.acknowledged", "", &note))
 	}
 	return changes, nil
 }

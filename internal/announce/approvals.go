@@ -53,7 +53,7 @@ func (t *turn) approvals() {
 			t.add(continuity.Tell(t.ask(&u, line[0])))
 		}
 		u.Shown = t.shown()
-		t.add(jsonChange(continuity.KindUpdate, id, u.Service, of[id].version, "update.asked", &u))
+		t.add(continuity.Set(continuity.KindUpdate, id, u.Service, of[id].version, "update.asked", "", &u))
 	}
 }
 

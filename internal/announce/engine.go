@@ -209,20 +209,12 @@ func (t *turn) add(c ...continuity.Change) { t.made = append(t.made, c...) }
 func (t *turn) changes() []continuity.Change {
 	if t.told {
 		t.i.Shown = t.shown()
-		t.add(jsonChange(continuity.KindIncident, t.i.ID, t.i.Service, t.version, "words.told", &t.i))
+		t.add(continuity.Set(continuity.KindIncident, t.i.ID, t.i.Service, t.version, "words.told", "", &t.i))
 	}
 	if t.marked {
 		t.add(t.spoken.Change(t.spokenAt))
 	}
 	return t.made
-}
-
-func jsonChange(kind, id, service string, version int64, action string, v any) continuity.Change {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // it is made of texts and times
-	}
-	return continuity.Change{Kind: kind, ID: id, Service: service, Version: version, Body: body, Action: action}
 }
 
 // decide says what is due of an incident.

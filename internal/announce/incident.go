@@ -86,7 +86,7 @@ func send(i *continuity.Incident, a *Audience, u *continuity.Update, version int
 	}
 	critical := i.Grade == "SEV-1" && u.Phase == PhaseFirst && (a.Kind == "staff" || a.Kind == "executives")
 	return []continuity.Change{
-		jsonChange(continuity.KindUpdate, u.ID, u.Service, version, action, u),
+		continuity.Set(continuity.KindUpdate, u.ID, u.Service, version, action, "", u),
 		continuity.Tell(continuity.Notification{
 			ID: u.ID + ".n-1", Service: u.Service, About: continuity.KindIncident + "/" + u.About, Urgency: continuity.UrgencyNotice, At: now,
 			To: []continuity.Recipient{{Kind: continuity.ToAudience, ID: a.ID}}, Doubled: critical,

@@ -1,7 +1,6 @@
 package continuity
 
 import (
-	"encoding/json"
 	"time"
 )
 
@@ -107,11 +106,7 @@ func (n *Notification) Over() bool { return !n.Ended.IsZero() }
 // Tell is the change that has a notification told.
 func Tell(n Notification) Change {
 	n.State, n.Since = NotifyNew, n.At
-	body, err := json.Marshal(n)
-	if err != nil {
-		panic(err) // it is made of texts and times
-	}
-	return Change{Kind: KindNotification, ID: n.ID, Service: n.Service, Version: VersionNew, Body: body, Action: "notification.asked"}
+	return Set(KindNotification, n.ID, n.Service, VersionNew, "notification.asked", "", n)
 }
 
 // States of a delivery.

@@ -36,6 +36,24 @@ type Change struct {
 	Reason  string
 }
 
+// Put is a change that sets an object, whatever there is; nil deletes it.
+func Put(kind, id, service, action string, v any) Change {
+	if v == nil {
+		return Change{Kind: kind, ID: id, Service: service, Version: VersionAny, Action: action}
+	}
+	return Set(kind, id, service, VersionAny, action, "", v)
+}
+
+// Set is a change that makes an object v where it still has the version; a reason may
+// be empty.
+func Set(kind, id, service string, version int64, action, reason string, v any) Change {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // it is made of texts and times
+	}
+	return Change{Kind: kind, ID: id, Service: service, Version: version, Body: body, Action: action, Reason: reason}
+}
+
 // Query selects objects of one kind, by their ids.
 type Query struct {
 	Kind    string

@@ -1,9 +1,6 @@
 package continuity
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // KindSwitched is the kind of objects that say that one channel takes the place of
 // another; KindPause, of those that say that something pauses.
@@ -42,17 +39,4 @@ func PauseID(service, what string) string {
 		return service + ".uploads"
 	}
 	return service + ".uploads." + what
-}
-
-// Put is a change that sets an object, whatever there is; nil deletes it.
-func Put(kind, id, service, action string, v any) Change {
-	c := Change{Kind: kind, ID: id, Service: service, Version: VersionAny, Action: action}
-	if v != nil {
-		body, err := json.Marshal(v)
-		if err != nil {
-			panic(err) // it is made of texts and times
-		}
-		c.Body = body
-	}
-	return c
 }

@@ -219,7 +219,7 @@ func (a *Acts) Declare(ctx context.Context, by By, ask Asking) (Kept, error) {
 			d.Started = now
 		}
 		i := fresh(r, &d, nextID(ask.Service, now, ids(known)), now, shown)
-		k, err := a.commit(ctx, by, []continuity.Change{changeOf(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", ask.Why, i)})
+		k, err := a.commit(ctx, by, []continuity.Change{continuity.Set(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", ask.Why, i)})
 		if continuity.CodeOf(err) != continuity.CodeVersion {
 			return k, err
 		}
@@ -316,7 +316,7 @@ func (a *Acts) edit(ctx context.Context, by By, id string, version int64, action
 		if err := change(e); err != nil {
 			return k, err
 		}
-		first := changeOf(continuity.KindIncident, id, k.Service, k.Version, "incident."+action, reason, e.Incident)
+		first := continuity.Set(continuity.KindIncident, id, k.Service, k.Version, "incident."+action, reason, e.Incident)
 		out, err := a.commit(ctx, by, append([]continuity.Change{first}, e.more...))
 		if err == nil || continuity.CodeOf(err) != continuity.CodeVersion || version != continuity.VersionAny {
 			return out, err

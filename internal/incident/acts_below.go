@@ -22,7 +22,7 @@ func add[T any](a *Acts, ctx context.Context, by By, id, kind, action string, ma
 		if v, err = make(e, below); err != nil {
 			return err
 		}
-		e.more = append([]continuity.Change{changeOf(kind, below, e.Service, continuity.VersionNew, action, "", v)}, e.more...)
+		e.more = append([]continuity.Change{continuity.Set(kind, below, e.Service, continuity.VersionNew, action, "", v)}, e.more...)
 		return nil
 	})
 	return v, err
@@ -105,7 +105,7 @@ func (a *Acts) Finish(ctx context.Context, by By, id string, dropped bool, reaso
 			action, t.State = "task.dropped", continuity.TaskDropped
 		}
 		_, last = a.store.Commit(ctx, continuity.Batch{Actor: by.Actor, Changes: []continuity.Change{
-			changeOf(continuity.KindTask, id, t.Service, o.Version, action, reason, t),
+			continuity.Set(continuity.KindTask, id, t.Service, o.Version, action, reason, t),
 		}})
 		if continuity.CodeOf(last) != continuity.CodeVersion {
 			return t, last

@@ -286,6 +286,6 @@ func (e *editing) answered(page string) error {
 	}
 	by := e.by.Actor
 	n.State, n.AckBy, n.AckAt, n.Since, n.Ended = continuity.NotifyAcknowledged, &by, e.now, e.now, e.now
-	e.more = append(e.more, changeOf(continuity.KindNotification, n.ID, n.Service, o.Version, "notification.acknowledged", "", n))
+	e.more = append(e.more, continuity.Set(continuity.KindNotification, n.ID, n.Service, o.Version, "notification.acknowledged", "", n))
 	return nil
 }

@@ -57,7 +57,7 @@ func (a *Acts) Merge(ctx context.Context, by By, id string, version int64, into,
 		i.Shown = e.shown
 		e.ended("merged", func(catalogue.Lang) catalogue.Args { return catalogue.Args{"into": into, "by": by.Actor.ID} })
 		e.Incident.State, e.Into = continuity.Merged, into
-		e.more = append(e.more, changeOf(continuity.KindIncident, into, i.Service, other.Version, "incident.took-in", id, i))
+		e.more = append(e.more, continuity.Set(continuity.KindIncident, into, i.Service, other.Version, "incident.took-in", id, i))
 		return nil
 	})
 }
@@ -132,7 +132,7 @@ func (a *Acts) Split(ctx context.Context, by By, id string, version int64, ask A
 		e.Hits = slices.DeleteFunc(e.Hits, func(hit string) bool { return slices.Contains(ask.Hits, hit) })
 		e.RTO, e.MTD = e.rules.limits(e.Incident.Grade, e.Hits)
 		made = i.ID
-		e.more = append(e.more, changeOf(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", ask.Why, i))
+		e.more = append(e.more, continuity.Set(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", ask.Why, i))
 		return nil
 	})
 	if err != nil {

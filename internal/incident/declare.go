@@ -84,7 +84,7 @@ func (e *Engine) declared(now time.Time) []continuity.Change {
 	i := fresh(rules, &d.Declaration, nextID(d.Service, now, maps.Keys(e.incidents)), now, e.shown(d.Exercise, now))
 	d.Incident = i.ID
 	return []continuity.Change{
-		changeOf(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", d.Why, i), taken(d, "declaration.taken"),
+		continuity.Set(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", d.Why, i), taken(d, "declaration.taken"),
 	}
 }
 
@@ -99,7 +99,7 @@ func (r *Rules) overrun() string {
 }
 
 func taken(d *declaration, action string) continuity.Change {
-	return changeOf(continuity.KindDeclaration, d.ID, d.Service, d.version, action, "", d.Declaration)
+	return continuity.Set(continuity.KindDeclaration, d.ID, d.Service, d.version, action, "", d.Declaration)
 }
 
 // standing is the incident that a declaration is about already; nil: none.
@@ -157,11 +157,11 @@ func (e *Engine) trigger(r *Rules, s *Scenario, now time.Time) []continuity.Chan
 		i := clone(last.Incident)
 		reopen(&i, r)
 		i.Shown = e.shown(i.Exercise, now)
-		return []continuity.Change{changeOf(continuity.KindIncident, i.ID, i.Service, last.version, "incident.reopened", f.origin.Kind+"/"+f.origin.ID, i)}
+		return []continuity.Change{continuity.Set(continuity.KindIncident, i.ID, i.Service, last.version, "incident.reopened", f.origin.Kind+"/"+f.origin.ID, i)}
 	}
 	d := continuity.Declaration{Service: r.Service, Scenario: s.ID, Origin: f.origin, Started: f.since, Exercise: f.exercise, Why: f.why}
 	i := fresh(r, &d, nextID(r.Service, now, maps.Keys(e.incidents)), now, e.shown(f.exercise, now))
-	return []continuity.Change{changeOf(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", f.origin.Kind+"/"+f.origin.ID, i)}
+	return []continuity.Change{continuity.Set(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", f.origin.Kind+"/"+f.origin.ID, i)}
 }
 
 // reopen makes an incident stand again. What was reminded of while it stood is not

@@ -273,7 +273,7 @@ func (d *draft) changes() []continuity.Change {
 		return d.more
 	}
 	d.Shown = d.engine.shown(d.Exercise, d.now)
-	return append([]continuity.Change{changeOf(continuity.KindIncident, d.ID, d.Service, d.version, "incident."+d.action, d.reason, d.Incident)}, d.more...)
+	return append([]continuity.Change{continuity.Set(continuity.KindIncident, d.ID, d.Service, d.version, "incident."+d.action, d.reason, d.Incident)}, d.more...)
 }
 
 // shown is what an exercise's clock shows; zero: it has none.

@@ -215,7 +215,7 @@ func (d *draft) tasks() {
 		}
 		t := k.Task
 		t.Overdue = d.now
-		d.more = append(d.more, changeOf(continuity.KindTask, t.ID, t.Service, k.version, "task.overdue", "", t))
+		d.more = append(d.more, continuity.Set(continuity.KindTask, t.ID, t.Service, k.version, "task.overdue", "", t))
 		d.mark("task-overdue", t.ID)
 		owner := whoever(d.rules, &d.Incident, t.Owner)
 		escalate := slices.DeleteFunc(append(commander(d.rules, &d.Incident), d.deputies()...), func(to continuity.Recipient) bool { return to == owner })

@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,14 +12,6 @@ import (
 
 // below is the id of the n-th object below an incident.
 func below(id, kind string, n int) string { return id + "." + kind + "-" + strconv.Itoa(n) }
-
-func changeOf(kind, id, service string, version int64, action, reason string, v any) continuity.Change {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // it is made of texts and times
-	}
-	return continuity.Change{Kind: kind, ID: id, Service: service, Version: version, Body: body, Action: action, Reason: reason}
-}
 
 // rank orders notifications that are told together by the grade: SEV-1 speaks first.
 func rank(grade string) int {

@@ -127,7 +127,7 @@ func (a *Acts) AddSeries(ctx context.Context, by continuity.Actor, s continuity.
 		for n := 1; s.ID == "" || taken[s.ID]; n++ {
 			s.ID = fmt.Sprintf("%s-s-%d", s.Service, n)
 		}
-		c := change(continuity.KindWindowSeries, s.ID, s.Service, continuity.VersionNew, "window-series.added", "", s)
+		c := continuity.Set(continuity.KindWindowSeries, s.ID, s.Service, continuity.VersionNew, "window-series.added", "", s)
 		objects, err := a.o.Store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{c}})
 		if continuity.CodeOf(err) == continuity.CodeVersion {
 			continue
@@ -180,7 +180,7 @@ func (a *Acts) EndSeries(ctx context.Context, by continuity.Actor, id string, ve
 		return k, nil
 	}
 	k.Ended = a.o.Now().UTC()
-	c := change(continuity.KindWindowSeries, id, k.Service, k.Version, "window-series.ended", "", k.WindowSeries)
+	c := continuity.Set(continuity.KindWindowSeries, id, k.Service, k.Version, "window-series.ended", "", k.WindowSeries)
 	objects, err := a.o.Store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{c}})
 	if err != nil {
 		return k, err

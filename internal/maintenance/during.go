@@ -81,7 +81,7 @@ func (w *window) during(d *continuity.During, version int64) {
 	if w.Exercise != "" {
 		d.Shown = w.shown
 	}
-	w.also(change(continuity.KindDuring, d.ID, w.Service, version, action, "", d))
+	w.also(continuity.Set(continuity.KindDuring, d.ID, w.Service, version, action, "", d))
 }
 
 // standing is what was put for the window, in order.
@@ -206,7 +206,7 @@ func (w *window) silence() {
 		}
 	}
 	s.Until = until
-	w.also(change(continuity.KindSilence, id, w.Service, version, action, "", s))
+	w.also(continuity.Set(continuity.KindSilence, id, w.Service, version, action, "", s))
 	w.mark("window.silenced")
 }
 
@@ -218,7 +218,7 @@ func (w *window) unsilence() {
 		return
 	}
 	s.Until = w.now
-	w.also(change(continuity.KindSilence, s.ID, w.Service, version, "silence.ended", "", s))
+	w.also(continuity.Set(continuity.KindSilence, s.ID, w.Service, version, "silence.ended", "", s))
 	w.mark("window.unsilenced")
 }
 

@@ -167,6 +167,6 @@ func (w *window) checkIn(c *continuity.CheckIn, version int64) {
 	if !c.Works {
 		action = "check-in.trouble"
 	}
-	w.also(change(continuity.KindCheckIn, c.ID, w.Service, version, action, "", c))
+	w.also(continuity.Set(continuity.KindCheckIn, c.ID, w.Service, version, action, "", c))
 	w.mark("window.check-in")
 }

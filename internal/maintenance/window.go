@@ -2,7 +2,6 @@ package maintenance
 
 import (
 	"cmp"
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -66,15 +65,7 @@ func (w *window) changes() []continuity.Change {
 	if w.Exercise != "" {
 		w.Shown = w.shown
 	}
-	return append([]continuity.Change{change(continuity.KindWindow, w.ID, w.Service, w.version, w.action, w.reason, w.Window)}, w.more...)
-}
-
-func change(kind, id, service string, version int64, action, reason string, v any) continuity.Change {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // it is made of texts and times
-	}
-	return continuity.Change{Kind: kind, ID: id, Service: service, Version: version, Body: body, Action: action, Reason: reason}
+	return append([]continuity.Change{continuity.Set(continuity.KindWindow, w.ID, w.Service, w.version, w.action, w.reason, w.Window)}, w.more...)
 }
 
 // over reports whether nothing more is done about a window.

@@ -197,7 +197,7 @@ func (a *Acts) Acknowledge(ctx context.Context, by continuity.Actor, id string, 
 		}
 		now := a.now().UTC()
 		k.State, k.AckBy, k.AckAt, k.Since, k.Ended = continuity.NotifyAcknowledged, &by, now, now, now
-		change := changeOf(continuity.KindNotification, id, k.Service, k.Version, "notification.acknowledged", k.Notification)
+		change := continuity.Set(continuity.KindNotification, id, k.Service, k.Version, "notification.acknowledged", "", k.Notification)
 		objects, err := a.store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{change}})
 		if continuity.CodeOf(err) == continuity.CodeVersion && version == continuity.VersionAny {
 			continue // the engine wrote meanwhile

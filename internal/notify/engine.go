@@ -3,7 +3,6 @@ package notify
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -295,12 +294,12 @@ func (e *Engine) flush(ctx context.Context, lease continuity.Lease) error {
 	for _, id := range ids {
 		n := e.dirty[id]
 		if n.action != "" {
-			batch = append(batch, changeOf(continuity.KindNotification, n.ID, n.Service, n.version, n.action, n.Notification))
+			batch = append(batch, continuity.Set(continuity.KindNotification, n.ID, n.Service, n.version, n.action, "", n.Notification))
 			set = append(set, func(v int64) { n.version, n.action = v, "" })
 		}
 		for _, s := range sorted(n.ships) {
 			if s.action != "" {
-				batch = append(batch, changeOf(continuity.KindDelivery, s.ID, s.Service, s.version, s.action, s.Delivery))
+				batch = append(batch, continuity.Set(continuity.KindDelivery, s.ID, s.Service, s.version, s.action, "", s.Delivery))
 				set = append(set, func(v int64) { s.version, s.action = v, "" })
 			}
 		}
@@ -318,14 +317,6 @@ func (e *Engine) flush(ctx context.Context, lease continuity.Lease) error {
 	}
 	clear(e.dirty)
 	return nil
-}
-
-func changeOf(kind, id, service string, version int64, action string, v any) continuity.Change {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // it is made of texts and times
-	}
-	return continuity.Change{Kind: kind, ID: id, Service: service, Version: version, Body: body, Action: action}
 }
 
 func sorted(ships map[string]*ship) []*ship {

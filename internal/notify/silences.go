@@ -60,7 +60,7 @@ func (a *Acts) EndSilence(ctx context.Context, by continuity.Actor, id string, v
 }
 
 func (a *Acts) putSilence(ctx context.Context, by continuity.Actor, s continuity.Silence, version int64, action string) (KeptSilence, error) {
-	change := changeOf(continuity.KindSilence, s.ID, s.Service, version, action, s)
+	change := continuity.Set(continuity.KindSilence, s.ID, s.Service, version, action, "", s)
 	change.Reason = s.Why
 	objects, err := a.store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{change}})
 	if err != nil {
