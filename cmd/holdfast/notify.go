@@ -88,7 +88,7 @@ func (c *cli) showNotification(d *notify.Detail) {
 	case d.AckBy != nil:
 		c.say("cli.notify.acknowledged", "by", clean(d.AckBy.ID), "at", clock(d.AckAt))
 	case d.Failure != "":
-		c.say("cli.notify.failed", "why", c.t("notify.failure."+d.Failure), "told", strings.Join(d.Escalated, ", "))
+		c.say("cli.notify.failed", "why", c.t(notify.FailureText(d.Failure)), "told", strings.Join(d.Escalated, ", "))
 	case d.By != "":
 		c.say("cli.notify.by", "by", clean(d.By))
 	}
@@ -107,7 +107,7 @@ func (c *cli) showNotification(d *notify.Detail) {
 		v := &d.Deliveries[i]
 		reason := ""
 		if v.Failure != "" {
-			reason = c.t("notify.failure." + v.Failure)
+			reason = c.t(notify.FailureText(v.Failure))
 		}
 		state := c.term("notify.delivery.", v.State)
 		if v.Repeat {

@@ -200,7 +200,7 @@ func (d *channelDesk) warn(ctx context.Context) error {
 // failing is the signal that a channel fails: nobody is told over it.
 func failing(s *continuity.ChannelState) continuity.Signal {
 	text := func(lang catalogue.Lang) string {
-		why := catalogue.Text(lang, "notify.failure."+s.Failure, nil)
+		why := catalogue.Text(lang, notify.FailureText(s.Failure), nil)
 		return catalogue.Text(lang, "channel.failing", catalogue.Args{"channel": s.ID, "why": why})
 	}
 	return continuity.Signal{

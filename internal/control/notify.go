@@ -200,7 +200,7 @@ func (n *Node) untold(note *continuity.Notification, at time.Time) []continuity.
 		if lang == catalogue.Zh && note.Subject.Zh != "" || about == "" {
 			about = note.Subject.Zh
 		}
-		return catalogue.Args{"about": about, "id": note.ID, "why": catalogue.Text(lang, "notify.failure."+note.Failure, nil)}
+		return catalogue.Args{"about": about, "id": note.ID, "why": catalogue.Text(lang, notify.FailureText(note.Failure), nil)}
 	}
 	s := continuity.Signal{
 		ID: id, Service: note.Service, Source: continuity.FromNotify, Rule: untoldRule,

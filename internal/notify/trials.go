@@ -135,7 +135,7 @@ func (t *Tester) send(ctx context.Context, ch Channel, m *Message, trial *contin
 
 // Reason is why something was not sent, for people.
 func Reason(f *Failure) continuity.CheckReason {
-	r := continuity.CheckReason{Code: "notify.failure." + f.Code, Args: map[string]any{}}
+	r := continuity.CheckReason{Code: FailureText(f.Code), Args: map[string]any{}}
 	if f.Said != "" {
 		r.Args["said"] = f.Said
 	}
