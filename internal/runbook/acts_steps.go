@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -58,6 +59,11 @@ func (a *Acts) Skip(ctx context.Context, by Who, id, step string, version int64,
 	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
 		if err := open(t); err != nil {
 			return err
+		}
+		if s.Do == Approve { // leaving an approval out is as good as giving it
+			if err := a.another(t, by, s); err != nil {
+				return err
+			}
 		}
 		return t.skip(s, st, why)
 	})
@@ -188,15 +194,23 @@ func (a *Acts) mayApprove(t *turn, by Who, s *Step, st *continuity.StepRun) erro
 	if st.State != continuity.StepAsking {
 		return wrong(st)
 	}
+	return a.another(t, by, s)
+}
+
+// another refuses who may not agree to a step: a program, who began the run or did what
+// the step comes after, and who has no right to.
+func (a *Acts) another(t *turn, by Who, s *Step) error {
 	if !by.person() {
 		return continuity.E(continuity.CodeApproval, nil, "nobody", true)
 	}
 	same := t.run.By.Kind == by.Kind && t.run.By.ID == by.ID
-	for _, id := range s.After {
-		if i := t.script.step(id); i >= 0 {
-			if did := t.run.Steps[i].By; did != nil && did.Kind == by.Kind && did.ID == by.ID {
-				same = true
-			}
+	for i := range t.script.Steps {
+		before := t.script.Steps[i].ID
+		if !slices.ContainsFunc(s.After, func(id string) bool { return before == id || strings.HasPrefix(before, id+"/") }) {
+			continue
+		}
+		if did := t.run.Steps[i].By; did != nil && did.Kind == by.Kind && did.ID == by.ID {
+			same = true
 		}
 	}
 	if same {

@@ -99,6 +99,45 @@ func TestAnotherPersonApproves(t *testing.T) {
 	w.want(id, "running: agree=failed")
 }
 
+// TestNobodyGetsRoundAnApproval has an approval left out, or what comes after it asked
+// for alone, by nobody who could not give it; steps of another runbook before it count.
+func TestNobodyGetsRoundAnApproval(t *testing.T) {
+	agree := act("agree", runbook.Approve)
+	agree.Owner = "commander"
+	w := newWorld(t, manual("sub/count"), runbook.Step{ID: "sub", Runbook: "sub"}, agree, act("look", "plain"), act("drop", "plain"))
+	id := w.start(li)
+	if _, err := w.acts.Done(t.Context(), zhang, id, "sub/count", continuity.VersionAny, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.step()
+	_, err := w.acts.Approve(t.Context(), zhang, id, "agree", continuity.VersionAny, "")
+	code(t, err, continuity.CodeApproval)
+	for name, c := range map[string]struct {
+		who  runbook.Who
+		want continuity.Code
+	}{
+		"who began it": {li, continuity.CodeApproval}, "who did the step before": {zhang, continuity.CodeApproval},
+		"a program": {robot, continuity.CodeApproval}, "without the right": {wu, continuity.CodeScope},
+	} {
+		if _, err := w.acts.Skip(t.Context(), c.who, id, "agree", continuity.VersionAny, "no time"); continuity.CodeOf(err) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.want(id, "running: sub/count=done sub=done agree=asking look=waiting drop=waiting")
+
+	k, err := w.acts.Start(t.Context(), wu, runbook.Begin{Service: "orders", Runbook: "back", Steps: []string{"drop"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.step()
+	w.want(k.ID, "running: agree=asking drop=waiting")
+	if _, err := w.acts.Approve(t.Context(), li, k.ID, "agree", continuity.VersionAny, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.step()
+	w.want(k.ID, "done: agree=done drop=done")
+}
+
 // TestWhatOneMayNotDecideAnotherAgreesTo has a person begin what their roles may not.
 func TestWhatOneMayNotDecideAnotherAgreesTo(t *testing.T) {
 	w := newWorld(t, act("switch", "guarded"))

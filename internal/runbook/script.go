@@ -88,19 +88,57 @@ func (s *Script) step(id string) int {
 	return slices.IndexFunc(s.Steps, func(step Step) bool { return step.ID == id })
 }
 
-// only leaves the steps that were asked for, those of sub-runbooks with theirs.
+// only leaves the steps that were asked for, those of sub-runbooks with theirs, and the
+// approvals that they come after: nobody gets round one by asking for what it guards.
 func (s *Script) only(ids []string) {
 	if len(ids) == 0 {
 		return
 	}
-	kept := map[string]bool{}
-	s.Steps = slices.DeleteFunc(s.Steps, func(step Step) bool {
-		asked := slices.ContainsFunc(ids, func(id string) bool { return step.ID == id || strings.HasPrefix(step.ID, id+"/") })
-		kept[step.ID] = asked
-		return !asked
-	})
+	all, kept := slices.Clone(s.Steps), map[string]bool{}
+	before := func(id string) []string {
+		if i := slices.IndexFunc(all, func(step Step) bool { return step.ID == id }); i >= 0 {
+			return all[i].After
+		}
+		return nil
+	}
+	seen := map[string]bool{}
+	var guarded func(id string)
+	guarded = func(id string) {
+		for _, prior := range before(id) {
+			if seen[prior] {
+				continue
+			}
+			seen[prior] = true
+			if slices.ContainsFunc(all, func(step Step) bool { return step.ID == prior && step.Do == Approve }) {
+				kept[prior] = true
+			}
+			guarded(prior)
+		}
+	}
+	for _, step := range all {
+		if slices.ContainsFunc(ids, func(id string) bool { return step.ID == id || strings.HasPrefix(step.ID, id+"/") }) {
+			kept[step.ID] = true
+			guarded(step.ID)
+		}
+	}
+	// A step comes after what is left of the steps before it.
+	var left func(after []string, passed map[string]bool) []string
+	left = func(after []string, passed map[string]bool) (found []string) {
+		for _, id := range after {
+			switch {
+			case passed[id]:
+			case kept[id]:
+				passed[id], found = true, append(found, id)
+			default:
+				passed[id] = true
+				found = append(found, left(before(id), passed)...)
+			}
+		}
+		return found
+	}
+	s.Steps = slices.DeleteFunc(s.Steps, func(step Step) bool { return !kept[step.ID] })
 	for i := range s.Steps {
-		s.Steps[i].After = slices.DeleteFunc(slices.Clone(s.Steps[i].After), func(id string) bool { return !kept[id] })
+		s.Steps[i].After = left(s.Steps[i].After, map[string]bool{})
 	}
 }
 
