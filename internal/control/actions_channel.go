@@ -273,11 +273,16 @@ func (n *Node) openGroup(ctx context.Context, c runbook.Call) runbook.Result {
 			ID: o.Group, Name: continuity.Text{En: name, Zh: name}, People: people, Until: time.Now().Add(lasts).UTC(), About: aboutOf(c.Run),
 		}),
 		continuity.Tell(continuity.Notification{
-			ID: c.Run.ID + ".n-" + key, Service: c.Run.Service, About: continuity.KindRun + "/" + c.Run.ID, At: time.Now().UTC(), Urgency: continuity.UrgencyNotice,
+			ID: stepNote(c), Service: c.Run.Service, About: continuity.KindRun + "/" + c.Run.ID, At: time.Now().UTC(), Urgency: continuity.UrgencyNotice,
 			To: []continuity.Recipient{{Kind: continuity.ToTeam, ID: team}}, Exercise: c.Run.Exercise, Shown: c.Run.Shown,
 			Subject: both("runbook.tell.group.subject", args), Text: both("runbook.tell.group.text", args),
 		}),
 	}}
+}
+
+// stepNote is the id of what an attempt of a step has told: of this one, and of no other.
+func stepNote(c runbook.Call) string {
+	return c.Run.ID + ".n-" + strings.ReplaceAll(c.Step.ID, "/", ".") + "-" + strconv.Itoa(c.Attempt)
 }
 
 // plainKey is a text as an id of letters and digits.
@@ -408,7 +413,7 @@ func (n *Node) notifyAction() runbook.Action {
 				return failed("template-lacks", "template", c.Step.With["template"], "words", strings.Join(missing, ", "))
 			}
 			note := continuity.Notification{
-				ID: c.Run.ID + ".n-" + plainKey(c.Step.ID) + "-" + strconv.Itoa(c.Attempt), Service: c.Run.Service, About: aboutOf(c.Run), At: c.Now,
+				ID: stepNote(c), Service: c.Run.Service, About: aboutOf(c.Run), At: c.Now,
 				Urgency: continuity.UrgencyNotice, To: []continuity.Recipient{{Kind: continuity.ToAudience, ID: c.Step.With["to"]}},
 				Template: c.Step.With["template"], Vars: vars, Exercise: c.Run.Exercise,
 			}

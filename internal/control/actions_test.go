@@ -206,3 +206,32 @@ func TestAChannelIsTestedBeforeItIsSwitchedTo(t *testing.T) {
 		t.Errorf("a dead channel came back: %+v", r)
 	}
 }
+
+// TestWhatAStepTellsAgain has a group opened twice, as its proof had failed: what each
+// attempt tells becomes true, and what another step tells, whose name reads alike.
+func TestWhatAStepTellsAgain(t *testing.T) {
+	n := run(t, settings(t, t.TempDir(), ""))
+	apply(t, n, "payment-outage", reading(newExporter(t))...)
+	seen := map[string]bool{}
+	for _, step := range []struct {
+		id      string
+		attempt int
+	}{{"open-1", 1}, {"open-1", 2}, {"open1", 1}, {"more/open-1", 1}} {
+		r := n.actions()["group.open"].Do(t.Context(), runbook.Call{
+			Run: &continuity.Run{ID: "r", Service: "payment-outage"}, Attempt: step.attempt,
+			Step: &runbook.Step{ID: step.id, Do: "group.open", With: map[string]string{"channel": "chat", "join": "8826"}},
+		})
+		if r.Failed != nil {
+			t.Fatalf("%+v", r.Failed)
+		}
+		if _, err := n.store.Apply(t.Context(), li, r.Changes); err != nil {
+			t.Errorf("%+v: %v", step, err)
+		}
+		for _, c := range r.Changes {
+			if c.Kind == continuity.KindNotification && seen[c.ID] {
+				t.Errorf("%s was told before", c.ID)
+			}
+			seen[c.ID] = true
+		}
+	}
+}
