@@ -12,7 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // registers the driver
+	driverlite "modernc.org/sqlite" // registers itself, too
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"holdfast/internal/continuity"
 )
@@ -113,6 +114,9 @@ func (s *Store) openSQLite(path string) error {
 		return classify(err)
 	}
 	s.writer.SetMaxOpenConns(1)
+	if err := untilFree(s.writer); err != nil {
+		return errors.Join(classify(err), s.writer.Close())
+	}
 	s.readers, err = sql.Open("sqlite", address("deferred", "query_only(1)"))
 	if err != nil {
 		return errors.Join(classify(err), s.writer.Close())
@@ -120,6 +124,21 @@ func (s *Store) openSQLite(path string) error {
 	s.readers.SetMaxOpenConns(4)
 	s.readers.SetMaxIdleConns(4)
 	return nil
+}
+
+// openingTime bounds how long another process may be busy opening the same file.
+const openingTime = 20 * time.Second
+
+// untilFree waits until a file can be opened: who sets the journal's mode, or mends
+// the log of a process that was killed, is not waited for by SQLite's own time-out.
+func untilFree(db *sql.DB) error {
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		err := db.Ping()
+		var lite *driverlite.Error
+		if busy := errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY; !busy || time.Since(began) > openingTime {
+			return err
+		}
+	}
 }
 
 // prepare makes the file, readable by its owner only; SQLite gives its log the
