@@ -138,7 +138,7 @@ func (c *cli) windowProposeCommand() *cobra.Command {
 			return err
 		}
 		return c.show(w, func() {
-			c.say("cli.window.propose.done", "id", w.ID, "start", clock(w.Start), "end", clock(w.End))
+			c.say("cli.window.propose.done", "id", w.ID, "start", inZone(w.Start, w.Zone), "end", inZone(w.End, w.Zone))
 			c.windowGaps(&w)
 		})
 	})
@@ -246,7 +246,7 @@ func (c *cli) windowPlanCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.show(w, func() { c.say("cli.window.plan.done", "id", w.ID, "start", clock(w.Start), "end", clock(w.End)) })
+		return c.show(w, func() { c.say("cli.window.plan.done", "id", w.ID, "start", inZone(w.Start, w.Zone), "end", inZone(w.End, w.Zone)) })
 	})
 	cmd.Flags().StringVar(&despite, "despite", "", c.t("cli.flag.window-despite"))
 	cmd.Flags().StringArrayVar(&waive, "waive", nil, c.t("cli.flag.window-waive"))
@@ -268,7 +268,7 @@ func (c *cli) windowChangeCommand() *cobra.Command {
 			return err
 		}
 		return c.show(w, func() {
-			c.say("cli.window.change.done", "id", w.ID, "start", clock(w.Start), "end", clock(w.End))
+			c.say("cli.window.change.done", "id", w.ID, "start", inZone(w.Start, w.Zone), "end", inZone(w.End, w.Zone))
 			c.windowGaps(&w)
 		})
 	})

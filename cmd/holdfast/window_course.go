@@ -68,7 +68,7 @@ func (c *cli) windowExtendCommand() *cobra.Command {
 		if reason != "" {
 			b.Reason = continuity.Text{En: reason, Zh: reason}
 		}
-		return c.editWindow(cmd, args[0], "/extend", b, func(w continuity.Window) { c.say("cli.window.extend.done", "id", w.ID, "end", clock(b.End)) })
+		return c.editWindow(cmd, args[0], "/extend", b, func(w continuity.Window) { c.say("cli.window.extend.done", "id", w.ID, "end", inZone(b.End, w.Zone)) })
 	})
 	f := cmd.Flags()
 	f.StringVar(&until, "until", "", c.t("cli.flag.window-new-end"))

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"net/url"
 	"slices"
 	"strings"
@@ -39,7 +41,7 @@ func (c *cli) windowListCommand() *cobra.Command {
 			t := table{head: c.heads("window", "service", "state", "from", "until", "ready", "title"), none: c.t("cli.window.list.none")}
 			for i := range found {
 				w := &found[i]
-				t.add(w.ID, w.Service, c.t("maintenance.states."+w.State), clock(w.Start), clock(w.End), c.readyOf(w), c.windowTitle(w))
+				t.add(w.ID, w.Service, c.t("maintenance.states."+w.State), inZone(w.Start, w.Zone), inZone(w.End, w.Zone), c.readyOf(w), c.windowTitle(w))
 			}
 			c.table(t)
 		})
@@ -97,7 +99,7 @@ func (c *cli) windowShowCommand() *cobra.Command {
 func (c *cli) windowDetail(d *maintenance.WindowDetail) {
 	w := &d.Window
 	c.say("cli.window.show.head", "id", w.ID, "title", c.windowTitle(w), "service", w.Service, "state", c.t("maintenance.states."+w.State))
-	c.say("cli.window.show.when", "start", clock(w.Start), "end", clock(w.End), "zone", w.Zone)
+	c.say("cli.window.show.when", "start", inZone(w.Start, w.Zone), "end", inZone(w.End, w.Zone), "zone", w.Zone)
 	for id, text := range map[string]string{
 		"reason": c.inLang(w.Reason), "affected": strings.Join(w.Affected, ", "), "hits": c.inLang(w.Hits), "meanwhile": c.inLang(w.Meanwhile),
 		"contact": w.Contact, "standby": w.Standby, "despite": w.Despite, "exercise": w.Exercise,
@@ -112,7 +114,7 @@ func (c *cli) windowDetail(d *maintenance.WindowDetail) {
 	c.windowGaps(w)
 	steps := table{head: c.heads("step", "due", "told")}
 	for _, rung := range d.Ladder {
-		steps.add(rung.Step, clock(rung.Due), strings.Join(toldOf(w, rung.Step), ", "))
+		steps.add(rung.Step, inZone(rung.Due, w.Zone), strings.Join(toldOf(w, rung.Step), ", "))
 	}
 	for _, step := range []string{maintenance.StepStart, maintenance.StepOverrun, maintenance.StepEnd, maintenance.StepCancelled} {
 		if told := toldOf(w, step); len(told) > 0 {
@@ -134,4 +136,17 @@ func toldOf(w *continuity.Window, step string) (all []string) {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// inZone is a time as the people of a window read it, with the offset: whoever types
+// one may sit elsewhere.
+func inZone(at time.Time, zone string) string {
+	if at.IsZero() {
+		return ""
+	}
+	where, err := time.LoadLocation(zone)
+	if err != nil || zone == "" {
+		where = time.Local
+	}
+	return at.In(where).Format("2006-01-02 15:04 UTC-07:00")
 }

@@ -235,6 +235,34 @@ func TestWhatIsLeftOnRelaysIsTold(t *testing.T) {
 	}
 }
 
+// TestAProgramTakesNoRole has a program acknowledge the page of a role.
+func TestAProgramTakesNoRole(t *testing.T) {
+	w, id := declared(t)
+	by := continuity.Actor{Kind: "token", ID: "t-1", Via: "api"}
+	w.became(w.page(id, "commander"), func(n *continuity.Notification) {
+		n.State, n.AckBy, n.AckAt, n.Ended = continuity.NotifyAcknowledged, &by, w.now, w.now
+	})
+	w.step(time.Second)
+	if h := must[incident.Kept](t)(w.acts.Get(t.Context(), id)).Roles["commander"]; h.Person != "" || h.State != continuity.RolePassed {
+		t.Errorf("%+v", h)
+	}
+	w.step(16 * time.Minute)
+	if h := must[incident.Kept](t)(w.acts.Get(t.Context(), id)).Roles["commander"]; h.State != continuity.RoleAsked {
+		t.Errorf("nobody was asked again: %+v", h)
+	}
+}
+
+// TestEachIncidentIsPagedByItself has two incidents page the same people within
+// minutes: neither waits for the other.
+func TestEachIncidentIsPagedByItself(t *testing.T) {
+	w, id := declared(t)
+	other := must[incident.Kept](t)(w.acts.Declare(t.Context(), li, incident.Asking{Service: "orders", Scenario: "theft", Why: "a call"}))
+	w.step(time.Second)
+	if a, b := w.page(id, "commander"), w.page(other.ID, "commander"); a.Group == b.Group || a.ID == b.ID {
+		t.Errorf("%s, %s", a.Group, b.Group)
+	}
+}
+
 // TestTasks has an owner told of a task, and what is late escalated once.
 func TestTasks(t *testing.T) {
 	w, id := declared(t)

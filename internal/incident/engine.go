@@ -340,6 +340,9 @@ func tell(i *continuity.Incident, mute bool, now, shown time.Time, n continuity.
 	n.ID = below(i.ID, "n", i.Number)
 	n.Service, n.About, n.At, n.Exercise, n.Shown = i.Service, continuity.KindIncident+"/"+i.ID, now, i.Exercise, shown
 	n.Rank = rank(i.Grade)
+	if n.Group != "" { // of two incidents each is told by itself, at once
+		n.Group = i.ID + "/" + n.Group
+	}
 	n.Subject, n.Text = said("incident.tell."+words+".subject", i, args), said("incident.tell."+words+".text", i, args)
 	*to = append(*to, continuity.Tell(n))
 	return n.ID

@@ -106,6 +106,12 @@ func (d *draft) answer(role string, h continuity.Holder) {
 		if n.AckBy == nil {
 			return
 		}
+		if program(n.AckBy) { // it is in command of nothing
+			h.State, h.Since, h.Person, h.Page = continuity.RolePassed, d.now, "", ""
+			d.Roles[role] = h
+			d.mark("role-open", role)
+			return
+		}
 		d.take(role, n.AckBy.ID, *n.AckBy, n.AckAt)
 	case continuity.NotifyFailed, continuity.NotifyCancelled, continuity.NotifySilenced, continuity.NotifyDelivered:
 		reached(&h, n)
@@ -124,6 +130,12 @@ func (d *draft) answer(role string, h continuity.Holder) {
 			d.mark("deputy", role)
 		}
 	}
+}
+
+// program says whether who answered is nobody: a token, or the node's own token
+// without the name of whoever used it.
+func program(a *continuity.Actor) bool {
+	return a.Kind == "token" && (a.Via != "admin-token" || a.ID == "admin")
 }
 
 // take gives a role to somebody who said that they have it.
