@@ -246,7 +246,9 @@ func (c *cli) windowPlanCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.show(w, func() { c.say("cli.window.plan.done", "id", w.ID, "start", inZone(w.Start, w.Zone), "end", inZone(w.End, w.Zone)) })
+		return c.show(w, func() {
+			c.say("cli.window.plan.done", "id", w.ID, "start", inZone(w.Start, w.Zone), "end", inZone(w.End, w.Zone))
+		})
 	})
 	cmd.Flags().StringVar(&despite, "despite", "", c.t("cli.flag.window-despite"))
 	cmd.Flags().StringArrayVar(&waive, "waive", nil, c.t("cli.flag.window-waive"))

@@ -135,10 +135,11 @@ func TestKilledAtEachStageOfAnIncident(t *testing.T) {
 				}
 				w.again()
 				w.commands(id, asked)
-				w.heard(id, "first")
 				if s.drafts {
 					w.approved(id)
-					w.heard(id, "update")
+					w.heard(id, "update") // where it was faster, no first word goes out by itself
+				} else {
+					w.heard(id, "first")
 				}
 				w.until(late, id+" is resolved", func(ctx context.Context) (bool, string) {
 					d, _, err := controlapi.Get[controlapi.IncidentDetail](ctx, w.node(), "/incidents/"+id, nil)
@@ -153,19 +154,24 @@ func TestKilledAtEachStageOfAnIncident(t *testing.T) {
 				if err != nil || len(all) != n+1 {
 					t.Errorf("%d incidents after %d: %v", len(all), n+1, err)
 				}
-				sent, err := w.words(t.Context(), id)
-				want := 2
-				if s.drafts {
-					want = 3
-				}
 				said := map[string]bool{}
-				for _, i := range w.Inbox.Items(from) {
-					if i.Kind == inbox.Webhook {
-						said[i.Key] = true
+				w.until(late, "customers hear each word once", func(ctx context.Context) (bool, string) {
+					sent, err := w.words(ctx, id)
+					all := 0
+					for phase, n := range sent {
+						if all += n; n > 1 {
+							t.Errorf("%d times %s", n, phase)
+						}
 					}
-				}
-				if err != nil || len(said) != want || sent["first"] != 1 || sent["all-clear"] != 1 || sent["update"] != want-2 {
-					t.Errorf("customers heard %d words, %v, not %d: %v", len(said), sent, want, err)
+					for _, i := range w.Inbox.Items(from) {
+						if i.Kind == inbox.Webhook {
+							said[i.Key] = true
+						}
+					}
+					return err == nil && len(said) >= all, fmt.Sprint(len(said), sent, err)
+				})
+				if sent, err := w.words(t.Context(), id); err != nil || len(said) != sent["first"]+sent["update"]+sent["all-clear"] {
+					t.Errorf("customers heard %d words, %v: %v", len(said), sent, err)
 				}
 				pages := map[string]bool{}
 				for _, i := range w.Inbox.Items(from) {
