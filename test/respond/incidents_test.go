@@ -105,8 +105,10 @@ func TestKilledAtEachStageOfAnIncident(t *testing.T) {
 				w.as("zhang.min", "/updates/"+w.draft(id).ID, "approve", struct{}{})
 				kill()
 			}},
-			{"just resolved", false, func(id, _ string, _ int) {
+			{"just resolved", false, func(id, _ string, from int) {
+				w.commands(id, asked)
 				w.heard(id, "first")
+				w.arrived(id, from)
 				w.as("zhang.min", "/incidents/"+id, "state", map[string]any{"state": continuity.Resolved, "why": "it works"})
 				kill()
 			}},
@@ -141,6 +143,7 @@ func TestKilledAtEachStageOfAnIncident(t *testing.T) {
 				} else {
 					w.heard(id, "first")
 				}
+				w.arrived(id, from) // what the end overtakes is told no more
 				w.until(late, id+" is resolved", func(ctx context.Context) (bool, string) {
 					d, _, err := controlapi.Get[controlapi.IncidentDetail](ctx, w.node(), "/incidents/"+id, nil)
 					if err == nil && d.State != continuity.Resolved {
@@ -154,22 +157,7 @@ func TestKilledAtEachStageOfAnIncident(t *testing.T) {
 				if err != nil || len(all) != n+1 {
 					t.Errorf("%d incidents after %d: %v", len(all), n+1, err)
 				}
-				said := map[string]bool{}
-				w.until(late, "customers hear each word once", func(ctx context.Context) (bool, string) {
-					sent, err := w.words(ctx, id)
-					all := 0
-					for phase, n := range sent {
-						if all += n; n > 1 {
-							t.Errorf("%d times %s", n, phase)
-						}
-					}
-					for _, i := range w.Inbox.Items(from) {
-						if i.Kind == inbox.Webhook {
-							said[i.Key] = true
-						}
-					}
-					return err == nil && len(said) >= all, fmt.Sprint(len(said), sent, err)
-				})
+				said := w.arrived(id, from)
 				if sent, err := w.words(t.Context(), id); err != nil || len(said) != sent["first"]+sent["update"]+sent["all-clear"] {
 					t.Errorf("customers heard %d words, %v: %v", len(said), sent, err)
 				}
@@ -208,6 +196,29 @@ func (w *world) commands(id string, asked map[string]string) {
 		}
 		return role.State == continuity.RoleTook, fmt.Sprintf("%+v", role)
 	})
+}
+
+// arrived waits until customers have every word that was sent of an incident, each
+// phase once, and returns the keys of what they have.
+func (w *world) arrived(id string, from int) map[string]bool {
+	w.t.Helper()
+	said := map[string]bool{}
+	w.until(late, "customers hear each word once", func(ctx context.Context) (bool, string) {
+		sent, err := w.words(ctx, id)
+		all := 0
+		for phase, n := range sent {
+			if all += n; n > 1 {
+				w.t.Errorf("%d times %s", n, phase)
+			}
+		}
+		for _, i := range w.Inbox.Items(from) {
+			if i.Kind == inbox.Webhook {
+				said[i.Key] = true
+			}
+		}
+		return err == nil && len(said) >= all, fmt.Sprint(len(said), sent, err)
+	})
+	return said
 }
 
 // approved has Zhang Min approve what waits for it.
