@@ -169,7 +169,11 @@ func (c *cli) submit(ctx context.Context, node *controlapi.Client, w *written, a
 	path := planPath(w.service, "versions")
 	result, err = controlapi.Post[controlapi.PlanResult](ctx, node, path, s)
 	if conflict, ok := planbook.ConflictOf(err); ok && a.base == "" {
-		if d, own := base.draft(conflict.Version); own { // holds by now
+		d, own := base.draft(conflict.Version) // holds by now
+		if conflict.Version == 0 {
+			base, own = planBase{}, true // of another node: on this one is nothing that could be written over
+		}
+		if own {
 			s.Base, s.Hash = d.Version, d.Hash
 			result, err = controlapi.Post[controlapi.PlanResult](ctx, node, path, s)
 		}
