@@ -48,6 +48,15 @@ func (c *cli) channelListCommand() *cobra.Command {
 	})
 }
 
+// warnMute warns whoever begins something of which people are to be told, where the
+// node has no way to tell them. Who may not see the channels learns it from the
+// notifications.
+func (c *cli) warnMute(ctx context.Context, node *controlapi.Client) {
+	if all, err := controlapi.List[controlapi.ChannelInfo](ctx, node, "/channels", nil, 1); err == nil && len(all) == 0 {
+		c.warn("cli.channel.mute")
+	}
+}
+
 func (c *cli) trialState(t *continuity.Trial) string {
 	if t.State == notify.TrialPassed && t.Read {
 		return c.t("channel.trial.read")

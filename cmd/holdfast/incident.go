@@ -53,6 +53,7 @@ func (c *cli) incidentDeclareCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		c.warnMute(cmd.Context(), node)
 		return c.show(i, func() { c.say("cli.incident.declare.done", "id", i.ID, "grade", i.Grade, "title", c.said(i.Title)) })
 	})
 	f := cmd.Flags()

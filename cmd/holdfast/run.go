@@ -46,6 +46,7 @@ func (c *cli) runStartCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		c.warnMute(cmd.Context(), node)
 		return c.show(run, func() { c.say("cli.run.start.done", "id", run.ID) })
 	})
 	f := cmd.Flags()

@@ -137,6 +137,7 @@ func (c *cli) windowProposeCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		c.warnMute(cmd.Context(), node)
 		return c.show(w, func() {
 			c.say("cli.window.propose.done", "id", w.ID, "start", inZone(w.Start, w.Zone), "end", inZone(w.End, w.Zone))
 			c.windowGaps(&w)

@@ -17,7 +17,7 @@ import (
 // openIncidents carries incidents from the first sign to the review.
 func (n *Node) openIncidents(context.Context) error {
 	o := incident.Options{
-		Plans: &incidentPlans{node: n}, Duty: roleDuty{n}, Mute: len(n.o.Config.Channels) == 0, Node: n.name,
+		Plans: &incidentPlans{node: n}, Duty: roleDuty{n}, Node: n.name,
 		Known: func(ctx context.Context, id string) (bool, error) {
 			who, _, err := n.store.People().Get(ctx, id)
 			if code := continuity.CodeOf(err); code == continuity.CodeNotFound || code == continuity.CodeInvalid {

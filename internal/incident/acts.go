@@ -335,5 +335,5 @@ func (e *editing) stands() error {
 }
 
 func (e *editing) tell(n continuity.Notification, words string, args func(catalogue.Lang) catalogue.Args) string {
-	return tell(&e.Incident, e.acts.o.Mute, e.now, e.shown, n, words, args, &e.more)
+	return tell(&e.Incident, e.now, e.shown, n, words, args, &e.more)
 }

@@ -34,9 +34,7 @@ func Kinds() []string {
 type Options struct {
 	Plans Plans
 	Duty  Duty
-	// Mute says that the node has no channels: nobody is told anything.
-	Mute bool
-	Node string
+	Node  string
 	// Known says whether there is a person; for Acts. nil: whoever is named is.
 	Known func(ctx context.Context, person string) (bool, error)
 }
@@ -327,13 +325,13 @@ func (d *draft) by(at time.Time) bool {
 
 // tell has somebody told with the change.
 func (d *draft) tell(n continuity.Notification, words string, args func(catalogue.Lang) catalogue.Args) string {
-	return tell(&d.Incident, d.engine.o.Mute, d.now, d.engine.shown(d.Exercise, d.now), n, words, args, &d.more)
+	return tell(&d.Incident, d.now, d.engine.shown(d.Exercise, d.now), n, words, args, &d.more)
 }
 
 // tell adds the change that has somebody told of an incident, and returns the id of
-// the notification; on a node without channels there is none.
-func tell(i *continuity.Incident, mute bool, now, shown time.Time, n continuity.Notification, words string, args func(catalogue.Lang) catalogue.Args, to *[]continuity.Change) string {
-	if mute || len(n.To) == 0 {
+// the notification; where there is nobody to tell there is none.
+func tell(i *continuity.Incident, now, shown time.Time, n continuity.Notification, words string, args func(catalogue.Lang) catalogue.Args, to *[]continuity.Change) string {
+	if len(n.To) == 0 {
 		return ""
 	}
 	i.Number++
