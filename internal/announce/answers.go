@@ -2,6 +2,7 @@ package announce
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/follow"
 )
 
 // standing is what has automatic replies given.
@@ -74,7 +76,7 @@ func said(r *Rules, template string, v values) (continuity.Text, bool) {
 
 // answers keeps automatic replies as what stands wants them. Of those that others
 // have given, such as a step of a runbook, only what has ended is taken back.
-func (e *Engine) answers(now time.Time) (changes []continuity.Change, next time.Time) {
+func (e *Engine) answers(ctx context.Context, now time.Time) (changes []continuity.Change, next time.Time) {
 	stands := e.stands()
 	about := map[string]bool{}
 	wanted := map[string]map[string]continuity.AutoreplyFor{} // by reply and what it is for
@@ -146,7 +148,7 @@ func (e *Engine) answers(now time.Time) (changes []continuity.Change, next time.
 			}
 		}
 		if changed {
-			changes = append(changes, a.Change(was.version))
+			changes = append(changes, follow.Free(ctx, []continuity.Change{a.Change(was.version)})...)
 		}
 	}
 	return changes, next

@@ -116,16 +116,16 @@ func (e *Engine) update(id string, version int64, body json.RawMessage) error {
 }
 
 // Step implements follow.Engine: what is due of one incident becomes true at a time.
-func (e *Engine) Step(_ context.Context, now time.Time) (changes []continuity.Change, next time.Time, err error) {
+func (e *Engine) Step(ctx context.Context, now time.Time) (changes []continuity.Change, next time.Time, err error) {
 	for _, id := range slices.Sorted(maps.Keys(e.incidents)) {
 		t := e.turn(id, now)
 		t.decide()
-		if changes := t.changes(); len(changes) > 0 {
+		if changes := follow.Free(ctx, t.changes()); len(changes) > 0 {
 			return changes, time.Time{}, nil
 		}
 		next = sooner(next, t.next)
 	}
-	changes, again := e.answers(now)
+	changes, again := e.answers(ctx, now)
 	return changes, sooner(next, again), nil
 }
 

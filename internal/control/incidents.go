@@ -35,7 +35,7 @@ func (n *Node) openIncidents(context.Context) error {
 // lead runs an engine that follows the store while this node leads.
 func (n *Node) lead(name string, kinds []string, engine follow.Engine) {
 	f := follow.New(follow.Options{
-		Store: n.store, Name: name, Node: n.name, Kinds: kinds, Log: n.log, Every: min(time.Second, n.judges),
+		Store: n.store, Name: name, Node: n.name, Kinds: kinds, Log: n.log, Every: min(time.Second, n.judges), Refused: n.refused(name),
 		Lease: func() (continuity.Lease, bool) {
 			if lease := n.leads(); lease != nil {
 				return *lease, true

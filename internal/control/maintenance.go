@@ -26,7 +26,7 @@ func (n *Node) openMaintenance(context.Context) error {
 	rules, world := &windowRules{node: n}, windowWorld{n}
 	engine := maintenance.New(maintenance.Options{Plans: rules, World: world, Measured: n.readFigures()})
 	follower := follow.New(follow.Options{
-		Store: n.store, Name: "maintenance", Node: n.name, Kinds: maintenance.Kinds(), Log: n.log,
+		Store: n.store, Name: "maintenance", Node: n.name, Kinds: maintenance.Kinds(), Log: n.log, Refused: n.refused("maintenance"),
 		Lease: func() (continuity.Lease, bool) {
 			if lease := n.leads(); lease != nil {
 				return *lease, true

@@ -33,7 +33,7 @@ func (n *Node) openRunbooks(context.Context) error {
 		})
 		defer engine.Close()
 		follow.New(follow.Options{
-			Store: n.store, Name: "runbook", Node: n.name, Kinds: runbook.Kinds, Wake: wake, Log: n.log,
+			Store: n.store, Name: "runbook", Node: n.name, Kinds: runbook.Kinds, Wake: wake, Log: n.log, Refused: n.refused("runbook"),
 			Lease: func() (continuity.Lease, bool) {
 				if lease := n.leads(); lease != nil {
 					return *lease, true

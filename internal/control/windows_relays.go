@@ -59,7 +59,7 @@ func (n *Node) openWindowRelays(context.Context) error {
 	}
 	h.Reset()
 	f := follow.New(follow.Options{
-		Store: n.store, Name: "window-relays", Node: n.name, Kinds: []string{continuity.KindDuring}, Log: n.log, Every: feedPause,
+		Store: n.store, Name: "window-relays", Node: n.name, Kinds: []string{continuity.KindDuring}, Log: n.log, Every: feedPause, Refused: n.refused("window-relays"),
 		Lease: func() (continuity.Lease, bool) {
 			if lease := n.leads(); lease != nil {
 				return *lease, true
@@ -95,6 +95,9 @@ func (h *hands) Step(ctx context.Context, now time.Time) ([]continuity.Change, t
 	var next time.Time
 	for _, id := range slices.Sorted(maps.Keys(h.wanted)) {
 		k := h.wanted[id]
+		if follow.Alone(ctx, continuity.KindDuring, id) {
+			continue
+		}
 		if due := h.again[id]; now.Before(due) && k.State != continuity.DuringWanted && k.State != continuity.DuringEnding || now.Before(due) && k.Failure != "" {
 			if next.IsZero() || due.Before(next) {
 				next = due

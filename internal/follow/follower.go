@@ -40,8 +40,12 @@ type Options struct {
 	Kinds []string                        // of objects that are shown
 	Every time.Duration                   // 1 s: how often what others wrote is looked for
 	Wake  <-chan struct{}                 // has it looked for sooner; nil: never
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Refused is told of the objects that the engine can't bring on, whenever they have
+	// changed, and at the beginning of a term: the engine goes on without them. nil:
+	// only the log says so.
+	Refused func(context.Context, []Refusal) error
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Follower runs an engine while its node leads.
@@ -51,6 +55,11 @@ type Follower struct {
 	loaded bool
 	fence  int64
 	seq    int64 // of the last event that was followed
+
+	refused map[ref]*refusal
+	blind   map[ref]*Refusal // objects that can't be read
+	unseen  map[ref]bool     // those of them that have not been shown anew yet
+	changed bool             // of either, and nobody was told yet
 }
 
 // New makes a follower.
@@ -114,24 +123,40 @@ func (f *Follower) Step(ctx context.Context) (next time.Time, err error) {
 			f.loaded = false // some of it may have happened
 		}
 	}()
-	if !f.loaded || lease.Fence != f.fence {
+	if lease.Fence != f.fence || f.refused == nil {
+		f.loaded, f.changed = false, true
+		f.refused, f.blind = map[ref]*refusal{}, map[ref]*Refusal{}
+	}
+	if !f.loaded {
 		if err := f.load(ctx); err != nil {
 			return next, err
 		}
 		f.fence = lease.Fence
 	}
+	f.settle(f.o.Now())
+	defer f.tell(ctx)
+	var last []continuity.Change
 	for range mostRounds {
 		if err := f.follow(ctx); err != nil {
 			return next, err
 		}
-		changes, next, err := f.engine.Step(ctx, f.o.Now().UTC())
+		now := f.o.Now().UTC()
+		alone := f.alone(now)
+		changes, next, err := f.engine.Step(context.WithValue(ctx, leftAloneKey{}, alone), now)
 		if err != nil || len(changes) == 0 || ctx.Err() != nil {
 			return next, errors.Join(err, ctx.Err())
 		}
+		if alone.touch(changes) { // it knows nothing else to do
+			return next, nil
+		}
 		if err := f.commit(ctx, lease, changes); err != nil {
+			f.refuse(changes, err, now)
 			return next, err
 		}
+		f.accept(changes)
+		last = changes
 	}
+	f.refuse(last, errRestless, f.o.Now().UTC())
 	return next, errRestless
 }
 
@@ -147,6 +172,10 @@ func (f *Follower) commit(ctx context.Context, lease continuity.Lease, changes [
 
 func (f *Follower) load(ctx context.Context) error {
 	f.engine.Reset()
+	f.unseen = map[ref]bool{}
+	for r := range f.blind {
+		f.unseen[r] = true
+	}
 	seq, _, err := f.o.Store.LastEvent(ctx)
 	if err != nil {
 		return err
@@ -159,14 +188,16 @@ func (f *Follower) load(ctx context.Context) error {
 			}
 			for i := range page {
 				o := &page[i]
-				if err := f.engine.Show(o.Kind, o.ID, o.Version, o.Body, continuity.Actor{}); err != nil {
-					return err
-				}
+				f.unread(ref{o.Kind, o.ID}, o.Service, f.engine.Show(o.Kind, o.ID, o.Version, o.Body, continuity.Actor{}))
 			}
 			if cursor = next; cursor == "" {
 				break
 			}
 		}
+	}
+	for r := range f.unseen { // they are gone
+		delete(f.blind, r)
+		f.changed = true
 	}
 	f.seq, f.loaded = seq, true
 	return nil
@@ -181,8 +212,9 @@ func (f *Follower) follow(ctx context.Context) error {
 		for i := range events {
 			ev := &events[i]
 			if slices.Contains(f.o.Kinds, ev.Kind) {
-				if err := f.engine.Show(ev.Kind, ev.ID, ev.Seq, ev.After, ev.Actor); err != nil {
-					return err
+				f.unread(ref{ev.Kind, ev.ID}, ev.Service, f.engine.Show(ev.Kind, ev.ID, ev.Seq, ev.After, ev.Actor))
+				if r := f.refused[ref{ev.Kind, ev.ID}]; r != nil {
+					r.until = time.Time{} // it is another one now
 				}
 			}
 			f.seq = ev.Seq

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/follow"
 )
 
 // fresh makes an incident of a declaration.
@@ -67,12 +69,18 @@ func (e *Engine) rulesOf(service string) *Rules {
 }
 
 // declared makes incidents of what other engines declared.
-func (e *Engine) declared(now time.Time) []continuity.Change {
-	ids := slices.Sorted(maps.Keys(e.asked))
-	if len(ids) == 0 {
-		return nil
+func (e *Engine) declared(ctx context.Context, now time.Time) []continuity.Change {
+	for _, id := range slices.Sorted(maps.Keys(e.asked)) {
+		asked := *e.asked[id]
+		if changes := follow.Free(ctx, e.take(&asked, now)); len(changes) > 0 {
+			return changes
+		}
 	}
-	d := e.asked[ids[0]]
+	return nil
+}
+
+// take makes an incident of a declaration, or has it known which one it is about.
+func (e *Engine) take(d *declaration, now time.Time) []continuity.Change {
 	if same := e.standing(&d.Declaration); same != nil {
 		d.Incident = same.ID
 		return []continuity.Change{taken(d, "declaration.known")}
@@ -125,14 +133,14 @@ func (e *Engine) goesOn(k *kept) *kept {
 }
 
 // triggered declares what plans' triggers say, or opens it again.
-func (e *Engine) triggered(now time.Time) []continuity.Change {
+func (e *Engine) triggered(ctx context.Context, now time.Time) []continuity.Change {
 	for _, r := range e.o.Plans.All() {
 		for n := range r.Scenarios {
 			s := &r.Scenarios[n]
 			if s.Trigger == (Trigger{}) {
 				continue
 			}
-			if changes := e.trigger(r, s, now); len(changes) > 0 {
+			if changes := follow.Free(ctx, e.trigger(r, s, now)); len(changes) > 0 {
 				return changes
 			}
 		}

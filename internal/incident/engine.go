@@ -10,6 +10,7 @@ import (
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
+	"holdfast/internal/follow"
 )
 
 // Name is the engine's, as actor of its changes.
@@ -194,11 +195,11 @@ func put[T any](all map[string]T, id string, k T, body json.RawMessage, into any
 
 // Step implements follow.Engine. It returns what is to become true of one incident at
 // a time.
-func (e *Engine) Step(_ context.Context, now time.Time) (changes []continuity.Change, next time.Time, err error) {
-	if changes := e.declared(now); len(changes) > 0 {
+func (e *Engine) Step(ctx context.Context, now time.Time) (changes []continuity.Change, next time.Time, err error) {
+	if changes := e.declared(ctx, now); len(changes) > 0 {
 		return changes, next, nil
 	}
-	if changes := e.triggered(now); len(changes) > 0 {
+	if changes := e.triggered(ctx, now); len(changes) > 0 {
 		return changes, next, nil
 	}
 	due := soonest{}
@@ -210,7 +211,7 @@ func (e *Engine) Step(_ context.Context, now time.Time) (changes []continuity.Ch
 		}
 		d := &draft{engine: e, rules: rules, was: k.Incident, Incident: clone(k.Incident), version: k.version, now: now, due: &due}
 		d.look()
-		if changes := d.changes(); len(changes) > 0 {
+		if changes := follow.Free(ctx, d.changes()); len(changes) > 0 {
 			return changes, next, nil
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/follow"
 )
 
 // Options of an Engine.
@@ -132,7 +133,7 @@ func (e *Engine) Show(kind, id string, version int64, body json.RawMessage, _ co
 
 // Step implements follow.Engine: one window is changed at a time.
 func (e *Engine) Step(ctx context.Context, now time.Time) ([]continuity.Change, time.Time, error) {
-	if changes := e.fromNotices(now); changes != nil {
+	if changes := e.fromNotices(ctx, now); changes != nil {
 		return changes, time.Time{}, nil
 	}
 	changes, next, err := e.fromSeries(ctx, now)
@@ -153,7 +154,7 @@ func (e *Engine) Step(ctx context.Context, now time.Time) ([]continuity.Change, 
 		if phase := phases[w.State]; phase != nil && w.rules != nil && !w.exercised() {
 			phase(w)
 		}
-		if changes := w.changes(); changes != nil {
+		if changes := follow.Free(ctx, w.changes()); changes != nil {
 			return changes, time.Time{}, nil
 		}
 		sooner(w.real)

@@ -1,9 +1,11 @@
 package maintenance
 
 import (
+	"context"
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/follow"
 )
 
 // kindNotice is the kind of what providers announce, of which notice is the part
@@ -28,7 +30,7 @@ type notice struct {
 
 // fromNotices makes windows of what providers announced and a person confirmed, and
 // has them follow what is confirmed later. One window is changed at a time.
-func (e *Engine) fromNotices(now time.Time) []continuity.Change {
+func (e *Engine) fromNotices(ctx context.Context, now time.Time) []continuity.Change {
 	of := map[string]string{} // notice to window
 	for id, h := range e.windows {
 		if h.Origin.Kind == OriginNotice {
@@ -46,7 +48,7 @@ func (e *Engine) fromNotices(now time.Time) []continuity.Change {
 		} else {
 			w = e.follows(&n, of[id], now)
 		}
-		if changes := w.changes(); changes != nil {
+		if changes := follow.Free(ctx, w.changes()); changes != nil {
 			return changes
 		}
 	}

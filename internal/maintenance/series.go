@@ -8,6 +8,7 @@ import (
 
 	"holdfast/internal/calendar"
 	"holdfast/internal/continuity"
+	"holdfast/internal/follow"
 )
 
 // ahead is how long before the longest notice an occurrence becomes a window: days
@@ -51,7 +52,7 @@ func (e *Engine) fromSeries(ctx context.Context, now time.Time) (changes []conti
 			continue
 		}
 		changes, due, err := e.occur(ctx, &s, version, now)
-		if err != nil || changes != nil {
+		if changes = follow.Free(ctx, changes); err != nil || changes != nil {
 			return changes, next, err
 		}
 		if !due.IsZero() && (next.IsZero() || due.Before(next)) {

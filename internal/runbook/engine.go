@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/follow"
 )
 
 // Options of an engine.
@@ -167,7 +168,9 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (changes []continuity.
 			return nil, time.Time{}, err
 		}
 		if t.changed() {
-			return t.batch(), time.Time{}, nil
+			if changes := follow.Free(ctx, t.batch()); len(changes) > 0 {
+				return changes, time.Time{}, nil
+			}
 		}
 		if !t.next.IsZero() && (next.IsZero() || t.next.Before(next)) {
 			next = t.next

@@ -41,7 +41,7 @@ func sourceOf(id string) string {
 
 // lookSignals sees what other systems say: what they took back is missing.
 func (e *Engine) lookSignals() Sight {
-	seen := Sight{Of: []string{continuity.FromAlert, continuity.FromHook, continuity.FromNotice, continuity.FromChannel, continuity.FromNotify}}
+	seen := Sight{Of: []string{continuity.FromAlert, continuity.FromHook, continuity.FromNotice, continuity.FromChannel, continuity.FromNotify, continuity.FromEngine}}
 	for _, id := range slices.Sorted(maps.Keys(e.signals)) {
 		s := e.signals[id]
 		seen.All = append(seen.All, Sighting{
