@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/controlapi"
 )
 
@@ -49,7 +50,7 @@ func (c *cli) eventListCommand() *cobra.Command {
 		return c.show(events, func() {
 			t := table{head: c.heads("number", "time", "actor", "action", "object", "service", "why"), right: []int{0}, none: c.t("cli.event.list.none")}
 			for _, e := range events {
-				t.add(eventRow(e.EventHead)...)
+				t.add(c.eventRow(e.EventHead)...)
 			}
 			c.table(t)
 		})
@@ -102,8 +103,17 @@ func momentOrAgo(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, errors.New("no time")
 }
 
-func eventRow(e controlapi.EventHead) []string {
-	return []string{fmt.Sprint(e.Seq), clock(e.At), e.Actor.Kind + ":" + e.Actor.ID, e.Action, e.Kind + "/" + e.ID, e.Service, e.Why}
+// eventRow has names as --action and --actor take them; those are English, so that
+// another language adds its words.
+func (c *cli) eventRow(e controlapi.EventHead) []string {
+	actor, action := e.Actor.Kind+":"+e.Actor.ID, e.Action
+	if c.lang != catalogue.En {
+		actor = c.actor(e.Actor)
+		if words := catalogue.Happened(c.lang, action); words != action {
+			action = c.t("cli.incident.timeline.because", "text", words, "why", action)
+		}
+	}
+	return []string{fmt.Sprint(e.Seq), clock(e.At), actor, action, e.Kind + "/" + e.ID, e.Service, e.Why}
 }
 
 func (c *cli) eventShowCommand() *cobra.Command {
@@ -122,7 +132,7 @@ func (c *cli) eventShowCommand() *cobra.Command {
 		}
 		return c.show(e, func() {
 			t := table{head: c.heads("number", "time", "actor", "action", "object", "service", "why"), right: []int{0}}
-			t.add(eventRow(e.EventHead)...)
+			t.add(c.eventRow(e.EventHead)...)
 			c.table(t)
 			for _, side := range []struct {
 				id   string
@@ -187,7 +197,7 @@ func (c *cli) eventFollowCommand() *cobra.Command {
 					return err
 				}
 			} else {
-				c.table(table{head: make([]string, 7), rows: [][]string{eventRow(e)}})
+				c.table(table{head: make([]string, 7), rows: [][]string{c.eventRow(e)}})
 			}
 			if seen++; a.most > 0 && seen >= a.most {
 				return enough

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/incident"
@@ -106,7 +107,7 @@ func (c *cli) incidentTable(all []continuity.Incident) {
 			commander = i.Command[n-1].To
 		}
 		t.add(i.ID, i.Grade, c.term("incident.word.", i.State), c.term("incident.phase.", i.Phase), c.said(i.Title), clock(i.Started), commander,
-			until.Sub(i.Started).Round(time.Second).String())
+			c.lasts(until.Sub(i.Started)))
 	}
 	c.table(t)
 }
@@ -136,7 +137,7 @@ func (c *cli) showIncident(d *controlapi.IncidentDetail) {
 		if d <= 0 {
 			return ""
 		}
-		return d.String()
+		return c.lasts(d)
 	}
 	line("origin", d.Origin.Kind+"/"+d.Origin.ID)
 	line("scenario", d.Scenario)
@@ -201,14 +202,17 @@ func (c *cli) incidentTimelineCommand() *cobra.Command {
 			t := table{head: c.heads("time", "what", "by", "about", "state", "text")}
 			for _, e := range all.Items {
 				words := c.said(e.Text)
-				if e.Reason != "" {
-					words = strings.TrimPrefix(words+" ("+e.Reason+")", " ")
+				if reason := e.Reason; reason != "" {
+					if e.Actor.Kind == continuity.ActorEngine {
+						reason = catalogue.Because(c.lang, e.Kind, reason)
+					}
+					words = c.t("cli.incident.timeline.because", "text", words, "why", reason)
 				}
 				at := clock(e.At)
 				if !e.Shown.IsZero() {
 					at += " [" + clock(e.Shown) + "]"
 				}
-				t.add(at, e.Action, e.Actor.ID, e.ID, e.State, words)
+				t.add(at, catalogue.Happened(c.lang, e.Action), c.actor(e.Actor), e.ID, c.stateOf(e.Kind, e.State), words)
 			}
 			c.table(t)
 		})
@@ -230,7 +234,7 @@ func (c *cli) incidentFiguresCommand() *cobra.Command {
 				if s == nil {
 					return "-"
 				}
-				return (time.Duration(*s * float64(time.Second))).Round(time.Second).String()
+				return c.lasts(time.Duration(*s * float64(time.Second)))
 			}
 			t := table{head: c.heads("what", "value")}
 			for _, one := range []struct {

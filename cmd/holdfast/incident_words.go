@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -159,7 +160,7 @@ func (c *cli) incidentLossCommand() *cobra.Command {
 				for _, s := range p.Says {
 					says = append(says, c.said(s))
 				}
-				t.add(p.Process, seconds(p.Counted), amounts(p.Lost), strings.Join(says, " "))
+				t.add(p.Process, c.lasts(time.Duration(p.Counted*float64(time.Second))), amounts(p.Lost), strings.Join(says, " "))
 			}
 			c.table(t)
 			switch total := amounts(l.Total); {

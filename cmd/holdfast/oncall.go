@@ -74,7 +74,7 @@ func (c *cli) ladder(o *controlapi.OnCallRole) string {
 	for i, step := range o.Ladder {
 		if i > 0 {
 			after := time.Duration(o.Ladder[i-1].Wait * float64(time.Second))
-			steps = append(steps, c.t("cli.oncall.step", "after", after.String(), "people", strings.Join(step.People, ", ")))
+			steps = append(steps, c.t("cli.oncall.step", "after", c.lasts(after), "people", strings.Join(step.People, ", ")))
 		}
 	}
 	return strings.Join(steps, "; ")

@@ -176,7 +176,7 @@ func (c *cli) proposals(cmd *cobra.Command, node *controlapi.Client, service, fr
 	return found.Items, c.show(found, func() {
 		t := table{head: c.heads("number", "from", "until", "low-traffic", "traffic", "working"), none: c.t("cli.window.propose.none")}
 		for i, p := range found.Items {
-			t.add(strconv.Itoa(i+1), clock(p.Start), clock(p.End), c.yes(p.Placed.Low), share(&p.Placed), fmt.Sprintf("%dm", p.Placed.Minutes))
+			t.add(strconv.Itoa(i+1), clock(p.Start), clock(p.End), c.yes(p.Placed.Low), share(&p.Placed), c.lasts(time.Duration(p.Placed.Minutes)*time.Minute))
 		}
 		c.table(t)
 	})

@@ -10,6 +10,7 @@ import (
 	"math"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -57,7 +58,7 @@ func Text(lang Lang, id string, args Args) string {
 	if !ok {
 		localizer = localizers()[En]
 	}
-	config := &i18n.LocalizeConfig{MessageID: id, TemplateData: plain(args)}
+	config := &i18n.LocalizeConfig{MessageID: id, TemplateData: plain(lang, args)}
 	if n, ok := args["n"]; ok {
 		config.PluralCount = n
 	}
@@ -68,16 +69,32 @@ func Text(lang Lang, id string, args Args) string {
 	return text
 }
 
-// plain writes whole numbers that came through JSON without an exponent, which
-// a template would give them from a million on.
-func plain(args Args) Args {
+// plain makes of arguments what people read. NAME_text is the id of a text that NAME
+// stands for, and NAME_seconds a length of time: whoever made an error did not know its
+// reader's language. Whole numbers that came through JSON have no exponent, which a
+// template would give them from a million on.
+func plain(lang Lang, args Args) Args {
 	var out Args
+	set := func(name string, value any) {
+		if out == nil {
+			out = maps.Clone(args) // they are their owner's
+		}
+		out[name] = value
+	}
 	for name, value := range args {
-		if n, ok := value.(float64); ok && n == math.Trunc(n) && math.Abs(n) < 1<<53 {
-			if out == nil {
-				out = maps.Clone(args) // they are their owner's
+		switch v := value.(type) {
+		case float64:
+			if of, ok := strings.CutSuffix(name, "_seconds"); ok {
+				set(of, Lasts(lang, time.Duration(v*float64(time.Second))))
+			} else if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+				set(name, int64(v))
 			}
-			out[name] = int64(n)
+		case string:
+			if of, ok := strings.CutSuffix(name, "_text"); ok {
+				if text := Text(lang, v, nil); text != v {
+					set(of, text)
+				}
+			}
 		}
 	}
 	if out == nil {

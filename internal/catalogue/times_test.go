@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -23,6 +24,22 @@ func TestLasts(t *testing.T) {
 		if got := [2]string{Lasts(En, d), Lasts(Zh, d)}; got != want {
 			t.Errorf("%v: %q, want %q", d, got, want)
 		}
+	}
+}
+
+func TestArgumentsThatWaitForALanguage(t *testing.T) {
+	args := Args{"id": "x", "state": "overrun", "state_text": "maintenance.states.overrun"}
+	if got := Text(Zh, "maintenance.state", args); !strings.Contains(got, "超时") || strings.Contains(got, "overrun") {
+		t.Error(got)
+	}
+	if args["state"] != "overrun" {
+		t.Error("the arguments were changed")
+	}
+	if got := Text(Zh, "maintenance.invalid.longest", Args{"most_seconds": 14400.0}); !strings.Contains(got, "4 小时") {
+		t.Error(got)
+	}
+	if got := Text(En, "maintenance.state", Args{"id": "x", "state": "odd", "state_text": "no.such"}); !strings.Contains(got, "odd") {
+		t.Error(got)
 	}
 }
 

@@ -54,7 +54,7 @@ func (n *Node) lookAt(ctx context.Context, c runbook.Call, want string, at time.
 	if is {
 		return runbook.Result{Output: output}
 	}
-	r := failed("check", "check", id, "state", string(state))
+	r := failed("check", "check", id, "state", string(state), "state_text", "cli.check.state."+string(state))
 	if why.Code != "" && want == string(continuity.CheckUp) {
 		r.Failed = &why
 	}
@@ -75,5 +75,5 @@ func (n *Node) showLook(ctx context.Context, c runbook.Call) (continuity.CheckRe
 	if !known {
 		return what("look", "check", id, "state", "-"), &continuity.CheckReason{Code: "runbook.look.no-check", Args: map[string]any{"check": id}}
 	}
-	return what("look", "check", id, "state", string(v.State)), nil
+	return what("look", "check", id, "state", string(v.State), "state_text", "cli.check.state."+string(v.State)), nil
 }

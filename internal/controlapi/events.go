@@ -152,7 +152,10 @@ func why(lang catalogue.Lang, e continuity.AuditEvent) string {
 		return e.Reason
 	}
 	var kept continuity.JudgedCheck
-	if e.Kind != continuity.ObjectCheck || json.Unmarshal(e.After, &kept) != nil || kept.Reason.Code == "" {
+	if e.Kind != continuity.ObjectCheck {
+		return catalogue.Because(lang, e.Kind, e.Reason)
+	}
+	if json.Unmarshal(e.After, &kept) != nil || kept.Reason.Code == "" {
 		kept.Reason = continuity.CheckReason{Code: e.Reason}
 	}
 	return watch.Say(lang, kept.Reason)

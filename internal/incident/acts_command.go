@@ -124,8 +124,8 @@ func (e *editing) resolved() {
 	if within := e.rules.Grades[e.Incident.Grade].Review; within > 0 {
 		e.Review = e.time.Add(within)
 	}
-	e.ended("resolved", func(catalogue.Lang) catalogue.Args {
-		return catalogue.Args{"took": lasts(e.Restored.Sub(e.Started)), "by": e.by.Actor.ID}
+	e.ended("resolved", func(lang catalogue.Lang) catalogue.Args {
+		return catalogue.Args{"took": lasts(lang, e.Restored.Sub(e.Started)), "by": e.by.Actor.ID}
 	})
 }
 

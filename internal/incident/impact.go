@@ -41,8 +41,8 @@ func (d *draft) impact() {
 		d.Grade = to
 		d.RTO, d.MTD = d.rules.limits(d.Grade, d.Hits)
 		d.mark("graded", "impact")
-		d.tell(continuity.Notification{Urgency: continuity.UrgencyNotice, To: d.leaders()}, "graded", func(catalogue.Lang) catalogue.Args {
-			return catalogue.Args{"from": from, "left": lasts(max(left, 0))}
+		d.tell(continuity.Notification{Urgency: continuity.UrgencyNotice, To: d.leaders()}, "graded", func(lang catalogue.Lang) catalogue.Args {
+			return catalogue.Args{"from": from, "left": lasts(lang, max(left, 0))}
 		})
 	}
 }
@@ -82,8 +82,12 @@ func (d *draft) operational() {
 	case well && d.Restored.IsZero() && since.After(d.Started):
 		d.Restored = since
 		d.mark("restored", d.Origin.Kind+"/"+d.Origin.ID)
-		d.tell(continuity.Notification{Urgency: continuity.UrgencyNotice, To: d.leaders()}, "restored", func(catalogue.Lang) catalogue.Args {
-			return catalogue.Args{"took": lasts(d.Restored.Sub(d.Started)), "rto": lasts(d.RTO)}
+		d.tell(continuity.Notification{Urgency: continuity.UrgencyNotice, To: d.leaders()}, "restored", func(lang catalogue.Lang) catalogue.Args {
+			args := catalogue.Args{"took": lasts(lang, d.Restored.Sub(d.Started))}
+			if d.RTO > 0 {
+				args["rto"] = lasts(lang, d.RTO)
+			}
+			return args
 		})
 	case ill && !d.Restored.IsZero() && since.After(d.Restored):
 		d.Restored = time.Time{}
@@ -163,7 +167,7 @@ func (d *draft) clocks() {
 	}
 	if d.by(d.Known().Add(scope)) {
 		d.Warned["scope"] = d.now
-		d.mark("scope-due", lasts(scope))
+		d.mark("scope-due", "")
 		d.tell(continuity.Notification{Urgency: continuity.UrgencyPage, Group: "clock", To: commander(d.rules, &d.Incident), Escalate: d.deputies()}, "scope", nil)
 	}
 }
@@ -203,7 +207,7 @@ func (d *draft) clock(which string, whole time.Duration) {
 		n.Escalate = append(n.Escalate, person(d.rules.Owner))
 	}
 	d.tell(n, "clock", func(lang catalogue.Lang) catalogue.Args {
-		return catalogue.Args{"what": catalogue.Text(lang, "incident.clock."+which, nil), "percent": passed, "whole": lasts(whole)}
+		return catalogue.Args{"what": catalogue.Text(lang, "incident.clock."+which, nil), "percent": passed, "whole": lasts(lang, whole)}
 	})
 }
 

@@ -47,20 +47,12 @@ func inLanguage(t continuity.Text, lang catalogue.Lang) string {
 	return t.En
 }
 
-// lasts writes a length of time for people.
-func lasts(d time.Duration) string {
-	d = d.Round(time.Second)
+// lasts is a length of time for people, by the minute where it is one or more.
+func lasts(lang catalogue.Lang, d time.Duration) string {
 	if d >= time.Minute {
 		d = d.Round(time.Minute)
 	}
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
+	return catalogue.Lasts(lang, d)
 }
 
 func invalid(what string, pairs ...any) error {
@@ -68,5 +60,15 @@ func invalid(what string, pairs ...any) error {
 }
 
 func refused(what string, pairs ...any) error {
+	for n := 0; n+1 < len(pairs); n += 2 {
+		if name, is := pairs[n+1].(string); is && pairs[n] == "state" {
+			words := "incident.word."
+			if what == "task" {
+				words = "incident.task."
+			}
+			pairs = append(pairs, "state_text", words+name)
+			break
+		}
+	}
 	return continuity.E(continuity.CodeState, fmt.Errorf("incident: %s", what), append([]any{"detail_id", "incident.state." + what}, pairs...)...)
 }

@@ -71,7 +71,7 @@ func invalid(what string, pairs ...any) error {
 
 // wrongState says that something is not possible any more, or not yet.
 func wrongState(w *window) error {
-	return continuity.E(continuity.CodeState, nil, "detail_id", "maintenance.state", "id", w.ID, "state", w.State)
+	return continuity.E(continuity.CodeState, nil, "detail_id", "maintenance.state", "id", w.ID, "state", w.State, "state_text", "maintenance.states."+w.State)
 }
 
 // List returns a page of windows by their ids; it may have fewer than asked for.

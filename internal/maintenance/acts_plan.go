@@ -27,7 +27,7 @@ func (a *Acts) Proposals(ctx context.Context, service string, wish Wish) ([]Wind
 		return nil, invalid("length")
 	}
 	if rules.Longest > 0 && wish.Length > rules.Longest {
-		return nil, invalid("longest", "most", stepOf(rules.Longest))
+		return nil, invalid("longest", "most_seconds", rules.Longest.Seconds())
 	}
 	if wish.From.IsZero() {
 		wish.From = rules.earliest(now)

@@ -158,7 +158,7 @@ func checkOccurrences(when calendar.Windows, rules *Rules, now time.Time) error 
 		}
 	}
 	if rules.Longest > 0 && slices.ContainsFunc(some, func(w calendar.Window) bool { return w.Length() > rules.Longest+time.Hour }) {
-		return invalid("longest", "most", stepOf(rules.Longest)) // an hour is left for clocks that change
+		return invalid("longest", "most_seconds", rules.Longest.Seconds()) // an hour is left for clocks that change
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func (w *window) declare(why string) {
 	}
 	d := continuity.Declaration{
 		ID: w.declarationID(), Service: w.Service, Scenario: w.rules.Overrun, Origin: continuity.Origin{Kind: OriginWindow, ID: w.ID},
-		Started: w.now, Exercise: w.Exercise, Why: catalogue.Text(catalogue.En, why, catalogue.Args{"id": w.ID}),
+		Started: w.now, Exercise: w.Exercise, Why: why,
 	}
 	for i := range w.rules.Course.Processes {
 		d.Hits = append(d.Hits, w.rules.Course.Processes[i].ID)
@@ -90,7 +90,7 @@ func (w *window) coreFirst() continuity.Text {
 		for i := range w.rules.Course.Processes {
 			p := &w.rules.Course.Processes[i]
 			b.WriteString(catalogue.Text(lang, "course.process", catalogue.Args{
-				"n": i + 1, "name": in(first(p.Name, plainText(p.ID)), lang), "mtd": stepOf(p.MTD), "how": in(p.How, lang),
+				"n": i + 1, "name": in(first(p.Name, plainText(p.ID)), lang), "mtd": catalogue.Lasts(lang, p.MTD), "how": in(p.How, lang),
 			}))
 			b.WriteByte('\n')
 		}

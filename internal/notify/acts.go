@@ -190,7 +190,7 @@ func (a *Acts) Acknowledge(ctx context.Context, by continuity.Actor, id string, 
 			continue
 		}
 		if k.Over() {
-			return k, continuity.E(continuity.CodeState, nil, "detail_id", "notify.over", "id", id, "state", k.State)
+			return k, continuity.E(continuity.CodeState, nil, "detail_id", "notify.over", "id", id, "state", k.State, "state_text", "notify.state."+k.State)
 		}
 		if version != continuity.VersionAny && version != k.Version {
 			return k, continuity.E(continuity.CodeVersion, nil, "kind", continuity.KindNotification, "id", id, "version", k.Version)

@@ -127,6 +127,13 @@ func invalid(what string, pairs ...any) error {
 }
 
 func state(what string, pairs ...any) error {
+	words := map[string]string{"step": "runbook.state.", "run": "runbook.run."}[what]
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if name, is := pairs[i+1].(string); is && pairs[i] == "state" {
+			pairs = append(pairs, "state_text", words+name)
+			break
+		}
+	}
 	return continuity.E(continuity.CodeState, nil, append([]any{"detail_id", "runbook.settled." + what}, pairs...)...)
 }
 

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"holdfast/internal/catalogue"
+	"holdfast/internal/continuity"
+)
+
+// lasts is a length of time in the reader's words.
+func (c *cli) lasts(d time.Duration) string { return catalogue.Lasts(c.lang, d) }
+
+// actor is who did something: a person's name, or which part of Holdfast.
+func (c *cli) actor(a continuity.Actor) string {
+	if a.Kind != continuity.ActorEngine {
+		return a.ID
+	}
+	name := c.t("event.engine." + a.ID)
+	if name == "event.engine."+a.ID {
+		name = a.ID
+	}
+	return c.t("event.engine", "name", name)
+}
+
+// kindStates are where the states of each kind of object have their words.
+var kindStates = map[string]string{
+	continuity.KindIncident: "incident.word.", continuity.KindTask: "incident.task.", continuity.KindRun: "runbook.run.", continuity.KindWindow: "maintenance.states.",
+	continuity.KindUpdate: "announce.state.", continuity.KindNotification: "notify.state.", continuity.KindDelivery: "notify.delivery.",
+	continuity.ObjectCheck: "cli.check.state.", "warning": "warning.level.", "notice": "notice.state.",
+}
+
+// stateOf is an object's state in words; an incident's stands behind its grade.
+func (c *cli) stateOf(kind, state string) string {
+	before := ""
+	if at := strings.LastIndex(state, " "); at >= 0 {
+		before, state = state[:at+1], state[at+1:]
+	}
+	id := kindStates[kind] + state
+	if text := c.t(id); text != id {
+		state = text
+	}
+	return before + state
+}

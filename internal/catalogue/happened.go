@@ -1,0 +1,34 @@
+package catalogue
+
+import "strings"
+
+// Happened is what an event's action is called: "task given" for task.assigned. An
+// action that has no words is shown as it is.
+func Happened(lang Lang, action string) string {
+	for _, id := range []string{"event." + action, action} {
+		if text := Text(lang, id, nil); text != id {
+			return text
+		}
+	}
+	return action
+}
+
+// Because puts an engine's reason for an event into words. It is a code of the
+// catalogue, or what names the cause, and behind semicolons what else happened.
+func Because(lang Lang, kind, reason string) string {
+	if text := Text(lang, reason, nil); text != reason {
+		return text
+	}
+	parts := strings.Split(reason, "; ")
+	for i, part := range parts[1:] {
+		what, of, _ := strings.Cut(part, " ")
+		if text := Happened(lang, kind+"."+what); text != kind+"."+what {
+			parts[i+1] = strings.TrimSpace(text + " " + of)
+		}
+	}
+	between := "; "
+	if lang == Zh {
+		between = "；"
+	}
+	return strings.Join(parts, between)
+}
