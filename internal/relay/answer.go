@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -21,6 +22,8 @@ type answer struct {
 	body map[catalogue.Lang]template
 	wait time.Duration
 	same bool
+
+	usual bool // the body is ours, and repeats need not get the very same
 }
 
 // template is a text, cut where the receipt goes.
@@ -61,14 +64,30 @@ func newAnswer(a *continuity.Answer) answer {
 		}{h.Name, newTemplate(h.Value)})
 	}
 	for _, lang := range []catalogue.Lang{catalogue.En, catalogue.Zh} {
-		text := a.Body
-		if text == "" {
-			text = catalogue.Text(lang, "relay.received", nil)
-			if !strings.HasPrefix(n.contentType, "text/") {
-				text = `{"state":"held","message":` + strconv.Quote(text) + `,"receipt":"{receipt}"}` + "\n"
-			}
+		if n.usual = a.Body == ""; n.usual {
+			n.body[lang] = n.received(lang, "")
+		} else {
+			n.body[lang] = newTemplate(a.Body)
 		}
-		n.body[lang] = newTemplate(text)
 	}
+	n.usual = n.usual && !n.same
 	return n
+}
+
+// received is the usual body: that the request was received and is to be confirmed,
+// and what is said meanwhile.
+func (n *answer) received(lang catalogue.Lang, notice string) template {
+	text := catalogue.Text(lang, "relay.received", nil)
+	if strings.HasPrefix(n.contentType, "text/") {
+		if notice != "" {
+			text += "\n" + notice
+		}
+		return newTemplate(text)
+	}
+	text = `{"state":"held","message":` + strconv.Quote(text) + `,"receipt":"{receipt}"`
+	if notice != "" {
+		quoted, _ := json.Marshal(notice) // a string: cannot fail
+		text += `,"notice":` + string(quoted)
+	}
+	return newTemplate(text + "}\n")
 }

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 )
 
@@ -13,11 +14,13 @@ type words = atomic.Pointer[wording]
 
 type wording struct {
 	page  *page
+	text  continuity.Said
 	until time.Time
 }
 
-// Say has a route's maintenance answer say a text until a time; an empty one takes
-// back what was said. It reports whether there is such a route.
+// Say has a route's maintenance answer, and its usual answer to what is kept, say a
+// text until a time; an empty one takes back what was said. It reports whether there
+// is such a route.
 func (e *Engine) Say(route string, text continuity.Said, until time.Time) bool {
 	r := e.table.Load().find(route)
 	if r == nil {
@@ -32,7 +35,7 @@ func (e *Engine) Say(route string, text continuity.Said, until time.Time) bool {
 		reply = *r.Reply
 	}
 	reply.Text = text
-	r.words.Store(&wording{newPage(&reply), until})
+	r.words.Store(&wording{newPage(&reply), text, until})
 	return true
 }
 
@@ -42,4 +45,14 @@ func (r *route) says(now time.Time) *page {
 		return w.page
 	}
 	return r.page
+}
+
+// kept is the body of the answer to a request that was kept. What is said besides is
+// of now, as is the time to ask again: a repeat hears what is said then.
+func (r *route) kept(lang catalogue.Lang) template {
+	w := r.words.Load()
+	if w == nil || !r.answer.usual || !time.Now().Before(w.until) {
+		return r.answer.body[lang]
+	}
+	return r.answer.received(lang, say(w.text, lang, "").Text)
 }

@@ -24,10 +24,14 @@ func (w *world) declare(mark string) string {
 	return i.ID
 }
 
-// as has a person put something below a path, on what stands there now.
+// as has a person put something below a path, on what stands there now. A node that
+// died of it has taken it.
 func (w *world) as(who, object, what string, body any) {
 	w.t.Helper()
 	w.until(late, who+": "+what+" of "+object, func(ctx context.Context) (bool, string) {
+		if w.dead() {
+			return true, ""
+		}
 		c, err := w.As(ctx, who)
 		if err != nil {
 			return false, err.Error()

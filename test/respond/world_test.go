@@ -96,12 +96,20 @@ func newWorld(t *testing.T, o demo.Options, change func(w *demo.World) error) *w
 	return &world{w, t}
 }
 
+// dead reports whether the control node does not run.
+func (w *world) dead() bool {
+	select {
+	case <-w.Control.Done():
+		return true
+	default:
+		return false
+	}
+}
+
 // again starts the control node that was killed, or kills it first.
 func (w *world) again() {
 	w.t.Helper()
-	select {
-	case <-w.Control.Done():
-	default:
+	if !w.dead() {
 		if err := w.Control.Kill(); err != nil {
 			w.t.Fatal(err)
 		}
@@ -126,14 +134,18 @@ func (w *world) until(within time.Duration, what string, so func(ctx context.Con
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), within)
 	defer cancel()
+	last := ""
 	for {
 		ok, have := so(ctx)
 		if ok {
 			return
 		}
+		if ctx.Err() == nil { // else it could not be asked
+			last = have
+		}
 		select {
 		case <-ctx.Done():
-			w.t.Fatalf("not after %s: %s; %s", within, what, have)
+			w.t.Fatalf("not after %s: %s; %s", within, what, last)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
