@@ -21,16 +21,8 @@ const (
 	calm = 30 * time.Second
 )
 
-// Refusal is an object that an engine can't bring on: the store refuses each change
-// of it, or it can't be read.
-type Refusal struct {
-	Kind    string
-	ID      string
-	Service string
-	Code    continuity.Code
-	Unread  bool
-	Since   time.Time
-}
+// Refusal is an object that an engine can't bring on.
+type Refusal = continuity.Refusal
 
 type ref struct{ kind, id string }
 
@@ -98,7 +90,7 @@ func subjects(changes []continuity.Change) []continuity.Change {
 // refuse notes that the store did not take a batch. What the store could not do for
 // its own sake says nothing of the batch.
 func (f *Follower) refuse(changes []continuity.Change, err error, now time.Time) {
-	if ofStore(err) {
+	if continuity.OfStore(err) {
 		return
 	}
 	for _, c := range subjects(changes) {
@@ -139,21 +131,6 @@ func (f *Follower) accept(changes []continuity.Change) {
 			delete(f.refused, ref{c.Kind, c.ID})
 		}
 	}
-}
-
-// ofStore reports whether an error is none of what was to be stored.
-func ofStore(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	switch continuity.CodeOf(err) {
-	case continuity.CodeDatabase, continuity.CodeStateFull, continuity.CodeStarting:
-		return true
-	case continuity.CodeVersion:
-		known, ok := errors.AsType[*continuity.Error](err)
-		return ok && known.Args["kind"] == "lease"
-	}
-	return false
 }
 
 // unread notes whether an object can be read. Where it can't, it stays as it was

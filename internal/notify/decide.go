@@ -79,6 +79,7 @@ func (e *Engine) decide(ctx context.Context, now time.Time) {
 	var fresh []*note
 	for _, n := range notes {
 		switch {
+		case e.alone(n.ID):
 		case n.Over():
 			e.settleOver(ctx, n, now)
 		case n.State == continuity.NotifyNew:
@@ -89,6 +90,9 @@ func (e *Engine) decide(ctx context.Context, now time.Time) {
 	}
 	e.admit(ctx, fresh, now)
 	for _, s := range ships {
+		if e.alone(s.note.ID) {
+			continue
+		}
 		if s.note.Over() && !s.Rest {
 			e.drop(s, s.note.State)
 			continue
@@ -149,7 +153,7 @@ func (e *Engine) admit(ctx context.Context, fresh []*note, now time.Time) {
 // now.
 func (e *Engine) join(n *note, now time.Time) (ready bool) {
 	g := e.group(&n.Notification)
-	if leader := e.notes[g.leader]; leader != nil && leader != n && !leader.Over() && n.Rank <= leader.Rank {
+	if leader := e.notes[g.leader]; leader != nil && leader != n && !leader.Over() && !e.alone(leader.ID) && n.Rank <= leader.Rank {
 		leader.Grouped++
 		e.mark(leader, "notification.joined")
 		e.wakeNote(leader, later(now, leader.Told.Add(pause)))

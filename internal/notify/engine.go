@@ -3,7 +3,9 @@ package notify
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -35,10 +37,13 @@ type Options struct {
 	Tried func(ctx context.Context, sender string, f *Failure, at time.Time)
 	// Failed is what else becomes true where nobody could be told, or nobody answered.
 	Failed func(n *continuity.Notification, at time.Time) []continuity.Change
-	Every  time.Duration // 1 s: how often what others wrote is looked for
-	Seed   uint64        // of the jitter
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Refused is told of what can't be brought on, whenever that has changed; everything
+	// else goes on. nil: only the log says so.
+	Refused func(context.Context, []continuity.Refusal) error
+	Every   time.Duration // 1 s: how often what others wrote is looked for
+	Seed    uint64        // of the jitter
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Engine tells people while its node leads.
@@ -65,6 +70,10 @@ type Engine struct {
 	extra   []continuity.Change
 	started []*ship // attempts that begin with the next commit
 	bounced []*ship // delivered, as it was thought
+
+	refused map[string]*refusal // by notification
+	blind   map[[2]string]continuity.Refusal
+	unsaid  bool // of either
 
 	returned []continuity.Delivery // the same, of notifications that were let go of
 
@@ -166,6 +175,7 @@ func (e *Engine) run(ctx, working context.Context) (next time.Time, err error) {
 	if lease.Fence != e.fence {
 		e.drain() // of another term: what was under way then is known to the store alone
 		e.loaded, e.fence = false, lease.Fence
+		e.refused, e.blind, e.unsaid = map[string]*refusal{}, map[[2]string]continuity.Refusal{}, true
 	}
 	e.lease = lease
 	defer func() {
@@ -173,11 +183,13 @@ func (e *Engine) run(ctx, working context.Context) (next time.Time, err error) {
 			e.loaded = false // some of it may have happened
 		}
 	}()
+	e.retry(e.o.Now())
 	if !e.loaded {
 		if err := e.load(ctx); err != nil {
 			return next, err
 		}
 	}
+	defer e.say(ctx)
 	if err := e.follow(ctx); err != nil {
 		return next, err
 	}
@@ -260,57 +272,60 @@ const lastMoment = time.Second
 // mostChanges bounds a commit, so that a storm holds up nobody for long.
 const mostChanges = 200
 
-// flush commits what was decided. What belongs to one notification is true at
-// once.
+// flush commits what was decided. What belongs to one notification is true at once,
+// and so is what it tells besides.
 func (e *Engine) flush(ctx context.Context, lease continuity.Lease) error {
-	var batch []continuity.Change
-	var set []func(version int64)
-	send := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		objects, err := e.o.Store.Commit(ctx, continuity.Batch{
-			Actor:   continuity.Actor{Kind: continuity.ActorEngine, ID: "notify", Via: e.o.Node},
-			Changes: batch, Leader: &lease,
-		})
-		if err != nil {
-			return err
-		}
-		for i := range set {
-			set[i](objects[i].Version)
-		}
-		batch, set = nil, nil
-		return nil
+	ids := slices.Sorted(maps.Keys(e.dirty))
+	also := &unit{}
+	for _, c := range e.extra {
+		also.add(c, func(int64) {})
 	}
-	ids := make([]string, 0, len(e.dirty))
-	for id := range e.dirty {
-		ids = append(ids, id)
+	e.extra = nil
+	var units []*unit
+	if len(also.changes) > 0 {
+		units = append(units, also)
 	}
-	slices.Sort(ids)
-	batch, e.extra = e.extra, nil
-	for range batch {
-		set = append(set, func(int64) {})
-	}
+	of := map[string]*unit{}
 	for _, id := range ids {
 		n := e.dirty[id]
+		if e.alone(id) {
+			continue
+		}
+		lead := id
+		if n.State == continuity.NotifyGrouped && e.dirty[n.By] != nil {
+			lead = n.By
+		}
+		u := of[lead]
+		if u == nil {
+			u = &unit{of: lead}
+			of[lead] = u
+			units = append(units, u)
+		}
 		if n.action != "" {
-			batch = append(batch, continuity.Set(continuity.KindNotification, n.ID, n.Service, n.version, n.action, "", n.Notification))
-			set = append(set, func(v int64) { n.version, n.action = v, "" })
+			u.add(continuity.Set(continuity.KindNotification, n.ID, n.Service, n.version, n.action, "", n.Notification),
+				func(v int64) { n.version, n.action = v, "" })
 		}
 		for _, s := range sorted(n.ships) {
 			if s.action != "" {
-				batch = append(batch, continuity.Set(continuity.KindDelivery, s.ID, s.Service, s.version, s.action, "", s.Delivery))
-				set = append(set, func(v int64) { s.version, s.action = v, "" })
-			}
-		}
-		if len(batch) >= mostChanges {
-			if err := send(); err != nil {
-				return err
+				u.add(continuity.Set(continuity.KindDelivery, s.ID, s.Service, s.version, s.action, "", s.Delivery),
+					func(v int64) { s.version, s.action = v, "" })
 			}
 		}
 	}
-	if err := send(); err != nil {
-		return err
+	var refused error
+	for from, size, i := 0, 0, 0; i < len(units); i++ {
+		if size += len(units[i].changes); size < mostChanges && i < len(units)-1 {
+			continue
+		}
+		if err := e.commit(ctx, lease, units[from:i+1]); err != nil {
+			if refused = err; !errors.Is(err, errRefused) {
+				return err
+			}
+		}
+		from, size = i+1, 0
+	}
+	if refused != nil {
+		return refused
 	}
 	for _, id := range ids {
 		e.forget(e.dirty[id])

@@ -28,9 +28,7 @@ func (e *Engine) load(ctx context.Context) error {
 				return err
 			}
 			for _, o := range page {
-				if err := e.take(o.Kind, o.ID, o.Version, o.Body); err != nil {
-					return err
-				}
+				e.learn(o.Kind, o.ID, o.Service, o.Version, o.Body)
 			}
 			if cursor = next; cursor == "" {
 				break
@@ -82,9 +80,7 @@ func (e *Engine) follow(ctx context.Context) error {
 			if ev.Kind == continuity.KindDelivery && ev.Actor.Kind != continuity.ActorEngine && e.ships[ev.ID] == nil {
 				e.cameBack(ev.After)
 			}
-			if err := e.take(ev.Kind, ev.ID, ev.Seq, ev.After); err != nil {
-				return err
-			}
+			e.learn(ev.Kind, ev.ID, ev.Service, ev.Seq, ev.After)
 			e.seq = ev.Seq
 		}
 		if len(events) < 1000 {

@@ -35,8 +35,9 @@ func (e *Engine) prune(ctx context.Context, lease continuity.Lease, now time.Tim
 					Until        time.Time `json:"until"`
 					Notification string    `json:"notification"`
 				}
-				if err := json.Unmarshal(o.Body, &v); err != nil {
-					return err
+				if err := json.Unmarshal(o.Body, &v); err != nil { // of another version of the program: it stays
+					stays[o.ID] = true
+					continue
 				}
 				past := func(at time.Time) bool { return !at.IsZero() && at.Before(old) }
 				switch {

@@ -3,6 +3,7 @@ package notify
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -37,16 +38,19 @@ func (e *Engine) begin(ctx, working context.Context, lease continuity.Lease, now
 			e.inflight[a.ship] = a
 		}
 	}
-	if err := e.flush(ctx, lease); err != nil {
-		for _, a := range all {
-			delete(e.inflight, a.ship) // none of them was sent
-		}
-		return err
-	}
+	var begun []*ship
 	for _, a := range all {
+		begun = append(begun, e.ships[a.ship])
+	}
+	err := e.flush(ctx, lease)
+	for i, a := range all {
+		if err != nil && !errors.Is(err, errRefused) || begun[i].action != "" {
+			delete(e.inflight, a.ship) // it is not known that it begins
+			continue
+		}
 		go e.work(working, a)
 	}
-	return nil
+	return err
 }
 
 // start makes the attempt of a delivery that is due, where its channel has room.
