@@ -10,6 +10,7 @@ import (
 
 	"holdfast/internal/controlapi"
 	"holdfast/internal/demo"
+	"holdfast/internal/demo/inbox"
 	"holdfast/internal/pgtest"
 	"holdfast/test/harness"
 )
@@ -117,6 +118,31 @@ func (w *world) again() {
 	if err := w.StartControl(); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// answering has everybody who is called press the key, for as long as the test goes on.
+func (w *world) answering() {
+	ctx, stop := context.WithCancel(w.t.Context())
+	done := make(chan struct{})
+	w.t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		pressed := map[string]int{}
+		for ctx.Err() == nil {
+			for _, i := range w.Inbox.Items(0) {
+				if i.Kind == inbox.Call && pressed[i.Call] < 8 && w.Press(ctx, i, "1") == nil { // the node may not yet know the call by its number
+					pressed[i.Call]++
+				}
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(500 * time.Millisecond):
+			}
+		}
+	}()
 }
 
 // node is the control node as its own administrator sees it.
