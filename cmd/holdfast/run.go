@@ -136,7 +136,7 @@ func (c *cli) showRun(d *runbook.RunDetail) {
 	} else if d.Reason != "" {
 		fmt.Fprintln(c.out, clean(d.Reason))
 	}
-	t := table{head: c.heads("step", "state", "owner", "due", "does", "why")}
+	t := table{head: c.heads("step", "state", "owner", "done-by", "due", "does", "why")}
 	var lists []string
 	for i := range d.Steps {
 		st := &d.Steps[i]
@@ -152,7 +152,11 @@ func (c *cli) showRun(d *runbook.RunDetail) {
 		if !st.Due.IsZero() {
 			due = clock(st.Due)
 		}
-		t.add(st.ID, c.term("runbook.state.", st.State), step.Owner, due, clean(runbook.Say(c.lang, &step)), why)
+		by := ""
+		if st.By != nil {
+			by = clean(st.By.ID)
+		}
+		t.add(st.ID, c.term("runbook.state.", st.State), step.Owner, by, due, clean(runbook.Say(c.lang, &step)), why)
 		lists = append(lists, c.openItems(&step, st)...)
 	}
 	c.table(t)

@@ -21,7 +21,7 @@ func Script(p *plan.Plan, id string, reaches func(channel string) bool) (*runboo
 	if i < 0 {
 		return nil, false
 	}
-	s := &runbook.Script{Service: p.ID, Runbook: id, Name: text(p.Runbooks[i].Name, id), Roles: map[string]runbook.Role{}}
+	s := &runbook.Script{Service: p.ID, Runbook: id, Name: text(p.Runbooks[i].Name, id), Roles: map[string]runbook.Role{}, Zone: p.Service.Zone}
 	for name, role := range p.Roles {
 		if role == nil {
 			continue

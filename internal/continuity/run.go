@@ -68,7 +68,8 @@ type StepRun struct {
 	Started time.Time       `json:"started,omitzero"`
 	Ended   time.Time       `json:"ended,omitzero"`
 	Due     time.Time       `json:"due,omitzero"`
-	By      *Actor          `json:"by,omitempty"`
+	By      *Actor          `json:"by,omitempty"`    // the person who did it, or said what became of it
+	Hands   []string        `json:"hands,omitempty"` // all who had a part in it: none of them approves what comes after
 	Reason  CheckReason     `json:"reason,omitzero"`
 	Note    string          `json:"note,omitempty"`   // a person's words
 	Output  json.RawMessage `json:"output,omitempty"` // of the action; bounded, without secrets

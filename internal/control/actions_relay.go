@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,20 +21,25 @@ const relayTime = 15 * time.Second
 type ownMode struct {
 	Intake string `json:"intake,omitempty"` // empty: none stood
 	Replay string `json:"replay,omitempty"`
+
+	Merged map[string]ownMode `json:"merged,omitempty"` // of incidents that go on in the owner
 }
 
 // steppedRoute is a route that a step names, and how its relay is asked.
 type steppedRoute struct {
 	relay, route, owner, why string
+	merged                   []string // incidents that go on in the owner
 	client                   *api.Client
 }
 
 // steppedRelay finds the relay of a step's route. Settings are put in the name of what the
 // run is for, so that a later run of the same incident or window can change them.
-func (n *Node) steppedRelay(c runbook.Call) (*steppedRoute, runbook.Result) {
+func (n *Node) steppedRelay(ctx context.Context, c runbook.Call) (*steppedRoute, runbook.Result) {
 	r := &steppedRoute{route: c.Step.With["route"], owner: strings.TrimPrefix(aboutOf(c.Run), continuity.KindRun+"/")}
-	if _, id, below := strings.Cut(r.owner, "/"); below {
-		r.owner = id
+	if kind, id, below := strings.Cut(r.owner, "/"); below {
+		if r.owner = id; kind == continuity.KindIncident {
+			r.merged = n.mergedInto(ctx, id, map[string]bool{})
+		}
 	}
 	if p := n.planOf(c.Run.Service); p != nil && p.Tech != nil {
 		for i := range p.Tech.Routes {
@@ -66,26 +72,55 @@ func (r *steppedRoute) standing(ctx context.Context) (api.Route, ownMode, error)
 	if i < 0 {
 		return api.Route{}, ownMode{}, continuity.E(continuity.CodeNoRoute, nil)
 	}
-	var own ownMode
-	for _, s := range status.Routes[i].Switches {
-		switch {
-		case s.Owner == operatorPrefix+r.owner && s.Block == nil:
-			own.Intake = s.Intake
-		case s.Owner == operatorPrefix+r.owner+":replay":
-			own.Replay = s.Replay
+	of := func(owner string) (own ownMode) {
+		for _, s := range status.Routes[i].Switches {
+			switch {
+			case s.Owner == operatorPrefix+owner && s.Block == nil:
+				own.Intake = s.Intake
+			case s.Owner == operatorPrefix+owner+":replay":
+				own.Replay = s.Replay
+			}
+		}
+		return own
+	}
+	own := of(r.owner)
+	for _, id := range r.merged {
+		if before := of(id); before.Intake != "" || before.Replay != "" {
+			if own.Merged == nil {
+				own.Merged = map[string]ownMode{}
+			}
+			own.Merged[id] = before
 		}
 	}
 	return status.Routes[i], own, nil
+}
+
+// mergedInto are the incidents that go on in one. One that can't be read is left out:
+// what it put stands, and the step that it keeps from working names it.
+func (n *Node) mergedInto(ctx context.Context, id string, seen map[string]bool) (all []string) {
+	i, err := n.incidentOf(ctx, id)
+	if err != nil {
+		return nil
+	}
+	for _, from := range i.From {
+		other, err := n.incidentOf(ctx, from)
+		if err != nil || seen[from] || other.State != continuity.Merged {
+			continue
+		}
+		seen[from] = true
+		all = append(append(all, from), n.mergedInto(ctx, from, seen)...)
+	}
+	return all
 }
 
 // operatorPrefix is how the owners begin of settings that somebody put by hand or by a
 // run.
 const operatorPrefix = "operator:"
 
-func (r *steppedRoute) put(ctx context.Context, intake, replay string) error {
+func (r *steppedRoute) put(ctx context.Context, owner, intake, replay string) error {
 	ctx, cancel := context.WithTimeout(ctx, relayTime)
 	defer cancel()
-	_, err := r.client.Switch(ctx, api.SwitchRequest{Route: r.route, Intake: intake, Replay: replay, Person: r.owner, Why: r.why})
+	_, err := r.client.Switch(ctx, api.SwitchRequest{Route: r.route, Intake: intake, Replay: replay, Person: owner, Why: r.why})
 	return err
 }
 
@@ -99,7 +134,7 @@ func (n *Node) relayAction(mode string) runbook.Action {
 	return runbook.Action{
 		Needs: rightSwitch,
 		Do: func(ctx context.Context, c runbook.Call) runbook.Result {
-			r, lacks := n.steppedRelay(c)
+			r, lacks := n.steppedRelay(ctx, c)
 			if r == nil {
 				return lacks
 			}
@@ -111,11 +146,14 @@ func (n *Node) relayAction(mode string) runbook.Action {
 				return failed("ended")
 			}
 			if mode == "drain" {
-				if err = r.put(ctx, "auto", ""); err == nil {
-					err = r.put(ctx, "", "on")
+				if err = r.put(ctx, r.owner, "auto", ""); err == nil {
+					err = r.put(ctx, r.owner, "", "on")
 				}
 			} else {
-				err = r.put(ctx, mode, "")
+				err = r.put(ctx, r.owner, mode, "")
+			}
+			if err == nil && (mode == "pass" || mode == "drain") {
+				err = r.lift(ctx, own.Merged)
 			}
 			if err != nil {
 				return r.failed(err)
@@ -123,7 +161,7 @@ func (n *Node) relayAction(mode string) runbook.Action {
 			return r.took(ctx, mode)
 		},
 		Undo: func(ctx context.Context, c runbook.Call) runbook.Result {
-			r, lacks := n.steppedRelay(c)
+			r, lacks := n.steppedRelay(ctx, c)
 			if r == nil {
 				return lacks
 			}
@@ -135,11 +173,13 @@ func (n *Node) relayAction(mode string) runbook.Action {
 				return failed("damaged")
 			}
 			_, own, err := r.standing(ctx)
-			if err == nil && own.Intake != before.Intake {
-				err = r.put(ctx, orAuto(before.Intake), "")
+			if err == nil {
+				err = r.back(ctx, r.owner, own, before)
 			}
-			if err == nil && own.Replay != before.Replay {
-				err = r.put(ctx, "", orAuto(before.Replay))
+			for _, id := range slices.Sorted(maps.Keys(before.Merged)) {
+				if err == nil {
+					err = r.back(ctx, id, own.Merged[id], before.Merged[id])
+				}
 			}
 			if err != nil {
 				return r.failed(err)
@@ -151,7 +191,7 @@ func (n *Node) relayAction(mode string) runbook.Action {
 			return runbook.Result{Output: jsonOf(map[string]any{"route": r.route, "mode": now.Mode, "intake": now.Intake})}
 		},
 		Show: func(ctx context.Context, c runbook.Call) (continuity.CheckReason, *continuity.CheckReason) {
-			r, lacks := n.steppedRelay(c)
+			r, lacks := n.steppedRelay(ctx, c)
 			if r == nil {
 				return what("relay", "route", c.Step.With["route"], "mode", mode, "now", "-"), lacking(lacks)
 			}
@@ -162,6 +202,27 @@ func (n *Node) relayAction(mode string) runbook.Action {
 			return what("relay", "route", r.route, "mode", mode, "now", string(now.Mode)), nil
 		},
 	}
+}
+
+// lift ends what incidents put that go on in the owner: nobody else would.
+func (r *steppedRoute) lift(ctx context.Context, merged map[string]ownMode) (err error) {
+	for _, id := range slices.Sorted(maps.Keys(merged)) {
+		if err == nil {
+			err = r.back(ctx, id, merged[id], ownMode{})
+		}
+	}
+	return err
+}
+
+// back puts an owner's settings back to what they were.
+func (r *steppedRoute) back(ctx context.Context, owner string, now, before ownMode) (err error) {
+	if now.Intake != before.Intake {
+		err = r.put(ctx, owner, orAuto(before.Intake), "")
+	}
+	if err == nil && now.Replay != before.Replay {
+		err = r.put(ctx, owner, "", orAuto(before.Replay))
+	}
+	return err
 }
 
 func orAuto(setting string) string {

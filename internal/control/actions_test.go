@@ -3,8 +3,10 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -116,6 +118,51 @@ func TestARunSwitchesARelay(t *testing.T) {
 	})
 	if r.Failed == nil || r.Failed.Code != "runbook.failed.held-by" || r.Failed.Args["by"] != "zhang.min" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestARunLiftsWhatAMergedIncidentPut has a route kept by an incident that then goes on in
+// another one: that one's run lets requests through, and taking it back keeps them again.
+func TestARunLiftsWhatAMergedIncidentPut(t *testing.T) {
+	t.Setenv("RELAY_TOKEN", "t")
+	relay := newRoute(t, "payments")
+	n := run(t, settings(t, t.TempDir(), "relays:\n  - {id: relay, admin: \""+relay.URL+"\", token: {env: RELAY_TOKEN}}\n"))
+	apply(t, n, "payment-outage", reading(newExporter(t))...)
+	var puts []continuity.Change
+	for _, i := range []continuity.Incident{
+		{ID: "payment-outage-2026-1", State: continuity.Merged, Into: "payment-outage-2026-2"},
+		{ID: "payment-outage-2026-2", State: continuity.Closed, From: []string{"payment-outage-2026-1", "payment-outage-2026-3"}},
+		{ID: "payment-outage-2026-3", State: continuity.Closed}, // which that one was split from
+	} {
+		i.Service = "payment-outage"
+		puts = append(puts, continuity.Put(continuity.KindIncident, i.ID, i.Service, "incident.declared", i))
+	}
+	if _, err := n.store.Apply(t.Context(), li, puts); err != nil {
+		t.Fatal(err)
+	}
+	relay.standing["operator:payment-outage-2026-1"] = api.Switch{Owner: "operator:payment-outage-2026-1", Intake: "hold"}
+	relay.standing["operator:payment-outage-2026-3:replay"] = api.Switch{Owner: "operator:payment-outage-2026-3:replay", Replay: "off"}
+	call := runbook.Call{
+		Run:  &continuity.Run{ID: "payment-outage-2026-2.run-1", Service: "payment-outage", About: "incident/payment-outage-2026-2"},
+		Step: &runbook.Step{ID: "drain", Do: "relay.drain", With: map[string]string{"route": "payments"}},
+	}
+	call.Keep = func(_ context.Context, undo json.RawMessage) error { call.Undo = undo; return nil }
+	owners := func() []string {
+		relay.mu.Lock()
+		defer relay.mu.Unlock()
+		return slices.Sorted(maps.Keys(relay.standing))
+	}
+	if r := n.actions()["relay.drain"].Do(t.Context(), call); r.Failed != nil {
+		t.Errorf("%+v", r.Failed)
+	}
+	if got := owners(); !slices.Equal(got, []string{"operator:payment-outage-2026-2:replay", "operator:payment-outage-2026-3:replay"}) {
+		t.Errorf("%q", got)
+	}
+	if r := n.actions()["relay.drain"].Undo(t.Context(), call); r.Failed != nil {
+		t.Errorf("%+v", r.Failed)
+	}
+	if got := owners(); !slices.Equal(got, []string{"operator:payment-outage-2026-1", "operator:payment-outage-2026-3:replay"}) {
+		t.Errorf("%q", got)
 	}
 }
 

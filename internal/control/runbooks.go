@@ -51,7 +51,7 @@ type runsDesk struct{ *runbook.Acts }
 
 // Who implements controlapi.Runs: who decides on the node decides in each run.
 func (runsDesk) Who(c controlapi.Caller) runbook.Who {
-	return runbook.Who{Actor: c.Actor, All: c.Scopes.Has(access.PlansApprove)}
+	return runbook.Who{Actor: c.Actor, All: c.Scopes.Has(access.IncidentsCommand)}
 }
 
 // scripts are the runbooks of plans.

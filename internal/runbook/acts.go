@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,9 @@ type Who struct {
 }
 
 // person reports whether it is a person, and not a program.
-func (w Who) person() bool { return w.Kind == "user" }
+func (w Who) person() bool { return w.Kind == personKind }
+
+const personKind = "user"
 
 // ActsOptions are what Acts need.
 type ActsOptions struct {
@@ -223,11 +226,11 @@ func (a *Acts) below(ctx context.Context, run *continuity.Run) (continuity.Chang
 
 // rights are what somebody may decide.
 func (a *Acts) rights(by Who, script *Script) []string {
+	if !by.person() { // whatever a program may do on this node, it decides nothing here
+		return nil
+	}
 	if by.All {
 		return []string{AllRights}
-	}
-	if !by.person() {
-		return nil
 	}
 	return script.rights(by.ID)
 }
@@ -277,7 +280,7 @@ func (a *Acts) change(ctx context.Context, by Who, id string, version int64, do 
 
 // engine knows what the engine would of one run, and has nothing under way.
 func (a *Acts) engine(ctx context.Context, run *continuity.Run) (*Engine, error) {
-	e := &Engine{o: Options{Actions: a.o.Actions}, grade: map[string]string{}, clock: continuity.Clocks{}}
+	e := &Engine{o: Options{Actions: a.o.Actions}, trouble: map[string]trouble{}, clock: continuity.Clocks{}}
 	for _, from := range [][2]string{{continuity.KindExercise, run.Exercise}, {continuity.KindIncident, strings.TrimPrefix(run.About, continuity.KindIncident+"/")}} {
 		if from[1] == "" {
 			continue
@@ -303,12 +306,21 @@ func (a *Acts) step(ctx context.Context, by Who, id, step string, version int64,
 		if i < 0 || i >= len(t.run.Steps) {
 			return continuity.E(continuity.CodeNotFound, nil, "detail_id", "runbook.invalid.step", "id", step)
 		}
-		if err := do(t, &t.script.Steps[i], &t.run.Steps[i]); err != nil {
-			return err
-		}
-		t.run.Steps[i].By = &by.Actor
-		return nil
+		return do(t, &t.script.Steps[i], &t.run.Steps[i])
 	})
+}
+
+// hand notes that somebody had a part in a step.
+func hand(st *continuity.StepRun, by Who) {
+	if name := by.Kind + "/" + by.ID; !slices.Contains(st.Hands, name) {
+		st.Hands = append(slices.Clone(st.Hands), name)
+	}
+}
+
+// mine notes that somebody did a step, or said what became of it.
+func mine(st *continuity.StepRun, by Who) {
+	hand(st, by)
+	st.By = &by.Actor
 }
 
 // wrong says that a step's state does not allow what somebody wants of it.
@@ -332,6 +344,7 @@ func (a *Acts) Stop(ctx context.Context, by Who, id string, version int64, why s
 			return err
 		}
 		t.end(continuity.RunStopped, why)
+		t.quiet("")
 		return nil
 	})
 }
@@ -356,18 +369,25 @@ func (a *Acts) Undo(ctx context.Context, by Who, id string, version int64) (Kept
 		any := false
 		for i := range t.run.Steps {
 			s, st := &t.script.Steps[i], &t.run.Steps[i]
-			if st.State == continuity.StepRunning {
-				any = true // it is taken back when it has ended
-			} else if reversible(a.o.Actions, s, st) {
+			if st.State == continuity.StepRunning { // nobody knows yet what there will be to take back
+				return state("under-way", "id", id, "step", st.ID)
+			}
+			if reversible(a.o.Actions, s, st) {
 				if err := a.mayUndo(t, by, s); err != nil {
 					return err
 				}
-				TakeBack(st, t.now)
 				any = true
 			}
 		}
 		if !any {
 			return state("nothing", "id", id)
+		}
+		t.quiet("")
+		for i := range t.run.Steps {
+			if s, st := &t.script.Steps[i], &t.run.Steps[i]; reversible(a.o.Actions, s, st) {
+				TakeBack(st, t.now)
+				mine(st, by)
+			}
 		}
 		t.run.Was, t.run.State, t.run.Whole, t.run.Ended, t.action = t.run.State, continuity.RunUndoing, true, time.Time{}, "run."+continuity.RunUndoing
 		return nil
@@ -384,6 +404,7 @@ func (a *Acts) UndoStep(ctx context.Context, by Who, id, step string, version in
 			return err
 		}
 		TakeBack(st, t.now)
+		mine(st, by)
 		t.run.Was, t.run.State = t.run.State, continuity.RunUndoing
 		t.run.Step, t.action = st.ID, "run.step-back"
 		return nil

@@ -3,7 +3,6 @@ package runbook
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -23,6 +22,7 @@ func (a *Acts) Done(ctx context.Context, by Who, id, step string, version int64,
 			return wrong(st)
 		}
 		st.Note, st.Reason = words(note), continuity.CheckReason{}
+		mine(st, by)
 		t.did(s, st)
 		return nil
 	})
@@ -45,6 +45,10 @@ func (a *Acts) Tick(ctx context.Context, by Who, id, step string, version int64,
 				st.Ticked = append(slices.Clone(st.Ticked), item)
 			}
 		}
+		hand(st, by)
+		if st.By == nil { // who ticks its lines off does it
+			st.By = &by.Actor
+		}
 		t.run.Step, t.action = st.ID, "run.step-ticked"
 		return nil
 	})
@@ -65,15 +69,16 @@ func (a *Acts) Skip(ctx context.Context, by Who, id, step string, version int64,
 				return err
 			}
 		}
-		return t.skip(s, st, why)
+		return t.skip(s, st, by, why)
 	})
 }
 
-func (t *turn) skip(s *Step, st *continuity.StepRun, why string) error {
+func (t *turn) skip(s *Step, st *continuity.StepRun, by Who, why string) error {
 	switch st.State {
 	case continuity.StepRunning, continuity.StepDone, continuity.StepSkipped, continuity.StepUndone:
 		return wrong(st)
 	}
+	mine(st, by)
 	told := st.Told
 	if st.Back {
 		t.to(st, st.Done)
@@ -104,6 +109,7 @@ func (a *Acts) Retry(ctx context.Context, by Who, id, step string, version int64
 		}
 		if t.run.State == continuity.RunStopped { // it goes on
 			t.run.State, t.run.Ended, t.run.Reason = continuity.RunRunning, time.Time{}, ""
+			t.resume(st.ID)
 		}
 		t.again(st)
 		return nil
@@ -114,6 +120,7 @@ func (a *Acts) Retry(ctx context.Context, by Who, id, step string, version int64
 func (t *turn) again(st *continuity.StepRun) {
 	t.to(st, continuity.StepWaiting)
 	st.Reason, st.Ended, st.Late, st.Output, t.action = continuity.CheckReason{}, time.Time{}, 0, nil, "run.step-again"
+	st.By, st.Hands = nil, nil
 }
 
 // What a person says of a step that was interrupted.
@@ -136,6 +143,7 @@ func (a *Acts) Answer(ctx context.Context, by Who, id, step string, version int6
 		switch answer {
 		case AnswerDone:
 			st.Note, st.Reason = note, continuity.CheckReason{}
+			mine(st, by)
 			t.did(s, st)
 		case AnswerAgain:
 			if err := open(t); err != nil {
@@ -144,7 +152,7 @@ func (a *Acts) Answer(ctx context.Context, by Who, id, step string, version int6
 			t.again(st)
 			st.Note = note
 		case AnswerSkip:
-			return t.skip(s, st, note)
+			return t.skip(s, st, by, note)
 		default:
 			return invalid("answer", "answer", answer)
 		}
@@ -162,6 +170,7 @@ func (a *Acts) Approve(ctx context.Context, by Who, id, step string, version int
 		st.Note, st.Leave = words(note), &by.Actor
 		if s.Do == Approve {
 			st.Attempt, st.Started = st.Attempt+1, st.Since
+			mine(st, by)
 			t.did(s, st)
 			return nil
 		}
@@ -182,6 +191,7 @@ func (a *Acts) Reject(ctx context.Context, by Who, id, step string, version int6
 			return err
 		}
 		st.Note = why
+		mine(st, by)
 		t.fail(s, st, continuity.CheckReason{Code: "runbook.rejected", Args: map[string]any{"by": by.ID, "why": why}})
 		return nil
 	})
@@ -203,17 +213,7 @@ func (a *Acts) another(t *turn, by Who, s *Step) error {
 	if !by.person() {
 		return continuity.E(continuity.CodeApproval, nil, "nobody", true)
 	}
-	same := t.run.By.Kind == by.Kind && t.run.By.ID == by.ID
-	for i := range t.script.Steps {
-		before := t.script.Steps[i].ID
-		if !slices.ContainsFunc(s.After, func(id string) bool { return before == id || strings.HasPrefix(before, id+"/") }) {
-			continue
-		}
-		if did := t.run.Steps[i].By; did != nil && did.Kind == by.Kind && did.ID == by.ID {
-			same = true
-		}
-	}
-	if same {
+	if t.part(s, by.Kind, by.ID) {
 		return continuity.E(continuity.CodeApproval, nil)
 	}
 	rights := a.rights(by, t.script)

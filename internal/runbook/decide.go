@@ -72,15 +72,21 @@ func (t *turn) decide() error {
 		return t.fill()
 	}
 	if len(t.run.Steps) != len(t.script.Steps) {
-		t.end(continuity.RunStopped, "runbook.damaged")
+		t.give("runbook.damaged")
+		return nil
+	}
+	for i := range t.run.Steps {
+		if t.run.Steps[i].ID != t.script.Steps[i].ID {
+			t.give("runbook.damaged")
+			return nil
+		}
+	}
+	if t.merged() {
+		t.leave()
 		return nil
 	}
 	for i := range t.run.Steps {
 		s, st := &t.script.Steps[i], &t.run.Steps[i]
-		if st.ID != s.ID {
-			t.end(continuity.RunStopped, "runbook.damaged")
-			return nil
-		}
 		switch {
 		case st.State == continuity.StepRunning:
 			t.running(s, st)
@@ -108,7 +114,7 @@ func (t *turn) decide() error {
 func (t *turn) fill() error {
 	script, err := t.e.o.Plans.Script(t.ctx, t.run.Service, t.run.Plan, t.run.Runbook)
 	if continuity.CodeOf(err) == continuity.CodeNotFound {
-		t.end(continuity.RunStopped, "runbook.unknown")
+		t.give("runbook.unknown")
 		return nil
 	}
 	if err != nil {
@@ -477,6 +483,7 @@ func (t *turn) fail(s *Step, st *continuity.StepRun, why continuity.CheckReason)
 	case s.IfNot == IfNotStop:
 		t.tell(s, st, tellStopped)
 		t.run.State, t.run.Ended, t.run.Reason = continuity.RunStopped, t.now, "runbook.step-failed"
+		t.quiet(st.ID)
 	default:
 		t.tell(s, st, tellFailed)
 	}
@@ -521,11 +528,6 @@ func reversible(actions Actions, s *Step, st *continuity.StepRun) bool {
 // back takes the last step back that is to be.
 func (t *turn) back(i int) {
 	s, st := &t.script.Steps[i], &t.run.Steps[i]
-	if t.run.Whole && reversible(t.e.o.Actions, s, st) {
-		TakeBack(st, t.now) // it ended after people wanted all taken back
-		t.run.Step, t.action = st.ID, "run.step-back"
-		return
-	}
 	if !st.Back || st.State != continuity.StepWaiting {
 		return
 	}

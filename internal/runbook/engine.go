@@ -23,18 +23,26 @@ type Options struct {
 // Engine goes through runs while its node leads. It is made for one term, ended by
 // Close: what another term's engine began is interrupted.
 type Engine struct {
-	o     Options
-	ctx   context.Context
-	stop  context.CancelFunc
-	acts  sync.WaitGroup
-	runs  map[string]*kept
-	grade map[string]string // of incidents
-	clock continuity.Clocks
-	began map[string]bool      // attempts whose start is being stored: to be begun
-	looks map[string]time.Time // when to look again, by look
+	o       Options
+	ctx     context.Context
+	stop    context.CancelFunc
+	acts    sync.WaitGroup
+	runs    map[string]*kept
+	trouble map[string]trouble // incidents
+	clock   continuity.Clocks
+	began   map[string]bool      // attempts whose start is being stored: to be begun
+	looks   map[string]time.Time // when to look again, by look
 
 	mu      sync.Mutex
 	flights map[string]*flight
+}
+
+// trouble is what a run goes by of the incident that it is for.
+type trouble struct {
+	Grade string                       `json:"grade"`
+	State string                       `json:"state"`
+	Into  string                       `json:"merged_into"`
+	Roles map[string]continuity.Holder `json:"roles"`
 }
 
 // kept is a run as it is stored.
@@ -80,7 +88,7 @@ func (e *Engine) Close() {
 
 // Reset implements follow.Engine. What is under way goes on: its start is stored.
 func (e *Engine) Reset() {
-	e.runs, e.grade, e.clock = map[string]*kept{}, map[string]string{}, continuity.Clocks{}
+	e.runs, e.trouble, e.clock = map[string]*kept{}, map[string]trouble{}, continuity.Clocks{}
 }
 
 // Show implements follow.Engine.
@@ -89,15 +97,13 @@ func (e *Engine) Show(kind, id string, version int64, body json.RawMessage, _ co
 	case continuity.KindExercise:
 		return e.clock.Take(id, body)
 	case continuity.KindIncident:
-		delete(e.grade, id)
+		delete(e.trouble, id)
 		if body == nil {
 			return nil
 		}
-		var i struct {
-			Grade string `json:"grade"`
-		}
+		var i trouble
 		err := json.Unmarshal(body, &i)
-		e.grade[id] = i.Grade
+		e.trouble[id] = i
 		return err
 	case KindScript:
 		k := e.run(id)

@@ -22,6 +22,7 @@ type Script struct {
 	Name    continuity.Text `json:"name,omitzero"`
 	Steps   []Step          `json:"steps"`
 	Roles   map[string]Role `json:"roles,omitempty"`
+	Zone    string          `json:"zone,omitempty"` // that people are told times in
 }
 
 // Role is who has a role of the plan, and what they may decide.

@@ -3,7 +3,6 @@ package runbook
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"time"
 
 	"holdfast/internal/catalogue"
@@ -22,6 +21,7 @@ const (
 	tellPassed      = "passed"
 	tellLate        = "late"
 	tellOver        = "over"
+	tellMoot        = "moot"
 )
 
 // commander answers where nobody else does.
@@ -63,7 +63,7 @@ func (t *turn) patience(s *Step, st *continuity.StepRun) {
 // urgent says how urgent a run's steps are: by the grade of its incident.
 func (t *turn) urgent() string {
 	kind, id, _ := cut(t.run.About)
-	if grade := t.e.grade[id]; kind == continuity.KindIncident && (grade == "SEV-1" || grade == "SEV-2") {
+	if grade := t.e.trouble[t.e.into(id)].Grade; kind == continuity.KindIncident && (grade == "SEV-1" || grade == "SEV-2") {
 		return continuity.UrgencyPage
 	}
 	return continuity.UrgencyNotice
@@ -75,11 +75,11 @@ func (t *turn) owner(s *Step) (to, escalate []continuity.Recipient) {
 	if _, known := t.script.Roles[role]; !known && s.Owner != "" {
 		to = []continuity.Recipient{{Kind: continuity.ToPerson, ID: s.Owner}}
 	} else {
-		to = []continuity.Recipient{{Kind: continuity.ToRole, ID: role}}
-		escalate = []continuity.Recipient{{Kind: continuity.ToDeputies, ID: role}}
+		to, escalate = t.lead(role)
 	}
 	if _, known := t.script.Roles[commander]; known && role != commander {
-		escalate = append(escalate, continuity.Recipient{Kind: continuity.ToRole, ID: commander}, continuity.Recipient{Kind: continuity.ToDeputies, ID: commander})
+		lead, deputies := t.lead(commander)
+		escalate = more(more(escalate, lead...), deputies...)
 	}
 	return to, escalate
 }
@@ -87,25 +87,32 @@ func (t *turn) owner(s *Step) (to, escalate []continuity.Recipient) {
 // tell has people told with the change.
 func (t *turn) tell(s *Step, st *continuity.StepRun, what string) {
 	to, escalate := t.owner(s)
-	n := continuity.Notification{
-		ID: t.run.ID + ".n-" + strconv.Itoa(t.run.Number+1), Service: t.run.Service, About: continuity.KindRun + "/" + t.run.ID + "/" + s.ID, At: t.now,
-		Urgency: t.urgent(), To: to, Escalate: escalate, Exercise: t.run.Exercise,
-	}
-	if t.run.Exercise != "" {
-		n.Shown = t.shown
-	}
+	n, why := t.note(s.ID), st.Reason
+	n.Urgency, n.To, n.Escalate = t.urgent(), to, escalate
 	switch what {
-	case tellOver:
+	case tellOver, tellMoot:
 		n.Urgency, n.Ends, n.Escalate = continuity.UrgencyInfo, true, nil
 		n.To = []continuity.Recipient{{Kind: continuity.ToTold}}
 	case tellPassed:
 		n.Urgency, n.Escalate = continuity.UrgencyNotice, nil
-	case tellFailed, tellStopped, tellInterrupted:
+	case tellFailed, tellInterrupted:
 		n.Urgency = continuity.UrgencyPage
+	case tellStopped:
+		n.Urgency = continuity.UrgencyPage
+		if kind, _, _ := cut(t.run.About); kind != continuity.KindWindow { // which tells who leads it by itself
+			lead, _ := t.lead(commander)
+			n.To = more(n.To, lead...)
+		}
 	case tellLate:
 		n.Urgency = continuity.UrgencyPage
 		if later := min(st.Late-1, len(n.Escalate)); later > 0 {
 			n.To, n.Escalate = []continuity.Recipient{n.Escalate[later-1]}, n.Escalate[later:]
+		}
+	}
+	if what == tellApprove && s.Do == Approve {
+		var nobody bool
+		if n.To, nobody = t.others(s, n.To); nobody {
+			why = continuity.CheckReason{Code: "runbook.nobody"}
 		}
 	}
 	if what == tellApprove && st.Reason.Code != "" { // a right is needed, which the owner may not have
@@ -119,12 +126,11 @@ func (t *turn) tell(s *Step, st *continuity.StepRun, what string) {
 	args := func(lang catalogue.Lang) catalogue.Args {
 		return catalogue.Args{
 			"service": t.run.Service, "run": t.run.ID, "step": s.ID, "say": Say(lang, s), "about": t.run.About,
-			"runbook": in(lang, t.script.Name, t.run.Runbook), "due": moment(st.Due), "by": by(st), "state": catalogue.Text(lang, "runbook.state."+st.State, nil),
-			"why": Why(lang, st.Reason), "way": way(lang, st),
+			"runbook": in(lang, t.script.Name, t.run.Runbook), "due": t.moment(st.Due), "by": by(st), "state": catalogue.Text(lang, "runbook.state."+st.State, nil),
+			"why": Why(lang, why), "way": way(lang, st),
 		}
 	}
 	n.Subject, n.Text = both("runbook.tell."+what+".subject", args), both("runbook.tell."+what+".text", args)
-	t.run.Number++
 	st.Told = true
 	t.changes = append(t.changes, continuity.Tell(n))
 }
@@ -186,11 +192,16 @@ func by(st *continuity.StepRun) string {
 	return st.By.ID
 }
 
-func moment(at time.Time) string {
+// moment is a time as people of the service read it.
+func (t *turn) moment(at time.Time) string {
 	if at.IsZero() {
 		return "-"
 	}
-	return at.UTC().Format("2006-01-02 15:04 UTC")
+	zone, err := time.LoadLocation(t.script.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return at.In(zone).Format("2006-01-02 15:04 UTC-07:00")
 }
 
 // cut parts KIND/ID.
