@@ -104,7 +104,7 @@ type AckStore interface {
 // Acks has notifications acknowledged: by links, by codes, by what providers tell.
 // Any node does it; the one that leads follows the events.
 type Acks struct {
-	Store AckStore
+	Store SentStore
 	// Addresses are those of a person, by which an answer without a code is theirs;
 	// nil: such answers count for nothing.
 	Addresses func(ctx context.Context, person string) ([]string, error)
@@ -112,6 +112,8 @@ type Acks struct {
 	// they were told; nil: nobody wants to know.
 	Unclaimed func(ctx context.Context, channel string, e *Event) error
 	Now       func() time.Time
+
+	sent sentOnes
 }
 
 // Shown is what whoever holds a link may see.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -134,12 +133,10 @@ func (a *Acks) Take(ctx context.Context, channel string, events []Event) error {
 	return nil
 }
 
-// taking is one call of Take: deliveries are read once, where they are needed.
+// taking is one call of Take.
 type taking struct {
 	acks    *Acks
 	channel string
-	read    bool
-	all     []continuity.Delivery // over the channel
 }
 
 func (t *taking) take(ctx context.Context, e *Event) error {
@@ -187,11 +184,14 @@ func (t *taking) acknowledge(ctx context.Context, e *Event) (claimed bool, err e
 	if e.Token != "" {
 		return true, nil // where there is a token nothing else counts: ids of messages and senders can be made up
 	}
-	if err := t.deliveries(ctx); err != nil {
+	d, ok, err := t.acks.called(ctx, t.channel, e.ID)
+	switch {
+	case err != nil:
 		return false, err
-	}
-	if d := t.byProvider(e.ID); d != nil {
+	case ok:
 		return true, t.seen(ctx, d)
+	case e.Kind == EventAcknowledged && e.ID != "":
+		return t.pressed(ctx, e)
 	}
 	if e.Kind != EventReply || e.From == "" || !Agrees(e.Text) {
 		return false, nil
@@ -202,20 +202,47 @@ func (t *taking) acknowledge(ctx context.Context, e *Event) (claimed bool, err e
 	if err != nil || counted == nil && !e.At.IsZero() {
 		return err == nil, err // it was counted already
 	}
-	theirs, err := t.byAddress(ctx, e.From)
+	theirs, err := t.acks.toAddress(ctx, t.channel, e.From, false)
 	if err != nil {
 		return false, err
 	}
 	for _, d := range theirs {
-		if !e.At.IsZero() && d.Sent.After(e.At.Add(clocks)) {
+		if !e.At.IsZero() && d.sent.After(e.At.Add(clocks)) {
 			continue
 		}
-		n, _, err := t.acks.notification(ctx, d.Notification)
+		n, _, err := t.acks.notification(ctx, d.notification)
 		if known(err) != nil {
 			return false, err
 		}
 		if err == nil && !n.Over() && n.Urgency == continuity.UrgencyPage {
 			return true, t.seen(ctx, d, counted...)
+		}
+	}
+	return false, nil
+}
+
+// pressed takes a key that was pressed on a call whose number nobody knows: the node
+// died before it was written down. It is of a page that was being told to that number
+// just then.
+func (t *taking) pressed(ctx context.Context, e *Event) (claimed bool, err error) {
+	theirs, err := t.acks.toAddress(ctx, t.channel, e.From, true)
+	if err != nil {
+		return false, err
+	}
+	at := e.At
+	if at.IsZero() {
+		at = t.acks.Now()
+	}
+	for _, d := range theirs {
+		if d.tried.After(at.Add(clocks)) || at.Sub(d.tried) > callLasts {
+			continue
+		}
+		n, _, err := t.acks.notification(ctx, d.notification)
+		if known(err) != nil {
+			return false, err
+		}
+		if err == nil && !n.Over() && n.Urgency == continuity.UrgencyPage {
+			return true, t.seen(ctx, d)
 		}
 	}
 	return false, nil
@@ -239,9 +266,9 @@ func (t *taking) counted(ctx context.Context, e *Event) ([]continuity.Change, er
 }
 
 // seen acknowledges what a delivery told; also becomes true with the first.
-func (t *taking) seen(ctx context.Context, d *continuity.Delivery, also ...continuity.Change) error {
-	by := Link{Person: d.Person}.by("", t.channel)
-	for _, id := range append([]string{d.Notification}, d.With...) {
+func (t *taking) seen(ctx context.Context, d sentOne, also ...continuity.Change) error {
+	by := Link{Person: d.person}.by("", t.channel)
+	for _, id := range append([]string{d.notification}, d.with...) {
 		if _, err := t.acks.acknowledge(ctx, by, id, also...); known(err) != nil {
 			return err
 		}
@@ -256,63 +283,6 @@ func known(err error) error {
 		return nil
 	}
 	return err
-}
-
-func (t *taking) deliveries(ctx context.Context) error {
-	for cursor := ""; !t.read; {
-		page, next, err := t.acks.Store.List(ctx, continuity.Query{Kind: continuity.KindDelivery, Cursor: cursor, Limit: 1000})
-		if err != nil {
-			return err
-		}
-		for _, o := range page {
-			var d continuity.Delivery
-			if json.Unmarshal(o.Body, &d) == nil && d.Sender == t.channel {
-				t.all = append(t.all, d)
-			}
-		}
-		cursor = next
-		t.read = cursor == ""
-	}
-	return nil
-}
-
-func (t *taking) byProvider(id string) *continuity.Delivery {
-	for i := range t.all {
-		if id != "" && t.all[i].Provider == id {
-			return &t.all[i]
-		}
-	}
-	return nil
-}
-
-// mostAsked bounds how many deliveries are gone through for one answer.
-const mostAsked = 200
-
-// byAddress are the deliveries to the person whose address it is, the last sent
-// first.
-func (t *taking) byAddress(ctx context.Context, from string) (all []*continuity.Delivery, err error) {
-	if t.acks.Addresses == nil {
-		return nil, nil
-	}
-	for i := range t.all {
-		if d := &t.all[i]; d.Person != "" && !d.Sent.IsZero() {
-			all = append(all, d)
-		}
-	}
-	slices.SortFunc(all, func(a, b *continuity.Delivery) int { return b.Sent.Compare(a.Sent) })
-	all = all[:min(len(all), mostAsked)]
-	theirs := map[string]bool{}
-	for _, d := range all {
-		if _, asked := theirs[d.Person]; asked {
-			continue
-		}
-		addresses, err := t.acks.Addresses(ctx, d.Person)
-		if known(err) != nil {
-			return nil, err
-		}
-		theirs[d.Person] = slices.ContainsFunc(addresses, func(one string) bool { return sameAddress(one, from) })
-	}
-	return slices.DeleteFunc(all, func(d *continuity.Delivery) bool { return !theirs[d.Person] }), nil
 }
 
 // sameAddress compares addresses as providers write them: numbers with and without
@@ -344,16 +314,13 @@ func bare(address string) string {
 
 // became notes what became of a message.
 func (t *taking) became(ctx context.Context, e *Event) error {
-	if err := t.deliveries(ctx); err != nil {
+	found, ok, err := t.acks.called(ctx, t.channel, e.ID)
+	if err != nil || !ok {
 		return err
-	}
-	found := t.byProvider(e.ID)
-	if found == nil {
-		return nil
 	}
 	var last error
 	for range ackTries {
-		o, err := t.acks.Store.Get(ctx, continuity.KindDelivery, found.ID)
+		o, err := t.acks.Store.Get(ctx, continuity.KindDelivery, found.id)
 		var d continuity.Delivery
 		if err == nil {
 			err = json.Unmarshal(o.Body, &d)

@@ -1,6 +1,8 @@
 package notify_test
 
 import (
+	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -184,5 +186,81 @@ func TestAnAnswerIsOfAPage(t *testing.T) {
 	}
 	if state, _ := d.state("o.n-1"); state != continuity.NotifyAcknowledged {
 		t.Error(state)
+	}
+}
+
+// TestAKeyOnACallWhoseAnswerWasLost has a node die after it had somebody called: what
+// the provider calls that call is not known, and the key counts all the same.
+func TestAKeyOnACallWhoseAnswerWasLost(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		d     continuity.Delivery
+		event notify.Event
+		want  string
+	}{
+		{"while it is under way", continuity.Delivery{State: continuity.DeliverySending}, notify.Event{}, continuity.NotifyAcknowledged},
+		{"after it was made again", continuity.Delivery{State: continuity.DeliveryDelivered, Repeat: true, Provider: "c-2"}, notify.Event{}, continuity.NotifyAcknowledged},
+		{"a report without a time", continuity.Delivery{State: continuity.DeliverySending}, notify.Event{At: time.Time{}.Add(-1)}, continuity.NotifyAcknowledged},
+		{"of a call that is known by another name", continuity.Delivery{State: continuity.DeliveryDelivered, Provider: "c-2"}, notify.Event{}, continuity.NotifyWaiting},
+		{"of somebody else", continuity.Delivery{State: continuity.DeliverySending}, notify.Event{From: "13900139002"}, continuity.NotifyWaiting},
+		{"of a call that is long over", continuity.Delivery{State: continuity.DeliverySending}, notify.Event{At: time.Now().Add(time.Hour)}, continuity.NotifyWaiting},
+		{"of a call before", continuity.Delivery{State: continuity.DeliverySending}, notify.Event{At: time.Now().Add(-time.Hour)}, continuity.NotifyWaiting},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk(t)
+			d.page("o.n-1")
+			v := c.d
+			v.ID, v.Notification, v.Person, v.Sender, v.Attempts, v.Tried = "o.n-1.d-1", "o.n-1", "li.wei", "sms", 1, []time.Time{d.now}
+			d.write(continuity.KindDelivery, v.ID, v)
+			e := c.event
+			e.Kind, e.ID, e.Text = notify.EventAcknowledged, "c-1", "1"
+			if e.From == "" {
+				e.From = "13800138001"
+			}
+			switch {
+			case e.At.IsZero():
+				e.At = d.now.Add(20 * time.Second)
+			case e.At.Year() < 2: // its provider says none
+				e.At = time.Time{}
+			}
+			d.take(e)
+			if state, _ := d.state("o.n-1"); state != c.want {
+				t.Errorf("%s, want %s", state, c.want)
+			}
+		})
+	}
+}
+
+// lists counts how often all deliveries are read.
+type lists struct {
+	notify.SentStore
+
+	n int
+}
+
+func (l *lists) List(ctx context.Context, q continuity.Query) ([]continuity.Object, string, error) {
+	if q.Kind == continuity.KindDelivery {
+		l.n++
+	}
+	return l.SentStore.List(ctx, q)
+}
+
+// TestAProvidersWordReadsNotEverything has receipts come for messages that were sent
+// after the first one came.
+func TestAProvidersWordReadsNotEverything(t *testing.T) {
+	d := newDesk(t)
+	l := &lists{SentStore: d.store}
+	d.Store = l
+	for i := range 5 {
+		id := "o.n-" + strconv.Itoa(i)
+		d.sent(id, "li.wei", "p-"+id, d.now)
+		d.take(notify.Event{Kind: notify.EventFailed, ID: "p-" + id, Code: notify.FailAddress})
+		var v continuity.Delivery
+		if d.read(continuity.KindDelivery, id+".d-1", &v); v.State != continuity.DeliveryFailed {
+			t.Errorf("%+v", v)
+		}
+	}
+	if l.n != 1 {
+		t.Errorf("everything was read %d times", l.n)
 	}
 }

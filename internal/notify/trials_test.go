@@ -36,6 +36,12 @@ func (m *memory) List(context.Context, continuity.Query) ([]continuity.Object, s
 	return nil, "", errors.ErrUnsupported
 }
 
+func (m *memory) EventsSince(context.Context, int64, int) ([]continuity.AuditEvent, error) {
+	return nil, nil
+}
+
+func (m *memory) LastEvent(context.Context) (seq int64, hash [32]byte, err error) { return 0, hash, nil }
+
 func (m *memory) Commit(_ context.Context, b continuity.Batch) (out []continuity.Object, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
