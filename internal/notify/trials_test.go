@@ -40,7 +40,9 @@ func (m *memory) EventsSince(context.Context, int64, int) ([]continuity.AuditEve
 	return nil, nil
 }
 
-func (m *memory) LastEvent(context.Context) (seq int64, hash [32]byte, err error) { return 0, hash, nil }
+func (m *memory) LastEvent(context.Context) (seq int64, hash [32]byte, err error) {
+	return 0, hash, nil
+}
 
 func (m *memory) Commit(_ context.Context, b continuity.Batch) (out []continuity.Object, err error) {
 	m.mu.Lock()
