@@ -136,7 +136,7 @@ func itemsOf(p *plan.Plan, id string) (items []maintenance.Item) {
 // testedChannel has an item be about the test of a channel of the plan.
 func testedChannel(p *plan.Plan, item *maintenance.Item, id string) {
 	item.Channel = p.ID + "/" + id
-	if s := p.Sender(id); s != nil {
+	if s := p.Behind(id); s != nil {
 		item.Sender = s.Via
 	}
 	if c, ok := p.Channel(id); ok && c.Test != nil {

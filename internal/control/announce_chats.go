@@ -48,7 +48,7 @@ func (n *Node) senderOf(service, channel string) string {
 	if p == nil {
 		return ""
 	}
-	if s := p.Sender(channel); s != nil {
+	if s := p.Behind(channel); s != nil {
 		return s.Via
 	}
 	return channel

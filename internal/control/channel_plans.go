@@ -44,8 +44,8 @@ func (d *channelDesk) regulars() map[string]*regular {
 	plans, _ := d.plansNow()
 	for _, p := range plans {
 		for _, ch := range p.Channels {
-			s := p.Sender(ch.ID)
-			if ch.Test == nil || s == nil {
+			s := p.Behind(ch.ID)
+			if ch.Test == nil {
 				continue
 			}
 			if _, ok := d.senders[s.Via]; ok {
@@ -138,18 +138,18 @@ func (d *channelDesk) wanted(ctx context.Context, r *regular) (notify.Test, erro
 			}
 		}
 	}
-	want.Template = approved(r.plan, r.sender, lang)
+	want.Template = d.approved(r.plan, r.sender, lang)
 	return want, nil
 }
 
 // approved is the text in which a provider that sends approved ones only says that
 // a channel is tested: that of a page. Without one, its refusal is what a test finds.
-func approved(p *plan.Plan, s *plan.Sender, lang catalogue.Lang) *notify.Template {
+func (d *channelDesk) approved(p *plan.Plan, s *plan.Sender, lang catalogue.Lang) *notify.Template {
 	if !p.Bound(s) {
 		return nil
 	}
 	subject := catalogue.Text(lang, "channel.test-subject", catalogue.Args{"channel": s.ID})
-	w, err := binding.Word(p, s.ID, plan.Page, lang, map[string]string{"subject": subject, "text": subject, "link": "-"})
+	w, err := binding.Word(p, d.channelKind, s.ID, plan.Page, lang, map[string]string{"subject": subject, "text": subject, "link": "-"})
 	if err != nil {
 		return nil
 	}
@@ -166,7 +166,7 @@ func (d *channelDesk) template(id string, lang catalogue.Lang) *notify.Template 
 		}
 		for i := range p.Tech.Channels {
 			if s := &p.Tech.Channels[i]; s.Via == id {
-				if t := approved(p, s, lang); t != nil {
+				if t := d.approved(p, s, lang); t != nil {
 					return t
 				}
 			}

@@ -247,32 +247,23 @@ func (r *router) reaching(p *plan.Plan, template, kind string) (ways []notify.Wa
 	return ways
 }
 
-// behind is the node's channel behind one of a plan, which the technical file names,
-// or which has its name; the way's address is the plan's room. One that sends
-// approved texts only, and has none for the template, is none.
+// kind is that of one of the node's channels.
+func (r *router) kind(id string) (notify.Kind, bool) {
+	s, ok := r.senders[id]
+	return s.kind, ok
+}
+
+// behind is the node's channel behind one of a plan; the way's address is the plan's
+// room. One that sends approved texts only, and has none for the template, is none.
 func (r *router) behind(p *plan.Plan, template, channel string) (notify.Way, sender, bool) {
-	w := notify.Way{Channel: channel, Sender: channel}
-	bound := p.Sender(channel)
-	if bound != nil {
-		w.Sender, w.Address = bound.Via, bound.To
+	bound, text, err := binding.Behind(p, r.kind, channel, template)
+	if err != nil {
+		return notify.Way{}, sender{}, false
 	}
-	s, ok := r.senders[w.Sender]
-	if !ok {
-		return w, s, false
-	}
-	w.Kind = s.kind.Address
-	if bound == nil || !p.Bound(bound) {
-		return w, s, true
-	}
-	text := bound.Templates[template]
-	if t, ok := p.TemplateNamed(template); ok && text == nil && template != "" {
-		text = bound.Templates[t.ID]
-	}
-	if text == nil {
-		text = bound.Templates[plan.Page]
-	}
-	if text == nil {
-		return w, s, false
+	s, ok := r.senders[bound.Via]
+	w := notify.Way{Channel: channel, Sender: bound.Via, Address: bound.To, Kind: s.kind.Address}
+	if !ok || text == nil {
+		return w, s, ok
 	}
 	w.Approved = &notify.Approved{
 		Code: continuity.Text(text.Code), Sign: text.Sign, Variables: map[string]string{}, Known: binding.Known(p),

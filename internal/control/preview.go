@@ -34,6 +34,12 @@ func (n *Node) channelKinds() map[string]notify.Kind {
 	return all
 }
 
+// channelKind is the kind of one of the node's channels.
+func (n *Node) channelKind(id string) (notify.Kind, bool) {
+	kind, ok := n.channelKinds()[id]
+	return kind, ok
+}
+
 type previewDesk struct{ *Node }
 
 // Preview implements controlapi.Previews.
@@ -44,7 +50,7 @@ func (d previewDesk) Preview(q controlapi.PreviewQuery) (controlapi.ChannelPrevi
 		return controlapi.ChannelPreview{}, continuity.E(continuity.CodeNotFound, nil, "kind", "plan", "id", q.Service)
 	}
 	p, lang := plans[i], catalogue.Lang(q.Language)
-	w, err := binding.Word(p, q.Channel, q.Template, lang, q.Set)
+	w, err := binding.Word(p, d.channelKind, q.Channel, q.Template, lang, q.Set)
 	if err != nil {
 		return controlapi.ChannelPreview{}, unworded(err, q)
 	}

@@ -26,6 +26,9 @@ func (c *checker) checkSenders() {
 		case s.Wording == WordingFree && len(s.Templates) > 0:
 			c.tech.Error(place(c.tech.places, where+".templates"), "plan.approved-free")
 			continue
+		case ch.Kind == "messenger" && s.Wording == "" && len(s.Templates) == 0: // WhatsApp is one
+			c.tech.Error(place(c.tech.places, where+".id"), "plan.wording-unsaid", "id", ch.ID)
+			continue
 		case !c.plan.Bound(s):
 			continue
 		}

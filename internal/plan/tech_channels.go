@@ -42,7 +42,8 @@ const Page = "page"
 // and the link by which it is acknowledged.
 var PageFields = []string{"link", "service", "subject", "text"}
 
-// Sender is the channel of the node behind a channel of the plan; nil: it has none.
+// Sender is the channel of the node that the technical file names behind a channel
+// of the plan; nil: it names none.
 func (p *Plan) Sender(channel string) *Sender {
 	if p.Tech == nil {
 		return nil
@@ -53,6 +54,33 @@ func (p *Plan) Sender(channel string) *Sender {
 		}
 	}
 	return nil
+}
+
+// Behind is the channel of the node behind a channel of the plan: the one that the
+// technical file names, else the one of the same name, which is to send any text.
+// nil: the plan has no such channel.
+func (p *Plan) Behind(channel string) *Sender {
+	if s := p.Sender(channel); s != nil {
+		return s
+	}
+	if _, ok := p.Channel(channel); !ok {
+		return nil
+	}
+	return &Sender{ID: channel, Via: channel, Wording: WordingFree}
+}
+
+// Approved is the text that stands for a template, which is named by its id or by
+// an audience's kind and a phase: its own, else that of a page.
+func (s *Sender) Approved(p *Plan, template string) *Approved {
+	if own := s.Templates[template]; own != nil {
+		return own
+	}
+	if t, ok := p.TemplateNamed(template); ok && template != "" {
+		if own := s.Templates[t.ID]; own != nil {
+			return own
+		}
+	}
+	return s.Templates[Page]
 }
 
 // Channel is the plan's channel of an id.
