@@ -113,7 +113,7 @@ func (e *Engine) admit(ctx context.Context, fresh []*note, now time.Time) {
 				}
 			}
 			for _, other := range about[n.About] {
-				if other != n && !other.Ends && !other.Over() && !other.At.After(n.At) {
+				if !other.Ends && !other.Over() && other.At.Before(n.At) { // what became true with the end is of it
 					e.overtaken(other, n, now)
 				}
 			}

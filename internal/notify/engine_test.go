@@ -509,6 +509,24 @@ func TestOverIsToldToThoseWhoWereTold(t *testing.T) {
 	})
 }
 
+// TestWhatIsSaidWithTheEndIsTold has one audience told that all is over in the moment
+// in which others are told what that means for them: that is told, too, and what was
+// to be told before is not, though nobody could tell any of it then.
+func TestWhatIsSaidWithTheEndIsTold(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.tell(note("n1", "page", "role:commander"))
+		time.Sleep(time.Minute)
+		word, over := note("n2", "notice", "audience:customers"), note("n3", "notice", "role:commander")
+		word.About, over.About, over.Ends = "warning/n1", "warning/n1", true
+		w.tell(word, over)
+		w.lead("a")
+		time.Sleep(time.Minute)
+		w.want("n1", continuity.NotifyCancelled)
+		w.want("n2", continuity.NotifyDelivered)
+		w.want("n3", continuity.NotifyDelivered)
+	})
+}
+
 // bounce has a provider take a delivery back that it had taken.
 func (w *world) bounce(id string) {
 	w.Helper()
