@@ -106,7 +106,7 @@ func (c *cli) windowProposeCommand() *cobra.Command {
 	var words windowWords
 	var service, from, to, exercise string
 	var emergency bool
-	var count, take int
+	var count int
 	cmd := c.command("propose <service> --for 2h", "window.propose", exactly(1), func(cmd *cobra.Command, args []string) error {
 		service = args[0]
 		node, err := c.connectControl()
@@ -115,15 +115,7 @@ func (c *cli) windowProposeCommand() *cobra.Command {
 		}
 		start := time.Now().UTC().Truncate(time.Second)
 		if words.at == "" && !emergency {
-			found, err := c.proposals(cmd, node, service, from, to, words.lasts, max(count, take))
-			if err != nil || take == 0 {
-				return err
-			}
-			if take > len(found) {
-				return invalid("cli.invalid.window-take", "count", len(found))
-			}
-			start = found[take-1].Start
-			words.at = start.Format(time.RFC3339)
+			return c.proposals(cmd, node, service, from, to, words.lasts, count)
 		}
 		draft, err := words.draft(cmd, start)
 		if err != nil {
@@ -149,36 +141,38 @@ func (c *cli) windowProposeCommand() *cobra.Command {
 	f.StringVar(&from, "search-from", "", c.t("cli.flag.window-search-from"))
 	f.StringVar(&to, "search-until", "", c.t("cli.flag.window-search-until"))
 	f.IntVarP(&count, "count", "n", 5, c.t("cli.flag.window-count"))
-	f.IntVar(&take, "take", 0, c.t("cli.flag.window-take"))
 	f.StringVar(&exercise, "exercise", "", c.t("cli.flag.window-exercise"))
 	return cmd
 }
 
 // proposals asks for times, and shows them.
-func (c *cli) proposals(cmd *cobra.Command, node *controlapi.Client, service, from, until string, lasts time.Duration, count int) ([]maintenance.WindowTime, error) {
+func (c *cli) proposals(cmd *cobra.Command, node *controlapi.Client, service, from, until string, lasts time.Duration, count int) error {
 	if lasts < time.Minute {
-		return nil, invalid("cli.invalid.window-end")
+		return invalid("cli.invalid.window-end")
 	}
 	query := url.Values{"service": {service}, "minutes": {strconv.Itoa(int(lasts / time.Minute))}, "count": {strconv.Itoa(count)}}
 	for name, text := range map[string]string{"from": from, "until": until} {
 		if text != "" {
 			at, err := laterMoment(text)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			query.Set(name, at.Format(time.RFC3339))
 		}
 	}
 	found, _, err := controlapi.Get[controlapi.WindowProposals](cmd.Context(), node, "/windows/proposals", query)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return found.Items, c.show(found, func() {
-		t := table{head: c.heads("number", "from", "until", "low-traffic", "traffic", "working"), none: c.t("cli.window.propose.none")}
-		for i, p := range found.Items {
-			t.add(strconv.Itoa(i+1), clock(p.Start), clock(p.End), c.yes(p.Placed.Low), share(&p.Placed), c.lasts(time.Duration(p.Placed.Minutes)*time.Minute))
+	return c.show(found, func() {
+		t := table{head: c.heads("from", "until", "low-traffic", "traffic", "working"), none: c.t("cli.window.propose.none")}
+		for _, p := range found.Items {
+			t.add(inZone(p.Start, found.Zone), inZone(p.End, found.Zone), c.yes(p.Placed.Low), share(&p.Placed), c.lasts(time.Duration(p.Placed.Minutes)*time.Minute))
 		}
 		c.table(t)
+		if len(found.Items) > 0 { // a list made anew may have others
+			c.say("cli.window.propose.how", "service", service, "at", found.Items[0].Start.In(zoned(found.Zone)).Format(time.RFC3339), "lasts", lasts.String())
+		}
 	})
 }
 
@@ -204,7 +198,7 @@ func (c *cli) windowGaps(w *continuity.Window) {
 	}
 	if w.Placed != nil {
 		for _, f := range w.Placed.Falls {
-			c.say("cli.window.falls", "kind", f.Kind, "id", f.ID, "title", f.Title, "start", clock(f.Start), "end", clock(f.End))
+			c.say("cli.window.falls", "kind", c.t("maintenance.falls."+f.Kind), "id", f.ID, "title", f.Title, "start", clock(f.Start), "end", clock(f.End))
 		}
 		for _, id := range w.Placed.Blind {
 			c.say("cli.window.blind", "id", id)

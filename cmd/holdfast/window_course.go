@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 func (c *cli) windowCourseCommands() []*cobra.Command {
 	return []*cobra.Command{
 		c.windowStartCommand(), c.windowExtendCommand(), c.windowCompleteCommand(), c.windowVerifyCommand(), c.windowReadmitCommand(),
-		c.windowReleaseCommand(), c.windowCheckInCommand(), c.windowFeedbackCommand(), c.windowCourseCommand(),
+		c.windowReleaseCommand(), c.windowCheckInCommand(), c.windowFeedbackCommand(), c.windowReviewCommand(), c.windowCourseCommand(),
 	}
 }
 
@@ -44,9 +46,14 @@ func (c *cli) windowBecame(w continuity.Window) {
 }
 
 func (c *cli) windowStartCommand() *cobra.Command {
-	return c.command("start <window>", "window.start", exactly(1), func(cmd *cobra.Command, args []string) error {
-		return c.editWindow(cmd, args[0], "/start", struct{}{}, c.windowBecame)
+	var why string
+	cmd := c.command("start <window>", "window.start", exactly(1), func(cmd *cobra.Command, args []string) error {
+		return c.editWindow(cmd, args[0], "/start", controlapi.WindowStart{Why: why}, func(w continuity.Window) {
+			c.say("cli.window.start.done", "id", w.ID, "start", inZone(w.Start, w.Zone), "end", inZone(w.End, w.Zone))
+		})
 	})
+	cmd.Flags().StringVar(&why, "why", "", c.t("cli.flag.window-early"))
+	return cmd
 }
 
 func (c *cli) windowExtendCommand() *cobra.Command {
@@ -80,10 +87,31 @@ func (c *cli) windowExtendCommand() *cobra.Command {
 func (c *cli) windowCompleteCommand() *cobra.Command {
 	var failed string
 	cmd := c.command("complete <window>", "window.complete", exactly(1), func(cmd *cobra.Command, args []string) error {
-		return c.editWindow(cmd, args[0], "/complete", controlapi.WindowComplete{Failed: failed}, c.windowBecame)
+		return c.editWindow(cmd, args[0], "/complete", controlapi.WindowComplete{Failed: failed}, func(w continuity.Window) {
+			if w.State == continuity.WindowRunning || w.State == continuity.WindowOverrun { // others have to say so, too
+				c.say("cli.window.complete.waits", "id", w.ID, "items", strings.Join(c.unsaid(cmd, w.ID), ", "))
+				return
+			}
+			c.windowBecame(w)
+		})
 	})
 	cmd.Flags().StringVar(&failed, "failed", "", c.t("cli.flag.window-failed"))
 	return cmd
+}
+
+// unsaid are the sources that have not said that the work of a window is done.
+func (c *cli) unsaid(cmd *cobra.Command, id string) (names []string) {
+	node, err := c.connectControl()
+	if err != nil {
+		return nil
+	}
+	s, _, err := controlapi.Get[maintenance.WindowCourse](cmd.Context(), node, "/windows/"+url.PathEscape(id)+"/course", nil)
+	for _, x := range s.Sources {
+		if err == nil && x.Said.IsZero() {
+			names = append(names, x.ID)
+		}
+	}
+	return names
 }
 
 func (c *cli) windowVerifyCommand() *cobra.Command {
@@ -99,8 +127,8 @@ func (c *cli) windowVerifyCommand() *cobra.Command {
 func (c *cli) windowReadmitCommand() *cobra.Command {
 	var why string
 	cmd := c.command("readmit <window> --why REASON", "window.readmit", exactly(1), func(cmd *cobra.Command, args []string) error {
-		if err := c.needWhy(why); err != nil {
-			return err
+		if strings.TrimSpace(why) == "" {
+			return invalid("cli.invalid.why")
 		}
 		return c.editWindow(cmd, args[0], "/readmit", controlapi.WindowWhy{Why: why}, func(w continuity.Window) {
 			c.say("cli.window.readmit.done", "id", w.ID, "batch", w.Batch)
@@ -113,8 +141,8 @@ func (c *cli) windowReadmitCommand() *cobra.Command {
 func (c *cli) windowReleaseCommand() *cobra.Command {
 	var why string
 	cmd := c.command("release <window> --why REASON", "window.release", exactly(1), func(cmd *cobra.Command, args []string) error {
-		if err := c.needWhy(why); err != nil {
-			return err
+		if strings.TrimSpace(why) == "" {
+			return invalid("cli.invalid.why")
 		}
 		return c.editWindow(cmd, args[0], "/release", controlapi.WindowWhy{Why: why}, c.windowBecame)
 	})
@@ -123,13 +151,13 @@ func (c *cli) windowReleaseCommand() *cobra.Command {
 }
 
 func (c *cli) windowCheckInCommand() *cobra.Command {
-	var broken, text string
+	var broken, text, person string
 	cmd := c.command("check-in <window>", "window.check-in", exactly(1), func(cmd *cobra.Command, args []string) error {
 		node, err := c.connectControl()
 		if err != nil {
 			return err
 		}
-		b := controlapi.WindowCheckIn{Works: broken == "", Text: text + broken}
+		b := controlapi.WindowCheckIn{Works: broken == "", Text: text + broken, Person: person}
 		w, err := controlapi.Post[continuity.Window](cmd.Context(), node, "/windows/"+url.PathEscape(args[0])+"/check-ins", b)
 		if err != nil {
 			return err
@@ -138,6 +166,16 @@ func (c *cli) windowCheckInCommand() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&broken, "broken", "", c.t("cli.flag.window-broken"))
 	cmd.Flags().StringVar(&text, "text", "", c.t("cli.flag.window-text"))
+	cmd.Flags().StringVar(&person, "of", "", c.t("cli.flag.window-of"))
+	return cmd
+}
+
+func (c *cli) windowReviewCommand() *cobra.Command {
+	var text string
+	cmd := c.command("review <window> --text WORDS", "window.review", exactly(1), func(cmd *cobra.Command, args []string) error {
+		return c.editWindow(cmd, args[0], "/review", controlapi.WindowReviewed{Text: text}, func(w continuity.Window) { c.say("cli.window.review.done", "id", w.ID) })
+	})
+	cmd.Flags().StringVar(&text, "text", "", c.t("cli.flag.window-review"))
 	return cmd
 }
 
@@ -216,12 +254,34 @@ func (c *cli) showCourse(s *maintenance.WindowCourse) {
 		}
 		c.table(t)
 	}
+	if len(s.Batches) > 0 {
+		t = table{head: c.heads("batch", "share", "state", "since", "teams", "asked")}
+		for _, b := range s.Batches {
+			since := ""
+			if !b.Since.IsZero() {
+				since = inZone(b.Since, s.Window.Zone)
+			}
+			t.add(strconv.Itoa(b.Number), fmt.Sprintf("%g%%", math.Round(b.Share*1000)/10), c.t("course.batch."+b.State), since, strings.Join(b.Teams, ", "), strings.Join(b.Asked, ", "))
+		}
+		c.table(t)
+	}
+	if !s.Next.IsZero() {
+		c.say("cli.window.course.next", "at", inZone(s.Next, s.Window.Zone))
+	}
+	for _, id := range s.Waits {
+		c.say("cli.window.course.waits", "why", c.t(id))
+	}
 	for _, x := range s.CheckIns {
 		id := "cli.window.course.check-in-works"
 		if !x.Works {
 			id = "cli.window.course.check-in-broken"
 		}
 		c.say(id, "person", x.Person, "batch", x.Batch, "text", x.Text)
+	}
+	if r := s.Window.Course.Reviewed; r != nil {
+		c.say("cli.window.course.reviewed", "at", inZone(r.At, s.Window.Zone), "person", r.By.ID, "text", r.Text)
+	} else if !s.Window.Review.IsZero() {
+		c.say("cli.window.course.review-due", "at", inZone(s.Window.Review, s.Window.Zone))
 	}
 	for _, x := range s.Feedback {
 		c.say("cli.window.course.feedback", "person", x.By.ID, "score", x.Score, "text", x.Text)

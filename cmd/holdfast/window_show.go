@@ -27,6 +27,11 @@ func (c *cli) windowListCommand() *cobra.Command {
 			query.Set("service", args[0])
 		}
 		if state != "" {
+			for _, id := range windowStates { // as it is shown, or as programs say it
+				if state == c.t("maintenance.states."+id) {
+					state = id
+				}
+			}
 			query.Set("state", state)
 		}
 		if all {
@@ -49,6 +54,11 @@ func (c *cli) windowListCommand() *cobra.Command {
 	cmd.Flags().StringVar(&state, "state", "", c.t("cli.flag.window-state"))
 	cmd.Flags().BoolVar(&all, "all", false, c.t("cli.flag.window-all"))
 	return cmd
+}
+
+var windowStates = []string{
+	continuity.WindowProposed, continuity.WindowScheduled, continuity.WindowRunning, continuity.WindowOverrun, continuity.WindowVerifying,
+	continuity.WindowReadmitting, continuity.WindowDone, continuity.WindowCancelled, continuity.WindowFailed,
 }
 
 func (c *cli) windowTitle(w *continuity.Window) string {
@@ -144,9 +154,14 @@ func inZone(at time.Time, zone string) string {
 	if at.IsZero() {
 		return ""
 	}
-	where, err := time.LoadLocation(zone)
-	if err != nil || zone == "" {
-		where = time.Local
+	return at.In(zoned(zone)).Format("2006-01-02 15:04 UTC-07:00")
+}
+
+// zoned is a zone by its name; this machine's where there is none.
+func zoned(name string) *time.Location {
+	where, err := time.LoadLocation(name)
+	if err != nil || name == "" {
+		return time.Local
 	}
-	return at.In(where).Format("2006-01-02 15:04 UTC-07:00")
+	return where
 }

@@ -176,8 +176,26 @@ func readmitOf(p *plan.Plan, from *plan.Readmission) maintenance.Readmit {
 			if t := p.Teams[id]; t != nil && !slices.Contains(g.Leads, t.Lead) {
 				g.Leads = append(g.Leads, t.Lead)
 			}
+			g.People = append(g.People, teamOf(p, id)...)
 		}
 		r.Groups = append(r.Groups, g)
 	}
 	return r
+}
+
+// teamOf are all of a team.
+func teamOf(p *plan.Plan, id string) (all []string) {
+	t := p.Teams[id]
+	if t == nil {
+		return nil
+	}
+	if all = slices.Clone(t.People); t.Lead != "" {
+		all = append(all, t.Lead)
+	}
+	for _, role := range t.Roles {
+		if r := p.Roles[role]; r != nil {
+			all = append(all, r.People...)
+		}
+	}
+	return all
 }

@@ -46,7 +46,7 @@ func TestCourseOfWindows(t *testing.T) {
 	if c.Vendor == nil || c.Vendor.Address != "support@messenger.example" || c.Vendor.Channel != "standby-mail" {
 		t.Errorf("%+v", c.Vendor)
 	}
-	if g := c.Readmit.Groups; len(g) != 2 || !slices.Equal(g[0].Leads, []string{"chen.jie"}) {
+	if g := c.Readmit.Groups; len(g) != 2 || !slices.Equal(g[0].Leads, []string{"chen.jie"}) || !slices.Contains(g[0].People, "chen.jie") {
 		t.Errorf("%+v", g)
 	}
 	if _, need := c.Complete.Sources(); need != 2 || c.Complete.Notice != "messenger" {

@@ -99,4 +99,13 @@ type Course struct {
 	Asked     []string  `json:"asked,omitempty"`     // what people were asked or warned of, once each
 	Feedbacks int       `json:"feedbacks,omitempty"` // how many were numbered
 	Runs      []string  `json:"runs,omitempty"`      // runbooks that were started
+
+	Reviewed *WindowReview `json:"reviewed,omitempty"` // its review was held
+}
+
+// WindowReview is what the review of a window came to.
+type WindowReview struct {
+	At   time.Time `json:"at"`
+	By   Actor     `json:"by"`
+	Text string    `json:"text"`
 }

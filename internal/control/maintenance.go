@@ -23,8 +23,8 @@ import (
 // openMaintenance leads services through the times in which they are worked on, and
 // keeps the clocks of exercises.
 func (n *Node) openMaintenance(context.Context) error {
-	rules, world := &windowRules{node: n}, windowWorld{n}
-	engine := maintenance.New(maintenance.Options{Plans: rules, World: world, Measured: n.readFigures()})
+	rules, world, figures := &windowRules{node: n}, windowWorld{n}, n.readFigures()
+	engine := maintenance.New(maintenance.Options{Plans: rules, World: world, Measured: figures})
 	follower := follow.New(follow.Options{
 		Store: n.store, Name: "maintenance", Node: n.name, Kinds: maintenance.Kinds(), Log: n.log, Refused: n.refused("maintenance"),
 		Lease: func() (continuity.Lease, bool) {
@@ -35,7 +35,7 @@ func (n *Node) openMaintenance(context.Context) error {
 		},
 	}, engine)
 	n.whileLeading("maintenance", func(ctx context.Context, _ *continuity.Lease) { follower.Run(ctx) })
-	acts := maintenance.NewActs(maintenance.ActsOptions{Store: n.store, Plans: rules, World: world, May: n.mayOfWindows})
+	acts := maintenance.NewActs(maintenance.ActsOptions{Store: n.store, Plans: rules, World: world, May: n.mayOfWindows, Measured: figures})
 	n.api.Windows, n.api.Courses = acts, acts
 	n.api.Exercises = exercise.NewActs(n.store, time.Now)
 	return nil

@@ -14,6 +14,7 @@ import (
 type Windows interface {
 	List(ctx context.Context, q maintenance.Query) (page []maintenance.Kept, next string, err error)
 	Get(ctx context.Context, id string) (maintenance.WindowDetail, int64, error)
+	Zone(service string) string
 	Proposals(ctx context.Context, service string, wish maintenance.Wish) ([]maintenance.WindowTime, error)
 	Propose(ctx context.Context, by continuity.Actor, d maintenance.Draft) (maintenance.Kept, error)
 	Schedule(ctx context.Context, by continuity.Actor, id string, version int64, p maintenance.Plan) (maintenance.Kept, error)
@@ -80,6 +81,7 @@ type WindowReady struct {
 // WindowProposals are times in which a window would disturb little, the best first.
 type WindowProposals struct {
 	Items []maintenance.WindowTime `json:"items" nullable:"false"`
+	Zone  string                   `json:"zone"` // of the service
 }
 
 func registerWindows(s *server) {
@@ -133,7 +135,7 @@ func (s *server) proposeTimes(ctx context.Context, in *struct {
 	if found == nil {
 		found = []maintenance.WindowTime{}
 	}
-	return &plain[WindowProposals]{WindowProposals{found}}, err
+	return &plain[WindowProposals]{WindowProposals{found, s.Windows.Zone(in.Service)}}, err
 }
 
 // WindowID names a window or a series.

@@ -12,18 +12,29 @@ import (
 
 // Courses are windows from their start.
 type Courses interface {
-	Start(ctx context.Context, by continuity.Actor, id string, version int64) (maintenance.Kept, error)
+	Start(ctx context.Context, by continuity.Actor, id string, version int64, why string) (maintenance.Kept, error)
 	Extend(ctx context.Context, by continuity.Actor, id string, version int64, end time.Time, reason continuity.Text) (maintenance.Kept, error)
 	Complete(ctx context.Context, by continuity.Actor, id string, version int64, failed string) (maintenance.Kept, error)
 	Verify(ctx context.Context, by continuity.Actor, id string, version int64, item string, works bool, note string) (maintenance.Kept, error)
 	Readmit(ctx context.Context, by continuity.Actor, id string, version int64, why string) (maintenance.Kept, error)
 	Release(ctx context.Context, by continuity.Actor, id string, version int64, why string) (maintenance.Kept, error)
 	Forward(ctx context.Context, by continuity.Actor, id string, version int64) (maintenance.Kept, error)
+	Review(ctx context.Context, by continuity.Actor, id string, version int64, text string) (maintenance.Kept, error)
 
 	CheckIn(ctx context.Context, by continuity.Actor, id, person string, works bool, text string) (maintenance.Kept, error)
 	Feedback(ctx context.Context, by continuity.Actor, id string, score int, text string) (maintenance.Kept, error)
 
 	Course(ctx context.Context, id string) (maintenance.WindowCourse, int64, error)
+}
+
+// WindowStart is why the work of a window begins now.
+type WindowStart struct {
+	Why string `json:"why,omitempty" maxLength:"2000"` // needed before its time
+}
+
+// WindowReviewed is what the review of a window came to.
+type WindowReviewed struct {
+	Text string `json:"text" minLength:"1" maxLength:"2000"`
 }
 
 // WindowExtend is a new end of a window that runs.
@@ -50,8 +61,9 @@ type WindowWhy struct {
 
 // WindowCheckIn is whether it works again for whoever says it.
 type WindowCheckIn struct {
-	Works bool   `json:"works"`
-	Text  string `json:"text,omitempty" maxLength:"2000"`
+	Works  bool   `json:"works"`
+	Text   string `json:"text,omitempty" maxLength:"2000"`
+	Person string `json:"person,omitempty" maxLength:"128"` // for whom it is said, by somebody who may lead windows; absent: oneself
 }
 
 // WindowFeedback is how a window was.
@@ -74,6 +86,7 @@ func registerCourses(s *server) {
 	register(s, put("/readmit", "readmitWindow"), s.readmitWindow)
 	register(s, put("/release", "releaseWindow"), s.releaseWindow)
 	register(s, put("/forward", "forwardWindowFeedback"), s.forwardWindowFeedback)
+	register(s, put("/review", "reviewWindow"), s.reviewWindow)
 	register(s, operation{Method: http.MethodPost, Path: one + "/check-ins", ID: "checkInWindow", Scope: access.ReportsWrite}, s.checkInWindow)
 	register(s, operation{Method: http.MethodPost, Path: one + "/feedback", ID: "giveWindowFeedback", Scope: access.ReportsWrite}, s.giveWindowFeedback)
 }
@@ -86,8 +99,20 @@ func (s *server) getWindowCourse(ctx context.Context, in *WindowID) (*object[mai
 	return objectOf(c, version), nil
 }
 
-func (s *server) startWindow(ctx context.Context, in *WindowID) (*object[continuity.Window], error) {
-	return shownWindow(s.Courses.Start(ctx, actorOf(ctx), in.ID, versionOf(ctx)))
+func (s *server) startWindow(ctx context.Context, in *struct {
+	WindowID
+
+	Body WindowStart
+}) (*object[continuity.Window], error) {
+	return shownWindow(s.Courses.Start(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Why))
+}
+
+func (s *server) reviewWindow(ctx context.Context, in *struct {
+	WindowID
+
+	Body WindowReviewed
+}) (*object[continuity.Window], error) {
+	return shownWindow(s.Courses.Review(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Text))
 }
 
 func (s *server) extendWindow(ctx context.Context, in *struct {
@@ -140,7 +165,13 @@ func (s *server) checkInWindow(ctx context.Context, in *struct {
 
 	Body WindowCheckIn
 }) (*object[continuity.Window], error) {
-	return shownWindow(s.Courses.CheckIn(ctx, actorOf(ctx), in.ID, "", in.Body.Works, in.Body.Text))
+	caller := callerOf(ctx)
+	if p := in.Body.Person; p != "" && p != caller.Actor.ID {
+		if err := may(caller, nil, access.WindowsWrite); err != nil {
+			return nil, err
+		}
+	}
+	return shownWindow(s.Courses.CheckIn(ctx, caller.Actor, in.ID, in.Body.Person, in.Body.Works, in.Body.Text))
 }
 
 func (s *server) giveWindowFeedback(ctx context.Context, in *struct {

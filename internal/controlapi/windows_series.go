@@ -98,6 +98,9 @@ func (s *server) feed(w http.ResponseWriter, r *http.Request) {
 	if err == nil && inAddress != "" && len(caller.Scopes) != 1 {
 		err = continuity.E(continuity.CodeForbidden, errors.New("a token in an address that may do more than read a calendar"), "calendar", true)
 	}
+	if continuity.CodeOf(err) == continuity.CodeForbidden {
+		err = continuity.E(continuity.CodeForbidden, err, "calendar", true)
+	}
 	if err != nil {
 		s.turnAway(w, r, err)
 		return

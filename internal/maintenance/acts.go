@@ -3,7 +3,6 @@ package maintenance
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +27,8 @@ type ActsOptions struct {
 	// plan's roles. nil: whoever comes this far may.
 	May func(ctx context.Context, by continuity.Actor, service, word string) error
 	Now func() time.Time // nil: time.Now
+
+	Measured Measured // nil: no figures are known
 }
 
 // Acts are what people do with windows, on any node.
@@ -218,7 +219,7 @@ func (a *Acts) open(ctx context.Context, k Kept) (*window, error) {
 		return nil, err
 	}
 	now := a.o.Now().UTC()
-	return &window{Window: k.Window, version: k.Version, rules: rules, facts: known, now: now, shown: known.clocks.At(k.Exercise, now).UTC()}, nil
+	return &window{Window: k.Window, version: k.Version, rules: rules, facts: known, now: now, shown: known.clocks.At(k.Exercise, now).UTC(), measured: a.o.Measured}, nil
 }
 
 // may asks whether somebody may decide something.
@@ -239,9 +240,20 @@ func (a *Acts) scene(ctx context.Context, rules *Rules, in calendar.Window) (*sc
 }
 
 // place says what a window falls on, and keeps it. Work at short notice lies where it
-// has to.
+// has to: it falls on nothing but more of its kind, which may be the same twice.
 func (a *Acts) place(ctx context.Context, w *window) error {
 	if w.Kind == continuity.WindowEmergency {
+		all, err := a.windows(ctx, w.Service)
+		if err != nil {
+			return err
+		}
+		others := slices.DeleteFunc(all, func(o continuity.Window) bool {
+			return o.Kind != continuity.WindowEmergency || o.Exercise != w.Exercise
+		})
+		w.Placed = nil
+		if falls := (&scene{rules: w.rules, others: others}).overlaps(w.span(), w.ID); len(falls) > 0 {
+			w.Placed = &continuity.Placed{Share: -1, Falls: falls}
+		}
 		return nil
 	}
 	s, err := a.scene(ctx, w.rules, w.span())
@@ -258,14 +270,17 @@ func lackError(lacks []string) error {
 }
 
 // fallsError names what a window falls on.
-func fallsError(p *continuity.Placed) error {
-	var all []string
-	for _, f := range p.Falls {
+func fallsError(w *window) error {
+	var kinds, all []string
+	for _, f := range w.Placed.Falls {
 		name := strings.TrimSpace(f.ID + " " + f.Title)
 		if f.Kind != "longest" {
-			name += " " + f.Start.UTC().Format("2006-01-02 15:04 UTC")
+			name += " " + w.clock(f.Start)
 		}
-		all = append(all, fmt.Sprintf("%s: %s", f.Kind, name))
+		all = append(all, name)
+		if kind := "maintenance.falls." + f.Kind; !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
 	}
-	return invalid("falls", "words", strings.Join(slices.Compact(all), "; "))
+	return invalid("falls", "kinds", kinds, "words", strings.Join(slices.Compact(all), "; "))
 }

@@ -15,6 +15,7 @@ import (
 const (
 	maySwitch  = "switch"
 	mayPublish = "publish"
+	mayClose   = "close"
 )
 
 // Bounds of what people say.
@@ -23,9 +24,9 @@ const (
 	mostScore   = 5
 )
 
-// Start has the work begin now, before its time or at it. What is not ready has to be
-// waived first.
-func (a *Acts) Start(ctx context.Context, by continuity.Actor, id string, version int64) (Kept, error) {
+// Start has the work begin now. What is not ready has to be waived first; before its
+// time somebody has to say why, as people were told another one.
+func (a *Acts) Start(ctx context.Context, by continuity.Actor, id string, version int64, why string) (Kept, error) {
 	return a.decide(ctx, by, id, version, maySwitch, func(w *window) error {
 		if w.State != continuity.WindowScheduled {
 			return wrongState(w)
@@ -34,11 +35,16 @@ func (a *Acts) Start(ctx context.Context, by continuity.Actor, id string, versio
 			return courseInvalid("unready", "words", strings.Join(w.unready(), ", "))
 		}
 		if w.shown.Before(w.Start) {
+			if strings.TrimSpace(why) == "" {
+				return courseInvalid("early", "start", w.clock(w.Start))
+			}
 			length := w.End.Sub(w.Start)
 			w.Start = w.shown.Truncate(time.Second)
 			w.End = w.Start.Add(length)
+			w.Sequence++
 		}
 		w.begin()
+		w.reason = why
 		return nil
 	})
 }
@@ -80,6 +86,7 @@ func (a *Acts) Complete(ctx context.Context, by continuity.Actor, id string, ver
 			return courseInvalid("no-person", "words", strings.Join(all, ", "))
 		}
 		w.source(SourcePerson, true)
+		w.agreed() // whoever says so sees what comes of it
 		return nil
 	})
 }
@@ -103,6 +110,9 @@ func (a *Acts) Verify(ctx context.Context, by continuity.Actor, id string, versi
 			return nil
 		}
 		w.check(w.rules.Course.Verify[i].ID, true)
+		if len(w.unverified()) == 0 {
+			w.verified()
+		}
 		return nil
 	})
 }
@@ -146,7 +156,8 @@ func (a *Acts) Release(ctx context.Context, by continuity.Actor, id string, vers
 	})
 }
 
-// CheckIn is somebody's word on whether it works for them again.
+// CheckIn is somebody's word on whether it works for them again: of those who were let
+// in, each has one, the last.
 func (a *Acts) CheckIn(ctx context.Context, by continuity.Actor, id, person string, works bool, text string) (Kept, error) {
 	return a.act(ctx, by, id, continuity.VersionAny, func(w *window) error {
 		if w.State != continuity.WindowReadmitting {
@@ -158,7 +169,27 @@ func (a *Acts) CheckIn(ctx context.Context, by continuity.Actor, id, person stri
 		if err := bounded(text); err != nil {
 			return err
 		}
-		w.checkIn(&continuity.CheckIn{Person: person, Batch: w.Batch, Works: works, Text: text, By: by}, continuity.VersionAny)
+		batch := w.batchOf(person)
+		switch {
+		case batch == 0:
+			return courseInvalid("no-batch", "name", person, "id", w.ID)
+		case batch > w.Batch:
+			return courseInvalid("not-in-yet", "name", person, "batch", batch)
+		}
+		o, err := a.o.Store.Get(ctx, continuity.KindCheckIn, checkInID(w.ID, person))
+		if err != nil && continuity.CodeOf(err) != continuity.CodeNotFound {
+			return err
+		}
+		var was continuity.CheckIn
+		if err == nil {
+			if err := json.Unmarshal(o.Body, &was); err != nil {
+				return err
+			}
+			if was.Works == works && was.Text == text && was.Batch == batch {
+				return nil // it is said already
+			}
+		}
+		w.checkIn(&continuity.CheckIn{Person: person, Batch: batch, Works: works, Text: text, By: by}, continuity.VersionAny)
 		return nil
 	})
 }
@@ -199,6 +230,26 @@ func (a *Acts) Forward(ctx context.Context, by continuity.Actor, id string, vers
 	})
 }
 
+// Review notes that the review of a window was held, and what it came to.
+func (a *Acts) Review(ctx context.Context, by continuity.Actor, id string, version int64, text string) (Kept, error) {
+	return a.decide(ctx, by, id, version, mayClose, func(w *window) error {
+		switch {
+		case w.State != continuity.WindowDone && w.State != continuity.WindowFailed:
+			return wrongState(w)
+		case w.Course.Reviewed != nil:
+			return courseInvalid("reviewed", "name", w.Course.Reviewed.By.ID)
+		case strings.TrimSpace(text) == "":
+			return courseInvalid("review")
+		}
+		if err := bounded(text); err != nil {
+			return err
+		}
+		w.Course.Reviewed = &continuity.WindowReview{At: w.now, By: by, Text: text}
+		w.become("window.reviewed")
+		return nil
+	})
+}
+
 // decide is an act of somebody who must be allowed to.
 func (a *Acts) decide(ctx context.Context, by continuity.Actor, id string, version int64, word string, do func(*window) error) (Kept, error) {
 	return a.act(ctx, by, id, version, func(w *window) error {
@@ -220,10 +271,14 @@ func (a *Acts) below(ctx context.Context, w *window) error {
 		}
 		return w.facts.take(o.Kind, o.ID, o.Version, o.Body)
 	}
-	for _, kind := range []string{continuity.KindDuring, continuity.KindSilence, continuity.KindFeedback} {
+	for _, kind := range []string{continuity.KindDuring, continuity.KindSilence, continuity.KindFeedback, continuity.KindCheckIn} {
 		if err := a.each(ctx, kind, w.Service, take); err != nil {
 			return err
 		}
+	}
+	all := func(o continuity.Object) error { return w.facts.take(o.Kind, o.ID, o.Version, o.Body) }
+	if err := a.each(ctx, kindNotice, w.Service, all); err != nil {
+		return err
 	}
 	o, err := a.o.Store.Get(ctx, continuity.KindDeclaration, w.declarationID())
 	if continuity.CodeOf(err) == continuity.CodeNotFound {
@@ -256,6 +311,53 @@ type WindowCourse struct {
 	Sources  []WindowSource        `json:"sources" nullable:"false"`   // who says that the work is done
 	Need     int                   `json:"need"`                       // how many of them must
 	Verify   []WindowVerified      `json:"verify" nullable:"false"`    // what is looked at before people come back
+	Batches  []WindowBatch         `json:"batches" nullable:"false"`   // how they come back
+	Next     time.Time             `json:"next,omitzero"`              // no further batch comes before
+	Waits    []string              `json:"waits,omitempty"`            // what keeps the next batch out, or the end away: messages of the catalogue
+}
+
+// WindowBatch is one of the batches in which people come back.
+type WindowBatch struct {
+	Number int       `json:"number"`
+	Share  float64   `json:"share"`           // of all who are in with it
+	Teams  []string  `json:"teams,omitempty"` // who come back with it
+	Asked  []string  `json:"asked,omitempty"` // who are asked whether it works
+	State  string    `json:"state"`           // in, next, waiting
+	Since  time.Time `json:"since,omitzero"`  // of the last that is in
+}
+
+// batches adds how people come back, as far as that has got.
+func (a *Acts) batches(ctx context.Context, k Kept, s *WindowCourse) error {
+	w, err := a.open(ctx, k)
+	if err != nil {
+		return err
+	}
+	if err := a.below(ctx, w); err != nil {
+		return err
+	}
+	for i, share := range w.rules.Batches {
+		b := WindowBatch{Number: i + 1, Share: share, State: "waiting"}
+		if i < len(w.rules.Course.Readmit.Groups) {
+			b.Teams, b.Asked = w.rules.Course.Readmit.Groups[i].Teams, w.rules.Course.Readmit.Groups[i].Leads
+		}
+		switch {
+		case i < w.Batch, w.State == continuity.WindowDone:
+			b.State = "in"
+			if i == w.Batch-1 {
+				b.Since = w.Course.Readmit
+			}
+		case w.State == continuity.WindowReadmitting && i == w.Batch:
+			b.State = "next"
+		}
+		s.Batches = append(s.Batches, b)
+	}
+	if w.State == continuity.WindowReadmitting {
+		s.Waits = w.holdsBack()
+		if s.Next = w.Course.Readmit.Add(w.rules.Course.Readmit.Wait); !s.Next.After(w.now) {
+			s.Next = time.Time{}
+		}
+	}
+	return nil
 }
 
 // WindowSource is one that may say that the work is done.
@@ -280,7 +382,8 @@ func (a *Acts) Course(ctx context.Context, id string) (WindowCourse, int64, erro
 		return WindowCourse{}, 0, err
 	}
 	k, err := keptOf(o)
-	s := WindowCourse{Window: k.Window, During: []continuity.During{}, CheckIns: []continuity.CheckIn{}, Feedback: []continuity.Feedback{}, Sources: []WindowSource{}, Verify: []WindowVerified{}}
+	k.Version = o.Version
+	s := WindowCourse{Window: k.Window, During: []continuity.During{}, CheckIns: []continuity.CheckIn{}, Feedback: []continuity.Feedback{}, Sources: []WindowSource{}, Verify: []WindowVerified{}, Batches: []WindowBatch{}}
 	if err == nil {
 		s.During, err = objectsBelow[continuity.During](ctx, a, continuity.KindDuring, &k.Window)
 	}
@@ -292,6 +395,9 @@ func (a *Acts) Course(ctx context.Context, id string) (WindowCourse, int64, erro
 	}
 	rules, known := a.o.Plans.Of(k.Service)
 	if err != nil || !known {
+		return s, o.Version, err
+	}
+	if err := a.batches(ctx, k, &s); err != nil {
 		return s, o.Version, err
 	}
 	sources, need := rules.Course.Complete.Sources()

@@ -46,6 +46,15 @@ func (a *Acts) Proposals(ctx context.Context, service string, wish Wish) ([]Wind
 	return s.propose(ctx, wish)
 }
 
+// Zone is the time zone of a service's people.
+func (a *Acts) Zone(service string) string {
+	r, ok := a.o.Plans.Of(service)
+	if !ok || r.Zone == nil {
+		return ""
+	}
+	return r.Zone.String()
+}
+
 // Draft is what a person wants a window to be like. What is nil stays as it is, or as
 // the plan says.
 type Draft struct {
@@ -199,7 +208,7 @@ func (a *Acts) settled(ctx context.Context, w *window) error {
 		return err
 	}
 	if w.Placed.Clashes() && strings.TrimSpace(w.Despite) == "" {
-		return fallsError(w.Placed)
+		return fallsError(w)
 	}
 	return nil
 }
@@ -210,6 +219,11 @@ func (a *Acts) Change(ctx context.Context, by continuity.Actor, id string, versi
 	return a.act(ctx, by, id, version, func(w *window) error {
 		if w.over() || w.begun() {
 			return wrongState(w)
+		}
+		if w.Kind == continuity.WindowEmergency && w.State == continuity.WindowScheduled { // it is another one than was approved
+			if err := a.may(ctx, by, w.Service, "approve"); err != nil {
+				return err
+			}
 		}
 		before := w.Window
 		before.Affected = slices.Clone(w.Affected)

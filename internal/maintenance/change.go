@@ -31,6 +31,7 @@ func (w *window) schedule(by *continuity.Actor) {
 		length := w.End.Sub(w.Start)
 		w.Start = w.shown
 		w.End = w.Start.Add(length)
+		w.Sequence++ // calendars show another time
 	}
 	w.State, w.Scheduled, w.Approved, w.Plan, w.Lacks = continuity.WindowScheduled, w.shown, by, w.rules.Plan, nil
 	w.mark("window.scheduled")

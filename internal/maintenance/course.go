@@ -76,8 +76,9 @@ type Readmit struct {
 
 // Group is who comes back with a batch.
 type Group struct {
-	Teams []string
-	Leads []string // who are asked whether it works
+	Teams  []string
+	Leads  []string // who are asked whether it works
+	People []string // all of the teams
 }
 
 // Vendor is who gets what people say.

@@ -80,7 +80,7 @@ func newCourse(t *testing.T) *course {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	c := &course{T: t, store: s, now: begins.Add(-time.Hour), rules: rulesForTests(), figure: map[string]float64{}}
-	c.acts = maintenance.NewActs(maintenance.ActsOptions{Store: s, Plans: c, Now: func() time.Time { return c.now }})
+	c.acts = maintenance.NewActs(maintenance.ActsOptions{Store: s, Plans: c, Measured: c, Now: func() time.Time { return c.now }})
 	c.restart()
 	return c
 }

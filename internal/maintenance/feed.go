@@ -1,6 +1,7 @@
 package maintenance
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -20,6 +21,11 @@ func (a *Acts) Feed(ctx context.Context, service, lang string) ([]byte, error) {
 	now := a.o.Now().UTC()
 	language := catalogue.Lang(lang)
 	var entries []calendar.Entry
+	if _, err := a.rules(service); service != "" && err != nil {
+		if all, failed := a.windows(ctx, service); failed != nil || len(all) == 0 {
+			return nil, cmp.Or(failed, err)
+		}
+	}
 	err := a.each(ctx, continuity.KindWindow, service, func(o continuity.Object) error {
 		k, err := keptOf(o)
 		if err != nil || k.Exercise != "" || k.Start.IsZero() || !k.End.After(k.Start) || over(&k.Window) && k.End.Before(now.Add(-keepInFeed)) {
@@ -33,7 +39,7 @@ func (a *Acts) Feed(ctx context.Context, service, lang string) ([]byte, error) {
 
 // entry is a window in the calendar.
 func (a *Acts) entry(w *continuity.Window, changed time.Time, lang catalogue.Lang) calendar.Entry {
-	e := calendar.Entry{UID: w.ID + "@holdfast", Sequence: w.Sequence, Changed: changed, Start: w.Start, End: w.End, Status: calendar.EntryConfirmed}
+	e := calendar.Entry{UID: w.ID + "@holdfast", Sequence: w.Sequence, Changed: changed, Start: w.Start, End: (&window{Window: *w}).until(), Status: calendar.EntryConfirmed}
 	switch w.State {
 	case continuity.WindowProposed:
 		e.Status = calendar.EntryTentative

@@ -102,6 +102,7 @@ func (w *window) coreFirst() continuity.Text {
 // extend puts off the end; those who were told of the window are told so.
 func (w *window) extend(end time.Time, reason continuity.Text) {
 	w.Course.Extended++
+	w.Sequence++ // calendars show another end
 	if w.State == continuity.WindowOverrun {
 		w.Course.Expected = end
 	} else {

@@ -142,16 +142,22 @@ func (s *scene) place(ctx context.Context, w calendar.Window, self string) (*con
 			p.Falls = append(p.Falls, continuity.Falls{Kind: b.Kind, ID: b.Calendar, Title: b.Title, Start: b.Start.UTC(), End: b.End.UTC()})
 		}
 	}
-	for i := range s.others {
-		o := &s.others[i]
-		if o.ID != self && !over(o) && o.Service == s.rules.Service && (calendar.Window{Start: o.Start, End: o.End}).Overlaps(w) {
-			p.Falls = append(p.Falls, continuity.Falls{Kind: continuity.KindWindow, ID: o.ID, Title: cmp.Or(o.Title.En, o.Title.Zh), Start: o.Start, End: o.End})
-		}
-	}
+	p.Falls = append(p.Falls, s.overlaps(w, self)...)
 	if s.rules.Longest > 0 && w.Length() > s.rules.Longest {
 		p.Falls = append(p.Falls, continuity.Falls{Kind: "longest", ID: stepOf(s.rules.Longest), Start: w.Start, End: w.End})
 	}
 	return p, nil
+}
+
+// overlaps are the other windows that are at the same time.
+func (s *scene) overlaps(w calendar.Window, self string) (falls []continuity.Falls) {
+	for i := range s.others {
+		o := &s.others[i]
+		if o.ID != self && !over(o) && o.Service == s.rules.Service && (calendar.Window{Start: o.Start, End: o.End}).Overlaps(w) {
+			falls = append(falls, continuity.Falls{Kind: continuity.KindWindow, ID: o.ID, Title: cmp.Or(o.Title.En, o.Title.Zh), Start: o.Start, End: o.End})
+		}
+	}
+	return falls
 }
 
 // WindowTime is a time in which a window would disturb little.

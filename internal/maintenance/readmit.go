@@ -1,7 +1,6 @@
 package maintenance
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -151,11 +150,26 @@ func (w *window) heardBack() {
 			w.checkIn(&continuity.CheckIn{Person: person, Batch: batch, Works: true, By: *n.AckBy}, continuity.VersionNew)
 		}
 	}
-	for _, c := range w.checkIns() {
-		if !c.Works && w.once(fmt.Sprintf("trouble/%s/%d", c.Person, c.At.UnixMilli())) {
+	for _, c := range w.checkIns() { // each once: who says it again keeps the next batch out all the same
+		if !c.Works && w.once("trouble/"+c.Person) {
 			w.ask(w.rules.Course.Technical, "course.trouble.", continuity.UrgencyPage, map[string]any{"who": c.Person, "text": c.Text})
 		}
 	}
+}
+
+// batchOf is the batch with which somebody comes back; 0: none. Who is in no group comes
+// with the first batch that has none.
+func (w *window) batchOf(person string) int {
+	groups := w.rules.Course.Readmit.Groups
+	for i := range groups {
+		if slices.Contains(groups[i].People, person) || slices.Contains(groups[i].Leads, person) {
+			return i + 1
+		}
+	}
+	if len(groups) >= len(w.rules.Batches) {
+		return 0
+	}
+	return max(w.Batch, len(groups)+1)
 }
 
 func checkInID(window, person string) string { return window + ".check-in-" + person }

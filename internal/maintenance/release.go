@@ -87,7 +87,7 @@ func (w *window) after() {
 	if v := w.rules.Course.Vendor; v != nil && w.Course.Forwarded.IsZero() {
 		pending = true
 	}
-	if !w.Review.IsZero() {
+	if !w.Review.IsZero() && w.Course.Reviewed == nil {
 		if w.shown.Before(w.Review) {
 			w.wake(w.Review)
 			return

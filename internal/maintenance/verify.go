@@ -21,17 +21,7 @@ var kindsOfVerify = []string{"base", "custom", "integrations"}
 func (w *window) verifying() {
 	w.watchPut()
 	w.follow()
-	var lacks []Verify
-	for i := range w.rules.Course.Verify {
-		v := &w.rules.Course.Verify[i]
-		if v.Check != "" {
-			_, up := w.up(v.Check)
-			w.check(v.ID, up)
-		}
-		if !slices.Contains(w.Checked, v.ID) {
-			lacks = append(lacks, *v)
-		}
-	}
+	lacks := w.unverified()
 	if len(lacks) == 0 {
 		w.verified()
 		return
@@ -42,6 +32,22 @@ func (w *window) verifying() {
 	} else if w.once("verify") {
 		w.ask(w.rules.Course.Commander, "course.verify-late.", continuity.UrgencyPage, map[string]any{"items": w.lines(lacks)})
 	}
+}
+
+// unverified looks at what Holdfast sees by itself, and returns what was not seen to
+// work.
+func (w *window) unverified() (lacks []Verify) {
+	for i := range w.rules.Course.Verify {
+		v := &w.rules.Course.Verify[i]
+		if v.Check != "" {
+			_, up := w.up(v.Check)
+			w.check(v.ID, up)
+		}
+		if !slices.Contains(w.Checked, v.ID) {
+			lacks = append(lacks, *v)
+		}
+	}
+	return lacks
 }
 
 // check notes whether a thing was seen to work.

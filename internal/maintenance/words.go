@@ -97,6 +97,7 @@ func (w *window) lacks() (all []string) {
 		{"contact", says.contact != continuity.Text{}},
 		{"standby", says.standby != continuity.Text{}},
 		{"tell", len(w.rules.Tell) > 0},
+		{"reason", w.Kind != continuity.WindowEmergency || w.theirs() || w.Reason != continuity.Text{}}, // whoever approves goes by it
 	} {
 		if !part.is {
 			all = append(all, part.name)

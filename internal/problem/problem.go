@@ -8,6 +8,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"strings"
 
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
@@ -114,6 +115,7 @@ const DetailID = "detail_id"
 // Text is what people read of a code.
 func Text(code continuity.Code, args map[string]any, lang catalogue.Lang) string {
 	id := "error." + string(code)
+	args = worded(args, lang)
 	if detail, ok := args[DetailID].(string); ok {
 		filled := maps.Clone(args)
 		filled["detail"] = catalogue.Text(lang, detail, args)
@@ -124,6 +126,36 @@ func Text(code continuity.Code, args map[string]any, lang catalogue.Lang) string
 		return catalogue.Text(lang, "error."+string(continuity.CodeInternal), nil)
 	}
 	return text
+}
+
+// worded writes lists of messages of the catalogue in a language: who made the error
+// does not know in which it is read.
+func worded(args map[string]any, lang catalogue.Lang) map[string]any {
+	own := false
+	for name, value := range args {
+		ids, ok := value.([]string)
+		if list, came := value.([]any); came { // through JSON
+			ok = true
+			for _, one := range list {
+				id, is := one.(string)
+				ids, ok = append(ids, id), ok && is
+			}
+		}
+		var texts []string
+		for _, id := range ids {
+			if text := catalogue.Text(lang, id, nil); text != id {
+				texts = append(texts, text)
+			}
+		}
+		if !ok || len(ids) == 0 || len(texts) < len(ids) {
+			continue
+		}
+		if !own {
+			args, own = maps.Clone(args), true
+		}
+		args[name] = strings.Join(texts, map[catalogue.Lang]string{catalogue.En: ", ", catalogue.Zh: "、"}[lang])
+	}
+	return args
 }
 
 // JSON returns the document's bytes.
