@@ -104,7 +104,7 @@ func say(s continuity.Said, lang catalogue.Lang, usual string) said {
 // client prefers one, else as a problem document.
 func (f *flight) maintenance() {
 	const status = http.StatusServiceUnavailable
-	p, lang := f.route.says(time.Now()), f.engine.languages.of(f.req)
+	p, lang := f.route.says(f.began), f.engine.languages.of(f.req)
 	contentType, body := problem.ContentType, p.json[lang]
 	if prefersHTML(f.req) {
 		contentType, body = htmlType, p.html[lang]

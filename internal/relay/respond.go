@@ -153,7 +153,7 @@ func (f *flight) answerHeld(st ledger.Status, what What, prefer preference) {
 	if a.status == http.StatusNoContent {
 		contentType = true
 	} else {
-		f.text = f.route.kept(lang).add(f.text[:0], receipt)
+		f.text = f.route.kept(lang, f.began).add(f.text[:0], receipt)
 	}
 	header = appendOwn(header, stateHeld, a.contentType, lang)
 	if own := len(header) - ownFields; contentType {

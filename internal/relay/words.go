@@ -14,7 +14,7 @@ type words = atomic.Pointer[wording]
 
 type wording struct {
 	page  *page
-	text  continuity.Said
+	body  map[catalogue.Lang]template // of the usual answer to what is kept
 	until time.Time
 }
 
@@ -35,7 +35,11 @@ func (e *Engine) Say(route string, text continuity.Said, until time.Time) bool {
 		reply = *r.Reply
 	}
 	reply.Text = text
-	r.words.Store(&wording{newPage(&reply), text, until})
+	w := &wording{newPage(&reply), map[catalogue.Lang]template{}, until}
+	for lang := range r.answer.body {
+		w.body[lang] = r.answer.received(lang, say(text, lang, "").Text)
+	}
+	r.words.Store(w)
 	return true
 }
 
@@ -49,10 +53,9 @@ func (r *route) says(now time.Time) *page {
 
 // kept is the body of the answer to a request that was kept. What is said besides is
 // of now, as is the time to ask again: a repeat hears what is said then.
-func (r *route) kept(lang catalogue.Lang) template {
-	w := r.words.Load()
-	if w == nil || !r.answer.usual || !time.Now().Before(w.until) {
-		return r.answer.body[lang]
+func (r *route) kept(lang catalogue.Lang, now time.Time) template {
+	if w := r.words.Load(); w != nil && r.answer.usual && now.Before(w.until) {
+		return w.body[lang]
 	}
-	return r.answer.received(lang, say(w.text, lang, "").Text)
+	return r.answer.body[lang]
 }
