@@ -180,8 +180,8 @@ func (a *Acts) phrase(u *continuity.Update, i *continuity.Incident, to *Audience
 		if missing := lacks(d.Text, u.Phase, v); missing != nil {
 			return invalid("lacks", "words", strings.Join(missing, ", "))
 		}
-		text, missing := fillBoth(d.Text, v)
-		subject, more := fillBoth(d.Subject, v)
+		text, missing := d.Text.Fill(v)
+		subject, more := d.Subject.Fill(v)
 		if missing = append(missing, more...); len(missing) > 0 {
 			return invalid("fields", "words", strings.Join(missing, ", "))
 		}

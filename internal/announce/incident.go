@@ -231,11 +231,7 @@ func (t *turn) staff(id, text string, a *Audience, times map[string]time.Time) c
 		}
 		all := catalogue.Args{"incident": t.i.ID, "title": title, "grade": t.i.Grade, "audience": name, "id": a.ID}
 		for name, at := range times {
-			zone := t.rules.Zone
-			if zone == nil {
-				zone = time.UTC
-			}
-			all[name] = at.In(zone).Format(clockForm)
+			all[name] = catalogue.Moment(at, t.rules.Zone)
 		}
 		return all
 	}

@@ -1,8 +1,8 @@
 package announce
 
 import (
+	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,39 +12,6 @@ import (
 )
 
 var languages = []catalogue.Lang{catalogue.En, catalogue.Zh}
-
-// clockForm is how times stand in messages, in the service's zone.
-const clockForm = "2006-01-02 15:04 UTC-07:00"
-
-var field = regexp.MustCompile(`\{([^{}\n]*)\}`)
-
-// fill puts values into the fields of a text, and names those that have none.
-func fill(text string, vars map[string]string, lang catalogue.Lang) (filled string, missing []string) {
-	filled = field.ReplaceAllStringFunc(text, func(found string) string {
-		name := found[1 : len(found)-1]
-		value := vars[name+"@"+string(lang)]
-		if value == "" {
-			value = vars[name]
-		}
-		if value == "" && !slices.Contains(missing, name) {
-			missing = append(missing, name)
-		}
-		return value
-	})
-	return filled, missing
-}
-
-// fillBoth fills a text in each language that it has.
-func fillBoth(t continuity.Text, vars map[string]string) (continuity.Text, []string) {
-	en, missing := fill(t.En, vars, catalogue.En)
-	zh, more := fill(t.Zh, vars, catalogue.Zh)
-	for _, name := range more {
-		if !slices.Contains(missing, name) {
-			missing = append(missing, name)
-		}
-	}
-	return continuity.Text{En: en, Zh: zh}, missing
-}
 
 // in is a text in a language, or in the other one where it has none.
 func in(t continuity.Text, lang catalogue.Lang) string {
@@ -79,10 +46,7 @@ func (v values) moment(name string, at time.Time, zone *time.Location) {
 		v.said(name, "announce.unknown."+name)
 		return
 	}
-	if zone == nil {
-		zone = time.UTC
-	}
-	v[name] = at.In(zone).Format(clockForm)
+	v[name] = catalogue.Moment(at, zone)
 }
 
 // usual puts honest words where a plan has none.
@@ -92,6 +56,13 @@ func (v values) usual(r *Rules) {
 		if v[name] == "" && v[name+"@en"] == "" && v[name+"@zh"] == "" {
 			v.said(name, "announce.unknown."+name)
 		}
+	}
+}
+
+// service names the service by its id where the plan has no name for it.
+func (v values) service(id string) {
+	if v["service@en"] == "" && v["service@zh"] == "" {
+		v["service"] = id
 	}
 }
 
@@ -111,7 +82,7 @@ func (v values) affected(r *Rules, ids []string) {
 			comma = "、"
 		}
 		if len(names) == 0 {
-			names = []string{v["service@"+string(lang)]}
+			names = []string{cmp.Or(v["service@"+string(lang)], v["service"])}
 		}
 		v["affected@"+string(lang)] = strings.Join(names, comma)
 	}
@@ -128,9 +99,7 @@ type saying struct {
 func ofIncident(r *Rules, i *continuity.Incident, a *Audience, s saying) values {
 	v := values{}
 	v.usual(r)
-	if v["service@en"] == "" && v["service@zh"] == "" {
-		v["service"] = i.Service
-	}
+	v.service(i.Service)
 	v.both("incident", i.Title)
 	if i.Title == (continuity.Text{}) {
 		v["incident"] = i.ID
@@ -183,9 +152,7 @@ func endOf(i *continuity.Incident) time.Time {
 func ofWindow(r *Rules, w *continuity.Window) values {
 	v := values{}
 	v.usual(r)
-	if v["service@en"] == "" && v["service@zh"] == "" {
-		v["service"] = w.Service
-	}
+	v.service(w.Service)
 	v.moment("start", w.Start, r.Zone)
 	v.moment("end", w.End, r.Zone)
 	v.moment("expected", w.End, r.Zone)
@@ -254,21 +221,4 @@ func says(text, name string, v values) bool {
 // says reports whether a template has a field.
 func (t *Template) says(name string) bool {
 	return strings.Contains(t.Text.En+t.Text.Zh, "{"+name+"}")
-}
-
-// compose fills a template; it names the fields without which it can't be sent.
-func compose(t *Template, v values) (subject, text continuity.Text, missing []string) {
-	subject, missing = fillBoth(t.Subject, v)
-	text, more := fillBoth(t.Text, v)
-	for _, name := range more {
-		if !slices.Contains(missing, name) {
-			missing = append(missing, name)
-		}
-	}
-	for _, name := range t.Must {
-		if !t.says(name) && !slices.Contains(missing, name) {
-			missing = append(missing, name)
-		}
-	}
-	return subject, text, missing
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"holdfast/internal/announce"
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/notify"
@@ -314,108 +315,69 @@ func (n *Node) kindsOf(ctx context.Context, ids []string, kind string) (all []st
 
 var errNoTemplate = errors.New("control: no such template")
 
-// wordsOf fills a template for what a run is about.
-func (n *Node) wordsOf(ctx context.Context, run *continuity.Run, template string) (text continuity.Text, vars map[string]string, missing []string, err error) {
-	words, ok := n.way().Words(run.Service, template)
+// wordsOf fills a template for what a run is about, as an update of it would be. In an
+// exercise shown is what its clock shows.
+func (n *Node) wordsOf(ctx context.Context, run *continuity.Run, audience, template string, shown time.Time) (c announce.Composed, err error) {
+	rules, ok := n.words.Of(run.Service, time.Now())
 	if !ok {
-		return text, nil, nil, errNoTemplate
+		return c, errNoTemplate
 	}
-	if vars, err = n.varsOf(ctx, run); err != nil {
-		return text, vars, nil, err
-	}
-	all := map[string]string{"service": run.Service}
-	for _, from := range []map[string]string{words.Known, vars} {
-		for name, value := range from {
-			all[name] = value
-		}
-	}
-	en, lackEn := notify.Fill(words.Text.En, all, "en")
-	zh, lackZh := notify.Fill(words.Text.Zh, all, "zh")
-	_, lack1 := notify.Fill(words.Subject.En, all, "en")
-	_, lack2 := notify.Fill(words.Subject.Zh, all, "zh")
-	return continuity.Text{En: en, Zh: zh}, vars, append(append(lackEn, lackZh...), append(lack1, lack2...)...), nil
-}
-
-// varsOf are what is known of what a run is about.
-func (n *Node) varsOf(ctx context.Context, run *continuity.Run) (map[string]string, error) {
-	vars := map[string]string{"start": run.Started.UTC().Format("2006-01-02 15:04 UTC")}
 	kind, id, _ := strings.Cut(run.About, "/")
-	if kind != continuity.KindIncident && kind != continuity.KindWindow {
-		return vars, nil
-	}
-	o, err := n.store.Get(ctx, kind, id)
-	if err != nil {
-		return nil, err
-	}
-	set := func(name string, t continuity.Text) {
-		if t != (continuity.Text{}) {
-			vars[name+"@en"], vars[name+"@zh"] = cmp.Or(t.En, t.Zh), cmp.Or(t.Zh, t.En)
+	switch kind {
+	case continuity.KindIncident:
+		var i continuity.Incident
+		if i, err = n.incidentOf(ctx, id); err == nil {
+			c, ok = rules.OfIncident(&i, audience, template)
 		}
-	}
-	at := func(name string, t time.Time) {
-		if !t.IsZero() {
-			vars[name] = t.UTC().Format("2006-01-02 15:04 UTC")
-		}
-	}
-	if kind == continuity.KindWindow {
+	case continuity.KindWindow:
+		var o continuity.Object
 		var w continuity.Window
-		if err := json.Unmarshal(o.Body, &w); err != nil {
-			return nil, err
+		if o, err = n.store.Get(ctx, kind, id); err == nil {
+			err = json.Unmarshal(o.Body, &w)
 		}
-		set("reason", w.Reason)
-		at("start", w.Start)
-		at("end", w.End)
-		at("expected", w.End)
-		for name, value := range map[string]string{"affected": strings.Join(w.Affected, ", "), "contact": w.Contact, "standby": w.Standby} {
-			if value != "" {
-				vars[name] = value
-			}
+		c, ok = rules.OfWindow(&w, template)
+	default:
+		since := run.Started
+		if run.Exercise != "" {
+			since = shown
 		}
-		return vars, nil
+		c, ok = rules.Of(run.Service, since, template)
 	}
-	var i continuity.Incident
-	if err := json.Unmarshal(o.Body, &i); err != nil {
-		return nil, err
+	if err == nil && !ok {
+		err = errNoTemplate
 	}
-	set("incident", i.Title)
-	at("start", i.Started)
-	at("expected", i.Expected)
-	at("next_update", i.Next)
-	vars["grade"] = i.Grade
-	state := func(lang catalogue.Lang) catalogue.Args { return nil }
-	set("status", both("runbook.incident."+cmp.Or(i.State, continuity.Investigating), state))
-	return vars, nil
+	return c, err
 }
 
 // notifyAction tells an audience, in the words of a template.
 func (n *Node) notifyAction() runbook.Action {
 	show := func(ctx context.Context, c runbook.Call) (continuity.CheckReason, *continuity.CheckReason) {
 		w := c.Step.With
-		_, _, missing, err := n.wordsOf(ctx, c.Run, w["template"])
+		words, err := n.wordsOf(ctx, c.Run, w["to"], w["template"], c.Shown)
 		switch {
 		case err != nil:
 			return what("notify", "to", w["to"], "template", w["template"]), failed("template", "template", w["template"]).Failed
-		case len(missing) > 0:
-			return what("notify", "to", w["to"], "template", w["template"]), failed("template-lacks", "template", w["template"], "words", strings.Join(missing, ", ")).Failed
+		case len(words.Missing) > 0:
+			return what("notify", "to", w["to"], "template", w["template"]), failed("template-lacks", "template", w["template"], "words", strings.Join(words.Missing, ", ")).Failed
 		}
 		return what("notify", "to", w["to"], "template", w["template"]), nil
 	}
 	return runbook.Action{
 		Plain: true, Show: show,
 		Do: func(ctx context.Context, c runbook.Call) runbook.Result {
-			_, vars, missing, err := n.wordsOf(ctx, c.Run, c.Step.With["template"])
+			words, err := n.wordsOf(ctx, c.Run, c.Step.With["to"], c.Step.With["template"], c.Shown)
 			switch {
 			case errors.Is(err, errNoTemplate):
 				return failed("template", "template", c.Step.With["template"])
 			case err != nil:
 				return failed("store", "why", string(continuity.CodeOf(err)))
-			case len(missing) > 0:
-				return failed("template-lacks", "template", c.Step.With["template"], "words", strings.Join(missing, ", "))
+			case len(words.Missing) > 0:
+				return failed("template-lacks", "template", c.Step.With["template"], "words", strings.Join(words.Missing, ", "))
 			}
 			note := continuity.Notification{
 				ID: stepNote(c), Service: c.Run.Service, About: aboutOf(c.Run), At: c.Now,
 				Urgency: continuity.UrgencyNotice, To: []continuity.Recipient{{Kind: continuity.ToAudience, ID: c.Step.With["to"]}},
-				Template: c.Step.With["template"], Vars: vars, Exercise: c.Run.Exercise,
+				Template: c.Step.With["template"], Vars: words.Vars, Exercise: c.Run.Exercise,
 			}
 			if c.Run.Exercise != "" {
 				note.Shown = c.Shown

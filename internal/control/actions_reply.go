@@ -54,14 +54,14 @@ func (n *Node) autoreplyAction(on bool) runbook.Action {
 	return runbook.Action{
 		Plain: true, Undo: back,
 		Do: func(ctx context.Context, c runbook.Call) runbook.Result {
-			text, _, missing, err := n.wordsOf(ctx, c.Run, c.Step.With["template"])
+			words, err := n.wordsOf(ctx, c.Run, "", c.Step.With["template"], c.Shown)
 			switch {
 			case err != nil:
 				return failed("template", "template", c.Step.With["template"])
-			case len(missing) > 0:
-				return failed("template-lacks", "template", c.Step.With["template"], "words", strings.Join(missing, ", "))
+			case len(words.Missing) > 0:
+				return failed("template-lacks", "template", c.Step.With["template"], "words", strings.Join(words.Missing, ", "))
 			}
-			return set(ctx, c, &continuity.AutoreplyFor{About: aboutOf(c.Run), Text: text, Since: c.Now, Exercise: c.Run.Exercise})
+			return set(ctx, c, &continuity.AutoreplyFor{About: aboutOf(c.Run), Text: words.Text, Since: c.Now, Exercise: c.Run.Exercise})
 		},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"holdfast/internal/api"
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/runbook"
@@ -251,6 +252,47 @@ func TestAChannelIsTestedBeforeItIsSwitchedTo(t *testing.T) {
 	step.With["from"], step.With["to"] = "pager", "standby"
 	if r := action.Undo(t.Context(), call); r.Failed == nil || len(r.Changes) != 0 {
 		t.Errorf("a dead channel came back: %+v", r)
+	}
+}
+
+// TestAStepSaysWhatAnUpdateWould fills a template for a step of a run as one of an update
+// is filled: times in the zone of the service, and the same words for a state.
+func TestAStepSaysWhatAnUpdateWould(t *testing.T) {
+	n := run(t, settings(t, t.TempDir(), ""))
+	apply(t, n, "payment-outage", reading(newExporter(t))...)
+	began := time.Date(2026, 3, 6, 2, 0, 0, 0, time.UTC)
+	i := continuity.Incident{
+		ID: "payment-outage-2026-1", Service: "payment-outage", State: continuity.Identified, Grade: "SEV-3", Started: began, Declared: began,
+		Public: map[string]continuity.Word{"customers": {Phase: "first", Next: began.Add(time.Hour)}},
+	}
+	if _, err := n.store.Apply(t.Context(), li, []continuity.Change{continuity.Put(continuity.KindIncident, i.ID, i.Service, "incident.declared", i)}); err != nil {
+		t.Fatal(err)
+	}
+	say := func(about, template string) runbook.Result {
+		return n.actions()["notify"].Do(t.Context(), runbook.Call{
+			Run:  &continuity.Run{ID: "r", Service: "payment-outage", About: about, Started: began},
+			Step: &runbook.Step{ID: "tell", Do: "notify", With: map[string]string{"to": "customers", "template": template}}, Attempt: 1, Now: began,
+		})
+	}
+	r := say("incident/"+i.ID, "customers/update")
+	if r.Failed != nil {
+		t.Fatalf("%+v", r.Failed)
+	}
+	var note continuity.Notification
+	if err := json.Unmarshal(r.Changes[0].Body, &note); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"start": "2026-03-06 10:00 UTC+08:00", "next_update": "2026-03-06 11:00 UTC+08:00",
+		"status@zh": catalogue.Text(catalogue.Zh, "announce.status.identified", nil), "expected@en": catalogue.Text(catalogue.En, "announce.unknown.expected", nil),
+	} {
+		if note.Vars[name] != want {
+			t.Errorf("%s is %q, want %q", name, note.Vars[name], want)
+		}
+	}
+	// Of a run that is for nothing too little is known.
+	if r := say("", "customers/update"); r.Failed == nil || r.Failed.Code != "runbook.failed.template-lacks" {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 
 // openAnnounce says what audiences are told.
 func (n *Node) openAnnounce(context.Context) error {
-	plans := &wordPlans{node: n, known: map[string]wordRules{}}
+	plans := n.words
 	n.lead("announce", announce.Kinds, announce.New(plans))
 	n.whileLeading("route words", n.speakOnRoutes)
 	n.api.Updates = updatesDesk{announce.NewActs(n.store, plans, time.Now)}

@@ -67,6 +67,7 @@ type Node struct {
 	inbox    *warning.Inbox
 	channels *channelDesk
 	public   *public.Server // nil: none
+	words    *wordPlans
 }
 
 // New returns a node that has yet to be started.
@@ -75,10 +76,12 @@ func New(o Options) (*Node, error) {
 	if _, err := rand.Read(run[:]); err != nil {
 		return nil, err
 	}
-	return &Node{
+	n := &Node{
 		o: o, log: o.Logger, name: o.Config.Node, instance: o.Config.Node + "/" + hex.EncodeToString(run[:]),
 		failed: make(chan error, 1), jobs: map[string]job.Handler{}, judges: judgesEvery, registry: prometheus.NewRegistry(),
-	}, nil
+	}
+	n.words = &wordPlans{node: n, known: map[string]wordRules{}}
+	return n, nil
 }
 
 // Start opens everything and returns when requests are served. On an error it has

@@ -41,8 +41,8 @@ type Words struct {
 // names the fields that have none.
 func (w *Words) filled(values map[string]string) (subject, text continuity.Text, missing []string) {
 	vars := together(w.Known, values)
-	subject, missing = fillText(w.Subject, vars)
-	text, more := fillText(w.Text, vars)
+	subject, missing = w.Subject.Fill(vars)
+	text, more := w.Text.Fill(vars)
 	return subject, text, append(missing, more...)
 }
 

@@ -3,7 +3,6 @@ package notify
 import (
 	"errors"
 	"maps"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -13,33 +12,11 @@ import (
 
 var errWords = errors.New("notify: a field of a template is not filled")
 
-var field = regexp.MustCompile(`\{([^{}\n]*)\}`)
-
-// Fill puts values into the fields of a text. It names the fields that have none:
-// such a text is not sent.
-func Fill(text string, vars map[string]string, language string) (filled string, missing []string) {
-	filled = field.ReplaceAllStringFunc(text, func(found string) string {
-		value := valueOf(vars, found[1:len(found)-1], language)
-		if value == "" {
-			missing = append(missing, found[1:len(found)-1])
-		}
-		return value
-	})
-	return filled, missing
-}
-
 func valueOf(vars map[string]string, name, language string) string {
 	if v := vars[name+"@"+language]; v != "" {
 		return v
 	}
 	return vars[name]
-}
-
-// fillText fills a text in each language that it has.
-func fillText(t continuity.Text, vars map[string]string) (continuity.Text, []string) {
-	en, missing := Fill(t.En, vars, "en")
-	zh, more := Fill(t.Zh, vars, "zh")
-	return continuity.Text{En: en, Zh: zh}, append(missing, more...)
 }
 
 // in is a text in a language, or in the other one where it has none.
