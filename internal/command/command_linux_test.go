@@ -91,8 +91,8 @@ func TestAProgramGetsNothingThatIsNotDeclared(t *testing.T) {
 }
 
 func TestBoundsHold(t *testing.T) {
-	o := run(t, sh(`ulimit -t; ulimit -n; ulimit -v; ulimit -c`, Spec{CPU: 1500 * time.Millisecond, Files: 32, Memory: 256 << 20}))
-	if o.Output != "2\n32\n262144\n0\n" {
+	o := run(t, sh(`ulimit -t; ulimit -n; ulimit -v; ulimit -c; grep processes /proc/self/limits | tr -s ' ' | cut -d' ' -f3`, Spec{CPU: 1500 * time.Millisecond, Files: 32, Memory: 256 << 20, Many: 700}))
+	if o.Output != "2\n32\n262144\n0\n700\n" {
 		t.Errorf("%q", o.Output)
 	}
 	if o = run(t, sh(`while :; do :; done`, Spec{CPU: time.Second})); o.Status != -1 || o.Late || !strings.Contains(o.Signal, "CPU") && o.Signal != "killed" {
@@ -179,20 +179,36 @@ func TestWhatItLeavesBehindIsEnded(t *testing.T) {
 	gone(t, file, 1)
 }
 
-// TestItDiesWithItsParent kills the process that runs the program: the program ends at
-// once, and what it started is found by the attempt's name.
-func TestItDiesWithItsParent(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "pids")
-	if os.Getenv("HOLDFAST_TEST_FILE") != "" {
-		s := sh(strings.ReplaceAll(pids, "%", os.Getenv("HOLDFAST_TEST_FILE")), Spec{})
-		s.Argv[2] = strings.Replace(s.Argv[2], "echo begun;", "echo begun >"+os.Getenv("HOLDFAST_TEST_FILE")+".fifo;", 1)
-		_, _ = s.Run(t.Context(), s.Argv, "killed-attempt")
-		return
+// TestNothingGetsAway has a program start one that leaves its group and session, forgets
+// its environment and loses its parent: it ends with the program, and with its time.
+func TestNothingGetsAway(t *testing.T) {
+	for name, last := range map[string]string{"ended": "true", "late": "sleep 1000"} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "pids")
+			o := run(t, sh(`(setsid env -i /bin/sh -c 'echo $$ >>`+file+`; trap "" TERM HUP; sleep 1000; sleep 1000' >/dev/null 2>&1 &) ; while [ ! -s `+file+` ]; do :; done; `+last, Spec{Time: 3 * time.Second}))
+			if o.Left < 1 || o.Late != (name == "late") {
+				t.Errorf("%+v", o)
+			}
+			gone(t, file, 1)
+		})
 	}
+}
+
+// killed runs a program in a process of its own, which is killed when all that the
+// program starts has begun; also is called before, and what it returns after.
+func killed(t *testing.T, script, attempt string, also func(holdfast int) (after func())) (file string, began bool) {
+	t.Helper()
+	if file = os.Getenv("HOLDFAST_TEST_FILE"); file != "" {
+		s := sh(strings.ReplaceAll(script, "%", file), Spec{})
+		s.Argv[2] = strings.Replace(s.Argv[2], "echo begun;", "echo begun >"+file+".fifo;", 1)
+		_, _ = s.Run(t.Context(), s.Argv, attempt)
+		return file, true
+	}
+	file = filepath.Join(t.TempDir(), "pids")
 	if err := syscall.Mkfifo(file+".fifo", 0o600); err != nil {
 		t.Fatal(err)
 	}
-	child := exec.Command(os.Args[0], "-test.run", "^TestItDiesWithItsParent$") // #nosec G204 -- this test
+	child := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$") // #nosec G204 -- this test
 	child.Env = append(os.Environ(), "HOLDFAST_TEST_FILE="+file)
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
@@ -200,11 +216,60 @@ func TestItDiesWithItsParent(t *testing.T) {
 	if _, err := os.ReadFile(file + ".fifo"); err != nil {
 		t.Fatal(err)
 	}
-	_ = child.Process.Kill()
-	_ = child.Wait()
 	for text, _ := os.ReadFile(file); len(strings.Fields(string(text))) < 3; text, _ = os.ReadFile(file) {
 	}
-	if Sweep("killed-attempt") == 0 {
+	after := also(child.Process.Pid)
+	_ = child.Process.Kill()
+	_ = child.Wait()
+	after()
+	return file, false
+}
+
+// TestItDiesWithItsParent kills the process that runs the program: all that it started
+// ends at once.
+func TestItDiesWithItsParent(t *testing.T) {
+	file, began := killed(t, strings.Replace(pids, "setsid sh", "setsid env -i sh", 1), "killed-attempt", func(int) func() { return func() {} })
+	if began {
+		return
+	}
+	text, _ := os.ReadFile(file) // #nosec G304 -- of the test
+	for late := time.After(10 * time.Second); ; {
+		on := false
+		for _, line := range strings.Fields(string(text)) {
+			pid, err := strconv.Atoi(line)
+			on = on || err == nil && syscall.Kill(pid, 0) == nil && !zombie(pid)
+		}
+		if !on {
+			return
+		}
+		select {
+		case <-late:
+			gone(t, file, 3)
+			return
+		default:
+		}
+	}
+}
+
+// TestWhatIsLeftIsFound kills what watches over the program as well: what it started is
+// found by the attempt's name.
+func TestWhatIsLeftIsFound(t *testing.T) {
+	file, began := killed(t, pids, "lost-attempt", func(holdfast int) func() {
+		watcher := 0
+		for _, pid := range below(holdfast) {
+			if name, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline"); strings.HasPrefix(string(name), watchName) {
+				watcher = pid
+			}
+		}
+		if watcher == 0 || syscall.Kill(watcher, syscall.SIGSTOP) != nil {
+			t.Fatal("nobody watches over it")
+		}
+		return func() { _ = syscall.Kill(watcher, syscall.SIGKILL) }
+	})
+	if began {
+		return
+	}
+	if Sweep("lost-attempt") == 0 {
 		t.Error("nothing was left to be found")
 	}
 	gone(t, file, 3)

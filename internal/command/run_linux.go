@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"maps"
 	"os"
 	"os/exec"
 	"os/user"
@@ -36,22 +35,30 @@ func (s *Spec) Run(ctx context.Context, argv []string, attempt string) (Outcome,
 	if err != nil {
 		return Outcome{}, err
 	}
+	limits.Attempt = attempt
 	told, err := json.Marshal(limits)
 	if err != nil {
 		return Outcome{}, err
 	}
+	reports, said, err := os.Pipe()
+	if err != nil {
+		return Outcome{}, continuity.E(continuity.CodeInternal, err)
+	}
+	defer reports.Close() //nolint:errcheck // it is read
 	// A child is told of its parent's death when the thread that made it ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	out := newOutput(s.Output, s.Hidden)
 	cmd := exec.Command("/proc/self/exe") // #nosec G204 -- this program
-	cmd.Args = append([]string{shimName, string(told)}, argv...)
-	cmd.Dir, cmd.Env = "/", s.environment(attempt)
-	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Args = append([]string{watchName, string(told)}, argv...)
+	cmd.Dir, cmd.Env = "/", s.pairs()
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = out, out, []*os.File{said}
 	cmd.WaitDelay = drains
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGHUP}
 	began := time.Now()
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	_ = said.Close()
+	if err != nil {
 		return Outcome{}, continuity.E(continuity.CodeInternal, err)
 	}
 	ended := make(chan struct{})
@@ -69,39 +76,28 @@ func (s *Spec) Run(ctx context.Context, argv []string, attempt string) (Outcome,
 		case <-ctx.Done():
 			o.Ended = true
 		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // fails only where it has ended
-		gone := time.NewTimer(grace)
+		_ = cmd.Process.Signal(syscall.SIGTERM) // fails only where it has ended
+		gone := time.NewTimer(2 * grace)
 		defer gone.Stop()
 		select {
 		case <-ended:
-		case <-gone.C:
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the same
-			Sweep(attempt)                                      // else one that left the group may hold its output
+		case <-gone.C: // somebody stopped what watches over it
+			_ = cmd.Process.Kill() // the same
+			Sweep(attempt)         // else one that is left may hold its output
 		}
 	}()
 	err = cmd.Wait()
 	close(ended)
 	<-watched
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left behind
-	o.Left = Sweep(attempt)
+	r := report{Status: -1, Signal: "killed"} // what watched over it died
+	_ = json.NewDecoder(reports).Decode(&r)   // where it did not, it has said so
+	o.Status, o.Signal, o.Left = r.Status, r.Signal, r.Left+Sweep(attempt)
 	o.Took = time.Since(began).Round(time.Millisecond)
 	o.Output, o.Cut = out.text()
 	if cmd.ProcessState == nil {
 		return o, continuity.E(continuity.CodeInternal, err)
 	}
-	o.Status = cmd.ProcessState.ExitCode()
-	if w, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && w.Signaled() {
-		o.Signal = w.Signal().String()
-	}
 	return o, nil
-}
-
-func (s *Spec) environment(attempt string) []string {
-	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
-	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
-		env = append(env, name+"="+s.Env[name])
-	}
-	return append(env, attemptName+"="+attempt)
 }
 
 // limits are what the shim sets.
@@ -113,10 +109,12 @@ type limits struct {
 	Memory   uint64
 	Files    uint64
 	Size     uint64
+	Many     uint64 // processes of the user
+	Attempt  string
 }
 
 func (s *Spec) limits() (limits, error) {
-	l := limits{UID: -1, GID: -1, Folder: "/", Files: 1024, Memory: uint64(s.Memory), Size: uint64(s.Size)} // #nosec G115 -- of the settings, not negative
+	l := limits{UID: -1, GID: -1, Folder: "/", Files: 1024, Memory: uint64(s.Memory), Size: uint64(s.Size), Many: uint64(s.Many)} // #nosec G115 -- of the settings, not negative
 	if s.Folder != "" {
 		l.Folder = s.Folder
 	}

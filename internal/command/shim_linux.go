@@ -8,16 +8,26 @@ import (
 	"unsafe"
 )
 
-// Main becomes another program where this one was started for it, and returns else.
+// Main becomes another program, or watches over one, where this one was started for it,
+// and returns else.
 // A program that uses Run calls it first thing.
 func Main() {
-	if len(os.Args) < 3 || os.Args[0] != shimName {
+	if len(os.Args) < 3 || os.Args[0] != shimName && os.Args[0] != watchName {
 		return
 	}
-	err := become(os.Args[1], os.Args[2:])
+	as := become
+	if os.Args[0] == watchName {
+		as = watch
+	}
+	err := as(os.Args[1], os.Args[2:])
+	if err == nil {
+		os.Exit(0)
+	}
 	fmt.Fprintln(os.Stderr, "not run:", err)
 	os.Exit(126)
 }
+
+const rlimitProcesses = 6 // RLIMIT_NPROC, but for MIPS and SPARC
 
 // become sets the bounds and becomes the program. The bound of memory comes last, by
 // calls that need none.
@@ -55,7 +65,7 @@ func become(told string, argv []string) error {
 	bounds := []struct {
 		what int
 		most uint64
-	}{{syscall.RLIMIT_CORE, 0}, {syscall.RLIMIT_NOFILE, l.Files}, {syscall.RLIMIT_CPU, l.CPU}, {syscall.RLIMIT_FSIZE, l.Size}, {syscall.RLIMIT_AS, l.Memory}}
+	}{{syscall.RLIMIT_CORE, 0}, {syscall.RLIMIT_NOFILE, l.Files}, {syscall.RLIMIT_CPU, l.CPU}, {syscall.RLIMIT_FSIZE, l.Size}, {rlimitProcesses, l.Many}, {syscall.RLIMIT_AS, l.Memory}}
 	// A change of user has put this back.
 	if _, _, e := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0); e != 0 {
 		return e

@@ -25,6 +25,7 @@ type Spec struct {
 	CPU    time.Duration // of the processor, for each process
 	Memory int64         // bytes of address space, for each process; 0: unbounded
 	Files  int64         // open at a time, for each process
+	Many   int64         // processes and threads of the user, all together; 0: unbounded
 	Size   int64         // bytes of a file that it writes; 0: unbounded
 	Output int           // bytes that are kept of what it writes
 }

@@ -31,7 +31,7 @@ func (n *Node) commandOf(c runbook.Call) (*command.Spec, []string, runbook.Resul
 	set := &n.o.Config.Commands[i]
 	spec := &command.Spec{
 		ID: set.ID, Argv: set.Argv, Params: set.Params, User: set.User, Folder: set.Folder, Env: maps.Clone(set.Env),
-		Time: set.Timeout, CPU: set.CPU, Memory: set.Memory, Files: set.Files, Size: set.Size, Output: int(set.Output),
+		Time: set.Timeout, CPU: set.CPU, Memory: set.Memory, Files: set.Files, Many: set.Many, Size: set.Size, Output: int(set.Output),
 	}
 	params := maps.Clone(c.Step.With)
 	delete(params, "command")

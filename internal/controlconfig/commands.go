@@ -24,6 +24,7 @@ type Command struct {
 	CPU     time.Duration     `yaml:"cpu" kind:"duration" default:"5m"`
 	Memory  int64             `yaml:"memory" kind:"size" default:"1GiB"`
 	Files   int64             `yaml:"files" kind:"int" min:"8" max:"65536" default:"256"`
+	Many    int64             `yaml:"processes" kind:"int" min:"1" max:"1000000" example:"200"`
 	Size    int64             `yaml:"size" kind:"size" default:"1GiB"`
 	Output  int64             `yaml:"output" kind:"size" default:"64KiB"`
 }
@@ -46,6 +47,9 @@ func (c *Control) checkCommands(f *yamldoc.Findings, at yamldoc.Places) {
 			f.Error(at.At(where+".id"), "controlconfig.twice", "id", cmd.ID)
 		}
 		seen[cmd.ID] = true
+		if cmd.Many > 0 && cmd.User == "" {
+			f.Error(at.At(where+".processes"), "controlconfig.command-processes")
+		}
 		used := map[string]bool{}
 		for j, arg := range cmd.Argv {
 			m := argument.FindStringSubmatch(arg)

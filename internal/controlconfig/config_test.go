@@ -115,6 +115,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"commands: [{id: a, argv: [/bin/x, 'a{x}'], params: {x: '['}}]":                    "1:56 controlconfig.command-regexp",
 		"commands: [{id: a, argv: [/bin/x, 'a{x}'], params: {x: y}, output: 2MiB}]":        "1:68 controlconfig.command-output",
 		"commands: [{id: a, argv: [/bin/x], env: {A-B: c}}, {id: a, argv: [/bin/x]}]":      "1:13 controlconfig.command-env",
+		"commands: [{id: a, argv: [/bin/x], processes: 20}]":                               "1:47 controlconfig.command-processes",
 		"commands: [{id: a, argv: [/bin/x, '{x}'], params: {x: y}, secrets: {X: secret}}]": "",
 		"emergency: {channel: x}":                                                          "1:22 controlconfig.emergency",
 		"emergency: {to: [a]}":                                                             "1:1 config.missing",
