@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"math/rand/v2"
 	"slices"
@@ -52,7 +53,7 @@ func both(id string, args func(catalogue.Lang) catalogue.Args) continuity.Text {
 // owner, what is less is a notice; that it is over is told to those who were told.
 // A node without channels tells nobody.
 func (n *Node) tell(before, after continuity.Warning, action string, now time.Time) []continuity.Change {
-	if len(n.o.Config.Channels) == 0 {
+	if len(n.o.Config.Channels) == 0 || after.Source == continuity.FromNotify { // of that each is told by itself
 		return nil
 	}
 	note := continuity.Notification{
@@ -185,22 +186,22 @@ func (n *Node) tried(ctx context.Context, id string, f *notify.Failure, at time.
 // untoldRule names the signal that somebody was not told.
 const untoldRule = "untold"
 
-// untold warns that a notification failed, unless it told of just that.
+// aboutUntold begins what a notification is about that tells of another one.
+const aboutUntold = continuity.KindNotification + "/"
+
+// untold warns that a notification failed, and has it told to others.
 func (n *Node) untold(note *continuity.Notification, at time.Time) []continuity.Change {
 	service := note.Service
 	if service == "" {
 		service = "_"
 	}
 	id := service + "." + continuity.FromNotify + "." + untoldRule
-	if note.About == warning.Kind+"/"+id {
-		return nil
-	}
 	args := func(lang catalogue.Lang) catalogue.Args {
 		about := note.Subject.En
 		if lang == catalogue.Zh && note.Subject.Zh != "" || about == "" {
 			about = note.Subject.Zh
 		}
-		return catalogue.Args{"about": about, "id": note.ID, "why": catalogue.Text(lang, notify.FailureText(note.Failure), nil)}
+		return catalogue.Args{"service": note.Service, "about": about, "id": note.ID, "why": catalogue.Text(lang, notify.FailureText(note.Failure), nil)}
 	}
 	s := continuity.Signal{
 		ID: id, Service: note.Service, Source: continuity.FromNotify, Rule: untoldRule,
@@ -210,9 +211,34 @@ func (n *Node) untold(note *continuity.Notification, at time.Time) []continuity.
 	if err != nil {
 		return nil // it is made of texts and times
 	}
-	return []continuity.Change{{
+	changes := []continuity.Change{{
 		Kind: warning.KindSignal, ID: s.ID, Service: s.Service, Version: continuity.VersionAny, Body: body, Action: "signal.firing",
 	}}
+	if further := n.further(note, args, at); further != nil {
+		changes = append(changes, continuity.Tell(*further))
+	}
+	return changes
+}
+
+// further tells those who answer for a service that somebody was not told: each time,
+// those of a few minutes together. What tells of that itself goes no further.
+func (n *Node) further(note *continuity.Notification, args func(catalogue.Lang) catalogue.Args, at time.Time) *continuity.Notification {
+	if strings.HasPrefix(note.About, aboutUntold) {
+		return nil
+	}
+	out := continuity.Notification{
+		ID: note.ID + ".untold-" + strconv.FormatInt(at.UnixMilli(), 36) + strings.ToLower(crand.Text()[:4]), Service: note.Service, About: aboutUntold + note.ID, At: at,
+		Urgency: continuity.UrgencyNotice, Group: note.Service + "/untold", Exercise: note.Exercise, Shown: note.Shown,
+		Subject: both("notify.untold.subject", args), Text: both("notify.untold", args),
+	}
+	out.To, out.Escalate = n.ownersOf(&continuity.Warning{Service: note.Service})
+	if len(out.To) == 0 {
+		return nil
+	}
+	if note.Urgency == continuity.UrgencyPage && note.Failure != notify.FailUnacknowledged { // who got it and did not answer was paged already
+		out.Urgency = continuity.UrgencyPage
+	}
+	return &out
 }
 
 // endUntold ends what was warned of long enough ago.

@@ -344,6 +344,36 @@ func (r *router) audience(ctx context.Context, p *plan.Plan, a notify.Ask) ([]no
 			all = append(all, people...)
 		}
 	}
+	if a.Doubled {
+		return r.doubled(ctx, p, a, all, who.Teams)
+	}
+	return all, nil
+}
+
+// doubled adds the people of an audience's teams, each by text message or mail: not
+// everybody looks into a room. Who is told by themselves is told so anyway.
+func (r *router) doubled(ctx context.Context, p *plan.Plan, a notify.Ask, all []notify.Target, teams []string) ([]notify.Target, error) {
+	if !slices.ContainsFunc(all, func(t notify.Target) bool { return t.Person == "" }) {
+		return all, nil
+	}
+	for _, team := range teams {
+		one := a
+		one.Channels = nil
+		people, err := r.people(ctx, p, one, teamOf(p, team)...)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range people {
+			t.Once = true
+			t.Ways = slices.DeleteFunc(t.Ways, func(w notify.Way) bool {
+				s := r.senders[w.Sender]
+				return !s.kind.Doubles()
+			})
+			if len(t.Ways) > 0 && !slices.ContainsFunc(all, func(have notify.Target) bool { return have.ID == t.ID }) {
+				all = append(all, t)
+			}
+		}
+	}
 	return all, nil
 }
 

@@ -192,3 +192,71 @@ func TestWhatStandsAfterASilenceIsTold(t *testing.T) {
 	}
 	until(t, "the page", func() bool { return len(p.about(fault.Text.Zh)) == 1 })
 }
+
+// TestWhatIsCriticalReachesPeopleToo has an audience that looks into a room told there
+// and, of what is critical, one by one by text message.
+func TestWhatIsCriticalReachesPeopleToo(t *testing.T) {
+	n := paged(t, newPager(t))
+	p := *n.planOf("payment-outage")
+	p.Audiences["staff"].Channels = []string{"standby-mail"}
+	people := []continuity.Person{
+		{ID: "chen.jie", Names: map[string]string{"zh": "陈洁"}, Addresses: []continuity.Address{{Kind: continuity.AddressNtfy, Value: "chen-1"}, {Kind: continuity.AddressPhone, Value: "+8613800138003"}}},
+		{ID: "he.ping", Names: map[string]string{"zh": "何平"}, Addresses: []continuity.Address{{Kind: continuity.AddressNtfy, Value: "he-1"}}},
+	}
+	if _, err := n.store.People().Import(t.Context(), li, people, ""); err != nil {
+		t.Fatal(err)
+	}
+	way := &router{node: n, senders: map[string]sender{
+		"pager":        n.channels.senders["pager"],
+		"standby-mail": {kind: notify.Kind{Name: "webhook"}},
+		"sms":          {kind: notify.Kind{Name: "sms-http", Serves: []string{"sms"}, Address: continuity.AddressPhone}},
+	}}
+	for doubled, want := range map[bool]string{false: "staff/standby-mail[standby-mail]", true: "staff/standby-mail[standby-mail] chen.jie[sms]"} {
+		targets, err := way.Resolve(t.Context(), notify.Ask{
+			Service: "payment-outage", To: continuity.Recipient{Kind: continuity.ToAudience, ID: "staff"}, Urgency: continuity.UrgencyNotice, Doubled: doubled, At: time.Now(),
+		})
+		var got []string
+		for _, target := range targets {
+			var senders []string
+			for _, w := range target.Ways {
+				senders = append(senders, w.Sender)
+			}
+			got = append(got, target.ID+fmt.Sprint(senders))
+		}
+		if all := strings.Join(got, " "); err != nil || all != want {
+			t.Errorf("doubled %v: %q, %v, want %q", doubled, all, err, want)
+		}
+	}
+}
+
+// TestEachMessageThatFailsIsToldToOthers has two messages reach nobody, one after the
+// other.
+func TestEachMessageThatFailsIsToldToOthers(t *testing.T) {
+	p := newPager(t)
+	n := paged(t, p)
+	acts := notify.NewActs(n.store, nil, time.Now)
+	for i, subject := range []string{"The first", "The second"} {
+		lost := continuity.Notification{
+			ID: fmt.Sprintf("payment-outage.lost-%d", i), Service: "payment-outage", About: "service/payment-outage", Urgency: continuity.UrgencyNotice, At: time.Now(),
+			To:      []continuity.Recipient{{Kind: continuity.ToPerson, ID: "nobody"}},
+			Subject: continuity.Text{En: subject, Zh: subject}, Text: continuity.Text{En: subject, Zh: subject},
+		}
+		if _, err := n.store.Commit(t.Context(), continuity.Batch{Actor: li, Changes: []continuity.Change{continuity.Tell(lost)}}); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "others are told of it", func() bool {
+			page, _, err := acts.List(t.Context(), notify.Query{About: "notification/" + lost.ID, All: true})
+			return err == nil && len(page) == 1 && page[0].To[0].ID == "commander"
+		})
+		if i == 0 {
+			until(t, "the message", func() bool { return len(p.about("："+subject)) == 1 })
+			if b := p.about("：" + subject)[0]; b.Topic != "li-wei-1" {
+				t.Errorf("%+v", b)
+			}
+		}
+	}
+	all, _, err := acts.List(t.Context(), notify.Query{All: true, Limit: 100})
+	if err != nil || len(all) != 4 {
+		t.Errorf("%d, %v", len(all), err) // the second is told with the first, after five minutes
+	}
+}

@@ -78,7 +78,7 @@ func (d *draft) ask(role string, asked []string) {
 // page has the first of a ladder asked to take a role, and the others after them.
 func (d *draft) page(role string, ladder []continuity.Recipient) string {
 	n := continuity.Notification{
-		Urgency: continuity.UrgencyPage, Group: "roles", To: ladder[:1], Escalate: ladder[1:], AckWithin: d.rules.Grades[d.Grade].Escalate,
+		Urgency: continuity.UrgencyPage, Group: "roles", To: ladder[:1], Escalate: ladder[1:], AckWithin: d.rules.Grades[d.Grade].Escalate, Doubled: d.Grade == "SEV-1",
 	}
 	return d.tell(n, "role", func(lang catalogue.Lang) catalogue.Args {
 		return catalogue.Args{"role": roleName(d.rules, role, lang), "role_id": role}

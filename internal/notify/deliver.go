@@ -82,7 +82,7 @@ func (e *Engine) resolve(ctx context.Context, n *note, step int, now time.Time) 
 
 // meant returns those whom one recipient means.
 func (e *Engine) meant(ctx context.Context, n *note, to continuity.Recipient, now time.Time) ([]Target, error) {
-	ask := Ask{Service: n.Service, To: to, Urgency: n.Urgency, Channels: n.Channels, Template: n.Template, At: now}
+	ask := Ask{Service: n.Service, To: to, Urgency: n.Urgency, Channels: n.Channels, Template: n.Template, Doubled: n.Doubled, At: now}
 	if to.Kind == continuity.ToDeputies {
 		ask.At = n.At // of whoever led then: who has taken over since is one of them
 	}
@@ -158,7 +158,7 @@ func (e *Engine) send(n *note, targets []Target, now time.Time) (made []*ship) {
 			continue
 		}
 		made = append(made, e.make(n, t, &ways[0], now))
-		if !n.Doubled {
+		if !n.Doubled || t.Once {
 			continue
 		}
 		for j := range ways[1:] {

@@ -18,6 +18,7 @@ type Ask struct {
 	Urgency  string
 	Channels []string // of the plan, the first goes first; none: those of the audience or person
 	Template string   // approved texts of this one are wanted
+	Doubled  bool     // an audience's people are meant one by one, too, by text message or mail
 	At       time.Time
 }
 
@@ -55,6 +56,7 @@ type Target struct {
 	// Free is when, at a time or later, somebody may be told what is no page; nil: always.
 	Free func(time.Time) time.Time
 	Ways []Way // the first goes first
+	Once bool  // they are told a second time already, elsewhere
 
 	to continuity.Recipient // for whom they were named
 }
@@ -107,8 +109,11 @@ func (o *Opened) perMinute() int {
 }
 
 // doubles reports whether a critical message may go this way besides another.
-func (o *Opened) doubles() bool {
-	for _, kind := range o.Kind.Serves {
+func (o *Opened) doubles() bool { return o.Kind.Doubles() }
+
+// Doubles reports whether this is the way by text message or mail.
+func (k *Kind) Doubles() bool {
+	for _, kind := range k.Serves {
 		if kind == "sms" || kind == "mail" {
 			return true
 		}
