@@ -45,9 +45,9 @@ func run(ctx context.Context, args []string, s streams, env func(string) string)
 	c := &cli{streams: s, env: env, lang: language(args, env)}
 	root := c.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !c.reported {
-		c.report(err)
+		c.report(cmd, err)
 	}
 	return exitStatus(err)
 }
@@ -84,7 +84,7 @@ func (c *cli) warn(id string, pairs ...any) {
 }
 
 // report tells a person, or with --json a program, what went wrong.
-func (c *cli) report(err error) {
+func (c *cli) report(cmd *cobra.Command, err error) {
 	switch err.(type) {
 	case findings, ended:
 		return
@@ -94,10 +94,14 @@ func (c *cli) report(err error) {
 		fmt.Fprintf(c.err, "%s\n", doc.JSON())
 		return
 	}
-	fmt.Fprintln(c.err, c.t("cli.label.error")+doc.Title)
+	title := doc.Title
+	if flag := reasonFlag(cmd, doc.Args); flag != "" {
+		title = c.t("cli.label.with-flag", "text", title, "flag", flag)
+	}
+	fmt.Fprintln(c.err, c.t("cli.label.error")+title)
 	if !c.told {
 		for _, f := range controlapi.Fields(err) {
-			fmt.Fprintln(c.err, "  "+f.String())
+			fmt.Fprintln(c.err, "  "+place(cmd, f))
 		}
 	}
 	if cause := err.Error(); cause != string(doc.Code) && (doc.Code == continuity.CodeInternal || doc.Code == continuity.CodeNoKey || doc.Code == continuity.CodeDamaged) {

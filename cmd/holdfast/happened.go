@@ -42,3 +42,30 @@ func (c *cli) stateOf(kind, state string) string {
 	}
 	return before + state
 }
+
+// origin is what an incident came of.
+func (c *cli) origin(o continuity.Origin) string {
+	id := "incident.origin." + o.Kind
+	if text := c.t(id, "id", o.ID); text != id {
+		return text
+	}
+	return o.Kind + "/" + o.ID
+}
+
+// causes are kinds of causes, in words.
+func (c *cli) causes(kinds []string) string {
+	words := make([]string, len(kinds))
+	for i, kind := range kinds {
+		words[i] = c.term("announce.cause.", kind)
+	}
+	return strings.Join(words, ", ")
+}
+
+// source is who says that the work of a window is done: KIND or KIND/ID.
+func (c *cli) source(id string) string {
+	kind, of, _ := strings.Cut(id, "/")
+	if text := c.t("incident.origin."+kind, "id", of); c.lang != catalogue.En && text != "incident.origin."+kind {
+		return strings.TrimSpace(text)
+	}
+	return id
+}

@@ -139,10 +139,10 @@ func (c *cli) showIncident(d *controlapi.IncidentDetail) {
 		}
 		return c.lasts(d)
 	}
-	line("origin", d.Origin.Kind+"/"+d.Origin.ID)
+	line("origin", c.origin(d.Origin))
 	line("scenario", d.Scenario)
 	line("hits", strings.Join(d.Hits, ", "))
-	line("scope", c.term("warning.scope.", d.Scope))
+	line("scope", c.term("incident.scope.", d.Scope))
 	line("rto", lasts(d.RTO))
 	line("mtd", lasts(d.MTD))
 	line("restored", clock(d.Restored))
@@ -151,7 +151,7 @@ func (c *cli) showIncident(d *controlapi.IncidentDetail) {
 	line("run", d.Run)
 	line("into", d.Into)
 	line("from", strings.Join(d.From, ", "))
-	line("causes", strings.Join(d.Causes, ", "))
+	line("causes", c.causes(d.Causes))
 	line("review", clock(d.Review))
 	if d.Exercise != "" {
 		line("exercise", d.Exercise)
@@ -166,13 +166,17 @@ func (c *cli) showIncident(d *controlapi.IncidentDetail) {
 		t := table{head: c.heads("role", "person", "state", "since", "asked")}
 		for _, role := range slices.Sorted(maps.Keys(d.Roles)) {
 			h := d.Roles[role]
-			t.add(role, h.Person, c.term("incident.role.", h.State), clock(h.Since), strings.Join(h.Asked, ", "))
+			name := role
+			if said := c.said(d.RoleNames[role]); said != "" && said != role {
+				name = c.t("cli.incident.role", "id", role, "name", said)
+			}
+			t.add(name, h.Person, c.term("incident.role.", h.State), clock(h.Since), strings.Join(h.Asked, ", "))
 		}
 		c.table(t)
 	}
 	if len(d.Tasks) > 0 {
 		fmt.Fprintln(c.out)
-		t := table{head: c.heads("task", "owner", "state", "until", "what")}
+		t := table{head: c.heads("task", "assignee", "state", "until", "what")}
 		for _, one := range d.Tasks {
 			t.add(one.ID, one.Owner, c.term("incident.task.", one.State), clock(one.Due), one.Text)
 		}
@@ -199,7 +203,7 @@ func (c *cli) incidentTimelineCommand() *cobra.Command {
 			return err
 		}
 		return c.show(all.Items, func() {
-			t := table{head: c.heads("time", "what", "by", "about", "state", "text")}
+			t := table{head: c.heads("time", "what", "actor", "about", "state", "text")}
 			for _, e := range all.Items {
 				words := c.said(e.Text)
 				if reason := e.Reason; reason != "" {

@@ -93,14 +93,14 @@ func (c *cli) incidentUpdatesCommand() *cobra.Command {
 			return err
 		}
 		return c.show(page.Items, func() {
-			t := table{head: c.heads("update", "audience", "state", "time", "by", "approved", "expected", "next", "text"), none: c.t("cli.incident.updates.none")}
+			t := table{head: c.heads("update", "audience", "state", "time", "actor", "approved", "expected", "next-update", "text"), none: c.t("cli.incident.updates.none")}
 			for i := range page.Items {
 				u := &page.Items[i]
 				approved := ""
 				if u.Approved != nil {
 					approved = u.Approved.ID
 				}
-				t.add(u.ID, u.Audience, c.term("announce.state.", u.State), clock(u.At), u.By.ID, approved, clock(u.Expected), clock(u.Next), c.said(u.Text))
+				t.add(u.ID, u.Audience, c.term("announce.state.", u.State), clock(u.At), c.actor(u.By), approved, clock(u.Expected), clock(u.Next), c.said(u.Text))
 			}
 			c.table(t)
 		})
@@ -242,7 +242,7 @@ func (c *cli) evidenceKey(cmd *cobra.Command) error {
 func (c *cli) showEvidence(r *evidence.Report, done, file string) {
 	c.say(done, "file", file, "incident", clean(r.Incident))
 	t := table{head: c.heads("what", "value")}
-	t.add(c.t("cli.incident.evidence.made"), clock(r.Made)+" "+r.By.ID+" "+r.Node)
+	t.add(c.t("cli.incident.evidence.made"), clock(r.Made)+" "+c.actor(r.By)+" "+r.Node)
 	t.add(c.t("cli.incident.evidence.events"), fmt.Sprintf("%d (%d - %d)", r.Events, r.First, r.Last))
 	t.add(c.t("cli.incident.evidence.objects"), fmt.Sprint(r.Objects))
 	t.add(c.t("cli.incident.evidence.masked"), fmt.Sprint(r.Masked))

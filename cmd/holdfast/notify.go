@@ -55,15 +55,18 @@ func (c *cli) notifyTable(all []continuity.Notification) {
 		if title == "" {
 			title = n.Template
 		}
-		t.add(n.ID, c.term("notify.urgency.", n.Urgency), c.term("notify.state.", n.State), clock(n.At), recipientNames(n.To), title)
+		t.add(n.ID, c.term("notify.urgency.", n.Urgency), c.term("notify.state.", n.State), clock(n.At), c.recipients(n.To), title)
 	}
 	c.table(t)
 }
 
-func recipientNames(to []continuity.Recipient) string {
+func (c *cli) recipients(to []continuity.Recipient) string {
 	names := make([]string, len(to))
 	for i, r := range to {
-		names[i] = r.Kind + ":" + r.ID
+		names[i] = c.t("notify.to."+r.Kind, "id", r.ID)
+		if r.Kind == continuity.ToTold {
+			names[i] = c.t("notify.to.told", "id", "")
+		}
 	}
 	return strings.Join(names, ", ")
 }
@@ -90,7 +93,11 @@ func (c *cli) showNotification(d *notify.Detail) {
 	case d.Failure != "":
 		c.say("cli.notify.failed", "why", c.t(notify.FailureText(d.Failure)), "told", strings.Join(d.Escalated, ", "))
 	case d.By != "":
-		c.say("cli.notify.by", "by", clean(d.By))
+		by := d.By
+		if by == "told/nobody" {
+			by = c.t("notify.told-nobody")
+		}
+		c.say("cli.notify.by", "by", clean(by))
 	}
 	if text := c.said(d.Text); text != "" {
 		fmt.Fprintln(c.out)

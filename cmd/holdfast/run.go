@@ -59,7 +59,7 @@ func (c *cli) runStartCommand() *cobra.Command {
 }
 
 func (c *cli) showRunPreview(p *runbook.RunPreview) {
-	t := table{head: c.heads("step", "owner", "does", "back", "lacks")}
+	t := table{head: c.heads("step", "assignee", "does", "back", "lacks")}
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		does := clean(runbook.Say(c.lang, &p.Script.Steps[i]))
@@ -100,10 +100,10 @@ func (c *cli) runListCommand() *cobra.Command {
 			return err
 		}
 		return c.show(all, func() {
-			t := table{head: c.heads("run", "runbook", "state", "about", "since", "by"), none: c.t("cli.run.list.none")}
+			t := table{head: c.heads("run", "runbook", "state", "about", "since", "actor"), none: c.t("cli.run.list.none")}
 			for i := range all {
 				r := &all[i]
-				t.add(r.ID, r.Runbook, c.term("runbook.run.", r.State), r.About, clock(r.Started), clean(r.By.ID))
+				t.add(r.ID, r.Runbook, c.term("runbook.run.", r.State), r.About, clock(r.Started), clean(c.actor(r.By)))
 			}
 			c.table(t)
 		})
@@ -130,13 +130,13 @@ func (c *cli) runShowCommand() *cobra.Command {
 }
 
 func (c *cli) showRun(d *runbook.RunDetail) {
-	c.say("cli.run.show.head", "id", d.ID, "runbook", d.Runbook, "plan", d.Plan, "state", c.term("runbook.run.", d.State), "by", clean(d.By.ID), "at", clock(d.Started))
+	c.say("cli.run.show.head", "id", d.ID, "runbook", d.Runbook, "plan", d.Plan, "state", c.term("runbook.run.", d.State), "by", clean(c.actor(d.By)), "at", clock(d.Started))
 	if strings.HasPrefix(d.Reason, "runbook.") {
 		fmt.Fprintln(c.out, c.t(d.Reason))
 	} else if d.Reason != "" {
 		fmt.Fprintln(c.out, clean(d.Reason))
 	}
-	t := table{head: c.heads("step", "state", "owner", "done-by", "due", "does", "why")}
+	t := table{head: c.heads("step", "state", "assignee", "done-by", "due", "does", "why")}
 	var lists []string
 	for i := range d.Steps {
 		st := &d.Steps[i]

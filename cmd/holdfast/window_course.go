@@ -228,7 +228,7 @@ func (c *cli) showCourse(s *maintenance.WindowCourse) {
 		if !x.Said.IsZero() {
 			said = clock(x.Said)
 		}
-		t.add(x.ID, said)
+		t.add(c.source(x.ID), said)
 	}
 	c.table(t)
 	if len(s.Verify) > 0 {

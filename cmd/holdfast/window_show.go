@@ -1,14 +1,15 @@
 package main
 
 import (
-	"time"
-
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/maintenance"
@@ -122,19 +123,31 @@ func (c *cli) windowDetail(d *maintenance.WindowDetail) {
 		c.say("cli.window.show.cancelled", "text", c.t(w.Cancelled))
 	}
 	c.windowGaps(w)
-	steps := table{head: c.heads("step", "due", "told")}
+	steps := table{head: c.heads("step", "time", "told")}
 	for _, rung := range d.Ladder {
-		steps.add(rung.Step, inZone(rung.Due, w.Zone), strings.Join(toldOf(w, rung.Step), ", "))
+		steps.add(c.rung(rung.Step), inZone(rung.Due, w.Zone), strings.Join(toldOf(w, rung.Step), ", "))
 	}
 	for _, step := range []string{maintenance.StepStart, maintenance.StepOverrun, maintenance.StepEnd, maintenance.StepCancelled} {
 		if told := toldOf(w, step); len(told) > 0 {
-			steps.add(step, "", strings.Join(told, ", "))
+			steps.add(c.rung(step), "", strings.Join(told, ", "))
 		}
 	}
 	c.table(steps)
 	if len(w.Ready) > 0 {
 		c.readiness(w.Ready)
 	}
+}
+
+// rung is a step of the notices: so long before a window, or what became of it.
+func (c *cli) rung(step string) string {
+	if c.lang == catalogue.En {
+		return step // as plans write it
+	}
+	if n, err := strconv.Atoi(step[:len(step)-1]); err == nil {
+		unit := map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute}[step[len(step)-1]]
+		return c.t("cli.window.step.before", "lasts", c.lasts(time.Duration(n)*unit))
+	}
+	return c.t("cli.window.step." + step)
 }
 
 // toldOf are the audiences that were told a step.

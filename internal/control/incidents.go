@@ -148,6 +148,9 @@ func (d incidentsDesk) Below(ctx context.Context, id string) (b controlapi.Incid
 	if b.Resources, err = incident.Below[continuity.Used](ctx, d.Acts, id, continuity.KindResource); err != nil {
 		return b, err
 	}
-	b.Notes, err = incident.Below[continuity.Note](ctx, d.Acts, id, continuity.KindNote)
+	if b.Notes, err = incident.Below[continuity.Note](ctx, d.Acts, id, continuity.KindNote); err != nil {
+		return b, err
+	}
+	b.RoleNames, err = d.RoleNames(ctx, id)
 	return b, err
 }

@@ -47,6 +47,8 @@ type IncidentParts struct {
 	Situations []continuity.Situation `json:"situations" nullable:"false"`
 	Resources  []continuity.Used      `json:"resources" nullable:"false"`
 	Notes      []continuity.Note      `json:"notes" nullable:"false"`
+
+	RoleNames map[string]continuity.Text `json:"role_names,omitempty"` // as the plan calls them
 }
 
 // IncidentDetail is an incident with what stands below it.

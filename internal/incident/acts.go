@@ -107,6 +107,23 @@ func (a *Acts) all(ctx context.Context, service string) (all []Kept, err error) 
 	}
 }
 
+// RoleNames are what the plan calls the roles of an incident's service.
+func (a *Acts) RoleNames(ctx context.Context, id string) (map[string]continuity.Text, error) {
+	k, err := a.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.rules(k.Service)
+	if err != nil {
+		return nil, nil // its plan is gone: the roles are called by their ids
+	}
+	names := make(map[string]continuity.Text, len(r.Roles))
+	for role := range r.Roles {
+		names[role] = r.Roles[role].Name
+	}
+	return names, nil
+}
+
 // rules are what a service's plan says.
 func (a *Acts) rules(service string) (*Rules, error) {
 	if r, ok := a.o.Plans.Of(service); ok {

@@ -154,18 +154,22 @@ func Say(lang catalogue.Lang, s *Step) string {
 	if s.Do == "" {
 		return s.ID
 	}
-	args := catalogue.Args{"with": told(s.With)}
+	args := catalogue.Args{"with": told(lang, s.With)}
 	return catalogue.Text(lang, "runbook.do."+s.Do, args)
 }
 
 // told is what an action is told, as text.
-func told(with map[string]string) string {
+func told(lang catalogue.Lang, with map[string]string) string {
 	text := ""
 	for _, name := range sorted(with) {
+		one := catalogue.Text(lang, "runbook.with."+name, catalogue.Args{"value": with[name]})
+		if one == "runbook.with."+name { // only the node knows it
+			one = name + ": " + with[name]
+		}
 		if text != "" {
 			text += ", "
 		}
-		text += name + ": " + with[name]
+		text += one
 	}
 	return text
 }
