@@ -6,6 +6,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,14 +23,14 @@ var now = time.Date(2026, 3, 6, 10, 0, 0, 0, time.UTC)
 type world struct {
 	*store.Store
 
-	fail  string // "before" or "after" the next commit
-	lease *continuity.Lease
-	resets,
-	steps int
-	shown map[string]string
-	by    []string
-	wants func() []continuity.Change
-	next  time.Time
+	fail   string // "before" or "after" the next commit
+	lease  *continuity.Lease
+	resets int
+	steps  atomic.Int64
+	shown  map[string]string
+	by     []string
+	wants  func() []continuity.Change
+	next   time.Time
 }
 
 func newWorld(t *testing.T) (*world, *follow.Follower) {
@@ -88,7 +89,7 @@ func (w *world) Show(_, id string, _ int64, body json.RawMessage, by continuity.
 }
 
 func (w *world) Step(context.Context, time.Time) ([]continuity.Change, time.Time, error) {
-	w.steps++
+	w.steps.Add(1)
 	if w.wants == nil {
 		return nil, w.next, nil
 	}
@@ -173,8 +174,8 @@ func TestEachTermBeginsWithAnEmptyPicture(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if w.resets != 3 || w.steps != 4 {
-		t.Errorf("%d terms, %d steps", w.resets, w.steps)
+	if w.resets != 3 || w.steps.Load() != 4 {
+		t.Errorf("%d terms, %d steps", w.resets, w.steps.Load())
 	}
 }
 
@@ -201,8 +202,8 @@ func TestAFailedCommitReloads(t *testing.T) {
 func TestARestlessEngineEnds(t *testing.T) {
 	w, f := newWorld(t)
 	w.wants = func() []continuity.Change { return []continuity.Change{count("a", "1")} }
-	if _, err := f.Step(t.Context()); err == nil || w.steps != 1000 {
-		t.Errorf("after %d steps: %v", w.steps, err)
+	if _, err := f.Step(t.Context()); err == nil || w.steps.Load() != 1000 {
+		t.Errorf("after %d steps: %v", w.steps.Load(), err)
 	}
 }
 
@@ -233,8 +234,9 @@ func TestItLooksInTimeAndWhenItIsWoken(t *testing.T) {
 		synctest.Wait()
 		want := func(steps int) {
 			t.Helper()
-			if synctest.Wait(); w.steps != steps {
-				t.Errorf("%d steps, want %d", w.steps, steps)
+			synctest.Wait()
+			if n := int(w.steps.Load()); n != steps {
+				t.Errorf("%d steps, want %d", n, steps)
 			}
 		}
 		want(1)

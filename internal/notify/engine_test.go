@@ -103,7 +103,7 @@ func (w *world) Words(_, template string) (words notify.Words, ok bool) {
 
 func (w *world) Resolve(_ context.Context, a notify.Ask) (all []notify.Target, err error) {
 	people := map[string][]string{
-		"role/commander": {"li.wei"}, "deputies/commander": {"zhang.min"}, "team/technical": {"li.wei", "zhang.min", "wu.hao"},
+		"role/commander": {"li.wei"}, "deputies/commander": {"zhang.min"}, "team/technical": {"li.wei", "zhang.min", "wu.hao"}, "audience/crew": {"li.wei", "zhang.min", "wu.hao"},
 	}[a.To.Kind+"/"+a.To.ID]
 	if a.To.Kind == continuity.ToPerson {
 		people = []string{a.To.ID}
@@ -125,7 +125,7 @@ func (w *world) Resolve(_ context.Context, a notify.Ask) (all []notify.Target, e
 		}
 		all = append(all, t)
 	}
-	if a.To.Kind == continuity.ToAudience {
+	if a.To.Kind == continuity.ToAudience && people == nil {
 		all = append(all, notify.Target{ID: a.To.ID + "/room", Languages: []string{"zh", "en"}, Ways: []notify.Way{{Channel: "room", Sender: "room"}}})
 	}
 	return all, nil
@@ -524,6 +524,32 @@ func TestWhatIsSaidWithTheEndIsTold(t *testing.T) {
 		w.want("n1", continuity.NotifyCancelled)
 		w.want("n2", continuity.NotifyDelivered)
 		w.want("n3", continuity.NotifyDelivered)
+	})
+}
+
+// TestWhoWasPagedIsStillOfTheAudience has one of an audience paged after all of it was
+// told: what is told to the audience again is told to them, too.
+func TestWhoWasPagedIsStillOfTheAudience(t *testing.T) {
+	inBubble(t, func(w *world) {
+		stop, _ := w.lead("a")
+		of := func(id, urgency, to string) continuity.Notification {
+			n := note(id, urgency, to)
+			n.About = "window/w"
+			return n
+		}
+		w.tell(of("n1", "notice", "audience:crew"))
+		time.Sleep(time.Minute)
+		w.sent("mail", 3)
+		w.tell(of("n2", "notice", "role:commander"))
+		time.Sleep(time.Minute)
+		stop()
+		w.lead("b")
+		again := of("n3", "notice", "told:")
+		again.To[0].Of = "crew"
+		w.tell(again)
+		time.Sleep(time.Minute)
+		w.want("n3", continuity.NotifyDelivered)
+		w.sent("mail", 3+1+3)
 	})
 }
 

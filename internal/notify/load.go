@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"encoding/json"
@@ -197,7 +198,8 @@ func (e *Engine) reached(s *ship) {
 	}
 	r, of := e.told[about][s.Target], audienceOf(s)
 	if s.Sent.After(r.at) {
-		r.to, r.of, r.at = s.To, of, s.Sent
+		r.to, r.at = s.To, s.Sent
+		r.of = cmp.Or(of, r.of) // who was paged besides is still one of the audience
 	}
 	r.meant = r.meant || of == ""
 	e.told[about][s.Target] = r
