@@ -126,6 +126,17 @@ func (o Order) Every() time.Duration {
 	return o.Check.Every
 }
 
+// Closer reports whether a first bad look is followed by another one soon: where it
+// asks something. A heartbeat is waited for; lines of a log and a machine's figures
+// are counted from one look to the next.
+func (o Order) Closer() bool {
+	switch o.Check.Kind() {
+	case "heartbeat", "log", "host":
+		return false
+	}
+	return true
+}
+
 // Judged is how it is judged, on a node that looks itself where the plan names
 // no others.
 func (o Order) Judged(node string) watch.Judged {

@@ -163,7 +163,7 @@ func (c *checks) set(plans []*plan.Plan, unread map[string]bool) {
 				m = made{j.Fingerprint, lookOf(o, tools[key], c.secrets, c.log)}
 			}
 			looks[o.ID] = m
-			tasks = append(tasks, watch.Task{ID: o.ID, Every: o.Every(), Fingerprint: j.Fingerprint, Look: m.look})
+			tasks = append(tasks, watch.Task{ID: o.ID, Every: o.Every(), Closer: o.Closer(), Fingerprint: j.Fingerprint, Look: m.look})
 		}
 	}
 	c.made, c.tools = looks, tools

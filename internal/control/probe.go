@@ -161,7 +161,7 @@ func (n *probeNode) set() {
 				look = keyed{lookOf(o, n.toolsFor(o), n.o.Secrets, n.o.Logger), key}
 			}
 			made[key] = look
-			tasks = append(tasks, watch.Task{ID: key, Every: o.Every(), Look: look})
+			tasks = append(tasks, watch.Task{ID: key, Every: o.Every(), Closer: o.Closer(), Look: look})
 		}
 	}
 	n.made = made

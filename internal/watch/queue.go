@@ -15,6 +15,7 @@ type task struct {
 
 	queued  bool // waits or runs
 	tardy   bool // the last look was slow
+	bad     bool // the last look that learnt something was
 	gone    bool
 	lane    *lane
 	skipped uint64

@@ -21,6 +21,9 @@ type Looker interface {
 type Task struct {
 	ID    string // service/check
 	Every time.Duration
+	// Closer has a first bad look be followed by another one soon: not where looks
+	// count what came since the one before, or wait for somebody to report.
+	Closer bool
 	// Fingerprint is of all that the check says: with the same one it is left as it is.
 	Fingerprint string
 	Look        Looker
@@ -41,6 +44,8 @@ const (
 	delivery = 500 * time.Millisecond // how often results are handed on
 	firstBy  = 30 * time.Second       // how long the first look waits at most
 	atHand   = 8                      // looks at a time that somebody asked for
+	soon     = 5 * time.Second        // after a first bad look began, the next one does ...
+	rest     = time.Second            // ... though not before it has been over for so long
 	free     = 64                     // workers that stay for the next look, as their stacks have grown already
 )
 
@@ -50,6 +55,10 @@ const (
 // the next ones by a phase that comes of the ids of check and node: they never
 // drift, and are spread evenly whatever is set at once. Times go by the
 // monotonic clock, so that one that is set neither stops looks nor heaps them.
+//
+// After a first bad look the next one comes soon, where there is room for it before
+// the one that is due: what fails is known within a minute by the default settings.
+// It is one look more, and counts as any other.
 //
 // A check is looked at once at a time. If its next look is due while it runs or
 // waits, that one is skipped and counted.
@@ -327,6 +336,7 @@ func (s *Scheduler) run(ctx context.Context, t *task) {
 		s.looks++
 		if !t.gone && ctx.Err() == nil { // what was cut off learnt nothing
 			s.found = append(s.found, result)
+			s.closer(t, result.State, time.Now())
 		}
 		place := t.lane
 		t = nil
@@ -337,6 +347,26 @@ func (s *Scheduler) run(ctx context.Context, t *task) {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// closer has a check looked at again soon whose look was the first bad one.
+func (s *Scheduler) closer(t *task, found continuity.CheckState, now time.Time) {
+	if severity(found) == 0 || !t.Closer {
+		return // it learnt nothing
+	}
+	first := severity(found) > severity(continuity.CheckUp) && !t.bad
+	t.bad = severity(found) > severity(continuity.CheckUp)
+	again := t.began.Add(soon)
+	if earliest := now.Add(rest); again.Before(earliest) {
+		again = earliest
+	}
+	if !first || !t.first.IsZero() || !again.Add(now.Sub(t.began)).Before(t.next) {
+		return
+	}
+	t.first = again
+	t.when = t.at()
+	s.due.fix(t)
+	s.poke()
 }
 
 // look looks once. A fault in one kind of look must not end all the others.

@@ -111,6 +111,94 @@ func TestAFaultInOneLook(t *testing.T) {
 	})
 }
 
+// fading is a Looker that finds nothing wrong until the fault, and then waits in vain.
+type fading struct {
+	look
+
+	timeout time.Duration // how long a bad look takes
+	mu      sync.Mutex
+	faulty  bool
+	state   continuity.CheckState // of a bad look
+}
+
+func (f *fading) Run(ctx context.Context) continuity.CheckResult {
+	f.mu.Lock()
+	faulty := f.faulty
+	f.mu.Unlock()
+	r := f.look.Run(ctx)
+	if faulty {
+		time.Sleep(f.timeout)
+		r.State = f.state
+	}
+	return r
+}
+
+func (f *fading) fail(faulty bool) {
+	f.mu.Lock()
+	f.faulty = faulty
+	f.mu.Unlock()
+}
+
+// TestALookAtOnceAfterAFirstBadOne counts the looks from a fault on: one comes soon,
+// where there is room for it, and all others as they are due.
+func TestALookAtOnceAfterAFirstBadOne(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		every   time.Duration
+		timeout time.Duration
+		state   continuity.CheckState
+		closer  bool
+		want    string // looks after the fault, counted from the first
+	}{
+		{"refused", 30 * time.Second, 0, continuity.CheckDown, true, "0s 5s 30s 1m0s 1m30s"},
+		{"slow", 30 * time.Second, 0, continuity.CheckDegraded, true, "0s 5s 30s 1m0s 1m30s"},
+		{"timed out", 30 * time.Second, 10 * time.Second, continuity.CheckDown, true, "0s 11s 30s 1m0s 1m30s"},
+		{"seldom", 10 * time.Minute, 10 * time.Second, continuity.CheckDown, true, "0s 11s 10m0s 20m0s 30m0s"},
+		{"no room", 15 * time.Second, 10 * time.Second, continuity.CheckDown, true, "0s 15s 30s 45s 1m0s"},
+		{"often", 4 * time.Second, 0, continuity.CheckDown, true, "0s 4s 8s 12s 16s"},
+		{"it learnt nothing", 30 * time.Second, 0, continuity.CheckUnknown, true, "0s 30s 1m0s 1m30s 2m0s"},
+		{"a heartbeat", 30 * time.Second, 0, continuity.CheckDown, false, "0s 30s 1m0s 1m30s 2m0s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, Options{Node: "here"})
+				defer r.stop()
+				f := &fading{timeout: c.timeout, state: c.state}
+				r.Set([]Task{{ID: "shop/web", Every: c.every, Closer: c.closer, Look: f}})
+				time.Sleep(2 * c.every)
+				synctest.Wait()
+				f.fail(true)
+				before := len(f.times())
+				time.Sleep(5 * c.every)
+				synctest.Wait()
+				times := f.times()[before:]
+				var got []string
+				for _, at := range times[:5] {
+					got = append(got, at.Sub(times[0]).Round(100*time.Millisecond).String())
+				}
+				if strings.Join(got, " ") != c.want {
+					t.Errorf("%q, want %q", got, c.want)
+				}
+				// Once it was well, the next fault is a first one again.
+				f.fail(false)
+				time.Sleep(3 * c.every)
+				synctest.Wait()
+				if skipped := r.Skipped("shop/web"); skipped != 0 {
+					t.Errorf("%d looks were skipped", skipped)
+				}
+				f.fail(true)
+				before = len(f.times())
+				time.Sleep(3 * c.every)
+				synctest.Wait()
+				times = f.times()[before:]
+				if again := times[1].Sub(times[0]).Round(100 * time.Millisecond).String(); again != strings.Fields(c.want)[1] {
+					t.Errorf("the second time after %s", again)
+				}
+			})
+		})
+	}
+}
+
 // TestSpread has three hundred checks begin at once: none is looked at in a herd,
 // each is looked at once in its interval, and none drifts.
 func TestSpread(t *testing.T) {
