@@ -98,7 +98,22 @@ func (n *Node) Start(ctx context.Context) error {
 }
 
 func (n *Node) open(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{
+	for _, step := range append(n.engines(), n.openMetrics, n.openAPI, n.announce) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	n.ready.Store(true)
+	n.log.Info("control node ready", "node", n.name, "listen", n.Addr(), "version", n.o.Version, "took", time.Since(n.began))
+	return nil
+}
+
+// engines opens all that works by itself, without anybody being let in.
+func (n *Node) engines() []func(context.Context) error {
+	return []func(context.Context) error{
 		n.openFolder, n.openStore, n.openFeed, n.openLeader, n.openEvents,
 		// Engines, in the order in which they need each other.
 		n.openPlans, n.openAccess, n.openOnCall,
@@ -111,18 +126,8 @@ func (n *Node) open(ctx context.Context) error {
 		n.openRunbooks,
 		n.openPreviews,
 
-		n.openJobs, n.openMetrics, n.openAPI, n.announce,
-	} {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := step(ctx); err != nil {
-			return err
-		}
+		n.openJobs,
 	}
-	n.ready.Store(true)
-	n.log.Info("control node ready", "node", n.name, "listen", n.Addr(), "version", n.o.Version, "took", time.Since(n.began))
-	return nil
 }
 
 // Addr is where the API is served.
