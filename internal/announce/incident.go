@@ -23,7 +23,7 @@ func (t *turn) first() {
 		if a.Clock > 0 || !a.hears(t.i.Grade) { // what the law asks for is no template's
 			continue
 		}
-		if word, told := t.i.Public[a.ID]; told && word.Phase != PhaseAllClear || !t.due(due) {
+		if word, told := t.i.Public[a.ID]; told && word.Phase != PhaseAllClear || t.toldByWindow(a) || !t.due(due) {
 			continue
 		}
 		id := t.i.ID + ".update-first-" + a.ID
@@ -167,6 +167,9 @@ func (t *turn) last() {
 	for _, id := range t.heard() {
 		a, ok := t.rules.audience(id)
 		if !ok {
+			continue
+		}
+		if t.endedByWindow(id) {
 			continue
 		}
 		if a.Clock > 0 { // the law's audience is written to by people

@@ -17,7 +17,7 @@ func (n *Node) openPublic(ctx context.Context) error {
 			return acks.Sweep(ctx, continuity.Actor{Kind: continuity.ActorEngine, ID: "links", Via: n.name}, lease)
 		})
 	})
-	take := n.hearOfWindows(acks.Take)
+	take := n.hearOfWindows(acks)
 	n.pollChannels(take)
 	set := n.o.Config.Public
 	if set == nil {

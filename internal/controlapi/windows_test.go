@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,5 +77,56 @@ func TestCalendarByItsAddress(t *testing.T) {
 		if w.Code != c.want || w.Code == 200 && !strings.HasPrefix(w.Header().Get("Content-Type"), "text/calendar") {
 			t.Errorf("%+v: %d %s %s", c, w.Code, w.Header().Get("Content-Type"), w.Body)
 		}
+		if w.Code == 401 && !strings.Contains(w.Body.String(), "holdfast token add calendar") {
+			t.Errorf("%+v: it does not say which token is needed: %s", c, w.Body)
+		}
+	}
+}
+
+// hearing notes for whom somebody checked in.
+type hearing struct {
+	maintenance.Acts
+
+	of []string
+}
+
+func (h *hearing) CheckIn(_ context.Context, by continuity.Actor, _, person string, _ bool, _ string) (maintenance.Kept, error) {
+	h.of = append(h.of, by.ID+" of "+person)
+	return maintenance.Kept{}, nil
+}
+
+// TestCheckInForOthers lets everybody say whether it works for themselves, and for
+// others only those who may lead windows.
+func TestCheckInForOthers(t *testing.T) {
+	heard := &hearing{}
+	callers := map[string]Caller{
+		"reports": {Actor: continuity.Actor{Kind: "user", ID: "chen.jie"}, Name: "chen.jie", Scopes: access.SetOf(access.ReportsWrite)},
+		"leads":   {Actor: continuity.Actor{Kind: "user", ID: "li.wei"}, Name: "li.wei", Scopes: access.SetOf(access.ReportsWrite, access.WindowsWrite)},
+	}
+	h, err := New(Options{
+		Authenticate: func(r *http.Request) (Caller, error) { return callers[r.Header.Get("X-Caller")], nil },
+		Ready:        func() error { return nil }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Windows: heard, Courses: heard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		caller, body string
+		want         int
+	}{
+		{"reports", `{"works":true}`, 200}, {"reports", `{"works":true,"person":"chen.jie"}`, 200}, {"reports", `{"works":true,"person":"sun.lan"}`, 403},
+		{"leads", `{"works":true,"person":"sun.lan"}`, 200},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "http://localhost/api/v1/windows/w/check-ins", strings.NewReader(c.body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Caller", c.caller)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.want && (c.want != 200 || w.Code/100 != 2) {
+			t.Errorf("%+v: %d %s", c, w.Code, w.Body)
+		}
+	}
+	if want := []string{"chen.jie of ", "chen.jie of chen.jie", "li.wei of sun.lan"}; !slices.Equal(heard.of, want) {
+		t.Errorf("%q", heard.of)
 	}
 }

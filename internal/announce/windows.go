@@ -1,0 +1,50 @@
+package announce
+
+import (
+	"holdfast/internal/continuity"
+)
+
+// window is the one that an incident came of: its own words to audiences are words of
+// the incident, too. nil: none, or the incident went on after it.
+func (t *turn) window() *continuity.Window {
+	k, ok := t.e.windows[t.i.Origin.ID]
+	if t.i.Origin.Kind != continuity.KindWindow || !ok || t.i.Reopened > 0 {
+		return nil
+	}
+	return &k.is
+}
+
+// toldByWindow reports whether an audience needs no holding statement: the window has
+// told it that the work takes longer, or its work is done by now.
+func (t *turn) toldByWindow(a *Audience) bool {
+	w := t.window()
+	if w == nil {
+		return false
+	}
+	at, told := w.Told["overrun/"+a.ID]
+	if !told {
+		return !w.Course.Agreed.IsZero() && w.State != continuity.WindowFailed
+	}
+	word := continuity.Word{Phase: PhaseOverrun, At: at, Next: at.Add(t.rules.grade(t.i.Grade).Every)}
+	word.Text, _ = said(t.rules, a.Kind+"/"+PhaseOverrun, ofWindow(t.rules, w))
+	if t.i.Public == nil {
+		t.i.Public = map[string]continuity.Word{}
+	}
+	t.i.Public[a.ID], t.told = word, true
+	return true
+}
+
+// endedByWindow reports whether an audience was told by the window alone, its end
+// included.
+func (t *turn) endedByWindow(audience string) bool {
+	w, word := t.window(), t.i.Public[audience]
+	if w == nil || word.Phase != PhaseOverrun {
+		return false
+	}
+	if _, told := w.Told["end/"+audience]; !told {
+		return false
+	}
+	word.Phase = PhaseAllClear
+	t.i.Public[audience], t.told = word, true
+	return true
+}

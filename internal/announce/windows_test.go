@@ -1,0 +1,51 @@
+package announce_test
+
+import (
+	"testing"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// TestWhomTheWindowToldHearsNoHoldingStatement has a window overrun and become an
+// incident: who was told that it takes longer is told nothing again by itself, neither
+// while the work goes on nor after it; the next word is asked for, and the window's end
+// is the incident's.
+func TestWhomTheWindowToldHearsNoHoldingStatement(t *testing.T) {
+	w := newWorld(t)
+	window := continuity.Window{
+		ID: "orders-w-1", Service: "orders", State: continuity.WindowOverrun, Start: w.now.Add(-time.Hour), End: w.now, Began: w.now.Add(-time.Hour),
+		Told: map[string]time.Time{"overrun/customers": w.now},
+	}
+	w.put(continuity.KindWindow, window.ID, window)
+	w.begin(func(i *continuity.Incident) { i.Origin = continuity.Origin{Kind: continuity.KindWindow, ID: window.ID} })
+	i, _ := read[continuity.Incident](w, continuity.KindIncident, incident)
+	if word := i.Public["customers"]; !word.Next.Equal(start.Add(20*time.Minute)) || word.Text.En == "" {
+		t.Errorf("%+v", i.Public)
+	}
+	w.pass(2 * time.Minute)
+	window.State, window.Course.Agreed = continuity.WindowVerifying, w.now
+	w.put(continuity.KindWindow, window.ID, window)
+	w.restart()
+	w.pass(5 * time.Minute)
+	w.want("")
+	window.State, window.Told["end/customers"] = continuity.WindowDone, w.now
+	w.put(continuity.KindWindow, window.ID, window)
+	w.becomes(func(i *continuity.Incident) { i.State, i.Resolved = continuity.Resolved, w.now })
+	w.pass(time.Minute)
+	w.want("")
+}
+
+// TestAFailedWindowIsTold tells audiences of work that failed and that nobody told.
+func TestAFailedWindowIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.put(continuity.KindWindow, "orders-w-1", continuity.Window{
+		ID: "orders-w-1", Service: "orders", State: continuity.WindowFailed, Start: w.now.Add(-time.Hour), End: w.now.Add(time.Hour),
+		Course: continuity.Course{Agreed: w.now.Add(-time.Minute)},
+	})
+	w.begin(func(i *continuity.Incident) {
+		i.Origin = continuity.Origin{Kind: continuity.KindWindow, ID: "orders-w-1"}
+	})
+	w.pass(4 * time.Minute)
+	w.want(firstCustomers + " " + firstStaff)
+}
