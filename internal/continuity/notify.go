@@ -128,6 +128,7 @@ type Delivery struct {
 	Channel      string      `json:"channel"`           // of the plan or the node
 	Sender       string      `json:"sender"`            // the node's channel that sends
 	Address      string      `json:"address,omitempty"` // masked: people's addresses stand with the people
+	Number       string      `json:"number,omitempty"`  // a keyed hash of the address, by which its bounds are kept
 	Language     string      `json:"language"`
 	State        string      `json:"state"`
 	Due          time.Time   `json:"due"`
@@ -146,6 +147,7 @@ type Delivery struct {
 	Sent         time.Time   `json:"sent,omitzero"`
 	Confirmed    time.Time   `json:"confirmed,omitzero"` // the provider says that it arrived
 	By           string      `json:"by,omitempty"`
+	Back         bool        `json:"back,omitempty"` // it was delivered and came back, and that was seen to
 }
 
 // Over reports whether nothing more is done about it.

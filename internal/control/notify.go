@@ -24,7 +24,7 @@ const failedFor = time.Hour
 func (n *Node) openNotify(context.Context) error {
 	way := &router{node: n, senders: n.channels.senders}
 	engine := notify.New(notify.Options{
-		Store: n.store, Node: n.name, Router: way, Channels: way, Prove: n.prove, Tried: n.tried, Failed: n.untold, Refused: n.refused("notify"),
+		Store: n.store, Node: n.name, Router: way, Channels: way, Prove: n.prove, Number: (&numbers{node: n}).hash, Tried: n.tried, Failed: n.untold, Refused: n.refused("notify"),
 		Seed: rand.Uint64(), // #nosec G404 -- of pauses
 		Log:  n.log,
 		Lease: func() (continuity.Lease, bool) {

@@ -113,6 +113,9 @@ func TestAWarningPagesWhoAnswersForIt(t *testing.T) {
 		page, _, err := acts.List(t.Context(), notify.Query{About: about, All: true})
 		return err == nil && len(page) == 2 && page[0].State == continuity.NotifyAcknowledged && page[1].State == continuity.NotifyDelivered
 	})
+	if d, _, err := acts.Get(t.Context(), page[0].ID); err != nil || len(d.Deliveries) != 1 || len(d.Deliveries[0].Number) != 16 {
+		t.Errorf("%+v, %v", d.Deliveries, err)
+	}
 	until(t, "how the channel does", func() bool {
 		info, err := n.channels.Channel(t.Context(), "pager")
 		return err == nil && info.State == notify.ChannelUp && !info.LastSent.IsZero()

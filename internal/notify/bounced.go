@@ -16,12 +16,15 @@ func (e *Engine) back(ctx context.Context, s *ship, now time.Time) {
 	n := s.note
 	late := mistaken(&n.Notification) && !s.elsewhere()
 	s.Rest = s.Rest || late // nothing else tells it
+	s.Back = true
 	switch wanted := !n.Over() || s.Rest; {
 	case wanted && e.fallBack(ctx, s, now):
 		e.markShip(s, "delivery.replaced")
 	case late:
 		e.markShip(s, "delivery.bounced")
 		e.untold(s, s.Failure, now)
+	default:
+		e.markShip(s, "delivery.bounced")
 	}
 	e.wakeNote(n, now)
 }
@@ -58,6 +61,18 @@ func (e *Engine) untold(s *ship, code string, now time.Time) {
 func (e *Engine) cameBack(body json.RawMessage) {
 	var v continuity.Delivery
 	if json.Unmarshal(body, &v) == nil && v.State == continuity.DeliveryFailed && !v.Sent.IsZero() {
+		e.returned = append(e.returned, v)
+	}
+}
+
+// lateBounce is how long after it a bounce is seen to of which nobody who led knew.
+const lateBounce = 24 * time.Hour
+
+// missed notes a delivery that its provider took back while nobody led.
+func (e *Engine) missed(o *continuity.Object, now time.Time) {
+	var v continuity.Delivery
+	if o.Kind == continuity.KindDelivery && now.Sub(o.Updated) < lateBounce && json.Unmarshal(o.Body, &v) == nil &&
+		v.State == continuity.DeliveryFailed && !v.Sent.IsZero() && !v.Back && v.Next == "" {
 		e.returned = append(e.returned, v)
 	}
 }

@@ -182,6 +182,9 @@ func (e *Engine) make(n *note, t *Target, w *Way, now time.Time) *ship {
 		Channel: w.Channel, Sender: w.Sender, Address: w.masked, Language: strings.Join(t.Languages, "+"),
 		State: continuity.DeliveryDue, Due: now, To: t.to, Target: t.ID, Step: n.Step,
 	}}
+	if w.Address != "" && e.o.Number != nil {
+		s.Number = e.o.Number(w.Address)
+	}
 	if free := t.Free; free != nil && n.Urgency != continuity.UrgencyPage {
 		if at := free(now); at.After(now) {
 			s.State, s.Due = continuity.DeliveryHeld, at

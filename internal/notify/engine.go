@@ -32,6 +32,9 @@ type Options struct {
 	// Prove gives a message the link and the token by which it is answered, and the
 	// changes that let them be known again; nil: messages are not answered.
 	Prove func(n *continuity.Notification, d *continuity.Delivery) (link, reply string, changes []continuity.Change)
+	// Number is a keyed hash of an address: what masks alike is bounded apart, and no
+	// event bears an address. nil: bounds go by what masks alike.
+	Number func(address string) string
 	// Tried is told how attempts on a channel ended; f is nil where its provider took
 	// the message. nil: nobody wants to know.
 	Tried func(ctx context.Context, sender string, f *Failure, at time.Time)

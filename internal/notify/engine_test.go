@@ -575,6 +575,26 @@ func (w *world) bounce(id string) {
 	}
 }
 
+// TestWhatBouncesWhileNobodyLeads comes back between two terms: whoever leads next
+// sends it another way, once.
+func TestWhatBouncesWhileNobodyLeads(t *testing.T) {
+	inBubble(t, func(w *world) {
+		stop, _ := w.lead("a")
+		w.tell(note("p1", "page", "role:commander"), note("n1", "notice", "person:zhang.min"))
+		time.Sleep(10 * time.Second)
+		w.sent("sms", 0)
+		stop()
+		w.bounce("p1.d-1")
+		w.bounce("n1.d-1")
+		for range 3 {
+			stop, _ = w.lead("b")
+			time.Sleep(10 * time.Second)
+			w.sent("sms", 2)
+			stop()
+		}
+	})
+}
+
 func TestBounced(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.lead("a")

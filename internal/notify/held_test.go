@@ -130,3 +130,26 @@ func TestAChannelThatWantsADay(t *testing.T) {
 		w.sent("sms", 1)
 	})
 }
+
+// TestAddressesThatLookAlikeAreBoundedApart has two people whose masked addresses are
+// one, also by a node that takes over.
+func TestAddressesThatLookAlikeAreBoundedApart(t *testing.T) {
+	inBubble(t, func(w *world) {
+		k := w.kinds["mail"]
+		k.PerNumber = []notify.Room{{Count: 1, Within: time.Hour}}
+		w.kinds["mail"] = k
+		w.o.Number = func(address string) string { return "hash of " + address }
+		stop, _ := w.lead("a")
+		w.tell(note("n1", "notice", "person:li.wei"), note("n2", "notice", "person:lo.wei"))
+		time.Sleep(10 * time.Second)
+		w.sent("mail", 2)
+		stop()
+		w.lead("b")
+		w.tell(note("n3", "notice", "person:li.wei"))
+		time.Sleep(10 * time.Second)
+		w.sent("mail", 2)
+		if d := w.get("n1").Deliveries[0]; d.Number != "hash of li.wei@example.com" {
+			t.Errorf("%+v", d)
+		}
+	})
+}

@@ -30,6 +30,7 @@ func (e *Engine) load(ctx context.Context) error {
 			}
 			for _, o := range page {
 				e.learn(o.Kind, o.ID, o.Service, o.Version, o.Body)
+				e.missed(&o, e.o.Now())
 			}
 			if cursor = next; cursor == "" {
 				break

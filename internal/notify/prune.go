@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -61,8 +62,25 @@ func (e *Engine) prune(ctx context.Context, lease continuity.Lease, now time.Tim
 		all = all[n:]
 	}
 	e.pruned = now
+	e.letGo(now)
+	return nil
+}
+
+// letGo forgets what decides nothing any more: what a node that begins to lead would
+// not know either.
+func (e *Engine) letGo(now time.Time) {
 	for _, r := range e.rooms {
 		r.prune(now)
 	}
-	return nil
+	for about, told := range e.told {
+		maps.DeleteFunc(told, func(_ string, r receiver) bool { return now.Sub(r.at) > keep })
+		if len(told) == 0 {
+			delete(e.told, about)
+		}
+	}
+	maps.DeleteFunc(e.sames, func(_ string, s same) bool { return now.Sub(s.at) > repeats })
+	maps.DeleteFunc(e.groups, func(_ string, g *group) bool {
+		leader := e.notes[g.leader]
+		return len(g.waiting) == 0 && (leader == nil || leader.Over()) && now.Sub(g.told) > pause
+	})
 }

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -26,9 +27,12 @@ func (e *Engine) roomOf(sender string) *room {
 // add takes the attempts of a delivery.
 func (r *room) add(d *continuity.Delivery) {
 	for _, at := range d.Tried {
-		r.took(d.Address, at)
+		r.took(numberOf(d), at)
 	}
 }
+
+// numberOf is what an address is bounded by.
+func numberOf(d *continuity.Delivery) string { return cmp.Or(d.Number, d.Address) }
 
 func (r *room) took(address string, at time.Time) {
 	r.all = put(r.all, at)

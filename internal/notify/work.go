@@ -69,7 +69,7 @@ func (e *Engine) start(ctx context.Context, s *ship, ready []*ship, now time.Tim
 	}
 	page := s.note.Urgency == continuity.UrgencyPage
 	room := e.roomOf(s.Sender)
-	if at := room.free(now, &opened, s.Address, page); at.After(now) {
+	if at := room.free(now, &opened, numberOf(&s.Delivery), page); at.After(now) {
 		if page && at.Sub(now) > pageHeld && e.passOn(ctx, s, now) {
 			return nil
 		}
@@ -136,7 +136,7 @@ func (e *Engine) start(ctx context.Context, s *ship, ready []*ship, now time.Tim
 	s.State, s.Attempts, s.By = continuity.DeliverySending, s.Attempts+1, ""
 	s.Tried = append(s.Tried, now)
 	s.Tried = s.Tried[max(0, len(s.Tried)-keepTried):]
-	room.took(s.Address, now)
+	room.took(numberOf(&s.Delivery), now)
 	e.markShip(s, "delivery.sending")
 	a := &attempt{ship: s.ID, sender: s.Sender, channel: opened.Channel, message: message, time: noticeTime}
 	if page {
