@@ -115,7 +115,7 @@ func (c *cli) windowProposeCommand() *cobra.Command {
 		}
 		start := time.Now().UTC().Truncate(time.Second)
 		if words.at == "" && !emergency {
-			return c.proposals(cmd, node, service, from, to, words.lasts, count)
+			return c.proposals(cmd, node, service, exercise, from, to, words.lasts, count)
 		}
 		draft, err := words.draft(cmd, start)
 		if err != nil {
@@ -146,11 +146,11 @@ func (c *cli) windowProposeCommand() *cobra.Command {
 }
 
 // proposals asks for times, and shows them.
-func (c *cli) proposals(cmd *cobra.Command, node *controlapi.Client, service, from, until string, lasts time.Duration, count int) error {
+func (c *cli) proposals(cmd *cobra.Command, node *controlapi.Client, service, exercise, from, until string, lasts time.Duration, count int) error {
 	if lasts < time.Minute {
 		return invalid("cli.invalid.window-end")
 	}
-	query := url.Values{"service": {service}, "minutes": {strconv.Itoa(int(lasts / time.Minute))}, "count": {strconv.Itoa(count)}}
+	query := url.Values{"service": {service}, "minutes": {strconv.Itoa(int(lasts / time.Minute))}, "count": {strconv.Itoa(count)}, "exercise": {exercise}}
 	for name, text := range map[string]string{"from": from, "until": until} {
 		if text != "" {
 			at, err := laterMoment(text)

@@ -287,7 +287,11 @@ func (a *Acts) Reject(ctx context.Context, who Who, id string, version int64, re
 		return k, err
 	}
 	u := k.Update
-	u.State, u.Reason, u.Due = continuity.UpdateRejected, reason, time.Time{}
+	clocks, err := a.clocks(ctx, u.Exercise)
+	if err != nil {
+		return k, err
+	}
+	u.State, u.Reason, u.Due, u.Shown = continuity.UpdateRejected, reason, time.Time{}, clocks.Shown(u.Exercise, now)
 	change := continuity.Set(continuity.KindUpdate, u.ID, u.Service, k.Version, "update.rejected", "", &u)
 	change.Reason = reason
 	changes, err := a.answered(ctx, who, &u, now, []continuity.Change{change})
@@ -341,7 +345,7 @@ func (a *Acts) answered(ctx context.Context, who Who, u *continuity.Update, now 
 		if note.Over() {
 			continue
 		}
-		note.State, note.AckBy, note.AckAt, note.Since, note.Ended = continuity.NotifyAcknowledged, &who.Actor, now, now, now
+		note.State, note.AckBy, note.AckAt, note.Since, note.Ended, note.Shown = continuity.NotifyAcknowledged, &who.Actor, now, now, now, u.Shown
 		changes = append(changes, continuity.Set(continuity.KindNotification, note.ID, note.Service, o.Version, "notification.acknowledged", "", &note))
 	}
 	return changes, nil

@@ -25,7 +25,7 @@ type standing struct {
 func (e *Engine) stands() (all []standing) {
 	for id, k := range e.incidents {
 		i := k.is
-		if !i.Stands() {
+		if !i.Stands() || e.clocks.Over(i.Exercise) {
 			continue
 		}
 		all = append(all, standing{
@@ -48,6 +48,9 @@ func (e *Engine) stands() (all []standing) {
 		case continuity.WindowOverrun:
 			phase = PhaseOverrun
 		default:
+			continue
+		}
+		if e.clocks.Over(w.Exercise) {
 			continue
 		}
 		all = append(all, standing{
@@ -132,6 +135,8 @@ func (e *Engine) answers(ctx context.Context, now time.Time) (changes []continui
 			_, still := wanted[id][w.About]
 			next = sooner(next, e.until(w, now))
 			switch {
+			case e.clocks.Over(w.Exercise): // whoever wanted it
+				changed = a.Drop(w.About) || changed
 			case !w.Until.IsZero() && !e.clocks.At(w.Exercise, now).Before(w.Until):
 				changed = a.Drop(w.About) || changed
 			case kind != continuity.KindIncident && kind != continuity.KindWindow: // it says itself when it ends

@@ -222,6 +222,10 @@ func (t *turn) decide() {
 	if t.i.State == continuity.Merged {
 		return
 	}
+	if t.e.clocks.Over(t.i.Exercise) {
+		t.played()
+		return
+	}
 	ended := t.i.State == continuity.Resolved || t.i.State == continuity.Closed
 	if ended && t.i.Personal == nil && len(t.heard()) == 0 && !t.drafts() {
 		return

@@ -106,7 +106,7 @@ func ofIncident(r *Rules, i *continuity.Incident, a *Audience, s saying) values 
 	}
 	v["grade"] = i.Grade
 	v.moment("start", i.Since(), r.Zone)
-	if ended := endOf(i); !ended.IsZero() {
+	if ended := i.Works(); !ended.IsZero() {
 		v.moment("end", ended, r.Zone)
 	}
 	v.moment("expected", s.expected, r.Zone)
@@ -138,14 +138,6 @@ func ofIncident(r *Rules, i *continuity.Incident, a *Audience, s saying) values 
 		v[name] = value
 	}
 	return v
-}
-
-// endOf is when an incident ended for those whom it hit.
-func endOf(i *continuity.Incident) time.Time {
-	if !i.Restored.IsZero() {
-		return i.Restored
-	}
-	return i.Resolved
 }
 
 // ofWindow are the values for words of a window.

@@ -73,6 +73,7 @@ type CheckIn struct {
 	Text    string    `json:"text,omitempty"`
 	By      Actor     `json:"by"`
 	At      time.Time `json:"at"`
+	Shown   time.Time `json:"shown_at,omitzero"`
 }
 
 // Feedback is what somebody says of a window that is over.
@@ -84,6 +85,7 @@ type Feedback struct {
 	Text    string    `json:"text,omitempty"`
 	By      Actor     `json:"by"`
 	At      time.Time `json:"at"`
+	Shown   time.Time `json:"shown_at,omitzero"`
 }
 
 // Course is how a window goes on from its start; it is part of the window.

@@ -20,6 +20,7 @@ type Declaration struct {
 	Origin   Origin    `json:"origin"`
 	Started  time.Time `json:"started,omitzero"` // of the fault; zero: when it was declared
 	Exercise string    `json:"exercise,omitempty"`
+	Shown    time.Time `json:"shown_at,omitzero"`
 	Why      string    `json:"why,omitempty"`
 	Incident string    `json:"incident,omitempty"` // that it became
 }

@@ -38,6 +38,9 @@ func (x *Exercise) Due(shown time.Time) (real time.Time, ok bool) {
 	return x.Real.Add(time.Duration(float64(ahead) / x.Speed)), true
 }
 
+// Over reports whether it has ended: its clock stands, and nothing of it goes on.
+func (x *Exercise) Over() bool { return !x.Ended.IsZero() }
+
 // Clocks are the clocks of exercises, by their ids; the zero value knows none.
 type Clocks map[string]Exercise
 
@@ -71,4 +74,18 @@ func (c Clocks) Due(exercise string, shown time.Time) (real time.Time, ok bool) 
 		return x.Due(shown)
 	}
 	return shown, true
+}
+
+// Over reports whether what belongs to an exercise is over with it.
+func (c Clocks) Over(exercise string) bool {
+	x, known := c[exercise]
+	return exercise != "" && known && x.Over()
+}
+
+// Shown is what the clock of an exercise shows; zero where nothing has to be said of it.
+func (c Clocks) Shown(exercise string, real time.Time) time.Time {
+	if x, known := c[exercise]; known && exercise != "" {
+		return x.At(real).UTC()
+	}
+	return time.Time{}
 }

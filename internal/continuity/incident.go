@@ -67,6 +67,7 @@ type Incident struct {
 
 	Why      string               `json:"why,omitempty"`           // whoever declared it said
 	Began    time.Time            `json:"began_shown_at,omitzero"` // in an exercise: what its clock would have shown at Started
+	Again    time.Time            `json:"again_shown_at,omitzero"` // and at Restored
 	RTO      time.Duration        `json:"rto,omitempty"`           // of what it hits, the tightest
 	MTD      time.Duration        `json:"mtd,omitempty"`           // 0: none is at stake
 	GradedBy *Actor               `json:"graded_by,omitempty"`     // a person: impact no longer changes the grade
@@ -103,6 +104,18 @@ func (i *Incident) Since() time.Time {
 
 // Known is explained with Since.
 func (i *Incident) Known() time.Time { return i.Since().Add(i.Declared.Sub(i.Started)) }
+
+// Works is since when it works again, by the clock that its schedules go by; zero: it
+// does not.
+func (i *Incident) Works() time.Time {
+	switch {
+	case !i.Again.IsZero():
+		return i.Again
+	case !i.Restored.IsZero():
+		return i.Restored
+	}
+	return i.Resolved
+}
 
 // Origin is what something came of.
 type Origin struct {
@@ -153,6 +166,7 @@ type Task struct {
 	Ended    time.Time `json:"ended,omitzero"`
 	Overdue  time.Time `json:"overdue,omitzero"` // when it was escalated
 	Exercise string    `json:"exercise,omitempty"`
+	Shown    time.Time `json:"shown_at,omitzero"` // what its clock showed at the last change
 }
 
 // Decision is what was decided, by whom and why.
@@ -164,6 +178,7 @@ type Decision struct {
 	Why      string    `json:"why"`
 	By       Actor     `json:"by"`
 	At       time.Time `json:"at"`
+	Shown    time.Time `json:"shown_at,omitzero"`
 }
 
 // Situation is a report of conditions, actions and needs.
@@ -177,6 +192,7 @@ type Situation struct {
 	Department string    `json:"department,omitempty"`
 	By         Actor     `json:"by"`
 	At         time.Time `json:"at"`
+	Shown      time.Time `json:"shown_at,omitzero"`
 }
 
 // States of an update.

@@ -13,6 +13,7 @@ type Note struct {
 	Text     string    `json:"text"`
 	By       Actor     `json:"by"`
 	At       time.Time `json:"at"`
+	Shown    time.Time `json:"shown_at,omitzero"`
 }
 
 // Used is a resource that an incident took.
@@ -25,6 +26,7 @@ type Used struct {
 	Text     string    `json:"text,omitempty"` // what for
 	By       Actor     `json:"by"`
 	At       time.Time `json:"at"`
+	Shown    time.Time `json:"shown_at,omitzero"`
 }
 
 // States of a task.

@@ -148,6 +148,8 @@ type Delivery struct {
 	Confirmed    time.Time   `json:"confirmed,omitzero"` // the provider says that it arrived
 	By           string      `json:"by,omitempty"`
 	Back         bool        `json:"back,omitempty"` // it was delivered and came back, and that was seen to
+	Exercise     string      `json:"exercise,omitempty"`
+	Shown        time.Time   `json:"shown_at,omitzero"` // what the exercise's clock showed
 }
 
 // Over reports whether nothing more is done about it.

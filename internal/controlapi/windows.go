@@ -128,9 +128,11 @@ func (s *server) proposeTimes(ctx context.Context, in *struct {
 	From    time.Time `query:"from"`                                                // absent: when all notices can still be told
 	Until   time.Time `query:"until"`                                               // absent: four weeks later
 	Count   int       `query:"count" minimum:"1" maximum:"20" default:"5"`
+
+	Exercise string `query:"exercise" maxLength:"64"` // by whose clock
 }) (*plain[WindowProposals], error) {
 	found, err := s.Windows.Proposals(ctx, in.Service, maintenance.Wish{
-		Length: time.Duration(in.Minutes) * time.Minute, From: in.From, Until: in.Until, Count: in.Count,
+		Length: time.Duration(in.Minutes) * time.Minute, From: in.From, Until: in.Until, Count: in.Count, Exercise: in.Exercise,
 	})
 	if found == nil {
 		found = []maintenance.WindowTime{}

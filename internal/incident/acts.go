@@ -137,15 +137,19 @@ func (a *Acts) shown(ctx context.Context, exercise string, now time.Time) (time.
 	if exercise == "" {
 		return time.Time{}, nil
 	}
-	o, err := a.store.Get(ctx, continuity.KindExercise, exercise)
+	x, err := a.exercise(ctx, exercise)
 	if continuity.CodeOf(err) == continuity.CodeNotFound {
 		return time.Time{}, nil
 	}
-	var x continuity.Exercise
+	return x.At(now), err
+}
+
+func (a *Acts) exercise(ctx context.Context, id string) (x continuity.Exercise, err error) {
+	o, err := a.store.Get(ctx, continuity.KindExercise, id)
 	if err == nil {
 		err = json.Unmarshal(o.Body, &x)
 	}
-	return x.At(now), err
+	return x, err
 }
 
 // may refuses who may not do something by the plan.
@@ -205,8 +209,12 @@ func (a *Acts) Declare(ctx context.Context, by By, ask Asking) (Kept, error) {
 		return Kept{}, err
 	}
 	if ask.Exercise != "" {
-		if _, err := a.store.Get(ctx, continuity.KindExercise, ask.Exercise); err != nil {
+		x, err := a.exercise(ctx, ask.Exercise)
+		switch {
+		case err != nil:
 			return Kept{}, err
+		case x.Over():
+			return Kept{}, continuity.E(continuity.CodeState, nil, "detail_id", "exercise.ended", "id", x.ID)
 		}
 	}
 	var last error

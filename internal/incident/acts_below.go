@@ -58,7 +58,8 @@ func (a *Acts) Assign(ctx context.Context, by By, id, text, owner string, due ti
 			return t, invalid("due")
 		}
 		t = continuity.Task{
-			ID: below, Incident: id, Service: e.Service, Text: text, Owner: owner, Due: due.UTC(), State: continuity.TaskOpen, By: by.Actor, At: e.now, Exercise: e.Exercise,
+			ID: below, Incident: id, Service: e.Service, Text: text, Owner: owner, Due: due.UTC(), State: continuity.TaskOpen, By: by.Actor, At: e.now,
+			Exercise: e.Exercise, Shown: e.shown,
 		}
 		if due.IsZero() {
 			t.Due = time.Time{}
@@ -99,8 +100,11 @@ func (a *Acts) Finish(ctx context.Context, by By, id string, dropped bool, reaso
 		if t.State != continuity.TaskOpen {
 			return t, refused("task", "id", id, "state", t.State)
 		}
-		action := "task.done"
-		t.State, t.Reason, t.Ended = continuity.TaskDone, reason, a.now().UTC()
+		action, now := "task.done", a.now().UTC()
+		if t.Shown, err = a.shown(ctx, t.Exercise, now); err != nil {
+			return t, err
+		}
+		t.State, t.Reason, t.Ended = continuity.TaskDone, reason, now
 		if dropped {
 			action, t.State = "task.dropped", continuity.TaskDropped
 		}
@@ -126,7 +130,7 @@ func (a *Acts) Decide(ctx context.Context, by By, id, text, why string) (continu
 		if err := takesPart(e.rules, &e.Incident, by); err != nil {
 			return d, err
 		}
-		return continuity.Decision{ID: below, Incident: id, Service: e.Service, Text: text, Why: why, By: by.Actor, At: e.now}, nil
+		return continuity.Decision{ID: below, Incident: id, Service: e.Service, Text: text, Why: why, By: by.Actor, At: e.now, Shown: e.shown}, nil
 	})
 }
 
@@ -136,7 +140,7 @@ func (a *Acts) Report(ctx context.Context, by By, id string, s continuity.Situat
 		if s.Conditions, err = wrote(s.Conditions); err != nil {
 			return s, err
 		}
-		s.ID, s.Incident, s.Service, s.By, s.At = below, id, e.Service, by.Actor, e.now
+		s.ID, s.Incident, s.Service, s.By, s.At, s.Shown = below, id, e.Service, by.Actor, e.now, e.shown
 		if s.Needs = strings.TrimSpace(s.Needs); s.Needs != "" && e.Stands() {
 			e.tell(continuity.Notification{Urgency: continuity.UrgencyNotice, To: commander(e.rules, &e.Incident)}, "needs", func(catalogue.Lang) catalogue.Args {
 				return catalogue.Args{"by": by.Actor.ID, "needs": s.Needs, "conditions": s.Conditions}
@@ -155,7 +159,7 @@ func (a *Acts) Use(ctx context.Context, by By, id, resource string, count int, t
 		if count < 1 {
 			return u, invalid("count")
 		}
-		return continuity.Used{ID: below, Incident: id, Service: e.Service, Resource: resource, Count: count, Text: strings.TrimSpace(text), By: by.Actor, At: e.now}, nil
+		return continuity.Used{ID: below, Incident: id, Service: e.Service, Resource: resource, Count: count, Text: strings.TrimSpace(text), By: by.Actor, At: e.now, Shown: e.shown}, nil
 	})
 }
 
@@ -165,7 +169,7 @@ func (a *Acts) Note(ctx context.Context, by By, id, text string) (continuity.Not
 		if text, err = wrote(text); err != nil {
 			return n, err
 		}
-		return continuity.Note{ID: below, Incident: id, Service: e.Service, Text: text, By: by.Actor, At: e.now}, nil
+		return continuity.Note{ID: below, Incident: id, Service: e.Service, Text: text, By: by.Actor, At: e.now, Shown: e.shown}, nil
 	})
 }
 

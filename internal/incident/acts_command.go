@@ -93,7 +93,7 @@ func (a *Acts) State(ctx context.Context, by By, id string, version int64, state
 		e.Incident.State = state
 		switch state {
 		case continuity.Investigating, continuity.Identified:
-			e.Restored = time.Time{}
+			e.Restored, e.Again = time.Time{}, time.Time{}
 			if state == continuity.Identified && e.Incident.Phase == continuity.PhaseActivation || e.Incident.Phase == continuity.PhaseReconstitution {
 				e.Incident.Phase = continuity.PhaseRecovery
 			}
@@ -109,13 +109,18 @@ func (a *Acts) State(ctx context.Context, by By, id string, version int64, state
 
 // operational notes since when the service works again.
 func (e *editing) operational(since time.Time) {
+	e.Incident.Phase = continuity.PhaseReconstitution
 	switch {
 	case !since.IsZero():
 		e.Restored = since.UTC()
 	case e.Restored.IsZero():
 		e.Restored = e.now
+	default:
+		return // it was said before
 	}
-	e.Incident.Phase = continuity.PhaseReconstitution
+	if !e.shown.IsZero() {
+		e.Again = e.shown.Add(e.Restored.Sub(e.now))
+	}
 }
 
 // resolved ends what is done while an incident stands, and says when its review is due.
@@ -285,7 +290,7 @@ func (e *editing) answered(page string) error {
 		return err
 	}
 	by := e.by.Actor
-	n.State, n.AckBy, n.AckAt, n.Since, n.Ended = continuity.NotifyAcknowledged, &by, e.now, e.now, e.now
+	n.State, n.AckBy, n.AckAt, n.Since, n.Ended, n.Shown = continuity.NotifyAcknowledged, &by, e.now, e.now, e.now, e.shown
 	e.more = append(e.more, continuity.Set(continuity.KindNotification, n.ID, n.Service, o.Version, "notification.acknowledged", "", n))
 	return nil
 }

@@ -153,6 +153,9 @@ func (a *Acts) Reopen(ctx context.Context, by By, id string, version int64, why 
 		if strings.TrimSpace(why) == "" {
 			return invalid("why")
 		}
+		if x, err := a.exercise(ctx, e.Exercise); e.Exercise != "" && err == nil && x.Over() {
+			return continuity.E(continuity.CodeState, nil, "detail_id", "exercise.ended", "id", x.ID)
+		}
 		reopen(&e.Incident, e.rules)
 		return nil
 	})

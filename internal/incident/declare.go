@@ -81,9 +81,12 @@ func (e *Engine) declared(ctx context.Context, now time.Time) []continuity.Chang
 
 // take makes an incident of a declaration, or has it known which one it is about.
 func (e *Engine) take(d *declaration, now time.Time) []continuity.Change {
+	if e.clocks.Over(d.Exercise) { // it would be closed at once
+		return []continuity.Change{continuity.Put(continuity.KindDeclaration, d.ID, d.Service, "declaration.dropped", nil)}
+	}
 	if same := e.standing(&d.Declaration); same != nil {
 		d.Incident = same.ID
-		return []continuity.Change{taken(d, "declaration.known")}
+		return []continuity.Change{taken(d, "declaration.known", e.shown(d.Exercise, now))}
 	}
 	rules := e.rulesOf(d.Service)
 	if d.Scenario == "" && d.Title == (continuity.Text{}) && d.Origin.Kind == continuity.KindWindow {
@@ -92,7 +95,7 @@ func (e *Engine) take(d *declaration, now time.Time) []continuity.Change {
 	i := fresh(rules, &d.Declaration, nextID(d.Service, now, maps.Keys(e.incidents)), now, e.shown(d.Exercise, now))
 	d.Incident = i.ID
 	return []continuity.Change{
-		continuity.Set(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", d.Why, i), taken(d, "declaration.taken"),
+		continuity.Set(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", d.Why, i), taken(d, "declaration.taken", i.Shown),
 	}
 }
 
@@ -106,7 +109,8 @@ func (r *Rules) overrun() string {
 	return ""
 }
 
-func taken(d *declaration, action string) continuity.Change {
+func taken(d *declaration, action string, shown time.Time) continuity.Change {
+	d.Shown = shown
 	return continuity.Set(continuity.KindDeclaration, d.ID, d.Service, d.version, action, "", d.Declaration)
 }
 
@@ -176,7 +180,7 @@ func (e *Engine) trigger(r *Rules, s *Scenario, now time.Time) []continuity.Chan
 // told anew; its roles are asked anew.
 func reopen(i *continuity.Incident, r *Rules) {
 	i.State, i.Phase = continuity.Investigating, continuity.PhaseActivation
-	i.Resolved, i.Restored, i.Closed, i.Review, i.Reviewed = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	i.Resolved, i.Restored, i.Again, i.Closed, i.Review, i.Reviewed = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	i.Causes, i.Summary = nil, ""
 	i.Reopened++
 	i.Roles = map[string]continuity.Holder{}

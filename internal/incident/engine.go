@@ -210,7 +210,11 @@ func (e *Engine) Step(ctx context.Context, now time.Time) (changes []continuity.
 			continue
 		}
 		d := &draft{engine: e, rules: rules, was: k.Incident, Incident: clone(k.Incident), version: k.version, now: now, due: &due}
-		d.look()
+		if e.clocks.Over(k.Exercise) {
+			d.played()
+		} else {
+			d.look()
+		}
 		if changes := follow.Free(ctx, d.changes()); len(changes) > 0 {
 			return changes, next, nil
 		}
@@ -277,10 +281,7 @@ func (d *draft) changes() []continuity.Change {
 
 // shown is what an exercise's clock shows; zero: it has none.
 func (e *Engine) shown(exercise string, now time.Time) time.Time {
-	if _, known := e.clocks[exercise]; !known || exercise == "" {
-		return time.Time{}
-	}
-	return e.clocks.At(exercise, now)
+	return e.clocks.Shown(exercise, now)
 }
 
 // look sees what is due of an incident.

@@ -81,6 +81,9 @@ func (d *draft) operational() {
 	switch {
 	case well && d.Restored.IsZero() && since.After(d.Started):
 		d.Restored = since
+		if shown := d.engine.shown(d.Exercise, d.now); !shown.IsZero() {
+			d.Again = shown.Add(since.Sub(d.now))
+		}
 		d.mark("restored", d.Origin.Kind+"/"+d.Origin.ID)
 		d.tell(continuity.Notification{Urgency: continuity.UrgencyNotice, To: d.leaders()}, "restored", func(lang catalogue.Lang) catalogue.Args {
 			args := catalogue.Args{"took": lasts(lang, d.Restored.Sub(d.Started))}
@@ -90,7 +93,7 @@ func (d *draft) operational() {
 			return args
 		})
 	case ill && !d.Restored.IsZero() && since.After(d.Restored):
-		d.Restored = time.Time{}
+		d.Restored, d.Again = time.Time{}, time.Time{}
 		d.mark("relapsed", d.Origin.Kind+"/"+d.Origin.ID)
 		if d.State == continuity.Monitoring {
 			d.State, d.Phase = continuity.Investigating, continuity.PhaseRecovery
@@ -218,7 +221,7 @@ func (d *draft) tasks() {
 			continue
 		}
 		t := k.Task
-		t.Overdue = d.now
+		t.Overdue, t.Shown = d.now, d.engine.shown(d.Exercise, d.now)
 		d.more = append(d.more, continuity.Set(continuity.KindTask, t.ID, t.Service, k.version, "task.overdue", "", t))
 		d.mark("task-overdue", t.ID)
 		owner := whoever(d.rules, &d.Incident, t.Owner)

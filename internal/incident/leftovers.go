@@ -16,7 +16,15 @@ const settled = 30 * time.Second
 // leftovers tells who is in command where a relay still does what it was told in the
 // name of an incident that is over: orders that nobody thinks of any more may be kept.
 func (d *draft) leftovers() {
-	if d.State != continuity.Resolved && d.State != continuity.Closed || !d.by(d.Resolved.Add(settled)) {
+	if d.State != continuity.Resolved && d.State != continuity.Closed {
+		return
+	}
+	ended := d.Resolved
+	if ended.IsZero() {
+		ended = d.Closed
+	}
+	if due := ended.Add(settled); d.now.Before(due) { // relays know real time alone
+		d.due.add(due)
 		return
 	}
 	for _, id := range slices.Sorted(maps.Keys(d.engine.routes)) {

@@ -114,6 +114,9 @@ func (e *Engine) reported(service string, t *Trigger, ended, now time.Time) (f f
 func (e *Engine) opened(r *Rules, s *Scenario, now time.Time) (f firing, ok bool) {
 	for _, id := range slices.Sorted(maps.Keys(e.windows)) {
 		w := e.windows[id]
+		if e.clocks.Over(w.Exercise) {
+			continue
+		}
 		is := w.State == continuity.WindowOverrun
 		if s.Trigger.Window == "starts" {
 			is = is || w.State == continuity.WindowRunning

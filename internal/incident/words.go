@@ -27,7 +27,7 @@ func rank(grade string) int {
 func said(id string, i *continuity.Incident, args func(catalogue.Lang) catalogue.Args) continuity.Text {
 	in := func(lang catalogue.Lang) string {
 		all := catalogue.Args{
-			"id": i.ID, "service": i.Service, "grade": i.Grade, "title": inLanguage(i.Title, lang), "since": i.Started.UTC().Format("2006-01-02 15:04 UTC"),
+			"id": i.ID, "service": i.Service, "grade": i.Grade, "title": inLanguage(i.Title, lang), "since": i.Since().UTC().Format("2006-01-02 15:04 UTC"),
 		}
 		if args != nil {
 			for name, v := range args(lang) {

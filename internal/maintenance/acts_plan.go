@@ -23,6 +23,16 @@ func (a *Acts) Proposals(ctx context.Context, service string, wish Wish) ([]Wind
 		return nil, err
 	}
 	now := a.o.Now().UTC()
+	if wish.Exercise != "" {
+		known, err := a.knows(ctx, service)
+		if err != nil {
+			return nil, err
+		}
+		if _, there := known.clocks[wish.Exercise]; !there || known.clocks.Over(wish.Exercise) {
+			return nil, invalid("exercise", "id", wish.Exercise)
+		}
+		now = known.clocks.At(wish.Exercise, now).UTC()
+	}
 	if wish.Length <= 0 || wish.Length > longestWindow {
 		return nil, invalid("length")
 	}

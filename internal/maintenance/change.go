@@ -94,8 +94,7 @@ func (w *window) cancel(code string, reason continuity.Text) {
 // those who took part know. Its clock stands, so that nothing else would end what was put
 // for one that had begun.
 func (w *window) exercised() bool {
-	x, known := w.facts.clocks[w.Exercise]
-	if w.Exercise == "" || !known || x.Ended.IsZero() {
+	if !w.facts.clocks.Over(w.Exercise) {
 		return false
 	}
 	switch {

@@ -82,6 +82,7 @@ func (w *window) sendFeedback() (sent int) {
 func (w *window) feedback(f *continuity.Feedback) {
 	w.Course.Feedbacks++
 	f.ID, f.Window, f.Service, f.At = feedbackID(w.ID, w.Course.Feedbacks), w.ID, w.Service, w.now
+	f.Shown = w.facts.clocks.Shown(w.Exercise, w.now)
 	w.also(continuity.Set(continuity.KindFeedback, f.ID, w.Service, continuity.VersionNew, "feedback.given", "", f))
 	w.mark("window.feedback")
 }

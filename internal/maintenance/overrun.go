@@ -65,7 +65,7 @@ func (w *window) declare(why string) {
 	}
 	d := continuity.Declaration{
 		ID: w.declarationID(), Service: w.Service, Scenario: w.rules.Overrun, Origin: continuity.Origin{Kind: OriginWindow, ID: w.ID},
-		Started: w.now, Exercise: w.Exercise, Why: why,
+		Started: w.now, Exercise: w.Exercise, Shown: w.facts.clocks.Shown(w.Exercise, w.now), Why: why,
 	}
 	for i := range w.rules.Course.Processes {
 		d.Hits = append(d.Hits, w.rules.Course.Processes[i].ID)

@@ -173,6 +173,8 @@ type Wish struct {
 	From   time.Time // not before
 	Until  time.Time // not after
 	Count  int       // how many proposals
+
+	Exercise string // by whose clock it is searched
 }
 
 // Bounds of a search.

@@ -176,7 +176,7 @@ func checkInID(window, person string) string { return window + ".check-in-" + pe
 
 // checkIn notes what somebody says of whether it works.
 func (w *window) checkIn(c *continuity.CheckIn, version int64) {
-	c.ID, c.Window, c.Service, c.At = checkInID(w.ID, c.Person), w.ID, w.Service, w.now
+	c.ID, c.Window, c.Service, c.At, c.Shown = checkInID(w.ID, c.Person), w.ID, w.Service, w.now, w.facts.clocks.Shown(w.Exercise, w.now)
 	action := "check-in.works"
 	if !c.Works {
 		action = "check-in.trouble"

@@ -51,6 +51,10 @@ func (e *Engine) fromSeries(ctx context.Context, now time.Time) (changes []conti
 		if !ok || !s.Ended.IsZero() {
 			continue
 		}
+		if e.facts.clocks.Over(s.Exercise) {
+			s.Ended, s.Shown = now, e.facts.clocks.Shown(s.Exercise, now)
+			return []continuity.Change{continuity.Set(continuity.KindWindowSeries, s.ID, s.Service, version, "window-series.ended", "exercise.over", s)}, next, nil
+		}
 		changes, due, err := e.occur(ctx, &s, version, now)
 		if changes = follow.Free(ctx, changes); err != nil || changes != nil {
 			return changes, next, err

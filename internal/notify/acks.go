@@ -213,6 +213,9 @@ func (a *Acks) acknowledge(ctx context.Context, by continuity.Actor, id string, 
 		now := a.Now().UTC()
 		n.State, n.Since, n.Ended = continuity.NotifyAcknowledged, now, now
 		n.AckBy, n.AckAt = &by, now
+		if n.Shown, err = shownAt(ctx, a.Store, n.Exercise, now); err != nil {
+			return n, err
+		}
 		body, err := json.Marshal(n)
 		if err != nil {
 			return n, err

@@ -197,6 +197,9 @@ func (a *Acts) Acknowledge(ctx context.Context, by continuity.Actor, id string, 
 		}
 		now := a.now().UTC()
 		k.State, k.AckBy, k.AckAt, k.Since, k.Ended = continuity.NotifyAcknowledged, &by, now, now, now
+		if k.Shown, err = shownAt(ctx, a.store, k.Exercise, now); err != nil {
+			return k, err
+		}
 		change := continuity.Set(continuity.KindNotification, id, k.Service, k.Version, "notification.acknowledged", "", k.Notification)
 		objects, err := a.store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{change}})
 		if continuity.CodeOf(err) == continuity.CodeVersion && version == continuity.VersionAny {

@@ -82,6 +82,8 @@ func (e *Engine) decide(ctx context.Context, now time.Time) {
 		case e.alone(n.ID):
 		case n.Over():
 			e.settleOver(ctx, n, now)
+		case e.played(n):
+			e.end(n, continuity.NotifyCancelled, continuity.KindExercise+"/"+n.Exercise, now)
 		case n.State == continuity.NotifyNew:
 			fresh = append(fresh, n)
 		default:

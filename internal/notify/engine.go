@@ -55,19 +55,20 @@ type Engine struct {
 	random *rand.Rand
 
 	// What follows is as stored, while loaded, or about to be: what is not is dirty.
-	loaded   bool
-	fence    int64
-	lease    continuity.Lease
-	seq      int64 // of the last event that was followed
-	notes    map[string]*note
-	ships    map[string]*ship // deliveries that are not over
-	groups   map[string]*group
-	sames    map[string]same
-	told     map[string]map[string]receiver // by what they were told of
-	silences map[string]continuity.Silence
-	rooms    map[string]*room // by sender
-	due      dues
-	pruned   time.Time
+	loaded    bool
+	fence     int64
+	lease     continuity.Lease
+	seq       int64 // of the last event that was followed
+	notes     map[string]*note
+	ships     map[string]*ship // deliveries that are not over
+	groups    map[string]*group
+	sames     map[string]same
+	told      map[string]map[string]receiver // by what they were told of
+	silences  map[string]continuity.Silence
+	rooms     map[string]*room // by sender
+	exercises continuity.Clocks
+	due       dues
+	pruned    time.Time
 
 	dirty   map[string]*note // what is to be committed, by notification
 	extra   []continuity.Change
@@ -366,9 +367,13 @@ func (e *Engine) forget(n *note) {
 func (e *Engine) mark(n *note, action string) {
 	n.action = action
 	e.dirty[n.ID] = n
+	if shown := e.exercises.Shown(n.Exercise, e.o.Now()); !shown.IsZero() {
+		n.Shown = shown
+	}
 }
 
 func (e *Engine) markShip(s *ship, action string) {
 	s.action = action
 	e.dirty[s.note.ID] = s.note
+	s.Exercise, s.Shown = s.note.Exercise, e.exercises.Shown(s.note.Exercise, e.o.Now())
 }

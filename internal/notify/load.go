@@ -17,12 +17,13 @@ import (
 func (e *Engine) load(ctx context.Context) error {
 	e.notes, e.ships, e.groups, e.sames = map[string]*note{}, map[string]*ship{}, map[string]*group{}, map[string]same{}
 	e.told, e.silences, e.rooms, e.due = map[string]map[string]receiver{}, map[string]continuity.Silence{}, map[string]*room{}, nil
+	e.exercises = continuity.Clocks{}
 	e.dirty, e.extra, e.started, e.bounced, e.returned = map[string]*note{}, nil, nil, nil, nil
 	seq, _, err := e.o.Store.LastEvent(ctx)
 	if err != nil {
 		return err
 	}
-	for _, kind := range []string{continuity.KindSilence, continuity.KindNotification, continuity.KindDelivery} {
+	for _, kind := range []string{continuity.KindExercise, continuity.KindSilence, continuity.KindNotification, continuity.KindDelivery} {
 		for cursor := ""; ; {
 			page, next, err := e.o.Store.List(ctx, continuity.Query{Kind: kind, Cursor: cursor, Limit: 1000})
 			if err != nil {
@@ -95,6 +96,8 @@ func (e *Engine) follow(ctx context.Context) error {
 // already, or newer, stays.
 func (e *Engine) take(kind, id string, version int64, body json.RawMessage) error {
 	switch kind {
+	case continuity.KindExercise:
+		return e.takeExercise(id, body)
 	case continuity.KindSilence:
 		delete(e.silences, id)
 		if body != nil {

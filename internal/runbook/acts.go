@@ -186,6 +186,9 @@ func (a *Acts) start(ctx context.Context, by Who, b Begin) (Kept, error) {
 		}
 		changes = append(changes, change)
 	}
+	if err := a.inExercise(ctx, run.Exercise); err != nil {
+		return Kept{}, err
+	}
 	objects, err := a.o.Store.Commit(ctx, continuity.Batch{Actor: by.Actor, Changes: append(changes, run.Begin())})
 	if err != nil {
 		return Kept{}, err

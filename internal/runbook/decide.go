@@ -68,6 +68,9 @@ func (t *turn) decide() error {
 		t.halt()
 		return nil
 	}
+	if t.played() {
+		return nil
+	}
 	if t.script == nil {
 		return t.fill()
 	}
