@@ -18,6 +18,14 @@ func (c *cli) exerciseCommand() *cobra.Command {
 	return cmd
 }
 
+// inExercise marks a row of what belongs to an exercise.
+func (c *cli) inExercise(exercise, text string) string {
+	if exercise == "" {
+		return text
+	}
+	return c.t("notify.exercise") + text
+}
+
 func exercisePath(id string) string { return "/exercises/" + url.PathEscape(id) }
 
 // setExercise sets a clock, and shows it.
@@ -59,8 +67,7 @@ func (c *cli) exerciseStartCommand() *cobra.Command {
 }
 
 func (c *cli) exerciseJumpCommand() *cobra.Command {
-	var to string
-	var by time.Duration
+	var to, by string
 	var speed float64
 	cmd := c.command("jump <exercise> --by 24h", "exercise.jump", exactly(1), func(cmd *cobra.Command, args []string) error {
 		node, err := c.connectControl()
@@ -72,14 +79,23 @@ func (c *cli) exerciseJumpCommand() *cobra.Command {
 			return err
 		}
 		clock := controlapi.ExerciseClock{Speed: x.Speed}
+		var ahead time.Duration
+		if by != "" {
+			if ahead, err = length(by); err != nil {
+				return err
+			}
+			if ahead <= 0 {
+				return invalid("cli.invalid.exercise-back", "value", by)
+			}
+		}
 		switch {
-		case to != "" && by == 0:
+		case to != "" && by == "":
 			if clock.Shown, err = laterMoment(strings.TrimSpace(to)); err != nil {
 				return err
 			}
-		case by > 0 && to == "":
-			clock.Shown = x.Now.Add(by)
-		case by != 0 || to != "" || !cmd.Flags().Changed("speed"):
+		case by != "" && to == "":
+			clock.Shown = x.Now.Add(ahead)
+		case by != "" || to != "" || !cmd.Flags().Changed("speed"):
 			return invalid("cli.invalid.exercise-jump")
 		}
 		if cmd.Flags().Changed("speed") {
@@ -88,7 +104,7 @@ func (c *cli) exerciseJumpCommand() *cobra.Command {
 		return c.setExercise(cmd.Context(), node, args[0], version, clock)
 	})
 	cmd.Flags().StringVar(&to, "to", "", c.t("cli.flag.exercise-to"))
-	cmd.Flags().DurationVar(&by, "by", 0, c.t("cli.flag.exercise-by"))
+	cmd.Flags().StringVar(&by, "by", "", c.t("cli.flag.exercise-by"))
 	cmd.Flags().Float64Var(&speed, "speed", 1, c.t("cli.flag.exercise-speed"))
 	return cmd
 }

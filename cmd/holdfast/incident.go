@@ -106,7 +106,7 @@ func (c *cli) incidentTable(all []continuity.Incident) {
 		if n := len(i.Command); n > 0 {
 			commander = i.Command[n-1].To
 		}
-		t.add(i.ID, i.Grade, c.term("incident.word.", i.State), c.term("incident.phase.", i.Phase), c.said(i.Title), clock(i.Started), commander,
+		t.add(i.ID, i.Grade, c.term("incident.word.", i.State), c.term("incident.phase.", i.Phase), c.inExercise(i.Exercise, c.said(i.Title)), clock(i.Started), commander,
 			c.lasts(until.Sub(i.Started)))
 	}
 	c.table(t)
@@ -154,7 +154,7 @@ func (c *cli) showIncident(d *controlapi.IncidentDetail) {
 	line("causes", c.causes(d.Causes))
 	line("review", clock(d.Review))
 	if d.Exercise != "" {
-		line("exercise", d.Exercise)
+		line("exercise", strings.TrimSpace(d.Exercise+" "+clock(d.Shown)))
 	}
 	if d.Personal != nil {
 		for _, audience := range slices.Sorted(maps.Keys(d.Personal.Due)) {

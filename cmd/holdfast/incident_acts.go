@@ -126,11 +126,15 @@ func (c *cli) incidentExpectCommand() *cobra.Command {
 	var next, why string
 	cmd := c.command("expect <incident> [TIME]", "incident.expect", atLeast(1, 2), func(cmd *cobra.Command, args []string) error {
 		body := map[string]any{"why": why}
+		node, err := c.connectControl()
+		if err != nil {
+			return err
+		}
 		for name, text := range map[string]string{"expected": strings.Join(args[1:], ""), "next_update": next} {
 			if text == "" {
 				continue
 			}
-			at, err := inOrAt(text)
+			at, err := inOrAt(text, incidentClock(cmd.Context(), node, args[0]))
 			if err != nil {
 				return err
 			}
@@ -140,14 +144,6 @@ func (c *cli) incidentExpectCommand() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&next, "next", "", c.t("cli.flag.incident-next"))
 	return c.whyFlag(cmd, &why)
-}
-
-// inOrAt reads a time that lies ahead: a length from now, or a moment.
-func inOrAt(text string) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil && d > 0 {
-		return time.Now().Add(d).UTC(), nil
-	}
-	return laterMoment(text)
 }
 
 func (c *cli) incidentTakeCommand() *cobra.Command {
@@ -181,7 +177,11 @@ func (c *cli) incidentTaskCommand() *cobra.Command {
 		}
 		body := map[string]any{"text": args[1], "owner": owner}
 		if due != "" {
-			at, err := inOrAt(due)
+			node, err := c.connectControl()
+			if err != nil {
+				return err
+			}
+			at, err := inOrAt(due, incidentClock(cmd.Context(), node, args[0]))
 			if err != nil {
 				return err
 			}
@@ -329,7 +329,15 @@ func (c *cli) incidentPersonalCommand() *cobra.Command {
 		}
 		body := map[string]any{"why": why}
 		if since != "" {
-			at, err := momentOrAgo(since, time.Now())
+			node, err := c.connectControl()
+			if err != nil {
+				return err
+			}
+			now, err := incidentClock(cmd.Context(), node, args[0])()
+			if err != nil {
+				return err
+			}
+			at, err := momentOrAgo(since, now)
 			if err != nil {
 				return invalid("cli.invalid.moment", "value", since)
 			}

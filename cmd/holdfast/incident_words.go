@@ -26,19 +26,19 @@ func (c *cli) incidentUpdateCommand() *cobra.Command {
 			return invalid("cli.invalid.update-to")
 		}
 		b.Subject, b.Text, b.Status, b.Vars = oneText(subject), continuity.Text{En: en, Zh: zh}, oneText(status), vars
+		node, err := c.connectControl()
+		if err != nil {
+			return err
+		}
 		if expected != "" {
-			if b.Expected, err = inOrAt(expected); err != nil {
+			if b.Expected, err = inOrAt(expected, incidentClock(cmd.Context(), node, args[0])); err != nil {
 				return err
 			}
 		}
 		if next != "" {
-			if b.Next, err = inOrAt(next); err != nil {
+			if b.Next, err = inOrAt(next, incidentClock(cmd.Context(), node, args[0])); err != nil {
 				return err
 			}
-		}
-		node, err := c.connectControl()
-		if err != nil {
-			return err
 		}
 		u, err := controlapi.Post[continuity.Update](cmd.Context(), node, "/incidents/"+url.PathEscape(args[0])+"/updates", b)
 		if err != nil {
@@ -100,7 +100,7 @@ func (c *cli) incidentUpdatesCommand() *cobra.Command {
 				if u.Approved != nil {
 					approved = u.Approved.ID
 				}
-				t.add(u.ID, u.Audience, c.term("announce.state.", u.State), clock(u.At), c.actor(u.By), approved, clock(u.Expected), clock(u.Next), c.said(u.Text))
+				t.add(u.ID, u.Audience, c.term("announce.state.", u.State), clock(u.At), c.actor(u.By), approved, clock(u.Expected), clock(u.Next), c.inExercise(u.Exercise, c.said(u.Text)))
 			}
 			c.table(t)
 		})

@@ -55,7 +55,7 @@ func (c *cli) notifyTable(all []continuity.Notification) {
 		if title == "" {
 			title = n.Template
 		}
-		t.add(n.ID, c.term("notify.urgency.", n.Urgency), c.term("notify.state.", n.State), clock(n.At), c.recipients(n.To), title)
+		t.add(n.ID, c.term("notify.urgency.", n.Urgency), c.term("notify.state.", n.State), clock(n.At), c.recipients(n.To), c.inExercise(n.Exercise, title))
 	}
 	c.table(t)
 }

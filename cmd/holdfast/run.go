@@ -103,7 +103,7 @@ func (c *cli) runListCommand() *cobra.Command {
 			t := table{head: c.heads("run", "runbook", "state", "about", "since", "actor"), none: c.t("cli.run.list.none")}
 			for i := range all {
 				r := &all[i]
-				t.add(r.ID, r.Runbook, c.term("runbook.run.", r.State), r.About, clock(r.Started), clean(c.actor(r.By)))
+				t.add(r.ID, c.inExercise(r.Exercise, r.Runbook), c.term("runbook.run.", r.State), r.About, clock(r.Started), clean(c.actor(r.By)))
 			}
 			c.table(t)
 		})
@@ -131,7 +131,7 @@ func (c *cli) runShowCommand() *cobra.Command {
 
 func (c *cli) showRun(d *runbook.RunDetail) {
 	c.say("cli.run.show.head", "id", d.ID, "runbook", d.Runbook, "plan", d.Plan, "state", c.term("runbook.run.", d.State), "by", clean(c.actor(d.By)), "at", clock(d.Started))
-	if strings.HasPrefix(d.Reason, "runbook.") {
+	if strings.HasPrefix(d.Reason, "runbook.") || d.Reason == "exercise.over" {
 		fmt.Fprintln(c.out, c.t(d.Reason))
 	} else if d.Reason != "" {
 		fmt.Fprintln(c.out, clean(d.Reason))

@@ -65,7 +65,7 @@ func (c *cli) windowExtendCommand() *cobra.Command {
 		case until != "" && by == 0:
 			b.End, err = laterMoment(until)
 		case until == "" && by > 0:
-			b.End = time.Now().UTC().Add(by).Truncate(time.Second)
+			b.End, err = c.fromNow(cmd, args[0], by)
 		default:
 			err = invalid("cli.invalid.window-extend")
 		}
@@ -82,6 +82,16 @@ func (c *cli) windowExtendCommand() *cobra.Command {
 	f.DurationVar(&by, "for", 0, c.t("cli.flag.window-longer"))
 	f.StringVar(&reason, "reason", "", c.t("cli.flag.window-extend-reason"))
 	return cmd
+}
+
+// fromNow is a time so long after now, by the clock that the window goes by.
+func (c *cli) fromNow(cmd *cobra.Command, id string, long time.Duration) (time.Time, error) {
+	node, err := c.connectControl()
+	if err != nil {
+		return time.Time{}, err
+	}
+	now, err := clockOf(cmd.Context(), node, "/windows/"+url.PathEscape(id))()
+	return now.UTC().Add(long).Truncate(time.Second), err
 }
 
 func (c *cli) windowCompleteCommand() *cobra.Command {

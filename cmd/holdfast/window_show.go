@@ -47,7 +47,7 @@ func (c *cli) windowListCommand() *cobra.Command {
 			t := table{head: c.heads("window", "service", "state", "from", "until", "ready", "title"), none: c.t("cli.window.list.none")}
 			for i := range found {
 				w := &found[i]
-				t.add(w.ID, w.Service, c.t("maintenance.states."+w.State), inZone(w.Start, w.Zone), inZone(w.End, w.Zone), c.readyOf(w), c.windowTitle(w))
+				t.add(w.ID, w.Service, c.t("maintenance.states."+w.State), inZone(w.Start, w.Zone), inZone(w.End, w.Zone), c.readyOf(w), c.inExercise(w.Exercise, c.windowTitle(w)))
 			}
 			c.table(t)
 		})

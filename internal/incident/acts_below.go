@@ -55,7 +55,7 @@ func (a *Acts) Assign(ctx context.Context, by By, id, text, owner string, due ti
 			}
 		}
 		if !due.IsZero() && due.Before(e.time) {
-			return t, invalid("due")
+			return t, invalid("due", "value", due.UTC().Format("2006-01-02 15:04 UTC"), "exercise", e.Exercise)
 		}
 		t = continuity.Task{
 			ID: below, Incident: id, Service: e.Service, Text: text, Owner: owner, Due: due.UTC(), State: continuity.TaskOpen, By: by.Actor, At: e.now,

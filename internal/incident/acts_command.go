@@ -173,7 +173,7 @@ func (a *Acts) Expect(ctx context.Context, by By, id string, version int64, expe
 			return err
 		}
 		if expected.IsZero() && next.IsZero() || !expected.IsZero() && expected.Before(e.time) || !next.IsZero() && next.Before(e.time) {
-			return invalid("expected")
+			return invalid("expected", "exercise", e.Exercise)
 		}
 		if !expected.IsZero() {
 			e.Expected = expected.UTC()
