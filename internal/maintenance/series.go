@@ -51,10 +51,6 @@ func (e *Engine) fromSeries(ctx context.Context, now time.Time) (changes []conti
 		if !ok || !s.Ended.IsZero() {
 			continue
 		}
-		if e.facts.clocks.Over(s.Exercise) {
-			s.Ended, s.Shown = now, e.facts.clocks.Shown(s.Exercise, now)
-			return []continuity.Change{continuity.Set(continuity.KindWindowSeries, s.ID, s.Service, version, "window-series.ended", "exercise.over", s)}, next, nil
-		}
 		changes, due, err := e.occur(ctx, &s, version, now)
 		if changes = follow.Free(ctx, changes); err != nil || changes != nil {
 			return changes, next, err
@@ -68,6 +64,10 @@ func (e *Engine) fromSeries(ctx context.Context, now time.Time) (changes []conti
 
 // occur makes a window of the next occurrence of a series, if it is near.
 func (e *Engine) occur(ctx context.Context, s *continuity.WindowSeries, version int64, now time.Time) (changes []continuity.Change, next time.Time, err error) {
+	if e.facts.clocks.Over(s.Exercise) {
+		s.Ended, s.Shown = now, e.facts.clocks.Shown(s.Exercise, now)
+		return []continuity.Change{continuity.Set(continuity.KindWindowSeries, s.ID, s.Service, version, "window-series.ended", "exercise.over", s)}, next, nil
+	}
 	when, err := windowsOf(s)
 	if err != nil {
 		return nil, next, nil // it was checked when it was made: another version of the program did
