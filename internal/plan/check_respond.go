@@ -146,42 +146,58 @@ func (c *checker) checkStep(step *Step, where string) {
 }
 
 // checkIsolation warns of a runbook that recovers what it has not isolated before. One
-// that others run goes on where those are.
+// that nothing but others run goes on where those are, and is looked at there.
 func (c *checker) checkIsolation(i int) {
 	r := &c.plan.Runbooks[i]
-	for j := range c.plan.Runbooks {
-		for _, s := range c.plan.Runbooks[j].Steps {
-			if i != j && (s.Run == r.ID || s.Else == r.ID) {
-				return
-			}
-		}
+	if c.runByOthers(i) && !slices.ContainsFunc(c.plan.Scenarios, func(s Scenario) bool { return s.Runbook == r.ID }) {
+		return
 	}
-	isolated, seen := false, map[string]bool{}
-	var walk func(r *Runbook, where string) bool
-	walk = func(r *Runbook, where string) bool {
-		if seen[r.ID] {
-			return true
+	told := false
+	var walk func(r *Runbook, where string, isolated bool, within []string) bool
+	walk = func(r *Runbook, where string, isolated bool, within []string) bool {
+		if slices.Contains(within, r.ID) {
+			return isolated
 		}
-		seen[r.ID] = true
+		within = append(slices.Clone(within), r.ID)
 		for j := range r.Steps {
 			s, at := &r.Steps[j], where
 			if at == "" {
 				at = fmt.Sprintf("runbooks[%d].steps[%d]", i, j)
 			}
-			if slices.Contains(isolating, s.Do) || slices.Contains(s.Tags, "isolate") {
-				isolated = true
+			// Where it fails, it has isolated nothing, and what is done then says nothing
+			// of the steps after it.
+			if k := c.runbook(s.Else); k >= 0 {
+				walk(&c.plan.Runbooks[k], at, isolated, within)
 			}
-			if !isolated && (slices.Contains(recovering, s.Do) || slices.Contains(s.Tags, "recover")) {
+			isolated = isolated || slices.Contains(isolating, s.Do) || slices.Contains(s.Tags, "isolate")
+			if !isolated && !told && (slices.Contains(recovering, s.Do) || slices.Contains(s.Tags, "recover")) {
+				told = true
 				c.warning(at, "plan.recover-first", "id", s.ID)
-				return false
 			}
-			if k := slices.IndexFunc(c.plan.Runbooks, func(x Runbook) bool { return x.ID == s.Run && s.Run != "" }); k >= 0 && !walk(&c.plan.Runbooks[k], at) {
-				return false
+			if k := c.runbook(s.Run); k >= 0 {
+				isolated = walk(&c.plan.Runbooks[k], at, isolated, within)
 			}
 		}
-		return true
+		return isolated
 	}
-	walk(r, "")
+	walk(r, "", false, nil)
+}
+
+// runbook is where a runbook stands; negative: nowhere.
+func (c *checker) runbook(id string) int {
+	return slices.IndexFunc(c.plan.Runbooks, func(r Runbook) bool { return r.ID == id && id != "" })
+}
+
+// runByOthers reports whether another runbook runs one.
+func (c *checker) runByOthers(i int) bool {
+	for j := range c.plan.Runbooks {
+		for _, s := range c.plan.Runbooks[j].Steps {
+			if id := c.plan.Runbooks[i].ID; i != j && (s.Run == id || s.Else == id) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkCycles looks for what needs itself.
