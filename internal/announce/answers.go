@@ -105,7 +105,7 @@ func (e *Engine) answers(ctx context.Context, now time.Time) (changes []continui
 				continue
 			}
 			if s.exercise != "" {
-				text = marked(text)
+				text = Marked(text)
 			}
 			id := answering.ID(s.service)
 			of[id] = continuity.Autoreply{ID: id, Service: s.service, Channel: answering.Channel, Route: answering.Route}
@@ -169,13 +169,13 @@ func (e *Engine) until(w continuity.AutoreplyFor, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// marked says that a text is part of an exercise.
-func marked(t continuity.Text) continuity.Text {
+// Marked says that a text is part of an exercise.
+func Marked(t continuity.Text) continuity.Text {
 	if t.En != "" {
-		t.En = catalogue.Text(catalogue.En, "announce.exercise", nil) + t.En
+		t.En = catalogue.Text(catalogue.En, "notify.exercise", nil) + t.En
 	}
 	if t.Zh != "" {
-		t.Zh = catalogue.Text(catalogue.Zh, "announce.exercise", nil) + t.Zh
+		t.Zh = catalogue.Text(catalogue.Zh, "notify.exercise", nil) + t.Zh
 	}
 	return t
 }

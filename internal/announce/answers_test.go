@@ -74,7 +74,7 @@ func TestAutomaticRepliesStandWithWhatTheyAreAbout(t *testing.T) {
 func TestAnswersGoByThePlan(t *testing.T) {
 	w := newWorld(t)
 	w.begin(func(i *continuity.Incident) { i.Exercise = "drill" })
-	if a := w.reply("orders.chat"); a.Text.En != "(Exercise) Order desk is disturbed since 2026-03-02 15:59 UTC+08:00. Use help@standby.example. Again at a later time." {
+	if a := w.reply("orders.chat"); a.Text.En != "(exercise) Order desk is disturbed since 2026-03-02 15:59 UTC+08:00. Use help@standby.example. Again at a later time." {
 		t.Errorf("%q", a.Text.En)
 	}
 	w.pass(4 * time.Minute)

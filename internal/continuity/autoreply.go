@@ -17,7 +17,8 @@ type Autoreply struct {
 	On      bool           `json:"on"`
 	About   string         `json:"about,omitempty"` // KIND/ID of what the answer is given for now
 	Text    Text           `json:"text,omitzero"`
-	Wanted  []AutoreplyFor `json:"wanted,omitempty"` // by whom, in the order in which they began
+	Drill   string         `json:"exercise,omitempty"` // that it is part of: its text says so
+	Wanted  []AutoreplyFor `json:"wanted,omitempty"`   // by whom, in the order in which they began
 }
 
 // AutoreplyFor is one answer that is wanted.
@@ -58,9 +59,10 @@ func (a *Autoreply) Drop(about string) bool {
 
 // settle makes the last that is wanted the one that is given.
 func (a *Autoreply) settle() {
-	a.On, a.About, a.Text = false, "", Text{}
+	a.On, a.About, a.Text, a.Drill = false, "", Text{}, ""
 	if last := len(a.Wanted) - 1; last >= 0 {
-		a.On, a.About, a.Text = true, a.Wanted[last].About, a.Wanted[last].Text
+		w := a.Wanted[last]
+		a.On, a.About, a.Text, a.Drill = true, w.About, w.Text, w.Exercise
 	}
 }
 

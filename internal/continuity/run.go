@@ -50,6 +50,7 @@ type Run struct {
 	Rights []string `json:"rights,omitempty"` // what who began it may decide; all: "*"
 	Was    string   `json:"was,omitempty"`    // its state before steps were taken back
 	Whole  bool     `json:"whole,omitempty"`  // all steps are taken back
+	Calm   bool     `json:"calm,omitempty"`   // its incident is over: nobody is paged for its steps any more
 	Number int      `json:"below,omitempty"`  // how many objects below it were numbered
 
 	Exercise string    `json:"exercise,omitempty"`

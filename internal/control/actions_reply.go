@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"holdfast/internal/announce"
 	"holdfast/internal/continuity"
 	"holdfast/internal/runbook"
 )
@@ -60,6 +61,9 @@ func (n *Node) autoreplyAction(on bool) runbook.Action {
 				return failed("template", "template", c.Step.With["template"])
 			case len(words.Missing) > 0:
 				return failed("template-lacks", "template", c.Step.With["template"], "words", strings.Join(words.Missing, ", "))
+			}
+			if c.Run.Exercise != "" {
+				words.Text = announce.Marked(words.Text)
 			}
 			return set(ctx, c, &continuity.AutoreplyFor{About: aboutOf(c.Run), Text: words.Text, Since: c.Now, Exercise: c.Run.Exercise})
 		},

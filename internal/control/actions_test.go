@@ -16,6 +16,7 @@ import (
 	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
+	"holdfast/internal/notify"
 	"holdfast/internal/runbook"
 )
 
@@ -77,14 +78,14 @@ func TestARunSwitchesARelay(t *testing.T) {
 	n := run(t, settings(t, t.TempDir(), "relays:\n  - {id: relay, admin: \""+relay.URL+"\", token: {env: RELAY_TOKEN}}\n"))
 	apply(t, n, "payment-outage", reading(newExporter(t))...)
 	put := continuity.Put(continuity.KindIncident, "payment-outage-2026-1", "payment-outage", "incident.declared", map[string]any{
-		"id": "payment-outage-2026-1", "service": "payment-outage", "state": "closed", "grade": "SEV-2",
+		"id": "payment-outage-2026-1", "service": "payment-outage", "state": "monitoring", "grade": "SEV-2",
 	})
 	if _, err := n.store.Apply(t.Context(), li, []continuity.Change{put}); err != nil {
 		t.Fatal(err)
 	}
 	desk := n.api.Runs
 	by := desk.Who(controlapi.Caller{Actor: continuity.Actor{Kind: "user", ID: "chen.jie"}})
-	k, err := desk.Start(t.Context(), by, runbook.Begin{Service: "payment-outage", Runbook: "divert", Steps: []string{"divert"}, About: "incident/payment-outage-2026-1"})
+	k, err := desk.Start(t.Context(), by, runbook.Begin{Service: "payment-outage", Runbook: "divert", Steps: []string{"divert"}, Why: "a test", About: "incident/payment-outage-2026-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,6 +294,38 @@ func TestAStepSaysWhatAnUpdateWould(t *testing.T) {
 	// Of a run that is for nothing too little is known.
 	if r := say("", "customers/update"); r.Failed == nil || r.Failed.Code != "runbook.failed.template-lacks" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestADrillsAnswerSaysSo has a step of a run in an exercise answer whoever writes.
+func TestADrillsAnswerSaysSo(t *testing.T) {
+	n := run(t, settings(t, t.TempDir(), ""))
+	apply(t, n, "payment-outage", reading(newExporter(t))...)
+	i := continuity.Incident{ID: "payment-outage-2026-1", Service: "payment-outage", State: continuity.Identified, Grade: "SEV-3", Started: time.Now(), Exercise: "drill-1"}
+	if _, err := n.store.Apply(t.Context(), li, []continuity.Change{continuity.Put(continuity.KindIncident, i.ID, i.Service, "incident.declared", i)}); err != nil {
+		t.Fatal(err)
+	}
+	r := n.actions()["autoreply.on"].Do(t.Context(), runbook.Call{
+		Run:  &continuity.Run{ID: "r", Service: "payment-outage", About: "incident/" + i.ID, Exercise: "drill-1"},
+		Step: &runbook.Step{ID: "answer", Do: "autoreply.on", With: map[string]string{"channel": "chat", "template": "customers/first"}},
+	})
+	if r.Failed != nil {
+		t.Fatalf("%+v", r.Failed)
+	}
+	var a continuity.Autoreply
+	if err := json.Unmarshal(r.Changes[0].Body, &a); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(a.Text.En, "(exercise) ") || !strings.HasPrefix(a.Text.Zh, "（演练）") || a.Drill != "drill-1" {
+		t.Errorf("%+v", a)
+	}
+	if err := n.answer(t.Context(), "pager", &a, &notify.Event{From: "me"}); err != nil {
+		t.Fatal(err)
+	}
+	page, _, err := n.store.List(t.Context(), continuity.Query{Kind: continuity.KindNotification, Limit: 10})
+	var note continuity.Notification
+	if err != nil || len(page) != 1 || json.Unmarshal(page[0].Body, &note) != nil || note.Exercise != "drill-1" {
+		t.Errorf("%+v, %v", page, err)
 	}
 }
 

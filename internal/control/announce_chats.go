@@ -61,7 +61,7 @@ func (n *Node) answer(ctx context.Context, sender string, a *continuity.Autorepl
 	since := now.Truncate(answersAgain)
 	note := continuity.Notification{
 		ID: a.ID + ".n-" + hex.EncodeToString(whom[:8]) + "-" + since.Format("2006010215"), Service: a.Service, About: continuity.KindAutoreply + "/" + a.ID,
-		Urgency: continuity.UrgencyNotice, At: now, To: []continuity.Recipient{{Kind: continuity.ToAddress, ID: sender, Address: e.From}}, Text: a.Text,
+		Urgency: continuity.UrgencyNotice, At: now, To: []continuity.Recipient{{Kind: continuity.ToAddress, ID: sender, Address: e.From}}, Text: a.Text, Exercise: a.Drill,
 	}
 	by := continuity.Actor{Kind: continuity.ActorEngine, ID: "announce", Via: n.name}
 	_, err := n.store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{continuity.Tell(note)}})

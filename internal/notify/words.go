@@ -74,10 +74,16 @@ func compose(n *continuity.Notification, d *continuity.Delivery, with []*continu
 // none by it.
 func marked(id, language, subject, text string) (withSubject, withText string) {
 	mark := catalogue.Text(catalogue.Lang(language), id, nil)
-	if subject != "" {
-		subject = mark + subject
+	with := func(words string) string {
+		if strings.HasPrefix(words, mark) { // whoever wrote it said so
+			return words
+		}
+		return mark + words
 	}
-	return subject, mark + text
+	if subject != "" {
+		subject = with(subject)
+	}
+	return subject, with(text)
 }
 
 // approve puts a message into the text that its provider approved, where it sends

@@ -175,9 +175,13 @@ func (a *Acts) start(ctx context.Context, by Who, b Begin) (Kept, error) {
 	}
 	run := continuity.Run{
 		ID: b.Service + ".run-" + strconv.FormatInt(now.UnixMilli(), 36) + strings.ToLower(rand.Text()[:4]), Service: b.Service, Plan: script.Plan, Runbook: b.Runbook, About: b.About,
-		State: continuity.RunRunning, By: by.Actor, Started: now, Only: b.Steps, Exercise: b.Exercise, Rights: a.rights(by, script), Reason: b.Why,
+		State: continuity.RunRunning, By: by.Actor, Started: now, Only: b.Steps, Exercise: b.Exercise, Rights: a.rights(by, script),
 		Steps: []continuity.StepRun{},
 	}
+	if b.Why = words(b.Why); len(b.Steps) > 0 && b.Why == "" { // the others are left out
+		return Kept{}, invalid("why-steps")
+	}
+	run.Reason = b.Why
 	var changes []continuity.Change
 	if b.About != "" {
 		change, err := a.below(ctx, &run)

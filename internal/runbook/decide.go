@@ -84,8 +84,16 @@ func (t *turn) decide() error {
 			return nil
 		}
 	}
-	if t.merged() {
-		t.leave()
+	switch state := t.incident().State; {
+	case t.run.State != continuity.RunRunning:
+	case state == continuity.Merged:
+		t.leave("runbook.merged", tellMerged)
+		return nil
+	case state == continuity.Closed:
+		t.leave("runbook.closed", tellClosed)
+		return nil
+	case (state == continuity.Resolved) != t.run.Calm:
+		t.calm(state == continuity.Resolved)
 		return nil
 	}
 	for i := range t.run.Steps {

@@ -11,8 +11,10 @@ import (
 
 // What people are told of a whole run.
 const (
-	tellGaveUp = "gave-up"
-	tellMerged = "merged"
+	tellGaveUp   = "gave-up"
+	tellMerged   = "merged"
+	tellClosed   = "closed"
+	tellResolved = "resolved"
 )
 
 // give ends a run that can't go on, and tells who is in command.
@@ -26,10 +28,29 @@ func (t *turn) give(why string) {
 	t.tellRun(tellGaveUp, continuity.UrgencyPage, to, escalate)
 }
 
-// merged reports whether the run's incident goes on in another one.
-func (t *turn) merged() bool {
-	kind, id, _ := cut(t.run.About)
-	return kind == continuity.KindIncident && t.run.State == continuity.RunRunning && t.e.trouble[id].State == continuity.Merged
+// incident is what the run is for, where that is an incident.
+func (t *turn) incident() trouble {
+	if kind, id, _ := cut(t.run.About); kind == continuity.KindIncident {
+		return t.e.trouble[id]
+	}
+	return trouble{}
+}
+
+// calm has nobody paged any more when the run's incident is over, which is said once where
+// somebody was waited for; and takes that back when it is not over after all.
+func (t *turn) calm(over bool) {
+	t.run.Calm, t.action = over, "run.goes-on"
+	if !over {
+		t.resume("")
+		return
+	}
+	t.action = "run.calmed"
+	if !slices.ContainsFunc(t.run.Steps, func(st continuity.StepRun) bool { return st.Told && !t.settled(st.ID) }) {
+		return
+	}
+	t.quiet("")
+	to, _ := t.lead(commander)
+	t.tellRun(tellResolved, continuity.UrgencyNotice, to, nil)
 }
 
 // into is the incident that another one goes on in.
@@ -45,8 +66,8 @@ func (e *Engine) into(id string) string {
 }
 
 // leave ends a run whose incident was merged, as two runbooks would work against each
-// other there. An action that is under way comes to its end, and nothing new begins.
-func (t *turn) leave() {
+// other there, or is closed. An action that is under way comes to its end, and nothing new begins.
+func (t *turn) leave(why, what string) {
 	under := false
 	for i := range t.run.Steps {
 		s, st := &t.script.Steps[i], &t.run.Steps[i]
@@ -64,17 +85,20 @@ func (t *turn) leave() {
 	if under {
 		return
 	}
-	t.end(continuity.RunStopped, "runbook.merged")
+	t.end(continuity.RunStopped, why)
 	t.quiet("")
 	_, id, _ := cut(t.run.About)
 	into, urgency := continuity.KindIncident+"/"+t.e.into(id), continuity.UrgencyPage
+	if what == tellClosed {
+		urgency = continuity.UrgencyNotice
+	}
 	for _, other := range t.e.runs {
 		if other.run.About == into && !other.run.Over() {
 			urgency = continuity.UrgencyNotice // somebody goes on there
 		}
 	}
 	to, escalate := t.lead(commander)
-	t.tellRun(tellMerged, urgency, to, escalate)
+	t.tellRun(what, urgency, to, escalate)
 }
 
 // quiet ends what waits for an answer of somebody: the run is over. A step that has just
@@ -104,6 +128,9 @@ func (t *turn) resume(but string) {
 		s, st := &t.script.Steps[i], &t.run.Steps[i]
 		if st.Told || st.ID == but {
 			continue
+		}
+		if !st.Due.IsZero() && !t.settled(st.ID) { // it was not late while nobody was waited for
+			st.Due, st.Late = t.shown.Add(s.Within), 0
 		}
 		switch {
 		case st.State == continuity.StepReady && st.Reason.Code == reasonFirst, st.State == continuity.StepProving && !ticked(s, st, false):

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/runbook"
@@ -136,6 +137,62 @@ func TestAMergedIncidentsRunEnds(t *testing.T) {
 	}
 	if calls := w.notes(k.ID + "/call"); len(calls) != 2 || !calls[1].Ends {
 		t.Errorf("%+v", calls)
+	}
+}
+
+// TestARunOfAnIncidentThatIsOverPagesNobody asks once what becomes of it, goes on by
+// itself, and ends when the incident is closed.
+func TestARunOfAnIncidentThatIsOverPagesNobody(t *testing.T) {
+	call := manual("call")
+	call.Within = 10 * time.Minute
+	w := newWorld(t, call, manual("write"))
+	w.incident("orders-2026-1", continuity.Monitoring, "", "he.ping")
+	k, err := w.acts.Start(t.Context(), li, runbook.Begin{Service: "orders", Runbook: "back", About: "incident/orders-2026-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.step()
+	w.incident("orders-2026-1", continuity.Resolved, "", "he.ping")
+	w.step()
+	w.now = w.now.Add(time.Hour)
+	w.step()
+	if all := w.notes(k.ID); len(all) != 1 || all[0].Urgency != continuity.UrgencyNotice || all[0].To[0].ID != "he.ping" || !strings.Contains(all[0].Text.En, "call, write") {
+		t.Errorf("%+v", all)
+	}
+	if all := w.notes(k.ID + "/call"); len(all) != 2 || !all[1].Ends {
+		t.Errorf("%+v", all)
+	}
+	w.want(k.ID, "running: call=ready write=waiting")
+
+	// Reopened, it asks again, and pages where it is late.
+	w.incident("orders-2026-1", continuity.Investigating, "", "he.ping")
+	w.step()
+	if all := w.notes(k.ID + "/call"); len(all) != 3 || all[2].Ends {
+		t.Errorf("%+v", all)
+	}
+	w.now = w.now.Add(10 * time.Minute)
+	w.step()
+	if all := w.notes(k.ID + "/call"); len(all) != 4 || all[3].Urgency != continuity.UrgencyPage {
+		t.Errorf("%+v", all)
+	}
+	w.incident("orders-2026-1", continuity.Closed, "", "he.ping")
+	w.step()
+	w.want(k.ID, "stopped: call=ready write=waiting")
+	if all := w.notes(k.ID); len(all) != 2 || all[1].Urgency != continuity.UrgencyNotice {
+		t.Errorf("%+v", all)
+	}
+}
+
+// TestLeavingStepsOutNeedsAReason has only some steps asked for.
+func TestLeavingStepsOutNeedsAReason(t *testing.T) {
+	w := newWorld(t, manual("call"), manual("write"))
+	b := runbook.Begin{Service: "orders", Runbook: "back", Steps: []string{"write"}, Why: " "}
+	_, err := w.acts.Start(t.Context(), li, b)
+	code(t, err, continuity.CodeInvalid)
+	b.Why = "they know"
+	k, err := w.acts.Start(t.Context(), li, b)
+	if err != nil || k.Reason != "they know" {
+		t.Fatal(k, err)
 	}
 }
 

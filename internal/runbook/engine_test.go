@@ -125,7 +125,7 @@ func TestNobodyGetsRoundAnApproval(t *testing.T) {
 	}
 	w.want(id, "running: sub/count=done sub=done agree=asking look=waiting drop=waiting")
 
-	k, err := w.acts.Start(t.Context(), wu, runbook.Begin{Service: "orders", Runbook: "back", Steps: []string{"drop"}})
+	k, err := w.acts.Start(t.Context(), wu, runbook.Begin{Service: "orders", Runbook: "back", Steps: []string{"drop"}, Why: "the rest is done"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func (book) Look(context.Context, string, *runbook.Condition) (well bool, why co
 func commands(folder string, deadly bool) runbook.Actions {
 	script := `echo $0 >>` + filepath.Join(folder, "ran")
 	if deadly {
-		script += `; kill -9 $PPID; sleep 1000`
+		script += `; kill -9 $(cut -d" " -f4 /proc/$PPID/stat); sleep 1000` // the parent of what watches over it
 	}
 	return runbook.Actions{
 		"command": {

@@ -47,7 +47,7 @@ func (t *turn) patience(s *Step, st *continuity.StepRun) {
 		return
 	}
 	undoing := t.run.State == continuity.RunUndoing && !st.Back && st.State != continuity.StepRunning
-	if st.Due.IsZero() || st.Late >= 3 || undoing {
+	if t.run.Calm || st.Due.IsZero() || st.Late >= 3 || undoing {
 		return
 	}
 	late := *st
@@ -63,6 +63,9 @@ func (t *turn) patience(s *Step, st *continuity.StepRun) {
 // urgent says how urgent a run's steps are: by the grade of its incident.
 func (t *turn) urgent() string {
 	kind, id, _ := cut(t.run.About)
+	if t.run.Calm {
+		return continuity.UrgencyNotice
+	}
 	if grade := t.e.trouble[t.e.into(id)].Grade; kind == continuity.KindIncident && (grade == "SEV-1" || grade == "SEV-2") {
 		return continuity.UrgencyPage
 	}
