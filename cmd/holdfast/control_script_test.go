@@ -31,6 +31,7 @@ import (
 //	staff ID...         people in the database of the node on the folder control
 //	postgres VARIABLE   makes an empty database of a private PostgreSQL and puts its
 //	                    address into the variable
+//	zh COMMAND...       holdfast in Chinese: its English words are collected, and fail zh
 //	edit FILE FROM TO   puts one text in the place of another
 //
 // $EXAMPLES is the folder of the examples; $RELAY_ADMIN an address for the admin API of
@@ -54,6 +55,7 @@ func TestControlScripts(t *testing.T) {
 			e.Setenv("RELAY_ADMIN", admin)
 			nodes := &nodes{all: map[string]*process{}}
 			e.Values["nodes"] = nodes
+			e.Values["foreign"] = foreign{}
 			e.Defer(nodes.killAll)
 			e.Setenv("HOLDFAST_PERSON", "li.wei")
 			e.Setenv("HOLDFAST_CONTROL_DATA", filepath.Join(e.WorkDir, "control"))
@@ -63,7 +65,7 @@ func TestControlScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"node": cmdNode, "named": cmdNamed, "staff": cmdStaff, "edit": cmdEdit, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
+			"node": cmdNode, "named": cmdNamed, "staff": cmdStaff, "zh": cmdZh, "edit": cmdEdit, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
 			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
 		},
 	})

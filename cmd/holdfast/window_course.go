@@ -248,7 +248,7 @@ func (c *cli) showCourse(s *maintenance.WindowCourse) {
 			if v.Works {
 				works = c.t("cli.window.course.works")
 			}
-			t.add(v.ID, c.word("course.verify.", v.Kind), works, c.inLang(v.Say))
+			t.add(v.ID, c.term("course.verify.", v.Kind), works, c.inLang(v.Say))
 		}
 		c.table(t)
 	}
@@ -260,7 +260,7 @@ func (c *cli) showCourse(s *maintenance.WindowCourse) {
 			if d.What == continuity.DuringLine {
 				what = fmt.Sprintf("%d/%d", d.Open, d.Of)
 			}
-			t.add(d.Relay, d.Route, c.word("course.during.", d.What)+" "+what, c.word("cli.window.during.", d.State), clock(d.Since))
+			t.add(d.Relay, d.Route, c.term("course.during.", d.What)+" "+what, c.term("cli.window.during.", d.State), clock(d.Since))
 		}
 		c.table(t)
 	}
