@@ -20,7 +20,7 @@ var (
 
 // cmdZh runs a command in Chinese and collects the English words of what it says, but
 // for those of the script's file allowed, what was typed, and what has digits or
-// slashes in it, as ids have. Without a command it fails where there were any.
+// slashes in it, as ids have, and flags. Without a command it fails where there were any.
 func cmdZh(ts *testscript.TestScript, neg bool, args []string) {
 	found := ts.Value("foreign").(foreign)
 	if len(args) == 0 {
@@ -38,6 +38,9 @@ func cmdZh(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	allowed := strings.Fields(ts.ReadFile("allowed"))
 	for _, word := range between.Split(ts.ReadFile("stdout")+"\n"+ts.ReadFile("stderr"), -1) {
+		if strings.HasPrefix(word, "--") || args[0] == "event" && strings.Contains(word, ".") {
+			continue // a flag; a name as --action takes it
+		}
 		word = strings.Trim(word, ".:-/")
 		if latin.MatchString(word) && !slices.Contains(allowed, word) && !slices.Contains(args, word) {
 			found[word] = strings.Join(args, " ")
