@@ -94,7 +94,7 @@ func (c *cli) seriesShowCommand() *cobra.Command {
 			c.say("cli.window.series.show.head", "id", s.ID, "rule", s.Rule, "from", s.From, "zone", s.Zone)
 			t := table{head: c.heads("from", "until")}
 			for _, w := range s.Next {
-				t.add(clock(w.Start), clock(w.End))
+				t.add(inZone(w.Start, s.Zone), inZone(w.End, s.Zone))
 			}
 			c.table(t)
 		})
