@@ -94,8 +94,10 @@ func (p *playing) shows(at time.Time) {
 func (p *playing) stage(name string, told bool, act func(), so func(d *maintenance.WindowDetail) bool) {
 	p.t.Helper()
 	p.stages++
+	if p.id != "" {
+		p.balanced(0) // so that it dies of what follows now, and each message of one death
+	}
 	if p.death.told && told {
-		p.balanced(0) // so that it dies of what follows now
 		var once sync.Once
 		fate := []inbox.Fate{inbox.Cut, inbox.Lost, inbox.Answered}[p.stages%3]
 		p.Inbox.Taking(func(i inbox.Item) inbox.Fate {
@@ -164,8 +166,8 @@ func TestKilledAtEachStageOfAWindow(t *testing.T) {
 	})
 }
 
-// through plays the window.
-func (p *playing) through() {
+// schedule has the window lie in the night of a Thursday.
+func (p *playing) schedule() {
 	zone := time.FixedZone("Shanghai", 8*3600)
 	day := time.Now().In(zone).AddDate(0, 0, 14)
 	for day.Weekday() != time.Thursday {
@@ -173,6 +175,11 @@ func (p *playing) through() {
 	}
 	p.start = time.Date(day.Year(), day.Month(), day.Day(), 2, 0, 0, 0, zone)
 	p.end = p.start.Add(2 * time.Hour)
+}
+
+// through plays the window.
+func (p *playing) through() {
+	p.schedule()
 	p.shows(p.start.AddDate(0, 0, -8))
 	restarts := p.Restarts()
 
