@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/incident"
@@ -182,6 +181,7 @@ func (c *cli) showIncident(d *controlapi.IncidentDetail) {
 		}
 		c.table(t)
 	}
+	c.waiting(d.Waiting)
 	if n := len(d.Situations); n > 0 {
 		s := d.Situations[n-1]
 		fmt.Fprintln(c.out)
@@ -190,37 +190,6 @@ func (c *cli) showIncident(d *controlapi.IncidentDetail) {
 			line(part.id, part.text)
 		}
 	}
-}
-
-func (c *cli) incidentTimelineCommand() *cobra.Command {
-	return c.command("timeline <incident>", "incident.timeline", exactly(1), func(cmd *cobra.Command, args []string) error {
-		node, err := c.connectControl()
-		if err != nil {
-			return err
-		}
-		all, _, err := controlapi.Get[controlapi.Page[incident.TimelineEntry]](cmd.Context(), node, "/incidents/"+url.PathEscape(args[0])+"/timeline", nil)
-		if err != nil {
-			return err
-		}
-		return c.show(all.Items, func() {
-			t := table{head: c.heads("time", "what", "actor", "about", "state", "text")}
-			for _, e := range all.Items {
-				words := c.said(e.Text)
-				if reason := e.Reason; reason != "" {
-					if e.Actor.Kind == continuity.ActorEngine {
-						reason = catalogue.Because(c.lang, e.Kind, reason)
-					}
-					words = c.t("cli.incident.timeline.because", "text", words, "why", reason)
-				}
-				at := clock(e.At)
-				if !e.Shown.IsZero() {
-					at += " [" + clock(e.Shown) + "]"
-				}
-				t.add(at, catalogue.Happened(c.lang, e.Action), c.actor(e.Actor), e.ID, c.stateOf(e.Kind, e.State), words)
-			}
-			c.table(t)
-		})
-	})
 }
 
 func (c *cli) incidentFiguresCommand() *cobra.Command {
@@ -247,8 +216,14 @@ func (c *cli) incidentFiguresCommand() *cobra.Command {
 			}{{"declared", f.Declared}, {"commanded", f.Commanded}, {"first", f.First}, {"scoped", f.Scoped}, {"restored", f.Restored}, {"resolved", f.Resolved}} {
 				t.add(c.t("cli.incident.figure."+one.id), seconds(one.value))
 			}
-			t.add(c.t("cli.incident.figure.rto"), seconds(&f.RTO))
-			t.add(c.t("cli.incident.figure.mtd"), seconds(&f.MTD))
+			promised := func(s float64) *float64 { // 0: nothing is promised, or at stake
+				if s == 0 {
+					return nil
+				}
+				return &s
+			}
+			t.add(c.t("cli.incident.figure.rto"), seconds(promised(f.RTO)))
+			t.add(c.t("cli.incident.figure.mtd"), seconds(promised(f.MTD)))
 			t.add(c.t("cli.incident.figure.tasks"), fmt.Sprintf("%d / %d", f.TasksOpen, f.Tasks))
 			c.table(t)
 		})

@@ -267,9 +267,37 @@ func (c *cli) incidentMergeCommand() *cobra.Command {
 		if err := reasoned(why); err != nil {
 			return err
 		}
-		return c.incidentEdit(cmd, args[0], "merge", map[string]any{"into": args[1], "why": why})
+		return c.mergeIncident(cmd, args[0], args[1], why)
 	})
 	return c.whyFlag(cmd, &why)
+}
+
+// mergeIncident says, too, what becomes of the grade of the one that goes on.
+func (c *cli) mergeIncident(cmd *cobra.Command, id, into, why string) error {
+	node, err := c.connectControl()
+	if err != nil {
+		return err
+	}
+	look := func() (i continuity.Incident, err error) {
+		i, _, err = controlapi.Get[continuity.Incident](cmd.Context(), node, "/incidents/"+url.PathEscape(into), nil)
+		return i, err
+	}
+	before, err := look()
+	if err != nil {
+		return err
+	}
+	i, _, err := controlapi.Put[continuity.Incident](cmd.Context(), node, "/incidents/"+url.PathEscape(id)+"/merge", continuity.VersionAny, map[string]any{"into": into, "why": why})
+	if err != nil {
+		return err
+	}
+	after, err := look()
+	if err != nil {
+		return err
+	}
+	return c.show(i, func() {
+		c.incidentTable([]continuity.Incident{after})
+		c.say("cli.incident.merge.done", "id", i.ID, "into", after.ID, "from", before.Grade, "grade", after.Grade, "other", i.Grade)
+	})
 }
 
 func (c *cli) incidentSplitCommand() *cobra.Command {

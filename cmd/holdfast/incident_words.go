@@ -4,13 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/evidence"
@@ -19,13 +23,13 @@ import (
 
 func (c *cli) incidentUpdateCommand() *cobra.Command {
 	var b controlapi.UpdateDraft
-	var subject, en, zh, status, expected, next string
+	var subject, subjectZh, en, zh, status, statusZh, expected, next string
 	var vars map[string]string
 	cmd := c.command("update <incident> --to AUDIENCE", "incident.update", exactly(1), func(cmd *cobra.Command, args []string) (err error) {
 		if b.Audience == "" {
 			return invalid("cli.invalid.update-to")
 		}
-		b.Subject, b.Text, b.Status, b.Vars = oneText(subject), continuity.Text{En: en, Zh: zh}, oneText(status), vars
+		b.Subject, b.Text, b.Status, b.Vars = inBoth(subject, subjectZh), inBoth(en, zh), inBoth(status, statusZh), vars
 		node, err := c.connectControl()
 		if err != nil {
 			return err
@@ -54,11 +58,23 @@ func (c *cli) incidentUpdateCommand() *cobra.Command {
 	f.StringVar(&en, "text", "", c.t("cli.flag.update-text"))
 	f.StringVar(&zh, "text-zh", "", c.t("cli.flag.update-text-zh"))
 	f.StringVar(&status, "status", "", c.t("cli.flag.update-status"))
+	f.StringVar(&statusZh, "status-zh", "", c.t("cli.flag.update-status-zh"))
+	f.StringVar(&subjectZh, "subject-zh", "", c.t("cli.flag.update-subject-zh"))
+	f.BoolVar(&b.Lone, "one-language", false, c.t("cli.flag.update-lone"))
 	f.StringToStringVar(&vars, "var", nil, c.t("cli.flag.update-var"))
 	f.StringVar(&expected, "expected", "", c.t("cli.flag.update-expected"))
 	f.StringVar(&next, "next", "", c.t("cli.flag.update-next"))
 	f.BoolVar(&b.Preview, "preview", false, c.t("cli.flag.update-preview"))
 	return cmd
+}
+
+// inBoth are the texts that somebody typed for English and Chinese readers. The only one
+// that was typed is the Chinese one where there is Chinese in it.
+func inBoth(en, zh string) continuity.Text {
+	if zh == "" && strings.ContainsFunc(en, func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
+		en, zh = "", en
+	}
+	return continuity.Text{En: en, Zh: zh}
 }
 
 // showUpdate says what becomes of an update, and what it says.
@@ -88,23 +104,51 @@ func (c *cli) incidentUpdatesCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		page, _, err := controlapi.Get[controlapi.Page[continuity.Update]](cmd.Context(), node, "/incidents/"+url.PathEscape(args[0])+"/updates", nil)
+		all, err := controlapi.List[continuity.Update](cmd.Context(), node, "/incidents/"+url.PathEscape(args[0])+"/updates", nil, 0)
 		if err != nil {
 			return err
 		}
-		return c.show(page.Items, func() {
+		return c.show(all, func() {
 			t := table{head: c.heads("update", "audience", "state", "time", "actor", "approved", "expected", "next-update", "text"), none: c.t("cli.incident.updates.none")}
-			for i := range page.Items {
-				u := &page.Items[i]
+			for i := range all {
+				u := &all[i]
 				approved := ""
 				if u.Approved != nil {
 					approved = u.Approved.ID
 				}
-				t.add(u.ID, u.Audience, c.term("announce.state.", u.State), clock(u.At), c.actor(u.By), approved, clock(u.Expected), clock(u.Next), c.inExercise(u.Exercise, c.said(u.Text)))
+				t.add(u.ID, u.Audience, c.updateState(u), clock(u.At), c.actor(u.By), approved, clock(u.Expected), clock(u.Next), c.inExercise(u.Exercise, c.said(u.Text)))
 			}
 			c.table(t)
 		})
 	})
+}
+
+// updateState says how far an update is, and why.
+func (c *cli) updateState(u *continuity.Update) string {
+	state := c.term("announce.state.", u.State)
+	switch {
+	case strings.HasPrefix(u.Reason, "announce.withdrawn."):
+		state += ": " + c.t(u.Reason)
+	case u.Reason != "":
+		state += ": " + clean(u.Reason)
+	case u.State == continuity.UpdateDraft && !u.Stuck.IsZero():
+		state += ": " + c.t("cli.incident.waiting", "id", u.ID)
+	}
+	return state
+}
+
+// waiting are words that nobody has approved yet.
+func (c *cli) waiting(all []continuity.Update) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintln(c.out)
+	t := table{head: c.heads("update", "audience", "actor", "asked", "state")}
+	for i := range all {
+		u := &all[i]
+		t.add(u.ID, u.Audience, u.By.ID, strings.Join(u.Asked, ", "), c.updateState(u))
+	}
+	c.table(t)
 }
 
 // judgeUpdate says what becomes of an update that waits.
@@ -163,6 +207,9 @@ func (c *cli) incidentLossCommand() *cobra.Command {
 				t.add(p.Process, c.lasts(time.Duration(p.Counted*float64(time.Second))), amounts(p.Lost), strings.Join(says, " "))
 			}
 			c.table(t)
+			if outage := l.Until.Sub(l.Since); slices.ContainsFunc(l.Processes, func(p incident.ProcessLoss) bool { return p.Counted < outage.Seconds()-1 }) {
+				c.say("cli.incident.loss.hours", "outage", catalogue.Lasts(c.lang, outage))
+			}
 			switch total := amounts(l.Total); {
 			case total == "":
 			case l.AtMost:
@@ -269,7 +316,14 @@ func (c *cli) incidentVerifyCommand() *cobra.Command {
 			file, err = os.ReadFile(args[0])
 		}
 		if err != nil {
-			return invalid("cli.invalid.evidence-file", "file", args[0])
+			why := ""
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				why = "none"
+			case file == nil && info != nil && info.Size() > mostEvidence:
+				why = "large"
+			}
+			return invalid("cli.invalid.evidence-file", "file", args[0], "why", why)
 		}
 		r, err := evidence.Verify(file, key)
 		if err != nil {

@@ -99,6 +99,28 @@ func (e *Engine) Users(ctx context.Context, p Principal, cursor string, limit in
 	return list, next, nil
 }
 
+// Holding are the ids of the users whose role lets them do something.
+func (e *Engine) Holding(ctx context.Context, scope Scope) (ids []string, err error) {
+	for cursor := ""; ; {
+		page, next, err := e.store.List(ctx, continuity.Query{Kind: kindUser, Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range page {
+			u, err := read[User](o)
+			if err != nil {
+				return nil, err
+			}
+			if !u.Disabled && u.Role.Scopes().Has(scope) {
+				ids = append(ids, u.ID)
+			}
+		}
+		if cursor = next; cursor == "" {
+			return ids, nil
+		}
+	}
+}
+
 // User shows one user: oneself to everybody, others to those who may see them.
 func (e *Engine) User(ctx context.Context, p Principal, id string) (User, error) {
 	if p.User() != id {

@@ -1,14 +1,17 @@
 package announce
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 )
 
@@ -36,8 +39,8 @@ type Who struct {
 	Chief bool
 }
 
-func (w *Who) may(r *Rules) bool {
-	return w.Chief || r.Anybody || slices.Contains(r.Approvers, w.Actor.ID)
+func (w *Who) may(r *Rules, i *continuity.Incident) bool {
+	return w.Chief || r.Anybody || slices.Contains(r.publishers(i), w.Actor.ID)
 }
 
 func (w *Who) refused() error {
@@ -60,6 +63,7 @@ type Draft struct {
 	Expected time.Time         // empty: as the incident says
 	Next     time.Time         // empty: as often as the grade says
 	Preview  bool              // nothing is sent
+	Lone     bool              // in one language alone, though the audience is told in two
 }
 
 // Kept is an update with its version; 0: a preview.
@@ -68,6 +72,9 @@ type Kept struct {
 
 	Version int64
 }
+
+// Cursor tells updates apart, in their order.
+func (k *Kept) Cursor() string { return fmt.Sprintf("%020d-%s", k.At.UnixNano(), k.ID) }
 
 func invalid(what string, pairs ...any) error {
 	return continuity.E(continuity.CodeInvalid, nil, append([]any{"detail_id", "announce.invalid." + what}, pairs...)...)
@@ -120,7 +127,7 @@ func (a *Acts) say(ctx context.Context, who Who, incident string, d Draft) (k Ke
 	case approved(i.Grade):
 		u.State = continuity.UpdateDraft
 		changes = append(changes, continuity.Set(continuity.KindUpdate, u.ID, u.Service, continuity.VersionNew, "update.written", "", &u))
-	case !who.may(rules):
+	case !who.may(rules, &i):
 		return k, who.refused()
 	default:
 		changes = send(&i, audience, &u, continuity.VersionNew, now, at, "update.sent")
@@ -180,6 +187,10 @@ func (a *Acts) phrase(u *continuity.Update, i *continuity.Incident, to *Audience
 		if missing := lacks(d.Text, u.Phase, v); missing != nil {
 			return invalid("lacks", "words", strings.Join(missing, ", "))
 		}
+		langs := rules.languages(to)
+		if err := cmp.Or(d.speaks(langs, to, "--text", d.Text), d.speaks(langs, to, "--subject", d.Subject)); err != nil {
+			return err
+		}
 		text, missing := d.Text.Fill(v)
 		subject, more := d.Subject.Fill(v)
 		if missing = append(missing, more...); len(missing) > 0 {
@@ -205,6 +216,9 @@ func (a *Acts) phrase(u *continuity.Update, i *continuity.Incident, to *Audience
 	if !ok {
 		return invalid("template", "id", name)
 	}
+	if err := d.speaks(template.languages(), to, "--status", d.Status); err != nil {
+		return err
+	}
 	subject, text, missing := compose(&template, v)
 	if len(missing) > 0 {
 		return invalid("fields", "words", strings.Join(missing, ", "))
@@ -213,6 +227,24 @@ func (a *Acts) phrase(u *continuity.Update, i *continuity.Incident, to *Audience
 		u.Phase = template.Phase
 	}
 	u.Template, u.Vars, u.Subject, u.Text = template.ID, v, subject, text
+	return nil
+}
+
+// speaks tells whoever writes that what they say is missing in a language in which the
+// audience is told, before anybody reads the other one in its place.
+func (d *Draft) speaks(langs []catalogue.Lang, to *Audience, flag string, text continuity.Text) error {
+	if d.Lone || text == (continuity.Text{}) {
+		return nil
+	}
+	for _, lang := range langs {
+		if own(text, lang) != "" {
+			continue
+		}
+		if lang == catalogue.Zh {
+			flag += "-zh"
+		}
+		return invalid("language", "id", to.ID, "language", string(lang), "flag", flag)
+	}
 	return nil
 }
 
@@ -322,7 +354,13 @@ func (a *Acts) draft(ctx context.Context, who Who, id string, version int64, now
 	if !ok {
 		return k, nil, continuity.E(continuity.CodeStarting, nil, "control", true)
 	}
-	if who.Actor.ID != k.By.ID && !who.may(rules) {
+	var i continuity.Incident
+	if o, err := a.store.Get(ctx, continuity.KindIncident, k.About); err != nil {
+		return k, nil, err
+	} else if err := json.Unmarshal(o.Body, &i); err != nil {
+		return k, nil, err
+	}
+	if who.Actor.ID != k.By.ID && !who.may(rules, &i) {
 		return k, nil, who.refused()
 	}
 	return k, rules, nil
@@ -330,8 +368,12 @@ func (a *Acts) draft(ctx context.Context, who Who, id string, version int64, now
 
 // answered ends the pages that asked for the approval: it is there, or not wanted.
 func (a *Acts) answered(ctx context.Context, who Who, u *continuity.Update, now time.Time, changes []continuity.Change) ([]continuity.Change, error) {
+	pages := []string{stuckID(u.ID)}
 	for n := range u.Asked {
-		o, err := a.store.Get(ctx, continuity.KindNotification, askID(u.ID, n+1))
+		pages = append(pages, askID(u.ID, n+1))
+	}
+	for _, id := range pages {
+		o, err := a.store.Get(ctx, continuity.KindNotification, id)
 		if continuity.CodeOf(err) == continuity.CodeNotFound {
 			continue
 		}
@@ -383,7 +425,7 @@ func (a *Acts) List(ctx context.Context, incident string) ([]Kept, error) {
 			}
 		}
 		if cursor = next; cursor == "" {
-			slices.SortStableFunc(all, func(x, y Kept) int { return x.At.Compare(y.At) })
+			slices.SortFunc(all, func(x, y Kept) int { return cmp.Compare(x.Cursor(), y.Cursor()) })
 			return all, nil
 		}
 	}

@@ -23,7 +23,7 @@ func quiet(t *testing.T) *world {
 	return w
 }
 
-var free = continuity.Text{En: "{service} has been slow since {start} for {affected}. Call {contact}. Again at {next_update}."}
+var free = continuity.Text{En: "{service} has been slow since {start} for {affected}. Call {contact}. Again at {next_update}.", Zh: "{service} 自 {start} 起变慢，影响：{affected}。请联系 {contact}，{next_update} 再报。"}
 
 // TestUpdatesOfTheWorstGradesAreApproved has somebody else approve, who may, and the
 // next one asked after five minutes; nothing is sent before.
@@ -47,8 +47,8 @@ func TestUpdatesOfTheWorstGradesAreApproved(t *testing.T) {
 	w.restart()
 	w.pass(time.Second)
 	w.want("n-helpless-first-customers-0 update-1.n-ask-1 update-1.n-ask-2")
-	w.pass(time.Hour)
-	w.want("n-helpless-first-customers-0 update-1.n-ask-1 update-1.n-ask-2") // nobody else may
+	w.pass(5 * time.Minute) // nobody else may: who is to command is told, and li.wei, who wrote it
+	w.want("n-helpless-first-customers-0 update-1.n-ask-1 update-1.n-ask-2 update-1.n-stuck")
 
 	id := incident + ".update-1"
 	approve := func(who announce.Who) error {
@@ -58,6 +58,7 @@ func TestUpdatesOfTheWorstGradesAreApproved(t *testing.T) {
 	w.code(approve(announce.Who{Actor: li, Chief: true}), continuity.CodeApproval)
 	w.code(approve(announce.Who{Actor: bot, Chief: true}), continuity.CodeApproval)
 	w.code(approve(announce.Who{Actor: continuity.Actor{Kind: "user", ID: "wu.hao"}}), continuity.CodeScope)
+	w.now = w.now.Add(10 * time.Minute)
 	w.code(approve(announce.Who{Actor: sun}), continuity.CodeInvalid) // its next word is over by now
 	if _, err := w.acts.Reject(t.Context(), announce.Who{Actor: li}, id, continuity.VersionAny, "too late"); err != nil {
 		t.Fatal(err)
@@ -111,10 +112,10 @@ func TestADraftThatTheEndOutran(t *testing.T) {
 	}
 	w.step()
 	w.becomes(func(i *continuity.Incident) { i.State, i.Resolved, i.Restored = continuity.Resolved, w.now, w.now })
-	said := "update-1.n-ask-1 update-all-clear-customers-0.n-1 " + firstCustomers
+	said := "update-1.n-ask-1 update-1.n-withdrawn update-all-clear-customers-0.n-1 " + firstCustomers
 	w.want(said)
 	_, err = w.acts.Approve(t.Context(), announce.Who{Actor: zhang}, k.ID, continuity.VersionAny)
-	w.code(err, continuity.CodeInvalid)
+	w.code(err, continuity.CodeState)
 	w.pass(6 * time.Minute)
 	w.want(said)
 	if i, _ := read[continuity.Incident](w, continuity.KindIncident, incident); i.Public["customers"].Phase != announce.PhaseAllClear {

@@ -220,6 +220,11 @@ func (t *turn) changes() []continuity.Change {
 // decide says what is due of an incident.
 func (t *turn) decide() {
 	if t.i.State == continuity.Merged {
+		for _, id := range slices.Sorted(maps.Keys(t.e.updates[t.i.ID])) {
+			if u := t.e.updates[t.i.ID][id]; u.is.State == continuity.UpdateDraft {
+				t.withdraw(&u.is, u.version, "merged", t.i.Into)
+			}
+		}
 		return
 	}
 	if t.e.clocks.Over(t.i.Exercise) {

@@ -243,7 +243,11 @@ func (t *turn) staff(id, text string, a *Audience, times map[string]time.Time) c
 		Group: t.i.ID + "/words", Exercise: t.i.Exercise, Shown: t.shown(), Subject: both(text+"subject", args), Text: both(text+"text", args),
 	}
 	for n, role := range t.rules.Roles {
-		if to := (continuity.Recipient{Kind: continuity.ToRole, ID: role}); n == 0 {
+		to := continuity.Recipient{Kind: continuity.ToRole, ID: role}
+		if h := t.i.Roles[role]; h.State == continuity.RoleTook && h.Person != "" { // who has it in this incident, whoever is on call
+			to = continuity.Recipient{Kind: continuity.ToPerson, ID: h.Person}
+		}
+		if n == 0 {
 			note.To = append(note.To, to)
 		} else {
 			note.Escalate = append(note.Escalate, to)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 )
 
@@ -37,7 +38,10 @@ type Rules struct {
 	Find      func(template string) (Template, bool) // by id, or by KIND/PHASE
 	Approvers []string                               // people who may publish, in the order in which they are asked
 	Anybody   bool                                   // may publish: the plan says of nobody that they may
-	Roles     []string                               // that are reminded, the first one first
+	Roles     []string                               // that are reminded, the first one first: those that may publish, or else who commands
+	Command   string                                 // the role that is in command
+	Owner     string                                 // of the plan
+	Chiefs    []string                               // people whom the node lets publish whatever the plan says
 	Answers   []Answering
 }
 
@@ -110,6 +114,62 @@ func (r *Rules) audience(id string) (*Audience, bool) {
 		return nil, false
 	}
 	return &r.Audiences[i], true
+}
+
+// languages are those in which an audience is told: those of its templates.
+func (r *Rules) languages(a *Audience) []catalogue.Lang {
+	var all Template
+	for _, phase := range []string{PhaseFirst, PhaseUpdate, PhaseAllClear} {
+		t, _ := r.Find(a.Kind + "/" + phase)
+		all.Text.En, all.Text.Zh = all.Text.En+t.Text.En, all.Text.Zh+t.Text.Zh
+	}
+	return all.languages()
+}
+
+// languages are those that a template has.
+func (t *Template) languages() (all []catalogue.Lang) {
+	for _, lang := range languages {
+		if own(t.Text, lang) != "" {
+			all = append(all, lang)
+		}
+	}
+	return all
+}
+
+// publishers are who may publish while an incident stands, in the order in which they
+// are asked: who commands it, who took another role that may, those of the plan, and
+// then those whom the node lets.
+func (r *Rules) publishers(i *continuity.Incident) (all []string) {
+	add := func(id string) {
+		if id != "" && !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	if who := r.commander(i); r.Anybody || slices.Contains(r.Roles, r.Command) || slices.Contains(r.Approvers, who) || slices.Contains(r.Chiefs, who) {
+		add(who)
+	}
+	if !r.Anybody {
+		for _, role := range r.Roles {
+			if h := i.Roles[role]; h.State == continuity.RoleTook {
+				add(h.Person)
+			}
+		}
+	}
+	for _, id := range slices.Concat(r.Approvers, r.Chiefs) {
+		add(id)
+	}
+	return all
+}
+
+// commander is who commands an incident; empty: nobody does yet. Who was handed command
+// has it at once, and who is only asked to take it does not.
+func (r *Rules) commander(i *continuity.Incident) string {
+	h := i.Roles[r.Command]
+	handed := len(i.Command) > 0 && i.Command[len(i.Command)-1].To == h.Person
+	if h.State == continuity.RoleTook || h.State == continuity.RoleAsked && handed {
+		return h.Person
+	}
+	return ""
 }
 
 // hears reports whether an audience is told of incidents of a grade. SEV-1 is the

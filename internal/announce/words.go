@@ -21,6 +21,14 @@ func in(t continuity.Text, lang catalogue.Lang) string {
 	return t.En
 }
 
+// own is a text in a language, or nothing where it has none.
+func own(t continuity.Text, lang catalogue.Lang) string {
+	if lang == catalogue.Zh {
+		return t.Zh
+	}
+	return t.En
+}
+
 // values are what fields stand for, by NAME or NAME@LANGUAGE.
 type values map[string]string
 

@@ -61,7 +61,7 @@ func newWorld(t *testing.T) *world {
 			{ID: "staff", Kind: "staff"},
 		},
 		Grades:    map[string]announce.Grade{"SEV-1": {First: 5 * time.Minute, Every: 20 * time.Minute, Escalate: 5 * time.Minute}},
-		Approvers: []string{"li.wei", "zhang.min", "sun.lan"}, Roles: []string{"commander", "customers"},
+		Approvers: []string{"li.wei", "zhang.min", "sun.lan"}, Roles: []string{"commander", "customers"}, Command: "commander", Owner: "he.ping",
 		Answers: []announce.Answering{{Channel: "chat", Audience: "customers"}, {Route: "shop", Audience: "customers"}},
 		Find:    templates,
 	}

@@ -15,7 +15,7 @@ import (
 func Words(p *plan.Plan, order func(role string, people []string) []string) *announce.Rules {
 	r := &announce.Rules{
 		Zone: zoneOf(p.Service.Zone), Known: Known(p), Names: map[string]continuity.Text{}, Grades: map[string]announce.Grade{},
-		Find: func(name string) (announce.Template, bool) { return templateFor(p, name) },
+		Find: func(name string) (announce.Template, bool) { return templateFor(p, name) }, Command: Incidents(p).InCommand(), Owner: p.Owner,
 	}
 	contact(p, r.Known)
 	for i := range p.Impact {

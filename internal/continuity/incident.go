@@ -219,9 +219,10 @@ type Update struct {
 	By       Actor             `json:"by"`
 	At       time.Time         `json:"at"`
 	Approved *Actor            `json:"approved_by,omitempty"`
-	Asked    []string          `json:"asked,omitempty"` // who was asked to approve it, in turn
-	Due      time.Time         `json:"due,omitzero"`    // from then on the next one is asked
-	Reason   string            `json:"reason,omitempty"`
+	Asked    []string          `json:"asked,omitempty"`  // who was asked to approve it, in turn
+	Due      time.Time         `json:"due,omitzero"`     // from then on the next one is asked
+	Stuck    time.Time         `json:"stuck,omitzero"`   // since then nobody is left who could approve it
+	Reason   string            `json:"reason,omitempty"` // a person's words, or a code of the catalogue
 	Exercise string            `json:"exercise,omitempty"`
 	Shown    time.Time         `json:"shown_at,omitzero"`
 	Sent     time.Time         `json:"sent,omitzero"`

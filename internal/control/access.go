@@ -13,6 +13,7 @@ import (
 // name.
 func (n *Node) openAccess(context.Context) error {
 	engine := access.New(n.store, access.Options{Now: time.Now, File: n.token.Is, Node: n.name, Logger: n.log})
+	n.holding = engine.Holding
 	n.api.Authenticate, n.api.Still, n.api.Access = engine.Request, engine.Still, engine
 	n.api.People = people.Roster{
 		Store: n.store.People(), Now: time.Now, Mentions: n.mentions,

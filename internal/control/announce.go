@@ -75,6 +75,17 @@ func (w *wordPlans) Of(service string, at time.Time) (*announce.Rules, bool) {
 		}
 		return there
 	})
+	chiefs, failed := w.node.holding(ctx, access.IncidentsCommand)
+	if failed != nil {
+		chiefs = nil // they are asked for again in a moment
+	}
+	rules.Chiefs = slices.DeleteFunc(chiefs, func(id string) bool {
+		if err != nil {
+			return true
+		}
+		who, known := roster(id)
+		return !known || who.HasLeft(at)
+	})
 	w.known[service] = wordRules{rules, changed, at.Add(peopleAgain)}
 	return rules, true
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"holdfast/internal/access"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/controlconfig"
@@ -68,6 +69,7 @@ type Node struct {
 	channels *channelDesk
 	public   *public.Server // nil: none
 	words    *wordPlans
+	holding  func(context.Context, access.Scope) ([]string, error) // users who may do something
 }
 
 // New returns a node that has yet to be started.

@@ -1,16 +1,19 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/evidence"
+	"holdfast/internal/incident"
 )
 
 // evidenceKey is the file of the key by which this node seals evidence.
@@ -83,34 +86,33 @@ func (d evidenceDesk) Seal(ctx context.Context, by continuity.Actor, id string) 
 	return nil, "", continuity.E(continuity.CodeBusy, nil)
 }
 
-// gather reads events, the chain between them, and objects.
+// gather reads events, the chain between them, and objects: first what belongs to the
+// incident, then what else happened to its service meanwhile.
 func (d evidenceDesk) gather(ctx context.Context, c *evidence.Case) error {
 	store := d.node.store
-	objects := map[string]bool{}
-	for cursor := ""; ; {
-		page, next, err := store.Events(ctx, continuity.EventQuery{Under: c.Incident, Kinds: evidence.Kinds(), Oldest: true, Cursor: cursor, Limit: 1000})
-		if err != nil {
-			return err
-		}
-		for i := range page {
-			e := &page[i]
-			if len(c.Events) == evidence.MostEvents {
-				c.Left++
-				continue
-			}
+	err := incident.NewActs(store, incident.Options{}, time.Now).Events(ctx, c.Incident, evidence.Kinds(), func(e *continuity.AuditEvent) bool {
+		if len(c.Events) == evidence.MostEvents {
+			c.Left++
+		} else {
 			c.Events = append(c.Events, *e)
-			if key := e.Kind + "/" + e.ID; !objects[key] && len(c.Objects) < evidence.MostObjects {
-				objects[key] = true
-				o, err := store.Get(ctx, e.Kind, e.ID)
-				if err == nil {
-					c.Objects = append(c.Objects, o)
-				} else if continuity.CodeOf(err) != continuity.CodeNotFound { // it was deleted
-					return err
-				}
-			}
 		}
-		if cursor = next; cursor == "" {
-			break
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(c.Events, func(a, b continuity.AuditEvent) int { return cmp.Compare(a.Seq, b.Seq) })
+	objects := map[string]bool{}
+	for i := range c.Events {
+		e := &c.Events[i]
+		if key := e.Kind + "/" + e.ID; !objects[key] && len(c.Objects) < evidence.MostObjects {
+			objects[key] = true
+			o, err := store.Get(ctx, e.Kind, e.ID)
+			if err == nil {
+				c.Objects = append(c.Objects, o)
+			} else if continuity.CodeOf(err) != continuity.CodeNotFound { // it was deleted
+				return err
+			}
 		}
 	}
 	if len(c.Events) == 0 {

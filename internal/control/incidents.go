@@ -28,7 +28,7 @@ func (n *Node) openIncidents(context.Context) error {
 	}
 	n.whileLeading("relays-seen", n.watchRelays)
 	n.lead(incident.Name, incident.Kinds(), incident.New(o))
-	n.api.Incidents = incidentsDesk{incident.NewActs(n.store, o, time.Now)}
+	n.api.Incidents = incidentsDesk{incident.NewActs(n.store, o, time.Now), n.store.People()}
 	return nil
 }
 
@@ -132,7 +132,43 @@ func (d roleDuty) Ladder(service, name, grade string, at time.Time) (all []conti
 }
 
 // incidentsDesk shows incidents to the API.
-type incidentsDesk struct{ *incident.Acts }
+type incidentsDesk struct {
+	*incident.Acts
+
+	people interface {
+		Get(ctx context.Context, id string) (continuity.Person, int64, error)
+	}
+}
+
+// Timeline implements controlapi.Incidents: with the names of people.
+func (d incidentsDesk) Timeline(ctx context.Context, id string) ([]incident.TimelineEntry, error) {
+	all, err := d.Acts.Timeline(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]continuity.Text{}
+	for i := range all {
+		for _, id := range all[i].Named() {
+			name, seen := known[id]
+			if !seen {
+				who, _, err := d.people.Get(ctx, id)
+				if code := continuity.CodeOf(err); err != nil && code != continuity.CodeNotFound && code != continuity.CodeInvalid {
+					return nil, err
+				}
+				name = continuity.Text{En: who.Names["en"], Zh: who.Names["zh"]}
+				known[id] = name
+			}
+			if name == (continuity.Text{}) {
+				continue
+			}
+			if all[i].Names == nil {
+				all[i].Names = map[string]continuity.Text{}
+			}
+			all[i].Names[id] = name
+		}
+	}
+	return all, nil
+}
 
 // Below implements controlapi.Incidents.
 func (d incidentsDesk) Below(ctx context.Context, id string) (b controlapi.IncidentParts, err error) {

@@ -55,6 +55,7 @@ type IncidentParts struct {
 type IncidentDetail struct {
 	continuity.Incident
 	IncidentParts
+	Waiting []continuity.Update `json:"waiting" nullable:"false"` // words that nobody has approved yet
 }
 
 // IncidentBegin declares an incident.
@@ -158,12 +159,28 @@ func (s *server) getIncident(ctx context.Context, in *IncidentPath) (*object[Inc
 	if err != nil {
 		return nil, err
 	}
-	return objectOf(IncidentDetail{k.Incident, parts}, k.Version), nil
+	words, err := s.Updates.List(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	d := IncidentDetail{k.Incident, parts, []continuity.Update{}}
+	for i := range words {
+		if words[i].State == continuity.UpdateDraft {
+			d.Waiting = append(d.Waiting, words[i].Update)
+		}
+	}
+	return objectOf(d, k.Version), nil
 }
 
-func (s *server) getIncidentTimeline(ctx context.Context, in *IncidentPath) (*list[incident.TimelineEntry], error) {
+func (s *server) getIncidentTimeline(ctx context.Context, in *struct {
+	IncidentPath
+	Paging
+}) (*list[incident.TimelineEntry], error) {
 	all, err := s.Incidents.Timeline(ctx, in.ID)
-	return listOf(all, ""), err
+	if err != nil {
+		return nil, err
+	}
+	return listOf(pageOf(all, func(e incident.TimelineEntry) string { return e.Cursor() }, in.Paging)), nil
 }
 
 func (s *server) getIncidentFigures(ctx context.Context, in *IncidentPath) (*plain[incident.Figures], error) {

@@ -48,7 +48,8 @@ type UpdateDraft struct {
 	Vars     map[string]string `json:"vars,omitempty"`  // further fields of a template
 	Expected time.Time         `json:"expected,omitzero"`
 	Next     time.Time         `json:"next_update,omitzero"`
-	Preview  bool              `json:"preview,omitempty"` // nothing is sent
+	Preview  bool              `json:"preview,omitempty"`      // nothing is sent
+	Lone     bool              `json:"one_language,omitempty"` // in one language, though the audience is told in two
 }
 
 // SealingKey names the key by which a node seals evidence.
@@ -90,16 +91,20 @@ func shownUpdate(k announce.Kept, err error) (*object[continuity.Update], error)
 	return objectOf(k.Update, k.Version), nil
 }
 
-func (s *server) listUpdates(ctx context.Context, in *IncidentPath) (*list[continuity.Update], error) {
-	all, err := s.Updates.List(ctx, in.ID)
+func (s *server) listUpdates(ctx context.Context, in *struct {
+	IncidentPath
+	Paging
+}) (*list[continuity.Update], error) {
+	known, err := s.Updates.List(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
+	all, next := pageOf(known, func(k announce.Kept) string { return k.Cursor() }, in.Paging)
 	items := make([]continuity.Update, len(all))
 	for i := range all {
 		items[i] = all[i].Update
 	}
-	return listOf(items, ""), nil
+	return listOf(items, next), nil
 }
 
 func (s *server) sendUpdate(ctx context.Context, in *struct {

@@ -385,7 +385,7 @@ func (i *outage) after(ctx context.Context) error {
 		Items []struct {
 			Action string `json:"action"`
 		} `json:"items"`
-	}](ctx, node, "/incidents/"+i.id+"/timeline", nil)
+	}](ctx, node, "/incidents/"+i.id+"/timeline", url.Values{"limit": {"1000"}})
 	if err != nil {
 		return err
 	}

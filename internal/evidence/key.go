@@ -61,8 +61,10 @@ func makeKey(path string) (ed25519.PrivateKey, error) {
 	return key, durable.Replace(path, pem.EncodeToMemory(&pem.Block{Type: keyType, Bytes: der}))
 }
 
+const fingerprintSize = 16
+
 // Fingerprint is how people tell a node's key from another's.
 func Fingerprint(key ed25519.PublicKey) string {
 	sum := sha256.Sum256(key)
-	return hex.EncodeToString(sum[:16])
+	return hex.EncodeToString(sum[:fingerprintSize])
 }

@@ -39,10 +39,25 @@ func changed(what string, err error) error {
 	return continuity.E(continuity.CodeEvidence, err, "what", what)
 }
 
+// zipMagic is how every archive begins.
+var zipMagic = []byte("PK\x03\x04")
+
+// isFingerprint reports whether a text can be the fingerprint of a key.
+func isFingerprint(text string) bool {
+	sum, err := hex.DecodeString(text)
+	return err == nil && len(sum) == fingerprintSize
+}
+
 // Verify reads a file of evidence and finds any change of it. A key's fingerprint that
 // is given must be that of the node whose signature it bears; without one whoever
 // looks has to compare it.
 func Verify(sealed []byte, key string) (r Report, err error) {
+	if !bytes.HasPrefix(sealed, zipMagic) {
+		return r, changed("other", nil)
+	}
+	if key = strings.ToLower(strings.TrimSpace(key)); key != "" && !isFingerprint(key) {
+		return r, continuity.E(continuity.CodeInvalid, nil, "detail_id", "evidence.invalid.key", "value", key)
+	}
 	all, err := parts(sealed)
 	if err != nil {
 		return r, changed("form", err)
@@ -65,7 +80,7 @@ func Verify(sealed []byte, key string) (r Report, err error) {
 			return r, changed(p.name, nil)
 		}
 	}
-	if key = strings.ToLower(strings.TrimSpace(key)); key != "" && key != Fingerprint(public) {
+	if key != "" && key != Fingerprint(public) {
 		return r, continuity.E(continuity.CodeEvidence, nil, "what", "key", "key", Fingerprint(public))
 	}
 	events, err := read[event](all[2].content)

@@ -244,6 +244,7 @@ func (a *Acts) Declare(ctx context.Context, by By, ask Asking) (Kept, error) {
 			d.Started = now
 		}
 		i := fresh(r, &d, nextID(ask.Service, now, ids(known)), now, shown)
+		given(&i, by, ask.Grade)
 		k, err := a.commit(ctx, by, []continuity.Change{continuity.Set(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", ask.Why, i)})
 		if continuity.CodeOf(err) != continuity.CodeVersion {
 			return k, err

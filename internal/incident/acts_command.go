@@ -200,7 +200,7 @@ func (a *Acts) Take(ctx context.Context, by By, id string, version int64, role, 
 			return invalid("role", "value", role, "words", strings.Join(sortedKeys(e.rules.Roles), ", "))
 		}
 		self, h := who == by.Actor.ID, e.Roles[role]
-		commands := e.Roles[e.rules.inCommand()].Person == by.Actor.ID || slices.Contains(e.rules.Roles[e.rules.inCommand()].People, by.Actor.ID)
+		commands := e.Roles[e.rules.InCommand()].Person == by.Actor.ID || slices.Contains(e.rules.Roles[e.rules.InCommand()].People, by.Actor.ID)
 		switch {
 		case !by.Trusted && !commands && (!self || !slices.Contains(r.People, who)):
 			return continuity.E(continuity.CodeScope, nil, "detail_id", "incident.may.take", "name", by.Actor.ID, "role", role)
@@ -220,7 +220,7 @@ func (a *Acts) HandOver(ctx context.Context, by By, id string, version int64, to
 		if err := e.stands(); err != nil {
 			return err
 		}
-		role := e.rules.inCommand()
+		role := e.rules.InCommand()
 		h := e.Roles[role]
 		switch {
 		case role == "":

@@ -1,97 +1,13 @@
 package incident
 
 import (
-	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 )
-
-// Merge has an incident go on in another one of its service. Its own account stays,
-// and is read with the other's.
-func (a *Acts) Merge(ctx context.Context, by By, id string, version int64, into, why string) (Kept, error) {
-	return a.edit(ctx, by, id, version, "merged", why, func(e *editing) error {
-		if err := e.stands(); err != nil {
-			return err
-		}
-		if err := may(e.rules, by, MayGrade); err != nil {
-			return err
-		}
-		if strings.TrimSpace(why) == "" {
-			return invalid("why")
-		}
-		other, err := a.Get(ctx, into)
-		if err != nil {
-			return err
-		}
-		switch {
-		case into == id || other.Service != e.Service || other.Exercise != e.Exercise:
-			return refused("other", "id", into)
-		case !other.Stands():
-			return refused("over", "id", into, "state", other.Incident.State)
-		}
-		i := clone(other.Incident)
-		i.From = append(i.From, id)
-		for _, hit := range e.Hits {
-			if !slices.Contains(i.Hits, hit) {
-				i.Hits = append(i.Hits, hit)
-			}
-		}
-		if e.Started.Before(i.Started) {
-			known := i.Known()
-			i.Started = e.Started
-			if !i.Began.IsZero() {
-				i.Began = known.Add(i.Started.Sub(i.Declared))
-			}
-		}
-		if i.GradedBy == nil {
-			i.Grade = worse(i.Grade, e.Incident.Grade)
-		}
-		i.RTO, i.MTD = e.rules.limits(i.Grade, i.Hits)
-		i.Personal = strictest(i.Personal, e.Personal)
-		i.Shown = e.shown
-		e.ended("merged", func(catalogue.Lang) catalogue.Args { return catalogue.Args{"into": into, "by": by.Actor.ID} })
-		e.Incident.State, e.Into = continuity.Merged, into
-		e.more = append(e.more, continuity.Set(continuity.KindIncident, into, i.Service, other.Version, "incident.took-in", id, i))
-		return nil
-	})
-}
-
-// strictest is what the law asks for of two incidents that go on as one: the earliest
-// of times until which an audience has to be told. Who was told of one of them alone has
-// still to be told of the other.
-func strictest(a, b *continuity.LegalClock) *continuity.LegalClock {
-	if a == nil || b == nil {
-		return cmp.Or(a, b)
-	}
-	if b.Since.Before(a.Since) {
-		a, b = b, a
-	}
-	both := *a
-	both.Due, both.Done = maps.Clone(a.Due), nil
-	for audience, due := range b.Due {
-		if was, there := both.Due[audience]; !there || due.Before(was) {
-			if both.Due == nil {
-				both.Due = map[string]time.Time{}
-			}
-			both.Due[audience] = due
-		}
-	}
-	for audience, done := range a.Done {
-		if other, told := b.Done[audience]; told {
-			if both.Done == nil {
-				both.Done = map[string]time.Time{}
-			}
-			both.Done[audience] = later(done, other)
-		}
-	}
-	return &both
-}
 
 // Split makes an incident of a part of another one, and returns it.
 func (a *Acts) Split(ctx context.Context, by By, id string, version int64, ask Asking) (Kept, error) {
@@ -123,13 +39,18 @@ func (a *Acts) Split(ctx context.Context, by By, id string, version int64, ask A
 				return refused("stands", "id", k.ID)
 			}
 		}
+		hits, err := e.part(ask.Scenario, ask.Hits)
+		if err != nil {
+			return err
+		}
 		d := continuity.Declaration{
-			Service: e.Service, Scenario: ask.Scenario, Grade: ask.Grade, Title: ask.Title, Hits: ask.Hits, Started: e.Started,
+			Service: e.Service, Scenario: ask.Scenario, Grade: ask.Grade, Title: ask.Title, Hits: hits, Started: e.Started,
 			Exercise: e.Exercise, Why: ask.Why, Origin: continuity.Origin{Kind: continuity.KindIncident, ID: id},
 		}
 		i := fresh(e.rules, &d, nextID(e.Service, e.now, ids(known)), e.now, e.shown)
 		i.From = []string{id}
-		e.Hits = slices.DeleteFunc(e.Hits, func(hit string) bool { return slices.Contains(ask.Hits, hit) })
+		given(&i, by, ask.Grade)
+		e.Hits = slices.DeleteFunc(e.Hits, func(hit string) bool { return slices.Contains(hits, hit) })
 		e.RTO, e.MTD = e.rules.limits(e.Incident.Grade, e.Hits)
 		made = i.ID
 		e.more = append(e.more, continuity.Set(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", ask.Why, i))
@@ -139,6 +60,35 @@ func (a *Acts) Split(ctx context.Context, by By, id string, version int64, ask A
 		return Kept{}, err
 	}
 	return a.Get(ctx, made)
+}
+
+// part is what of an incident's hits goes to another one: what is named, or else what
+// the scenario hits. Something has to go and something to stay, unless nobody said what
+// is hit.
+func (e *editing) part(scenario string, named []string) ([]string, error) {
+	if len(e.Hits) == 0 && len(named) == 0 {
+		return nil, nil
+	}
+	part := slices.Clone(named)
+	for _, hit := range named {
+		if !slices.Contains(e.Hits, hit) {
+			return nil, invalid("part", "value", hit, "id", e.ID, "words", strings.Join(e.Hits, ", "))
+		}
+	}
+	if s := e.rules.Scenario(scenario); len(named) == 0 && s != nil {
+		part = slices.DeleteFunc(slices.Clone(s.Hits), func(hit string) bool { return !slices.Contains(e.Hits, hit) })
+	}
+	if stays := slices.ContainsFunc(e.Hits, func(hit string) bool { return !slices.Contains(part, hit) }); len(part) == 0 || !stays {
+		return nil, invalid("parts", "id", e.ID, "words", strings.Join(e.Hits, ", "))
+	}
+	return part, nil
+}
+
+// given notes that a person gave a grade: impact no longer changes it.
+func given(i *continuity.Incident, by By, grade string) {
+	if grade != "" && (by.Actor.Kind == "user" || by.Trusted) {
+		i.GradedBy = &by.Actor
+	}
 }
 
 // Reopen has an incident that was resolved or closed stand again.

@@ -122,7 +122,7 @@ func leaders(r *Rules, i *continuity.Incident) (to []continuity.Recipient) {
 
 // commander is who is in command, or who is to be.
 func commander(r *Rules, i *continuity.Incident) []continuity.Recipient {
-	role := r.inCommand()
+	role := r.InCommand()
 	switch h := i.Roles[role]; {
 	case h.Person != "" && h.State != continuity.RolePassed:
 		return []continuity.Recipient{person(h.Person)}
@@ -136,7 +136,7 @@ func commander(r *Rules, i *continuity.Incident) []continuity.Recipient {
 func (d *draft) deputies() []continuity.Recipient { return deputies(d.rules) }
 
 func deputies(r *Rules) []continuity.Recipient {
-	if role := r.inCommand(); role != "" {
+	if role := r.InCommand(); role != "" {
 		return []continuity.Recipient{{Kind: continuity.ToDeputies, ID: role}}
 	}
 	return nil

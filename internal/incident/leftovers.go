@@ -30,21 +30,33 @@ func (d *draft) leftovers() {
 	for _, id := range slices.Sorted(maps.Keys(d.engine.routes)) {
 		r := d.engine.routes[id]
 		key := "left/" + id
-		if _, done := d.Warned[key]; done || r.Service != d.Service || !slices.ContainsFunc(r.By, d.put) {
+		by := slices.IndexFunc(r.By, d.put)
+		if _, done := d.Warned[key]; done || r.Service != d.Service || by < 0 {
 			continue
 		}
+		owner := strings.TrimSuffix(r.By[by], ":replay")
 		d.Warned[key] = d.now
 		d.mark("left", id)
 		d.tell(continuity.Notification{
 			Urgency: continuity.UrgencyPage, To: commander(d.rules, &d.Incident), Escalate: d.deputies(),
 		}, "left", func(catalogue.Lang) catalogue.Args {
-			return catalogue.Args{"route": r.Route, "mode": string(r.Mode)}
+			return catalogue.Args{"route": r.Route, "mode": string(r.Mode), "owner": owner}
 		})
 	}
 }
 
-// put says whether whoever put a setting of a relay did so in the incident's name.
+// put says whether whoever put a setting of a relay did so in the incident's name, or in
+// that of one that was put together with it.
 func (d *draft) put(owner string) bool {
 	_, name, named := strings.Cut(owner, ":")
-	return named && (name == d.ID || strings.HasPrefix(name, d.ID+":"))
+	id, _, _ := strings.Cut(name, ":")
+	if !named || id == d.ID {
+		return named
+	}
+	k := d.engine.incidents[id]
+	if k == nil || k.State != continuity.Merged {
+		return false
+	}
+	k = d.engine.goesOn(k)
+	return k != nil && k.ID == d.ID
 }

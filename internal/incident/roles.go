@@ -118,7 +118,7 @@ func (d *draft) answer(role string, h continuity.Holder) {
 		h.State, h.Since, h.Person, h.Page = continuity.RolePassed, d.now, "", ""
 		d.Roles[role] = h
 		d.mark("role-open", role)
-		if role != d.rules.inCommand() {
+		if role != d.rules.InCommand() {
 			d.tell(continuity.Notification{Urgency: continuity.UrgencyNotice, To: commander(d.rules, &d.Incident)}, "open",
 				func(lang catalogue.Lang) catalogue.Args {
 					return catalogue.Args{"role": roleName(d.rules, role, lang), "role_id": role}
@@ -151,7 +151,7 @@ func hold(r *Rules, i *continuity.Incident, role string, h continuity.Holder, by
 		h.Asked = before.Asked
 	}
 	i.Roles[role] = h
-	if role != r.inCommand() || h.Person == "" {
+	if role != r.InCommand() || h.Person == "" {
 		return
 	}
 	last := ""

@@ -130,8 +130,8 @@ func (r *Rules) mildest() string {
 	return all[len(all)-1]
 }
 
-// inCommand is the role that leads: commander, or the first that stands under none.
-func (r *Rules) inCommand() string {
+// InCommand is the role that leads: commander, or the first that stands under none.
+func (r *Rules) InCommand() string {
 	if _, there := r.Roles[Commander]; there {
 		return Commander
 	}
@@ -145,7 +145,7 @@ func (r *Rules) inCommand() string {
 
 // inOrder are the names of all roles, the one in command first.
 func (r *Rules) inOrder() []string {
-	first := r.inCommand()
+	first := r.InCommand()
 	all := slices.Sorted(maps.Keys(r.Roles))
 	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(b2i(a != first), b2i(b != first)) })
 	return all

@@ -218,6 +218,13 @@ func (a *Acts) below(ctx context.Context, run *continuity.Run) (continuity.Chang
 	if err = json.Unmarshal(o.Body, &fields); err == nil && fields["below"] != nil {
 		err = json.Unmarshal(fields["below"], &number)
 	}
+	var is string
+	if err == nil && fields["state"] != nil {
+		err = json.Unmarshal(fields["state"], &is)
+	}
+	if err == nil && slices.Contains([]string{continuity.Closed, continuity.Merged, continuity.WindowDone, continuity.WindowCancelled}, is) {
+		return continuity.Change{}, state("about", "about", run.About)
+	}
 	if err == nil && fields["exercise"] != nil {
 		err = json.Unmarshal(fields["exercise"], &run.Exercise)
 	}
