@@ -44,8 +44,8 @@ type Outcome struct {
 
 var placeholder = regexp.MustCompile(`^\{([a-z][a-z0-9_-]*)\}$`)
 
-// Placeholder is the parameter that an argument stands for.
-func Placeholder(argument string) (name string, ok bool) {
+// parameterOf is the parameter that an argument stands for.
+func parameterOf(argument string) (name string, ok bool) {
 	m := placeholder.FindStringSubmatch(argument)
 	if m == nil {
 		return "", false
@@ -65,7 +65,7 @@ const longestValue = 4096
 func (s *Spec) Bind(params map[string]string) ([]string, error) {
 	argv, used := make([]string, len(s.Argv)), map[string]bool{}
 	for i, arg := range s.Argv {
-		name, is := Placeholder(arg)
+		name, is := parameterOf(arg)
 		if !is {
 			argv[i] = arg
 			continue

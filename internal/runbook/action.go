@@ -10,8 +10,8 @@ import (
 	"holdfast/internal/continuity"
 )
 
-// AllRights is the right to decide everything.
-const AllRights = "*"
+// allRights is the right to decide everything.
+const allRights = "*"
 
 // Approve is the one action that is the engine's own: another person agrees.
 const Approve = "approve"

@@ -244,7 +244,7 @@ func (a *Acts) rights(by Who, script *Script) []string {
 		return nil
 	}
 	if by.All {
-		return []string{AllRights}
+		return []string{allRights}
 	}
 	return script.rights(by.ID)
 }
@@ -399,7 +399,7 @@ func (a *Acts) Undo(ctx context.Context, by Who, id string, version int64) (Kept
 		t.quiet("")
 		for i := range t.run.Steps {
 			if s, st := &t.script.Steps[i], &t.run.Steps[i]; reversible(a.o.Actions, s, st) {
-				TakeBack(st, t.now)
+				takeBack(st, t.now)
 				mine(st, by)
 			}
 		}
@@ -417,7 +417,7 @@ func (a *Acts) UndoStep(ctx context.Context, by Who, id, step string, version in
 		if err := a.mayUndo(t, by, s); err != nil {
 			return err
 		}
-		TakeBack(st, t.now)
+		takeBack(st, t.now)
 		mine(st, by)
 		t.run.Was, t.run.State = t.run.State, continuity.RunUndoing
 		t.run.Step, t.action = st.ID, "run.step-back"

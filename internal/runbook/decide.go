@@ -560,7 +560,7 @@ func (t *turn) back(i int) {
 	t.act(s, st)
 }
 
-// TakeBack has a step wait for being taken back.
-func TakeBack(st *continuity.StepRun, at time.Time) {
+// takeBack has a step wait for being taken back.
+func takeBack(st *continuity.StepRun, at time.Time) {
 	st.Done, st.Back, st.State, st.Since, st.Ticked, st.Late, st.Told = st.State, true, continuity.StepWaiting, at, nil, 0, false
 }

@@ -160,5 +160,5 @@ func (s *Script) has(owner, person string) bool {
 }
 
 func may(rights []string, right string) bool {
-	return right == "" || slices.Contains(rights, AllRights) || slices.Contains(rights, right)
+	return right == "" || slices.Contains(rights, allRights) || slices.Contains(rights, right)
 }
