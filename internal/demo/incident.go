@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/demo/inbox"
@@ -87,7 +88,7 @@ func (i *outage) slows(ctx context.Context) error {
 	if err := i.SlowShop(600 * time.Millisecond); err != nil {
 		return err
 	}
-	i.say("demo.slows", "by", "600 ms")
+	i.say("demo.slows", "by", catalogue.Lasts(i.Lang, 600*time.Millisecond))
 	node, err := i.Administrator()
 	if err != nil {
 		return err
@@ -376,7 +377,7 @@ func (i *outage) after(ctx context.Context) error {
 		return err
 	}
 	i.promised("review", !d.Review.IsZero(), d.State)
-	i.say("demo.closed", "review", d.Review.Format(time.DateOnly))
+	i.say("demo.closed", "review", catalogue.Day(i.Lang, d.Review))
 	node, err := i.Administrator()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -83,7 +84,20 @@ func (m *window) jump(ctx context.Context, to time.Time) error {
 	return err
 }
 
-func (m *window) shows(at time.Time) string { return at.In(m.zone).Format("Mon 02.01. 15:04") }
+func (m *window) shows(at time.Time) string { return catalogue.DayTime(m.Lang, at, m.zone) }
+
+// ahead is how long before the window a step is: 5d, 1h.
+func (m *window) ahead(step string) string {
+	if days, ok := strings.CutSuffix(step, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil {
+			return catalogue.Lasts(m.Lang, time.Duration(n)*24*time.Hour)
+		}
+	}
+	if d, err := time.ParseDuration(step); err == nil {
+		return catalogue.Lasts(m.Lang, d)
+	}
+	return step
+}
 
 func (m *window) get(ctx context.Context) (windowDetail, int64, error) {
 	node, err := m.Administrator()
@@ -181,9 +195,9 @@ func (m *window) ladder(ctx context.Context) error {
 			moved++
 			day := r.Due.In(m.zone).Weekday()
 			m.promised("workday", day != time.Saturday && day != time.Sunday, day)
-			m.say("demo.jumped-workday", "shows", m.shows(r.Due), "step", r.Step)
+			m.say("demo.jumped-workday", "shows", m.shows(r.Due), "step", m.ahead(r.Step))
 		} else {
-			m.say("demo.jumped", "shows", m.shows(r.Due), "step", r.Step)
+			m.say("demo.jumped", "shows", m.shows(r.Due), "step", m.ahead(r.Step))
 		}
 		if err := m.bothTold(ctx, from, r.Step); err != nil {
 			return err
@@ -338,7 +352,7 @@ func (m *window) after(ctx context.Context) error {
 	if err := m.resolve(ctx, d.Incident); err != nil {
 		return err
 	}
-	m.say("demo.window-over", "review", d.Review.In(m.zone).Format(time.DateOnly))
+	m.say("demo.window-over", "review", catalogue.Day(m.Lang, d.Review.In(m.zone)))
 	unmarked := ""
 	for _, i := range m.Inbox.Items(0) { // what is an exercise says so; that the real shop is slow is none
 		if strings.Contains(i.Text, "shop is slow") || strings.Contains(i.Text, "商城变慢") {

@@ -1,6 +1,7 @@
 package exercise_test
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"testing"
 	"time"
@@ -186,4 +187,27 @@ func TestWhatBecameOfAClock(t *testing.T) {
 	if want := "exercise.started li.wei 09:00\nexercise.set li.wei 09:01\nexercise.ended zhang.min 09:02\n"; got != want {
 		t.Errorf("%s", got)
 	}
+}
+
+// TestAFailedExerciseIsAnIncident has an exercise that failed end with a real incident
+// declared in the same transaction, once.
+func TestAFailedExerciseIsAnIncident(t *testing.T) {
+	w := newWorld(t)
+	w.set("drill", continuity.VersionNew, shown, 1)
+	_, err := w.acts.Fail(t.Context(), li, "drill", continuity.VersionAny, "orders", " ")
+	w.refused(err, continuity.CodeInvalid)
+	k, err := w.acts.Fail(t.Context(), li, "drill", continuity.VersionAny, "orders", "nobody could be reached")
+	if err != nil || !k.Over() {
+		t.Fatalf("%+v, %v", k, err)
+	}
+	o, err := w.store.Get(t.Context(), continuity.KindDeclaration, "orders.declared.drill.drill")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d continuity.Declaration
+	if err := json.Unmarshal(o.Body, &d); err != nil || d.Exercise != "" || d.Why != "nobody could be reached" || d.Title.En != "Exercise drill failed" || !d.Started.Equal(w.now) {
+		t.Errorf("%+v, %v", d, err)
+	}
+	_, err = w.acts.Fail(t.Context(), li, "drill", continuity.VersionAny, "orders", "once more")
+	w.refused(err, continuity.CodeState)
 }

@@ -181,8 +181,8 @@ func (w *window) silenced() (all []string) {
 // announced and no longer: what is down after it is trouble.
 func (w *window) silence() {
 	match := w.silenced()
-	if len(match) == 0 {
-		return // a silence that names nothing would be of everything
+	if len(match) == 0 || w.Exercise != "" {
+		return // a silence that names nothing would be of everything, and warnings are real
 	}
 	id := w.ID + ".silence"
 	var was continuity.Silence
