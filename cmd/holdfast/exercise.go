@@ -137,7 +137,11 @@ func (c *cli) exerciseShowCommand() *cobra.Command {
 }
 
 func (c *cli) exerciseEndCommand() *cobra.Command {
-	return c.command("end <exercise>", "exercise.end", exactly(1), func(cmd *cobra.Command, args []string) error {
+	var service, failed string
+	cmd := c.command("end <exercise>", "exercise.end", exactly(1), func(cmd *cobra.Command, args []string) error {
+		if (service == "") != (strings.TrimSpace(failed) == "") {
+			return invalid("exercise.invalid.failed")
+		}
 		node, err := c.connectControl()
 		if err != nil {
 			return err
@@ -146,10 +150,17 @@ func (c *cli) exerciseEndCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		x, _, err := controlapi.Put[controlapi.ExerciseShown](cmd.Context(), node, exercisePath(args[0])+"/end", version, struct{}{})
+		verb, body := "/end", any(struct{}{})
+		if failed != "" {
+			verb, body = "/failure", controlapi.ExerciseFailure{Service: service, Why: failed}
+		}
+		x, _, err := controlapi.Put[controlapi.ExerciseShown](cmd.Context(), node, exercisePath(args[0])+verb, version, body)
 		if err != nil {
 			return err
 		}
 		return c.show(x, func() { c.exerciseLine(&x) })
 	})
+	cmd.Flags().StringVar(&failed, "failed", "", c.t("cli.flag.exercise-failed"))
+	cmd.Flags().StringVar(&service, "service", "", c.t("cli.flag.exercise-service"))
+	return cmd
 }

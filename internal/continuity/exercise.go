@@ -8,6 +8,9 @@ import (
 // KindExercise is the kind of objects of exercises.
 const KindExercise = "exercise"
 
+// OriginDrill is the kind of what incidents of failed exercises came of.
+const OriginDrill = "drill"
+
 // Exercise is a drill or a demonstration, whose clock drives its schedules and
 // nothing else: what belongs to it bears Exercise and, beside the time that it
 // happened, the time that this clock showed.

@@ -16,6 +16,7 @@ type Exercises interface {
 	Get(ctx context.Context, id string) (exercise.Kept, error)
 	Set(ctx context.Context, by continuity.Actor, id string, version int64, shown time.Time, speed float64) (exercise.Kept, error)
 	End(ctx context.Context, by continuity.Actor, id string, version int64) (exercise.Kept, error)
+	Fail(ctx context.Context, by continuity.Actor, id string, version int64, service, why string) (exercise.Kept, error)
 }
 
 // ExerciseClock is what the clock of an exercise is set to.
@@ -37,6 +38,7 @@ func registerExercises(s *server) {
 	register(s, operation{Method: http.MethodGet, Path: all + "/{id}", ID: "getExercise", Scope: access.ExercisesRead}, s.getExercise)
 	register(s, operation{Method: http.MethodPut, Path: all + "/{id}", ID: "setExercise", Scope: access.ExercisesWrite, Edit: true}, s.setExercise)
 	register(s, operation{Method: http.MethodPut, Path: all + "/{id}/end", ID: "endExercise", Scope: access.ExercisesWrite, Edit: true}, s.endExercise)
+	register(s, operation{Method: http.MethodPut, Path: all + "/{id}/failure", ID: "failExercise", Scope: access.ExercisesWrite, Edit: true}, s.failExercise)
 }
 
 func (s *server) shownExercise(k exercise.Kept, err error) (*object[ExerciseShown], error) {
@@ -80,4 +82,23 @@ func (s *server) setExercise(ctx context.Context, in *struct {
 
 func (s *server) endExercise(ctx context.Context, in *ExerciseID) (*object[ExerciseShown], error) {
 	return s.shownExercise(s.Exercises.End(ctx, actorOf(ctx), in.ID, versionOf(ctx)))
+}
+
+// ExerciseFailure is of what service an exercise failed, and why: that is an incident.
+type ExerciseFailure struct {
+	Service string `json:"service" minLength:"1" maxLength:"128"`
+	Why     string `json:"why" minLength:"1" maxLength:"4000"`
+}
+
+func (s *server) failExercise(ctx context.Context, in *struct {
+	ExerciseID
+
+	Body ExerciseFailure
+}) (*object[ExerciseShown], error) {
+	if s.Plans != nil {
+		if _, err := s.Plans.Show(ctx, in.Body.Service); err != nil {
+			return nil, err
+		}
+	}
+	return s.shownExercise(s.Exercises.Fail(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Service, in.Body.Why))
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"strings"
 	"time"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 )
 
@@ -116,28 +118,51 @@ func (a *Acts) Set(ctx context.Context, by continuity.Actor, id string, version 
 
 // End ends an exercise: its clock stands from then on.
 func (a *Acts) End(ctx context.Context, by continuity.Actor, id string, version int64) (Kept, error) {
+	return a.end(ctx, by, id, version, nil)
+}
+
+// Fail ends an exercise that failed, which is a real incident of a service: what did
+// not work in it would not on a bad day.
+func (a *Acts) Fail(ctx context.Context, by continuity.Actor, id string, version int64, service, why string) (Kept, error) {
+	if why = strings.TrimSpace(why); why == "" || service == "" {
+		return Kept{}, invalid("failed")
+	}
+	args := catalogue.Args{"id": id}
+	failed := continuity.Declare(continuity.Declaration{
+		Service: service, Origin: continuity.Origin{Kind: continuity.OriginDrill, ID: id}, Started: a.now().UTC(), Why: why,
+		Title: continuity.Text{En: catalogue.Text(catalogue.En, "exercise.failed", args), Zh: catalogue.Text(catalogue.Zh, "exercise.failed", args)},
+	})
+	return a.end(ctx, by, id, version, &failed)
+}
+
+func (a *Acts) end(ctx context.Context, by continuity.Actor, id string, version int64, failed *continuity.Change) (Kept, error) {
 	k, err := a.Get(ctx, id)
 	switch {
 	case err != nil:
 		return k, err
 	case version != continuity.VersionAny && version != k.Version:
 		return k, continuity.E(continuity.CodeVersion, nil, "kind", continuity.KindExercise, "id", id, "version", k.Version)
+	case !k.Ended.IsZero() && failed != nil:
+		return k, continuity.E(continuity.CodeState, nil, "detail_id", "exercise.ended", "id", id)
 	case !k.Ended.IsZero():
 		return k, nil
 	}
 	now := a.now().UTC()
 	k.Shown, k.Real, k.Speed, k.Ended = k.At(now), now, 0, now
+	if failed != nil {
+		return a.put(ctx, by, k, "exercise.ended", *failed)
+	}
 	return a.put(ctx, by, k, "exercise.ended")
 }
 
-func (a *Acts) put(ctx context.Context, by continuity.Actor, k Kept, action string) (Kept, error) {
+func (a *Acts) put(ctx context.Context, by continuity.Actor, k Kept, action string, also ...continuity.Change) (Kept, error) {
 	body, err := json.Marshal(k.Exercise)
 	if err != nil {
 		return k, err
 	}
-	objects, err := a.store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{{
+	objects, err := a.store.Commit(ctx, continuity.Batch{Actor: by, Changes: append([]continuity.Change{{
 		Kind: continuity.KindExercise, ID: k.ID, Version: k.Version, Body: body, Action: action,
-	}}})
+	}}, also...)})
 	if err != nil {
 		return k, err
 	}
