@@ -15,7 +15,7 @@ func TestAnEndedExerciseIsToldNoMore(t *testing.T) {
 		x := continuity.Exercise{ID: "drill", Real: time.Now(), Shown: time.Now().AddDate(0, 1, 0)}
 		set := func() {
 			change := continuity.Put(continuity.KindExercise, x.ID, "", "exercise.set", x)
-			if _, err := w.store.Commit(t.Context(), continuity.Batch{Actor: li, Changes: []continuity.Change{change}}); err != nil {
+			if _, err := w.store.Commit(w.Context(), continuity.Batch{Actor: li, Changes: []continuity.Change{change}}); err != nil {
 				t.Fatal(err)
 			}
 		}
