@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os/user"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,7 +43,7 @@ func (c *cli) channelListCommand() *cobra.Command {
 				if ch.Test != nil {
 					tested = c.trialState(ch.Test) + " " + clock(ch.Test.At)
 				}
-				t.add(ch.ID, ch.Kind, c.term("channel.state.", ch.State), clock(ch.Since), c.term("notify.failure.", ch.Failure), clock(ch.LastSent), tested)
+				t.add(ch.ID, ch.Kind, c.term("channel.state.", ch.State), clock(ch.Since), c.channelWhy(ch), clock(ch.LastSent), tested)
 			}
 			c.table(t)
 		})
@@ -55,6 +57,18 @@ func (c *cli) warnMute(ctx context.Context, node *controlapi.Client) {
 	if all, err := controlapi.List[controlapi.ChannelInfo](ctx, node, "/channels", nil, 1); err == nil && len(all) == 0 {
 		c.warn("cli.channel.mute")
 	}
+}
+
+// channelWhy is why a channel fails, with what its provider said.
+func (c *cli) channelWhy(ch *controlapi.ChannelInfo) string {
+	why, said := c.term("notify.failure.", ch.Failure), ch.Said
+	if said == "" && ch.Status != 0 {
+		said = strconv.Itoa(ch.Status)
+	}
+	if why == "" || said == "" {
+		return why
+	}
+	return why + c.t("channel.said", "said", clean(said))
 }
 
 func (c *cli) trialState(t *continuity.Trial) string {
@@ -158,6 +172,9 @@ func (c *cli) channelSendCommand() *cobra.Command {
 		if text == "" {
 			return invalid("cli.invalid.channel-text")
 		}
+		if c.controlFile() == "" {
+			return invalid("cli.invalid.channel-settings", "folder", c.where.dir)
+		}
 		settings, err := c.controlSettings()
 		if err != nil {
 			return err
@@ -183,7 +200,7 @@ func (c *cli) channelSendCommand() *cobra.Command {
 		if subject == "" {
 			subject, _, _ = strings.Cut(text, "\n")
 		}
-		all, err := way.Send(cmd.Context(), c.person, to, subject, text)
+		all, err := way.Send(cmd.Context(), c.whoever(), to, subject, text)
 		if err != nil && all == nil {
 			return err
 		}
@@ -207,6 +224,17 @@ func (c *cli) channelSendCommand() *cobra.Command {
 	f.StringArrayVar(&to, "to", nil, c.t("cli.flag.channel-send-to"))
 	f.StringVar(&subject, "subject", "", c.t("cli.flag.channel-subject"))
 	return cmd
+}
+
+// whoever is who types this: the person, or whose account it is.
+func (c *cli) whoever() string {
+	if c.person != "" {
+		return c.person
+	}
+	if who, err := user.Current(); err == nil {
+		return who.Username
+	}
+	return ""
 }
 
 // plainCause is the last of several errors' causes.

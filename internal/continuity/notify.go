@@ -212,7 +212,9 @@ type ChannelState struct {
 	Since    time.Time `json:"since"`
 	LastSent time.Time `json:"last_sent,omitzero"`
 	Failure  string    `json:"failure,omitempty"`
-	Test     *Trial    `json:"test,omitempty"` // the last
+	Said     string    `json:"said,omitempty"`   // the provider's own code of it
+	Status   int       `json:"status,omitempty"` // of HTTP or SMTP
+	Test     *Trial    `json:"test,omitempty"`   // the last
 }
 
 // Trial is one test of a channel or a tool.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -116,7 +117,7 @@ func (d *channelDesk) Channel(ctx context.Context, id string) (controlapi.Channe
 		return controlapi.ChannelInfo{}, err
 	}
 	info := controlapi.ChannelInfo{
-		ID: id, Kind: s.set.Kind, State: state.State, Since: state.Since, LastSent: state.LastSent, Failure: state.Failure, Test: state.Test,
+		ID: id, Kind: s.set.Kind, State: state.State, Since: state.Since, LastSent: state.LastSent, Failure: state.Failure, Said: state.Said, Status: state.Status, Test: state.Test,
 		Address: s.kind.Address,
 	}
 	if _, receives := s.channel.(notify.Receiver); receives && d.o.Config.Public != nil {
@@ -197,10 +198,21 @@ func (d *channelDesk) warn(ctx context.Context) error {
 	}
 }
 
+// saidOf is what a provider said of a failure, as far as it is for people.
+func saidOf(said string, status int) string {
+	if said == "" && status != 0 {
+		return strconv.Itoa(status)
+	}
+	return said
+}
+
 // failing is the signal that a channel fails: nobody is told over it.
 func failing(s *continuity.ChannelState) continuity.Signal {
 	text := func(lang catalogue.Lang) string {
 		why := catalogue.Text(lang, notify.FailureText(s.Failure), nil)
+		if said := saidOf(s.Said, s.Status); said != "" {
+			why += catalogue.Text(lang, "channel.said", catalogue.Args{"said": said})
+		}
 		return catalogue.Text(lang, "channel.failing", catalogue.Args{"channel": s.ID, "why": why})
 	}
 	return continuity.Signal{

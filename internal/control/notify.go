@@ -40,7 +40,7 @@ func (n *Node) openNotify(context.Context) error {
 		done := map[string]bool{}
 		n.every(ctx, 5*time.Second, func(ctx context.Context) error { return n.afterSilences(ctx, lease, done) })
 	})
-	n.api.Notifications = notify.NewActs(n.store, way, time.Now)
+	n.api.Notifications = notifyDesk{notify.NewActs(n.store, way, time.Now), n}
 	return nil
 }
 

@@ -92,6 +92,17 @@ func (d onCallDesk) plans(service string) []*plan.Plan {
 	return slices.DeleteFunc(slices.Clone(plans), func(p *plan.Plan) bool { return service != "" && p.ID != service })
 }
 
+// named refuses a service that no plan is of.
+func (d onCallDesk) named(service string) error {
+	if service == "" || len(d.plans(service)) > 0 {
+		return nil
+	}
+	if _, changed := d.node.plansNow(); changed == nil {
+		return continuity.E(continuity.CodeStarting, nil, "control", true) // no plan has been read yet
+	}
+	return continuity.E(continuity.CodeNotFound, nil, "kind", "plan", "id", service)
+}
+
 // known is what rotas are read with.
 func (d onCallDesk) known(ctx context.Context, service string) (oncall.Roster, []continuity.Override, error) {
 	roster, err := d.roster(ctx)
@@ -104,6 +115,9 @@ func (d onCallDesk) known(ctx context.Context, service string) (oncall.Roster, [
 
 // Now implements controlapi.OnCall.
 func (d onCallDesk) Now(ctx context.Context, service, grade string, at time.Time) ([]controlapi.OnCallRole, error) {
+	if err := d.named(service); err != nil {
+		return nil, err
+	}
 	roster, overrides, err := d.known(ctx, service)
 	if err != nil {
 		return nil, err
@@ -154,6 +168,9 @@ const lookBack = 40 * 24 * time.Hour
 
 // Shifts implements controlapi.OnCall. Those that lie in a period in part come whole.
 func (d onCallDesk) Shifts(ctx context.Context, q controlapi.ShiftQuery) ([]continuity.Shift, error) {
+	if err := d.named(q.Service); err != nil {
+		return nil, err
+	}
 	roster, overrides, err := d.known(ctx, q.Service)
 	if err != nil {
 		return nil, err
@@ -197,6 +214,9 @@ func (d onCallDesk) Calendar(ctx context.Context, q controlapi.ShiftQuery, lang 
 
 // Overrides implements controlapi.OnCall.
 func (d onCallDesk) Overrides(ctx context.Context, service string, past bool) ([]controlapi.ShownOverride, error) {
+	if err := d.named(service); err != nil {
+		return nil, err
+	}
 	all, err := d.overrides(nil).All(ctx, service)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,8 @@ type ChannelInfo struct {
 	Since    time.Time         `json:"since,omitzero"`
 	LastSent time.Time         `json:"last_sent,omitzero"`
 	Failure  string            `json:"failure,omitempty"` // a code
+	Said     string            `json:"said,omitempty"`    // the provider's own code of it
+	Status   int               `json:"status,omitempty"`  // of HTTP or SMTP
 	Test     *continuity.Trial `json:"test,omitempty"`    // the last
 	Address  string            `json:"address,omitempty"` // the kind of addresses that it sends to; none: rooms
 	Hook     string            `json:"hook,omitempty"`    // where its provider reports

@@ -47,7 +47,12 @@ func Tried(s continuity.ChannelState, f *Failure, at time.Time) continuity.Chann
 	if s.State != state || s.Since.IsZero() {
 		s.State, s.Since = state, at
 	}
-	s.Failure = code
+	if code != s.Failure {
+		s.Failure, s.Said, s.Status = code, "", 0
+	}
+	if f != nil && (f.Said != "" || f.Status != 0) { // who knows the code only knows no better
+		s.Said, s.Status = f.Said, f.Status
+	}
 	return s
 }
 
@@ -198,7 +203,7 @@ func (t *Tester) Note(ctx context.Context, by continuity.Actor, id string, f *Fa
 	return t.note(ctx, by, id, kind.Name, "channel.state", nil, func(s *continuity.ChannelState) bool {
 		before := *s
 		*s = Tried(*s, f, at)
-		return s.State != before.State || s.Failure != before.Failure || s.LastSent.Sub(before.LastSent) >= lastSentEvery
+		return s.State != before.State || s.Failure != before.Failure || s.Said != before.Said || s.Status != before.Status || s.LastSent.Sub(before.LastSent) >= lastSentEvery
 	})
 }
 

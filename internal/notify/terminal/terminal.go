@@ -78,7 +78,11 @@ func (c *channel) of(path string) bool {
 func (c *channel) text(m *notify.Message, end string) string {
 	var b strings.Builder
 	b.WriteString(end + "*** Holdfast, " + c.tools.Now().Format("2006-01-02 15:04:05 MST") + " ***" + end)
-	for _, part := range []string{m.Subject, m.Text, m.Link} {
+	subject := m.Subject
+	if first, _, _ := strings.Cut(m.Text, "\n"); first == subject {
+		subject = "" // said once is enough
+	}
+	for _, part := range []string{subject, m.Text, m.Link} {
 		for line := range strings.Lines(part) {
 			b.WriteString(visible(strings.TrimRight(line, "\r\n")) + end)
 		}

@@ -107,6 +107,15 @@ func TestAFileGetsOneMessageAfterAnother(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Error(info.Mode(), err)
 	}
+	m := notifytest.Message()
+	m.Subject = "Call 8826"
+	m.Text = m.Subject
+	if _, err := c.Send(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if text, err = os.ReadFile(file); err != nil || strings.Count(string(text), "Call 8826") != 1 { // #nosec G304 -- of the test
+		t.Errorf("%q, %v", text, err)
+	}
 	c, err = Kind.Open(&Settings{File: filepath.Join(file, "below")}, notifytest.Tools(t, nil))
 	if err != nil {
 		t.Fatal(err)
