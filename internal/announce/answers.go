@@ -55,7 +55,7 @@ func (e *Engine) stands() (all []standing) {
 		}
 		all = append(all, standing{
 			about: continuity.KindWindow + "/" + id, exercise: w.Exercise, service: w.Service, since: cmp.Or(w.Began, w.Start),
-			text: func(r *Rules, a *Audience) (continuity.Text, bool) { return said(r, a.Kind+"/"+phase, ofWindow(r, &w)) },
+			text: func(r *Rules, a *Audience) (continuity.Text, bool) { return saidOfWindow(r, a, phase, &w) },
 		})
 	}
 	slices.SortFunc(all, func(a, b standing) int {

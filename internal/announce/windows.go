@@ -1,6 +1,9 @@
 package announce
 
 import (
+	"cmp"
+
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 )
 
@@ -47,4 +50,24 @@ func (t *turn) endedByWindow(audience string) bool {
 	word.Phase = PhaseAllClear
 	t.i.Public[audience], t.told = word, true
 	return true
+}
+
+// saidOfWindow is what is answered while a window stands: in the plan's words or, where
+// it has none, in our own, as its messages are.
+func saidOfWindow(r *Rules, a *Audience, phase string, w *continuity.Window) (continuity.Text, bool) {
+	v := ofWindow(r, w)
+	if _, own := r.Find(a.Kind + "/" + phase); own {
+		return said(r, a.Kind+"/"+phase, v)
+	}
+	in := func(lang catalogue.Lang) string {
+		args := catalogue.Args{}
+		for _, name := range []string{"service", "standby", "end", "expected"} {
+			if args[name] = cmp.Or(v[name], v[name+"@"+string(lang)]); args[name] == "" {
+				return ""
+			}
+		}
+		return catalogue.Text(lang, "maintenance.say."+phase+".text", args)
+	}
+	t := continuity.Text{En: in(catalogue.En), Zh: in(catalogue.Zh)}
+	return t, t != (continuity.Text{})
 }

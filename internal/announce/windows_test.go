@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/internal/announce"
 	"holdfast/internal/continuity"
 )
 
@@ -48,4 +49,29 @@ func TestAFailedWindowIsTold(t *testing.T) {
 	})
 	w.pass(4 * time.Minute)
 	w.want(firstCustomers + " " + firstStaff)
+}
+
+// TestWindowIsAnsweredWithoutWordsOfThePlan answers for a window in our own words where
+// the plan has none, and no longer than it stands.
+func TestWindowIsAnsweredWithoutWordsOfThePlan(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Find = func(string) (announce.Template, bool) { return announce.Template{}, false }
+	window := continuity.Window{ID: "orders-w-1", Service: "orders", State: continuity.WindowRunning, Start: w.now, End: w.now.Add(time.Hour), Began: w.now}
+	w.put(continuity.KindWindow, window.ID, window)
+	w.step()
+	if a := w.reply("orders.route.shop"); a.Text.En != "Maintenance of Order desk has begun; expected end: 2026-03-02 17:00 UTC+08:00. Please use help@standby.example." || a.Text.Zh == "" {
+		t.Errorf("%+v", a)
+	}
+	window.State, window.Course.Expected = continuity.WindowOverrun, w.now.Add(2*time.Hour)
+	w.put(continuity.KindWindow, window.ID, window)
+	w.pass(time.Hour)
+	if a := w.reply("orders.chat"); a.Text.En != "Maintenance of Order desk takes longer; now expected: 2026-03-02 18:00 UTC+08:00. Please go on over help@standby.example." {
+		t.Errorf("%+v", a)
+	}
+	window.State = continuity.WindowDone
+	w.put(continuity.KindWindow, window.ID, window)
+	w.pass(time.Minute)
+	if a := w.reply("orders.chat"); a.On {
+		t.Errorf("%+v", a)
+	}
 }

@@ -156,6 +156,9 @@ func ofWindow(r *Rules, w *continuity.Window) values {
 	v.moment("start", w.Start, r.Zone)
 	v.moment("end", w.End, r.Zone)
 	v.moment("expected", w.End, r.Zone)
+	if w.Course.Expected.After(w.End) {
+		v.moment("expected", w.Course.Expected, r.Zone)
+	}
 	v.affected(r, w.Affected)
 	if w.Contact != "" {
 		delete(v, "contact@en")
