@@ -142,7 +142,7 @@ func open(settings any, tools notify.Tools) (notify.Channel, error) {
 	if s.User == "" {
 		s.User = s.From
 	}
-	c := &channel{Settings: s, from: local + "@" + domain, domain: domain, tools: tools, dns: rooted{new(net.Resolver)}}
+	c := &channel{Settings: s, from: local + "@" + domain, domain: domain, tools: tools, dns: rooted{net.DefaultResolver}}
 	if s.IMAP == nil {
 		return c, nil
 	}
