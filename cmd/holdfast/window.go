@@ -171,7 +171,7 @@ func (c *cli) proposals(cmd *cobra.Command, node *controlapi.Client, service, ex
 		}
 		c.table(t)
 		if len(found.Items) > 0 { // a list made anew may have others
-			c.say("cli.window.propose.how", "service", service, "at", found.Items[0].Start.In(zoned(found.Zone)).Format(time.RFC3339), "lasts", lasts.String())
+			c.say("cli.window.propose.how", "service", service, "at", found.Items[0].Start.In(zoned(found.Zone)).Format(time.RFC3339), "lasts", lasts.String(), "exercise", exercise)
 		}
 	})
 }
