@@ -96,11 +96,6 @@ func (t *turn) decide() error {
 		t.calm(state == continuity.Resolved)
 		return nil
 	}
-	if t.closed() {
-		t.end(continuity.RunStopped, "runbook.closed")
-		t.quiet("")
-		return nil
-	}
 	for i := range t.run.Steps {
 		s, st := &t.script.Steps[i], &t.run.Steps[i]
 		switch {

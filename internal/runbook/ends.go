@@ -53,13 +53,6 @@ func (t *turn) calm(over bool) {
 	t.tellRun(tellResolved, continuity.UrgencyNotice, to, nil)
 }
 
-// closed reports whether the account of the run's incident was closed: it may be resolved
-// while something is still gone through.
-func (t *turn) closed() bool {
-	kind, id, _ := cut(t.run.About)
-	return kind == continuity.KindIncident && t.run.State == continuity.RunRunning && t.e.trouble[id].State == continuity.Closed
-}
-
 // into is the incident that another one goes on in.
 func (e *Engine) into(id string) string {
 	for range len(e.trouble) {
