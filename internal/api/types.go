@@ -188,6 +188,10 @@ type Block struct {
 	Addresses []string `json:"addresses,omitempty"` // or networks, of clients
 	Paths     []string `json:"paths,omitempty"`     // /a/b, or /a/**
 	Headers   []string `json:"headers,omitempty"`   // "Name", "Name: value" or "Name: beginning*"
+
+	// Say is what they are told, by language (en, zh): then they are refused for a time
+	// (503, Retry-After) and not for good.
+	Say map[string]string `json:"say,omitempty"`
 }
 
 // SwitchRequest puts or lifts an operator's standing setting: one of the

@@ -20,6 +20,9 @@ const blockSuffix = ":block:"
 // mostBlocked bounds each list of a block: every request is compared with them.
 const mostBlocked = 1000
 
+// mostSaid bounds what a block says, in bytes.
+const mostSaid = 2000
+
 // someBlock reads a block that a person asks for, and names it by what it
 // blocks: the same again is the same.
 func someBlock(b *api.Block) (block *continuity.Block, id string, err error) {
@@ -44,6 +47,10 @@ func someBlock(b *api.Block) (block *continuity.Block, id string, err error) {
 		}
 		block.Headers = append(block.Headers, f)
 	}
+	block.Say = continuity.Said{En: b.Say["en"], Zh: b.Say["zh"]}
+	if len(block.Say.En) > mostSaid || len(block.Say.Zh) > mostSaid {
+		return nil, "", invalid("api.invalid.block-say", "most", mostSaid)
+	}
 	longest := max(len(block.Addresses), len(block.Paths), len(block.Headers))
 	if longest == 0 || longest > mostBlocked {
 		return nil, "", invalid("api.invalid.block")
@@ -51,7 +58,8 @@ func someBlock(b *api.Block) (block *continuity.Block, id string, err error) {
 	slices.SortFunc(block.Addresses, func(a, b netip.Prefix) int { return strings.Compare(a.String(), b.String()) })
 	slices.Sort(block.Paths)
 	slices.SortFunc(block.Headers, func(a, b continuity.Field) int { return strings.Compare(a.Name+":"+a.Value, b.Name+":"+b.Value) })
-	text, err := json.Marshal(block)
+	// Other words for the same are in the place of the first ones.
+	text, err := json.Marshal(continuity.Block{Addresses: block.Addresses, Paths: block.Paths, Headers: block.Headers})
 	sum := sha256.Sum256(text)
 	return block, hex.EncodeToString(sum[:4]), err
 }
@@ -71,6 +79,14 @@ func toldBlock(b *continuity.Block) *api.Block {
 			text += ": " + f.Value
 		}
 		out.Headers = append(out.Headers, text)
+	}
+	for lang, text := range map[string]string{"en": b.Say.En, "zh": b.Say.Zh} {
+		if text != "" {
+			if out.Say == nil {
+				out.Say = map[string]string{}
+			}
+			out.Say[lang] = text
+		}
 	}
 	return out
 }

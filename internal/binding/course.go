@@ -76,6 +76,11 @@ func courseOf(p *plan.Plan) maintenance.Course {
 	if r := m.Readmit; r != nil {
 		c.Readmit = readmitOf(p, r)
 	}
+	// Somebody of a batch has to say that it works before the next one comes, unless the
+	// plan has another measure.
+	if c.Readmit.Errors == "" {
+		c.Readmit.CheckIns = max(c.Readmit.CheckIns, 1)
+	}
 	if f := m.Feedback; f != nil {
 		for i := range p.Providers {
 			if v := &p.Providers[i]; v.ID == f.Provider && v.Mail != "" {

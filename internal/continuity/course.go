@@ -38,6 +38,7 @@ type During struct {
 	Route   string    `json:"route"`
 	Mode    string    `json:"mode,omitempty"`  // of a mode: hold, divert, reply, block
 	Paths   []string  `json:"paths,omitempty"` // of uploads
+	Say     Text      `json:"say,omitzero"`    // what whoever uploads is told
 	Open    int       `json:"open,omitempty"`  // of a line: so many of its batches may be open ...
 	Of      int       `json:"of,omitempty"`    // ... where the window has so many
 	State   string    `json:"state"`

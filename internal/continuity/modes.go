@@ -48,6 +48,10 @@ type Block struct {
 	Addresses []netip.Prefix `json:"addresses,omitempty"` // of clients
 	Paths     []string       `json:"paths,omitempty"`     // as in Match
 	Headers   []Field        `json:"headers,omitempty"`   // Value empty: any; ends in *: that beginning
+
+	// Say makes the refusal one for a time: those whom it meets are told this, and to
+	// come again.
+	Say Said `json:"say,omitzero"`
 }
 
 // Matches reports whether the block refuses a request.

@@ -184,7 +184,7 @@ func (h *hands) put(ctx context.Context, relay hand, d *continuity.During) error
 	if !stands {
 		r := api.SwitchRequest{Route: d.Route, Intake: d.Mode, Person: person(d), Why: d.Why}
 		if d.What == continuity.DuringUploads {
-			r.Intake, r.Block = continuity.IntakeBlock.String(), &api.Block{Paths: d.Paths}
+			r.Intake, r.Block = continuity.IntakeBlock.String(), &api.Block{Paths: d.Paths, Say: map[string]string{"en": d.Say.En, "zh": d.Say.Zh}}
 		}
 		if _, err := relay.Switch(ctx, r); err != nil {
 			return err

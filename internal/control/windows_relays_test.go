@@ -302,6 +302,27 @@ func TestLineStandsBeforeTheRouteIsLetGo(t *testing.T) {
 	}
 }
 
+// TestPausedUploadsAreToldWhy has the relay say in both languages what whoever uploads is
+// told, and take it away by the paths alone.
+func TestPausedUploadsAreToldWhy(t *testing.T) {
+	h := newHands()
+	h.want(continuity.During{Window: "w", What: continuity.DuringUploads, Paths: []string{"/import/**"}, Say: continuity.Text{En: "Later.", Zh: "请稍后。"}})
+	h.work()
+	if len(h.relay.settings) != 1 {
+		t.Fatal(h.relay.settings)
+	}
+	for _, s := range h.relay.settings {
+		if s.Block == nil || s.Block.Say["en"] != "Later." || s.Block.Say["zh"] != "请稍后。" {
+			t.Error(s.Block)
+		}
+	}
+	h.end("w.uploads")
+	h.work()
+	if len(h.relay.settings) != 0 {
+		t.Error(h.relay.settings)
+	}
+}
+
 // TestRelayThatCannotBeReachedIsTriedAgain says so once, and goes on.
 func TestRelayThatCannotBeReachedIsTriedAgain(t *testing.T) {
 	h := newHands()

@@ -14,6 +14,7 @@ const (
 	blockAddress protowire.Number = 11
 	blockPath    protowire.Number = 12
 	blockHeader  protowire.Number = 13
+	blockSay     protowire.Number = 14 // language and text
 )
 
 func appendBlock(b []byte, block *continuity.Block) []byte {
@@ -27,12 +28,20 @@ func appendBlock(b []byte, block *continuity.Block) []byte {
 	for _, p := range block.Paths {
 		b = appendString(b, blockPath, p)
 	}
-	return appendFields(b, blockHeader, block.Headers)
+	b = appendFields(b, blockHeader, block.Headers)
+	var say []continuity.Field
+	if block.Say.En != "" {
+		say = append(say, continuity.Field{Name: "en", Value: block.Say.En})
+	}
+	if block.Say.Zh != "" {
+		say = append(say, continuity.Field{Name: "zh", Value: block.Say.Zh})
+	}
+	return appendFields(b, blockSay, say)
 }
 
 // block reads the current field, if it is one of a block.
 func (d *fields) block(s *continuity.Switch) {
-	if d.num < blockAll || d.num > blockHeader {
+	if d.num < blockAll || d.num > blockSay {
 		return
 	}
 	if s.Block == nil {
@@ -50,5 +59,12 @@ func (d *fields) block(s *continuity.Switch) {
 		s.Block.Paths = append(s.Block.Paths, string(d.bytes))
 	case blockHeader:
 		s.Block.Headers = append(s.Block.Headers, d.field())
+	case blockSay:
+		switch f := d.field(); f.Name {
+		case "en":
+			s.Block.Say.En = f.Value
+		case "zh":
+			s.Block.Say.Zh = f.Value
+		}
 	}
 }

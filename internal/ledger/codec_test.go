@@ -46,6 +46,7 @@ func events() []continuity.Event {
 			Block: &continuity.Block{
 				Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
 				Paths:     []string{"/export/**"}, Headers: []continuity.Field{{Name: "User-Agent", Value: "bad*"}, {Name: "X-Any"}},
+				Say: continuity.Said{En: "Later.", Zh: "请稍后。"},
 			},
 		}},
 		{Kind: continuity.KindRecorded, Recorded: record(4, 7)},

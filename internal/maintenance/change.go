@@ -55,7 +55,7 @@ func (w *window) changed(before *continuity.Window) {
 		return
 	}
 	step := fmt.Sprintf("changed-%d", w.Sequence)
-	w.sayAgain(step, PhaseChanged, moved)                  // what still waits to be sent would say the old time
+	w.sayAgain(step, PhaseChanged, true)                   // what still waits to be sent would say what was before
 	for _, rung := range w.rules.Ladder(w.Kind, w.Start) { // the change said it
 		for _, id := range heard {
 			if key := rung.Step + "/" + id; !rung.Due.After(w.shown) && w.Told[key].IsZero() {

@@ -56,7 +56,7 @@ func rulesForTests() *maintenance.Rules {
 		Course: maintenance.Course{
 			Modes:     []maintenance.Put{{Relay: "relay", Route: "orders", Mode: "hold"}},
 			Uploads:   []maintenance.Put{{Relay: "relay", Route: "orders", Paths: []string{"/import/**"}}},
-			Parts:     map[string][]string{"database": {"database"}, "app": {"place-order"}},
+			Parts:     map[string][]string{"database": {"database"}, "app": {"place-order"}, "intake": {"database"}},
 			Processes: []maintenance.Process{{ID: "intake", Name: text("Order intake"), MTD: 4 * time.Hour, How: text("by phone")}, {ID: "reports", MTD: 72 * time.Hour}},
 			Complete:  maintenance.Complete{Checks: []string{"orders/database"}, For: 2 * time.Minute, Person: true},
 			Verify: []maintenance.Verify{

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 )
 
@@ -43,8 +44,8 @@ func (w *window) put() {
 		d := uploads[p.Route]
 		if d == nil {
 			d = &continuity.During{What: continuity.DuringUploads, Relay: p.Relay, Route: p.Route, Why: w.why()}
-			if p.Say != (continuity.Text{}) {
-				d.Why = bilingual(p.Say)
+			if d.Say = p.Say; d.Say == (continuity.Text{}) {
+				d.Say = both("course.uploads-paused", func(catalogue.Lang) catalogue.Args { return nil })
 			}
 			uploads[p.Route] = d
 		}
@@ -59,14 +60,6 @@ func (w *window) put() {
 
 // why is what a relay is told.
 func (w *window) why() string { return "maintenance window " + w.ID }
-
-// bilingual is a text in both languages, for where only one text is shown.
-func bilingual(t continuity.Text) string {
-	if t.En == "" || t.Zh == "" || t.En == t.Zh {
-		return t.En + strings.TrimPrefix(t.Zh, t.En)
-	}
-	return t.Zh + " / " + t.En
-}
 
 // duringID is the id of what is put with a route.
 func (w *window) duringID(what, route string) string { return w.ID + "." + what + "-" + route }

@@ -241,7 +241,7 @@ func (w *window) sayAgain(step, phase string, ends bool) {
 
 // sayTo tells an audience, or those of it who are meant.
 func (w *window) sayTo(audience, phase string, to continuity.Recipient, ends bool) {
-	n := continuity.Notification{Urgency: continuity.UrgencyNotice, To: []continuity.Recipient{to}, Ends: ends, Touches: w.Affected}
+	n := continuity.Notification{Urgency: continuity.UrgencyNotice, To: []continuity.Recipient{to}, Ends: ends, Instead: phase == PhaseChanged, Touches: w.Affected}
 	a, known := w.rules.Audiences[audience]
 	if !known {
 		a = Audience{ID: audience}

@@ -2,6 +2,7 @@ package maintenance
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,9 +69,20 @@ func (w *window) declare(why string) {
 		Started: w.now, Exercise: w.Exercise, Shown: w.facts.clocks.Shown(w.Exercise, w.now), Why: why,
 	}
 	for i := range w.rules.Course.Processes {
-		d.Hits = append(d.Hits, w.rules.Course.Processes[i].ID)
+		if p := w.rules.Course.Processes[i].ID; w.hits(p) {
+			d.Hits = append(d.Hits, p)
+		}
 	}
 	w.also(continuity.Declare(d))
+}
+
+// hits says whether the window's work touches a process: by its own name, by something
+// that it needs, or by a flow of its own. A window that names nothing is about all.
+func (w *window) hits(process string) bool {
+	parts := w.rules.Course.Parts
+	return len(w.Affected) == 0 || slices.ContainsFunc(w.Affected, func(part string) bool {
+		return part == process || slices.Contains(parts[process], part) || slices.Contains(parts[part], process)
+	})
 }
 
 // follow learns which incident the window became.

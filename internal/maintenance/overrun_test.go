@@ -38,7 +38,7 @@ func TestOverrunStartsTheContingencyPlan(t *testing.T) {
 	c.after(time.Second)
 	c.want(continuity.WindowOverrun)
 	all := c.declared()
-	if len(all) != 1 || all[0].Scenario != "work-overruns" || all[0].Origin != (continuity.Origin{Kind: "window", ID: window}) || !slices.Equal(all[0].Hits, []string{"intake", "reports"}) {
+	if len(all) != 1 || all[0].Scenario != "work-overruns" || all[0].Origin != (continuity.Origin{Kind: "window", ID: window}) || !slices.Equal(all[0].Hits, []string{"intake"}) {
 		t.Fatal(all)
 	}
 	if n := c.told("overruns"); n != 1 {

@@ -435,6 +435,10 @@ func (e *Engine) overtaken(n, by *note, now time.Time) {
 		if s.State == continuity.DeliveryDelivered || s.State == continuity.DeliverySending {
 			state = continuity.NotifyDelivered // and nobody has to answer any more
 		}
+		if by.Instead && !s.Over() && s.State != continuity.DeliverySending {
+			e.drop(s, droppedInstead)
+			e.reached(s)
+		}
 	}
 	e.end(n, state, by.ID, now)
 }

@@ -184,7 +184,7 @@ func (e *Engine) takeShip(id string, version int64, body json.RawMessage) error 
 	bounced := s.State == continuity.DeliveryDelivered && v.State == continuity.DeliveryFailed
 	s.Delivery, s.version = v, version
 	switch {
-	case v.State == continuity.DeliveryDelivered:
+	case v.State == continuity.DeliveryDelivered, v.State == continuity.DeliveryDropped && v.By == droppedInstead:
 		e.reached(s)
 	case bounced:
 		delete(e.told[s.note.About], s.Target)
@@ -194,15 +194,23 @@ func (e *Engine) takeShip(id string, version int64, body json.RawMessage) error 
 	return nil
 }
 
+// droppedInstead is why a delivery was dropped whose receiver hears something newer in
+// its place, and so counts as reached.
+const droppedInstead = "instead"
+
 // reached notes whom a message reached.
 func (e *Engine) reached(s *ship) {
+	at := s.Sent
+	if at.IsZero() {
+		at = s.Due
+	}
 	about := s.note.About
 	if e.told[about] == nil {
 		e.told[about] = map[string]receiver{}
 	}
 	r, of := e.told[about][s.Target], audienceOf(s)
-	if s.Sent.After(r.at) {
-		r.to, r.at = s.To, s.Sent
+	if at.After(r.at) {
+		r.to, r.at = s.To, at
 		r.of = cmp.Or(of, r.of) // who was paged besides is still one of the audience
 	}
 	r.meant = r.meant || of == ""

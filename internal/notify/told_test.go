@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,40 @@ import (
 // TestToldAsAnAudience tells each of several audiences in words of its own what became
 // of something: those whom messages reached as that audience, once more after that, and
 // nobody of one that was never told.
+// TestWhoWasStillToBeToldHearsTheChangeInItsPlace has hours of quiet hold a first
+// notice while what it tells of is changed: the old words never go out, and whoever was
+// to hear them hears the new ones.
+func TestWhoWasStillToBeToldHearsTheChangeInItsPlace(t *testing.T) {
+	for _, instead := range []bool{true, false} {
+		inBubble(t, func(w *world) {
+			w.night, w.until = true, w.began.Add(7*time.Hour)
+			stop, _ := w.lead("a")
+			first := note("n1", "notice", "role:commander")
+			first.About = "window/w"
+			w.tell(first)
+			time.Sleep(time.Minute)
+			w.want("n1", continuity.NotifySending)
+			change := note("n2", "notice", "told:")
+			change.About, change.Subject.En, change.Ends, change.Instead = "window/w", "Changed", true, instead
+			w.tell(change)
+			time.Sleep(time.Second)
+			stop()
+			w.lead("b") // who takes over knows it, too
+			time.Sleep(8 * time.Hour)
+			w.want("n1", continuity.NotifyCancelled)
+			if !instead {
+				w.want("n2", continuity.NotifyCancelled)
+				w.sent("mail", 0)
+				return
+			}
+			w.want("n2", continuity.NotifyDelivered)
+			if m := w.sent("mail", 1)[0]; !strings.Contains(m.Subject, "Changed") {
+				t.Errorf("%+v", m)
+			}
+		})
+	}
+}
+
 func TestToldAsAnAudience(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.lead("a")

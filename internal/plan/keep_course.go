@@ -101,6 +101,17 @@ func (c *checker) checkWindows(m *Maintenance) {
 			c.error("maintenance.readmit", "plan.readmit-errors")
 		}
 	}
+	if f := m.Feedback; f != nil {
+		if i := slices.IndexFunc(c.plan.Providers, func(p Provider) bool { return p.ID == f.Provider }); i >= 0 && c.plan.Providers[i].Mail == "" {
+			c.error("maintenance.feedback.provider", "plan.feedback-mail", "value", f.Provider)
+		}
+	}
+	if len(m.Batches) > 0 && !slices.ContainsFunc(m.Tell, func(id string) bool {
+		a := c.plan.Audiences[id]
+		return a == nil || a.Kind == "staff"
+	}) {
+		c.warning("maintenance.tell", "plan.release-nobody")
+	}
 	for i := range m.During {
 		d := &m.During[i]
 		if d.Route != "" && slices.ContainsFunc(m.During[:i], func(o During) bool { return o.Route == d.Route && len(o.For) == 0 && len(d.For) == 0 }) {

@@ -13,29 +13,50 @@ func (f *flight) blocked() bool {
 	if len(f.route.Block) == 0 && len(s.blocks) == 0 && s.intake != continuity.IntakeBlock {
 		return false
 	}
-	if s.intake != continuity.IntakeBlock && f.fits(s) == nil {
-		return false
+	if s.intake == continuity.IntakeBlock {
+		f.refuseBlocked(nil)
+		return true
 	}
-	f.refuseBlocked()
-	return true
+	b, says := f.fits(s)
+	if b != nil {
+		f.refuseBlocked(says)
+	}
+	return b != nil
 }
 
-func (f *flight) refuseBlocked() {
+// refuseBlocked refuses for good, or with what a block says for a time.
+func (f *flight) refuseBlocked(p *page) {
+	if p != nil {
+		f.close(p)
+		return
+	}
 	f.answerProblem(Blocked, continuity.E(continuity.CodeBlocked, nil))
 }
 
-// fits returns the block that refuses the request.
-func (f *flight) fits(s *standing) *continuity.Block {
+// saidBy is what a block says to those whom it meets.
+func saidBy(b *continuity.Block) *page {
+	if b.Say == (continuity.Said{}) {
+		return nil
+	}
+	return newPage(&continuity.Reply{Text: b.Say})
+}
+
+// fits returns the block that refuses the request, and what it says: of several, one
+// that refuses for good.
+func (f *flight) fits(s *standing) (fitting *continuity.Block, says *page) {
 	from, _ := netip.ParseAddr(address(f.req.Remote)) // one that is none is in no network
 	for i := range f.route.Block {
 		if b := &f.route.Block[i]; b.Matches(from, f.path, f.req.Header) {
-			return b
+			return b, nil
 		}
 	}
 	for i := range s.blocks {
 		if b := s.blocks[i].Block; b.Matches(from, f.path, f.req.Header) {
-			return b
+			if s.pages[i] == nil {
+				return b, nil
+			}
+			fitting, says = b, s.pages[i]
 		}
 	}
-	return nil
+	return fitting, says
 }

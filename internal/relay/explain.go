@@ -209,7 +209,7 @@ func (f *flight) explainStanding(note noter, live *Engine) {
 			note(true, "latched")
 		}
 	}
-	if b := f.fits(f.standing()); b != nil {
+	if b, _ := f.fits(f.standing()); b != nil {
 		note(true, "block", "reason", b.Reason)
 	}
 	if addr, err := netip.ParseAddrPort(f.req.Remote); err == nil {

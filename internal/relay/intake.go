@@ -15,6 +15,7 @@ type standing struct {
 	health   bool     // intake is not pass by nobody's will but health's, its own or checks'
 	words    []string // the checks whose words are among what holds
 	blocks   []continuity.Switch
+	pages    []*page // what blocks say, as they are in blocks; nil: nothing
 }
 
 var passing = &standing{intake: continuity.IntakePass}
@@ -32,7 +33,7 @@ func (f *flight) standing() *standing {
 	s.intake, _ = l.Effective(r.ID)
 	for _, sw := range l.Switches(r.ID) {
 		if sw.Partial() {
-			s.blocks = append(s.blocks, sw)
+			s.blocks, s.pages = append(s.blocks, sw), append(s.pages, saidBy(sw.Block))
 			continue
 		}
 		if !sw.Intake.Over(continuity.IntakePass) {
@@ -79,7 +80,7 @@ func (f *flight) decided(p *passage) bool {
 	case continuity.IntakeDivert:
 		return f.divert(*p)
 	case continuity.IntakeBlock: // put after the request was let in
-		f.refuseBlocked()
+		f.refuseBlocked(nil)
 	default:
 		f.reply()
 	}

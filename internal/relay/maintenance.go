@@ -102,9 +102,12 @@ func say(s continuity.Said, lang catalogue.Lang, usual string) said {
 
 // maintenance answers with the route's maintenance answer, as a page where the
 // client prefers one, else as a problem document.
-func (f *flight) maintenance() {
+func (f *flight) maintenance() { f.close(f.route.says(f.began)) }
+
+// close answers with a page, and when to come again.
+func (f *flight) close(p *page) {
 	const status = http.StatusServiceUnavailable
-	p, lang := f.route.says(f.began), f.engine.languages.of(f.req)
+	lang := f.engine.languages.of(f.req)
 	contentType, body := problem.ContentType, p.json[lang]
 	if prefersHTML(f.req) {
 		contentType, body = htmlType, p.html[lang]

@@ -192,6 +192,29 @@ func TestBlock(t *testing.T) {
 	wantProblem(t, h.post(order("A")), 403, "blocked")
 }
 
+// TestBlockForATime has a block say what clients are told, and to come again; where
+// another one refuses for good, that goes before.
+func TestBlockForATime(t *testing.T) {
+	o := make(observer, 20)
+	h := open(t, func(_ *house, options *relay.Options) { options.Observer = o })
+	uploads := &continuity.Block{Paths: []string{"/orders/import/**"}, Say: continuity.Said{En: "Upload later.", Zh: "请稍后上传。"}}
+	h.books.owners = append(h.books.owners, continuity.Switch{Owner: "operator:w:block:1", Intake: continuity.IntakeBlock, Block: uploads})
+	h.books.settings.Add(1)
+	r := h.do("POST", "/orders/import/1", "{}", "Accept-Language: zh")
+	wantProblem(t, r, 503, "maintenance")
+	if !strings.Contains(r.body, "请稍后上传。") || r.header.Get("Retry-After") == "" {
+		t.Errorf("answered %s %v", r, r.header)
+	}
+	if got := <-o; got != relay.Maintenance {
+		t.Errorf("observed %s", got)
+	}
+	wantStatus(t, h.post(order("A")), 201)
+	h.books.owners = append(h.books.owners, continuity.Switch{Owner: "operator:li.wei:block:2", Intake: continuity.IntakeBlock,
+		Block: &continuity.Block{Paths: []string{"/orders/**"}}})
+	h.books.settings.Add(1)
+	wantProblem(t, h.do("POST", "/orders/import/1", "{}"), 403, "blocked")
+}
+
 func TestBlockKnowsBothFamilies(t *testing.T) {
 	b := continuity.Block{Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32")}}
 	for text, want := range map[string]bool{"192.0.2.7": true, "::ffff:192.0.2.7": true, "192.0.3.7": false, "2001:db8::1%eth0": true, "2001:db9::1": false} {
