@@ -61,7 +61,7 @@ type Draft struct {
 	Status   continuity.Text   // what a template says for {status}
 	Vars     map[string]string // further fields of a template
 	Expected time.Time         // empty: as the incident says
-	Next     time.Time         // empty: as often as the grade says
+	Next     time.Time         // empty: as the incident says, or as often as the grade does
 	Preview  bool              // nothing is sent
 	Lone     bool              // in one language alone, though the audience is told in two
 }
@@ -172,7 +172,7 @@ func (a *Acts) phrase(u *continuity.Update, i *continuity.Incident, to *Audience
 		u.Expected = i.Expected
 	}
 	if u.Next.IsZero() && u.Phase != PhaseAllClear && !ended {
-		u.Next = at.Add(rules.grade(i.Grade).Every)
+		u.Next = following(i, rules.grade(i.Grade), at)
 	}
 	for _, when := range []time.Time{d.Next, d.Expected} {
 		if !when.IsZero() && !when.After(at) {

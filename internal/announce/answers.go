@@ -35,7 +35,7 @@ func (e *Engine) stands() (all []standing) {
 					return continuity.Text{}, false
 				}
 				word := i.Public[a.ID]
-				v := ofIncident(r, &i, a, saying{expected: i.Expected, next: word.Next})
+				v := ofIncident(r, &i, a, saying{expected: i.Expected, next: nextTo(&i, word)})
 				return said(r, a.Kind+"/"+PhaseFirst, v)
 			},
 		})

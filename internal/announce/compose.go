@@ -22,10 +22,7 @@ func (r *Rules) OfIncident(i *continuity.Incident, audience, template string) (c
 	if !known {
 		a = &Audience{ID: audience}
 	}
-	s := saying{expected: i.Expected, next: i.Next}
-	if word, told := i.Public[audience]; told && s.next.IsZero() {
-		s.next = word.Next
-	}
+	s := saying{expected: i.Expected, next: nextTo(i, i.Public[audience])}
 	return r.composed(ofIncident(r, i, a, s), template)
 }
 

@@ -111,6 +111,96 @@ func TestRemindersOfTheNextWord(t *testing.T) {
 	w.want(late + " " + again + " " + soon + " update-1.n-1 " + firstCustomers)
 }
 
+// TestTheIncidentSaysWhenPeopleAreToldNext has words promise the time that was said of
+// the incident while it is still to come, and people reminded by it where an audience was
+// promised a later one before; no promise is put off by it.
+func TestTheIncidentSaysWhenPeopleAreToldNext(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Audiences, w.rules.Audiences[0].From = w.rules.Audiences[:1], ""
+	expect := func(next time.Time) {
+		w.becomes(func(i *continuity.Incident) { i.Next, i.NextSaid = next, w.now })
+	}
+	promised := func() time.Time {
+		i, _ := read[continuity.Incident](w, continuity.KindIncident, incident)
+		return i.Public["customers"].Next
+	}
+	w.begin(func(i *continuity.Incident) { i.Grade, i.Next, i.NextSaid = "SEV-3", start.Add(14*time.Minute), start })
+	w.pass(4 * time.Minute)
+	u, _ := read[continuity.Update](w, continuity.KindUpdate, incident+".update-first-customers")
+	if !promised().Equal(start.Add(14*time.Minute)) || !strings.Contains(u.Text.En, "Again at 2026-03-02 16:14") {
+		t.Errorf("%s: %s", promised(), u.Text.En)
+	}
+
+	expect(start.Add(12 * time.Minute)) // sooner than promised
+	a, _ := read[continuity.Autoreply](w, continuity.KindAutoreply, continuity.AutoreplyID("orders", "chat"))
+	if said := a.Wanted[0].Text.En; !strings.Contains(said, "Again at 2026-03-02 16:12") {
+		t.Error(said)
+	}
+	w.pass(3*time.Minute - time.Second)
+	w.want(firstCustomers)
+	w.pass(time.Second)
+	soon := "n-soon-customers-" + stampOf(start.Add(12*time.Minute))
+	w.want(soon + " " + firstCustomers)
+	w.pass(5 * time.Minute)
+	late := "n-late-customers-" + stampOf(start.Add(12*time.Minute))
+	w.want(late + " " + soon + " " + firstCustomers)
+	n, _ := read[continuity.Notification](w, continuity.KindNotification, incident+"."+late)
+	if !strings.Contains(n.Text.En, "16:12") {
+		t.Error(n.Text.En)
+	}
+
+	expect(start.Add(22 * time.Minute))
+	soon += " n-soon-customers-" + stampOf(start.Add(14*time.Minute)) // which was promised
+	w.want(late + " " + soon + " " + firstCustomers)
+	say := func(next time.Time) announce.Kept {
+		k, err := w.acts.Say(t.Context(), announce.Who{Actor: li}, incident, announce.Draft{Audience: "customers", Next: next})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	if k := say(time.Time{}); !k.Next.Equal(start.Add(22*time.Minute)) || !strings.Contains(k.Text.En, "16:22") {
+		t.Errorf("%+v", k)
+	}
+	w.pass(time.Second)
+	say(start.Add(32 * time.Minute)) // whoever writes says otherwise
+	w.pass(11*time.Minute - time.Second)
+	w.want(late + " " + soon + " update-1.n-1 update-2.n-1 " + firstCustomers)
+	if k := say(time.Time{}); !k.Next.Equal(w.now.Add(20 * time.Minute)) { // what was said is over
+		t.Errorf("%+v", k)
+	}
+	expect(w.now.Add(time.Hour)) // what was promised is still due
+	w.pass(20 * time.Minute)
+	w.want(late + " n-late-customers-" + stampOf(start.Add(43*time.Minute)) + " " + soon + " update-1.n-1 update-2.n-1 update-3.n-1 " + firstCustomers)
+}
+
+// TestTheFirstWordStaysTheFirst has it kept when an audience was told something for the
+// first time, whatever is said afterwards.
+func TestTheFirstWordStaysTheFirst(t *testing.T) {
+	w := newWorld(t)
+	heard := func() time.Time {
+		i, _ := read[continuity.Incident](w, continuity.KindIncident, incident)
+		return i.Heard
+	}
+	w.begin(func(i *continuity.Incident) { i.Grade = "SEV-3" })
+	if !heard().IsZero() {
+		t.Error("nobody was told anything")
+	}
+	w.pass(4 * time.Minute)
+	first := w.now
+	if !heard().Equal(first) {
+		t.Error(heard())
+	}
+	w.pass(time.Minute)
+	if _, err := w.acts.Say(t.Context(), announce.Who{Actor: li}, incident, announce.Draft{Audience: "staff", Template: "hold-staff"}); err != nil {
+		t.Fatal(err)
+	}
+	w.becomes(func(i *continuity.Incident) { i.State, i.Resolved, i.Restored = continuity.Resolved, w.now, w.now })
+	if !heard().Equal(first) {
+		t.Errorf("%s, want %s", heard(), first)
+	}
+}
+
 func stampOf(at time.Time) string { return announce.Stamp(at) }
 
 // TestTheLastWord has those who were told learn that it is over, once; a reopened

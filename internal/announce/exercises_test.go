@@ -40,6 +40,22 @@ func TestWordsOfAnExerciseSayItsClocksTimes(t *testing.T) {
 	}
 }
 
+// TestTheFirstWordOfAnExerciseIsMeasuredReally has it kept when people were really told
+// first, and not what the exercise's clock showed.
+func TestTheFirstWordOfAnExerciseIsMeasuredReally(t *testing.T) {
+	w := newWorld(t)
+	shown := w.now.AddDate(0, 9, 0)
+	w.put(continuity.KindExercise, "drill", continuity.Exercise{ID: "drill", Real: w.now, Shown: shown})
+	w.begin(func(i *continuity.Incident) { i.Exercise, i.Began = "drill", shown })
+	w.now = w.now.Add(40 * time.Second)
+	w.put(continuity.KindExercise, "drill", continuity.Exercise{ID: "drill", Real: w.now, Shown: shown.Add(time.Hour)})
+	w.step()
+	i, _ := read[continuity.Incident](w, continuity.KindIncident, incident)
+	if word := i.Public["customers"]; !i.Heard.Equal(w.now) || !word.At.Equal(shown.Add(time.Hour)) {
+		t.Errorf("%s, %+v", i.Heard, word)
+	}
+}
+
 // TestWhatAnEndedExerciseLeavesUnsaid has what waits for an approval be rejected,
 // nothing be said any more, and no answer be given by itself.
 func TestWhatAnEndedExerciseLeavesUnsaid(t *testing.T) {

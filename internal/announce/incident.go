@@ -30,7 +30,7 @@ func (t *turn) first() {
 		if t.i.Reopened > 0 {
 			id += "-" + strconv.Itoa(t.i.Reopened)
 		}
-		t.byItself(a, PhaseFirst, id, t.at.Add(g.Every))
+		t.byItself(a, PhaseFirst, id, following(&t.i, g, t.at))
 	}
 }
 
@@ -73,6 +73,9 @@ func send(i *continuity.Incident, a *Audience, u *continuity.Update, version int
 	u.State, u.Sent, u.Due = continuity.UpdateSent, now, time.Time{}
 	if i.Public == nil {
 		i.Public = map[string]continuity.Word{}
+	}
+	if i.Heard.IsZero() {
+		i.Heard = now
 	}
 	i.Public[a.ID] = continuity.Word{Update: u.ID, Phase: u.Phase, Text: u.Text, At: at, Expected: u.Expected, Next: u.Next}
 	if p := i.Personal; p != nil && (a.Clock > 0 || !p.Due[a.ID].IsZero()) && p.Done[a.ID].IsZero() {
@@ -118,19 +121,20 @@ func (t *turn) remind() {
 		if a, _ = t.rules.audience(id); a == nil || word.Next.IsZero() {
 			continue
 		}
-		ahead := word.Next.Add(-min(remindBefore, g.Every/4))
-		if soon := "soon." + id; t.due(ahead) && t.at.Before(word.Next) && !t.was(soon, word.Next) && word.At.Before(ahead) {
-			t.mark(soon, word.Next)
-			t.notice("soon-"+id+"-"+stamp(word.Next), "announce.soon.", a, map[string]time.Time{"next": word.Next})
+		next := nextTo(&t.i, word)
+		ahead := next.Add(-min(remindBefore, g.Every/4))
+		if soon := "soon." + id; t.due(ahead) && t.at.Before(next) && !t.was(soon, next) && word.At.Before(ahead) {
+			t.mark(soon, next)
+			t.notice("soon-"+id+"-"+stamp(next), "announce.soon.", a, map[string]time.Time{"next": next})
 		}
-		if !t.due(word.Next) {
+		if !t.due(next) {
 			continue
 		}
 		// The last time at which it was due.
-		last := word.Next.Add(t.at.Sub(word.Next).Truncate(g.Every))
+		last := next.Add(t.at.Sub(next).Truncate(g.Every))
 		if late := "late." + id; !t.was(late, last) {
 			t.mark(late, last)
-			t.page("late-"+id+"-"+stamp(last), "announce.late.", a, map[string]time.Time{"next": word.Next})
+			t.page("late-"+id+"-"+stamp(last), "announce.late.", a, map[string]time.Time{"next": next})
 		}
 		t.wake(last.Add(g.Every))
 	}

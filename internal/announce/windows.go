@@ -33,6 +33,11 @@ func (t *turn) toldByWindow(a *Audience) bool {
 	if t.i.Public == nil {
 		t.i.Public = map[string]continuity.Word{}
 	}
+	if t.i.Heard.IsZero() {
+		if t.i.Heard = at; t.i.Exercise != "" { // there it is what its clock showed
+			t.i.Heard = t.now
+		}
+	}
 	t.i.Public[a.ID], t.told = word, true
 	return true
 }

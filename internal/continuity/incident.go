@@ -52,7 +52,9 @@ type Incident struct {
 	Roles    map[string]Holder `json:"roles"` // by role of the plan
 	Expected time.Time         `json:"expected,omitzero"`
 	Next     time.Time         `json:"next_update,omitzero"`
-	Public   map[string]Word   `json:"public,omitempty"` // by audience: the last that it was told
+	NextSaid time.Time         `json:"next_update_said,omitzero"` // when it was said, by the clock that its schedules go by
+	Public   map[string]Word   `json:"public,omitempty"`          // by audience: the last that it was told
+	Heard    time.Time         `json:"first_word,omitzero"`       // really: when an audience was told something for the first time
 	Causes   []string          `json:"causes,omitempty"`
 
 	Personal *LegalClock `json:"personal_data,omitempty"`

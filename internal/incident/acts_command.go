@@ -179,7 +179,7 @@ func (a *Acts) Expect(ctx context.Context, by By, id string, version int64, expe
 			e.Expected = expected.UTC()
 		}
 		if !next.IsZero() {
-			e.Next = next.UTC()
+			e.Next, e.NextSaid = next.UTC(), e.time
 		}
 		return nil
 	})

@@ -55,6 +55,9 @@ func (a *Acts) Merge(ctx context.Context, by By, id string, version int64, into,
 		}
 		i.RTO, i.MTD = e.rules.limits(i.Grade, i.Hits)
 		i.Personal = strictest(i.Personal, e.Personal)
+		if i.Heard.IsZero() || !e.Heard.IsZero() && e.Heard.Before(i.Heard) {
+			i.Heard = e.Heard
+		}
 		i.Shown = e.shown
 		tell(&i, e.now, e.shown, continuity.Notification{Urgency: continuity.UrgencyNotice, To: leaders(e.rules, &i)}, "took-in",
 			func(catalogue.Lang) catalogue.Args {

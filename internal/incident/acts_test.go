@@ -322,12 +322,23 @@ func TestMergeSplitReopen(t *testing.T) {
 	if part.ID != "orders-2026-3" || !slices.Equal(part.From, []string{id}) || slices.Contains(k.Hits, "dispatch") {
 		t.Errorf("%+v %+v", part, k.Hits)
 	}
+	w.put("warning", "orders.slow", continuity.Warning{ID: "orders.slow", Service: "orders", State: "standing", Level: continuity.LevelOrange})
+	w.put(continuity.KindRoute, "relay-1/web", continuity.RouteSeen{ID: "relay-1/web", Service: "orders", Route: "web", Mode: "hold", Since: w.now})
+	w.now = w.now.Add(time.Second)
 	lines := must[[]incident.TimelineEntry](t)(w.acts.Timeline(t.Context(), id))
 	has := func(action, of string) bool {
 		return slices.ContainsFunc(lines, func(e incident.TimelineEntry) bool { return e.Action == action && e.ID == of })
 	}
 	if !has("incident.merged", other.ID) || !has("incident.split", id) || has("incident.declared", part.ID) || !has("check.changed", "orders/database") || !has("incident.run", id) {
 		t.Errorf("%+v", lines)
+	}
+	for action, e := range map[string]struct{ of, state string }{
+		"warning.changed": {"orders.slow", string(continuity.LevelOrange)}, "route.changed": {"relay-1/web", "hold"},
+		"notification.asked": {w.page(id, "commander").ID, continuity.NotifyNew},
+	} {
+		if !slices.ContainsFunc(lines, func(l incident.TimelineEntry) bool { return l.Action == action && l.ID == e.of && l.State == e.state }) {
+			t.Errorf("%s of %s is not there: %+v", action, e.of, lines)
+		}
 	}
 	if !slices.IsSortedFunc(lines, func(a, b incident.TimelineEntry) int { return a.At.Compare(b.At) }) {
 		t.Error("not in order")

@@ -55,13 +55,7 @@ func (a *Acts) Figures(ctx context.Context, id string) (Figures, error) {
 	if len(k.Command) > 0 {
 		f.Commanded, f.HandOvers = after(k.Command[0].At), len(k.Command)-1
 	}
-	var first time.Time
-	for _, w := range k.Public {
-		if first.IsZero() || w.At.Before(first) {
-			first = w.At
-		}
-	}
-	f.Declared, f.First, f.Scoped, f.Restored, f.Resolved = after(k.Declared), after(first), after(k.Scoped), after(k.Restored), after(k.Resolved)
+	f.Declared, f.First, f.Scoped, f.Restored, f.Resolved = after(k.Declared), after(k.Heard), after(k.Scoped), after(k.Restored), after(k.Resolved)
 	if f.Restored != nil {
 		within := func(limit float64) *bool {
 			if limit <= 0 {
