@@ -37,6 +37,29 @@ func TestWhomTheWindowToldHearsNoHoldingStatement(t *testing.T) {
 	w.want("")
 }
 
+// TestTheFirstWordWasTheWindows has it kept when the window told an audience first, in
+// real time also in an exercise.
+func TestTheFirstWordWasTheWindows(t *testing.T) {
+	for _, exercise := range []string{"", "drill"} {
+		w := newWorld(t)
+		at, want := w.now.Add(-10*time.Second), w.now.Add(-10*time.Second)
+		if exercise != "" {
+			at, want = w.now.AddDate(0, 9, 0), w.now
+			w.put(continuity.KindExercise, exercise, continuity.Exercise{ID: exercise, Real: w.now, Shown: at})
+		}
+		w.put(continuity.KindWindow, "orders-w-1", continuity.Window{
+			ID: "orders-w-1", Service: "orders", State: continuity.WindowOverrun, Start: at.Add(-time.Hour), End: at, Exercise: exercise,
+			Told: map[string]time.Time{"overrun/customers": at},
+		})
+		w.begin(func(i *continuity.Incident) {
+			i.Origin, i.Exercise = continuity.Origin{Kind: continuity.KindWindow, ID: "orders-w-1"}, exercise
+		})
+		if i, _ := read[continuity.Incident](w, continuity.KindIncident, incident); !i.Heard.Equal(want) {
+			t.Errorf("%q: %s, want %s", exercise, i.Heard, want)
+		}
+	}
+}
+
 // TestAFailedWindowIsTold tells audiences of work that failed and that nobody told.
 func TestAFailedWindowIsTold(t *testing.T) {
 	w := newWorld(t)
