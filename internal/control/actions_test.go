@@ -215,7 +215,7 @@ func TestAnotherSystemIsAsked(t *testing.T) {
 // when its test passed, and not when it is dead; then the first comes back.
 func TestAChannelIsTestedBeforeItIsSwitchedTo(t *testing.T) {
 	p := newPager(t)
-	n := paged(t, p)
+	n := paged(t, p, "channels:\n", "channels:\n  - {id: pager, name: Pager, kind: messenger}\n")
 	step := runbook.Step{ID: "switch", Do: "channel.switch", Owner: "li.wei", With: map[string]string{"from": "pager", "to": "pager"}}
 	call := runbook.Call{Run: &continuity.Run{ID: "r", Service: "payment-outage"}, Step: &step}
 	action := n.actions()[step.Do]

@@ -58,10 +58,10 @@ func (p *pager) about(end string) (found []beep) {
 }
 
 // paged is a node over whose one channel li.wei and zhang.min can be told.
-func paged(t *testing.T, p *pager) *Node {
+func paged(t *testing.T, p *pager, edit ...string) *Node {
 	t.Helper()
 	n := run(t, settings(t, t.TempDir(), "channels:\n  - {id: pager, kind: ntfy, with: {server: \""+p.URL+"\"}}\n"))
-	apply(t, n, "payment-outage", reading(newExporter(t))...)
+	apply(t, n, "payment-outage", append(reading(newExporter(t)), edit...)...)
 	people := []continuity.Person{
 		{ID: "li.wei", Names: map[string]string{"en": "Li Wei"}, Language: "zh", Addresses: []continuity.Address{{Kind: continuity.AddressNtfy, Value: "li-wei-1"}}},
 		{ID: "zhang.min", Names: map[string]string{"en": "Zhang Min"}, Addresses: []continuity.Address{{Kind: continuity.AddressNtfy, Value: "zhang-min-1"}}},
