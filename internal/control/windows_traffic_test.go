@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -12,11 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/internal/app"
 	"holdfast/internal/binding"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/maintenance"
 	"holdfast/internal/measure"
-	"holdfast/relay"
 )
 
 var requestsOf = regexp.MustCompile(`^holdfast_relay_requests_total\{(.*)\} (\d+)$`)
@@ -30,14 +31,13 @@ func liveSeries(t *testing.T, some int) (pairs []string) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "relay.yaml"), fmt.Sprintf("schema: holdfast/relay@1\nlisten: 127.0.0.1:0\nadmin: {listen: \"127.0.0.1:0\"}\njournal: {segment: 1MiB, size: 16MiB}\nroutes:\n"+
 		"  - id: orders\n    match: {path: /api/orders/**}\n    upstream: %s\n    key: json:/order_no\n    idempotency: {by: key, remembers: 72h}\n    caller: public\n    hold: {state: on, bytes: 8MiB}\n    answer: {status: 202}\n", upstream.URL))
-	r, err := relay.Open(t.Context(), relay.Options{Config: filepath.Join(dir, "relay.yaml"), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
+	r := app.New(app.Options{ConfigFile: filepath.Join(dir, "relay.yaml"), Version: "test", Logger: slog.New(slog.DiscardHandler)})
+	if err := r.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.Close(t.Context()) })
-	client := &http.Client{Transport: r.Transport()}
+	t.Cleanup(func() { _ = r.Stop(context.Background()) })
 	for n := range some {
-		resp, err := client.Post("http://shop.example/api/orders/new", "application/json", strings.NewReader(fmt.Sprintf(`{"order_no":"%d"}`, n)))
+		resp, err := http.Post("http://"+r.Addr()+"/api/orders/new", "application/json", strings.NewReader(fmt.Sprintf(`{"order_no":"%d"}`, n)))
 		if err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatal(resp, err)
 		}
