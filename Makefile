@@ -13,7 +13,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose goroutines share state. The race detector makes code many
 # times slower, the pure-Go SQLite above all, so only these run under it, on
 # top of the plain run of everything.
-RACE ?= $(shell go list ./internal/... | grep -E '/(journal|ledger|loop|http1|nethttp|listener|upstream|health|identity|admission|caller|sensitive|stale|outcome|sign|keyring|webhook|restore|relay|replay|api|app|job|watch|warning|notices|logs|measure|controlapi|oncall|public|follow|incident|announce|evidence)(/|$$)' | grep -v /extract)
+RACE ?= $(shell go list ./internal/... | grep -E '/(journal|ledger|loop|http1|nethttp|listener|upstream|health|identity|admission|caller|sensitive|stale|outcome|sign|keyring|webhook|restore|relay|replay|api|app|job|watch|warning|notices|logs|measure|controlapi|oncall|public|incident|announce|evidence)(/|$$)' | grep -v /extract)
 
 .PHONY: help build fonts demo test needs lint tools fuzz race bench deb clean
 
@@ -55,7 +55,7 @@ fuzz: ## each fuzz target for FUZZTIME (5 s)
 	done
 
 race: ## the concurrent packages under the race detector
-	CGO_ENABLED=1 go test -race -short $(RACE)
+	CGO_ENABLED=1 go test -race -short -timeout 30m $(RACE)
 
 bench: ## passing on, durable accept, drain and a million pending, beside peers; prints a table of ratios (about 20 minutes; needs gcc; see bench/README.md)
 	cd bench && go run . $(BENCHFLAGS)
