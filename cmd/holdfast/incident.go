@@ -101,11 +101,7 @@ func (c *cli) incidentTable(all []continuity.Incident) {
 		case !i.Stands() && !i.Closed.IsZero():
 			until = i.Closed
 		}
-		commander := ""
-		if n := len(i.Command); n > 0 {
-			commander = i.Command[n-1].To
-		}
-		t.add(i.ID, i.Grade, c.term("incident.word.", i.State), c.term("incident.phase.", i.Phase), c.inExercise(i.Exercise, c.said(i.Title)), clock(i.Started), commander,
+		t.add(i.ID, i.Grade, c.term("incident.word.", i.State), c.term("incident.phase.", i.Phase), c.inExercise(i.Exercise, c.said(i.Title)), clock(i.Started), i.Commander,
 			c.lasts(until.Sub(i.Started)))
 	}
 	c.table(t)
@@ -144,14 +140,24 @@ func (c *cli) showIncident(d *controlapi.IncidentDetail) {
 	line("scope", c.term("incident.scope.", d.Scope))
 	line("rto", lasts(d.RTO))
 	line("mtd", lasts(d.MTD))
+	line("fell", clock(d.Fell))
 	line("restored", clock(d.Restored))
+	if d.Unrestored() {
+		line("unrestored", d.Despite)
+	}
 	line("expected", clock(d.Expected))
 	line("next", clock(d.Next))
 	line("run", d.Run)
 	line("into", d.Into)
-	line("from", strings.Join(d.From, ", "))
+	line("from", strings.Join(slices.DeleteFunc(slices.Clone(d.From), func(id string) bool { // where it was split from it comes of
+		return d.Origin == continuity.Origin{Kind: continuity.KindIncident, ID: id}
+	}), ", "))
 	line("causes", c.causes(d.Causes))
-	line("review", clock(d.Review))
+	if d.Reviewed.IsZero() {
+		line("review", clock(d.Review))
+	} else {
+		line("reviewed", clock(d.Reviewed))
+	}
 	if d.Exercise != "" {
 		line("exercise", strings.TrimSpace(d.Exercise+" "+clock(d.Shown)))
 	}
@@ -213,7 +219,7 @@ func (c *cli) incidentFiguresCommand() *cobra.Command {
 			for _, one := range []struct {
 				id    string
 				value *float64
-			}{{"declared", f.Declared}, {"commanded", f.Commanded}, {"first", f.First}, {"scoped", f.Scoped}, {"restored", f.Restored}, {"resolved", f.Resolved}} {
+			}{{"declared", f.Declared}, {"commanded", f.Commanded}, {"first", f.First}, {"scoped", f.Scoped}, {"restored", f.Restored}, {"resolved", f.Resolved}, {"down", &f.Down}} {
 				t.add(c.t("cli.incident.figure."+one.id), seconds(one.value))
 			}
 			promised := func(s float64) *float64 { // 0: nothing is promised, or at stake

@@ -85,25 +85,27 @@ func (c *cli) incidentGradeCommand() *cobra.Command {
 }
 
 func (c *cli) incidentStateCommand() *cobra.Command {
-	var why, restored string
+	var why, restored, despite string
 	cmd := c.command("state <incident> <state>", "incident.state", exactly(2), func(cmd *cobra.Command, args []string) error {
-		return c.incidentState(cmd, args[0], args[1], why, restored)
+		return c.incidentState(cmd, args[0], args[1], why, restored, despite)
 	})
 	cmd.Flags().StringVar(&restored, "restored", "", c.t("cli.flag.incident-restored"))
+	cmd.Flags().StringVar(&despite, "despite", "", c.t("cli.flag.incident-despite"))
 	return c.whyFlag(cmd, &why)
 }
 
 func (c *cli) incidentResolveCommand() *cobra.Command {
-	var why, restored string
+	var why, restored, despite string
 	cmd := c.command("resolve <incident>", "incident.resolve", exactly(1), func(cmd *cobra.Command, args []string) error {
-		return c.incidentState(cmd, args[0], continuity.Resolved, why, restored)
+		return c.incidentState(cmd, args[0], continuity.Resolved, why, restored, despite)
 	})
 	cmd.Flags().StringVar(&restored, "restored", "", c.t("cli.flag.incident-restored"))
+	cmd.Flags().StringVar(&despite, "despite", "", c.t("cli.flag.incident-despite"))
 	return c.whyFlag(cmd, &why)
 }
 
-func (c *cli) incidentState(cmd *cobra.Command, id, state, why, restored string) error {
-	body := map[string]any{"state": state, "why": why}
+func (c *cli) incidentState(cmd *cobra.Command, id, state, why, restored, despite string) error {
+	body := map[string]any{"state": state, "why": why, "despite": despite}
 	if restored != "" {
 		at, err := momentOrAgo(restored, time.Now())
 		if err != nil {
@@ -343,7 +345,15 @@ func (c *cli) incidentCloseCommand() *cobra.Command {
 func (c *cli) incidentReviewCommand() *cobra.Command {
 	var note string
 	cmd := c.command("review <incident>", "incident.review", exactly(1), func(cmd *cobra.Command, args []string) error {
-		return c.incidentEdit(cmd, args[0], "review", map[string]any{"note": note})
+		node, err := c.connectControl()
+		if err != nil {
+			return err
+		}
+		i, _, err := controlapi.Put[continuity.Incident](cmd.Context(), node, "/incidents/"+url.PathEscape(args[0])+"/review", continuity.VersionAny, map[string]any{"note": note})
+		if err != nil {
+			return err
+		}
+		return c.show(i, func() { c.say("cli.incident.review.done", "id", i.ID, "note", clean(note)) })
 	})
 	cmd.Flags().StringVar(&note, "note", "", c.t("cli.flag.incident-note"))
 	return cmd

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/big"
 	"net/url"
 	"os"
 	"slices"
@@ -207,8 +208,14 @@ func (c *cli) incidentLossCommand() *cobra.Command {
 				t.add(p.Process, c.lasts(time.Duration(p.Counted*float64(time.Second))), amounts(p.Lost), strings.Join(says, " "))
 			}
 			c.table(t)
-			if outage := l.Until.Sub(l.Since); slices.ContainsFunc(l.Processes, func(p incident.ProcessLoss) bool { return p.Counted < outage.Seconds()-1 }) {
-				c.say("cli.incident.loss.hours", "outage", catalogue.Lasts(c.lang, outage))
+			seconds := func(s float64) string { return catalogue.Lasts(c.lang, time.Duration(s*float64(time.Second))) }
+			if slices.ContainsFunc(l.Processes, func(p incident.ProcessLoss) bool { return p.Counted+p.Others < l.Down-1 }) {
+				c.say("cli.incident.loss.hours", "outage", seconds(l.Down))
+			}
+			for i := range l.Processes {
+				if p := &l.Processes[i]; len(p.With) > 0 && p.Others >= 1 {
+					c.say("cli.incident.loss.others", "process", clean(p.Process), "time", seconds(p.Others), "ids", clean(strings.Join(p.With, ", ")))
+				}
 			}
 			switch total := amounts(l.Total); {
 			case total == "":
@@ -221,9 +228,13 @@ func (c *cli) incidentLossCommand() *cobra.Command {
 	})
 }
 
+// amounts are sums for people: to a hundredth, but for what is less than one.
 func amounts(all []incident.Amount) string {
 	texts := make([]string, len(all))
 	for i, a := range all {
+		if sum, ok := new(big.Rat).SetString(a.Amount); ok && !sum.IsInt() && sum.Cmp(big.NewRat(1, 1)) > 0 {
+			a.Amount = sum.FloatString(2)
+		}
 		texts[i] = a.Amount + " " + a.Currency
 	}
 	return strings.Join(texts, " + ")

@@ -199,6 +199,9 @@ func (a *Acts) phrase(u *continuity.Update, i *continuity.Incident, to *Audience
 		u.Subject, u.Text = subject, text
 		return nil
 	}
+	if u.Phase == PhaseAllClear && i.Unrestored() {
+		return invalid("unrestored", "id", i.ID)
+	}
 	name := d.Template
 	if name == "" {
 		name = to.Kind + "/" + u.Phase

@@ -230,6 +230,36 @@ func TestTheLastWord(t *testing.T) {
 	w.want(clear + " update-all-clear-customers-1.n-1 update-first-customers-1.n-1 " + firstCustomers)
 }
 
+// TestNobodyIsToldThatItWorksWhileItDoesNot has people write what is said of an incident
+// that was ended although it does not work, and the final word go out when it does.
+func TestNobodyIsToldThatItWorksWhileItDoesNot(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Audiences = w.rules.Audiences[:1]
+	w.begin(nil)
+	w.pass(4 * time.Minute)
+	w.becomes(func(i *continuity.Incident) {
+		i.State, i.Grade, i.Resolved, i.Despite = continuity.Resolved, "SEV-3", w.now, "we live with it"
+	})
+	const page = "n-helpless-all-clear-customers-0"
+	w.want(page + " " + firstCustomers)
+	say := func(d announce.Draft) (announce.Kept, error) {
+		d.Audience = "customers"
+		return w.acts.Say(t.Context(), announce.Who{Actor: li}, incident, d)
+	}
+	_, err := say(announce.Draft{})
+	w.code(err, continuity.CodeInvalid)
+	_, err = say(announce.Draft{Text: continuity.Text{En: "{service} works since {end}."}, Lone: true})
+	w.code(err, continuity.CodeInvalid)
+	if k, err := say(announce.Draft{Phase: announce.PhaseUpdate, Template: "more", Next: w.now.Add(time.Hour), Lone: true}); err != nil || !strings.Contains(k.Text.En, "does not work again yet") {
+		t.Errorf("%+v %v", k, err)
+	}
+	if k, err := say(announce.Draft{Text: continuity.Text{En: "{service} stays away until Monday."}, Lone: true, Preview: true}); err != nil || k.Phase != announce.PhaseAllClear {
+		t.Errorf("%+v %v", k, err)
+	}
+	w.becomes(func(i *continuity.Incident) { i.Restored = w.now })
+	w.want(page + " update-1.n-1 update-all-clear-customers-0.n-1 " + firstCustomers)
+}
+
 // TestWhoWasToldOfAMergedIncident has those learn the end who were told of an incident
 // that was merged into this one.
 func TestWhoWasToldOfAMergedIncident(t *testing.T) {

@@ -176,7 +176,7 @@ func (t *turn) last() {
 		if t.endedByWindow(id) {
 			continue
 		}
-		if a.Clock > 0 { // the law's audience is written to by people
+		if a.Clock > 0 || t.i.Unrestored() { // people write to the law's audience, and what it is that does not work
 			t.helpless(a, PhaseAllClear)
 			continue
 		}

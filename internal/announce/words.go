@@ -123,6 +123,8 @@ func ofIncident(r *Rules, i *continuity.Incident, a *Audience, s saying) values 
 	v.both("audience", a.Name)
 	if s.status != (continuity.Text{}) {
 		v.both("status", s.status)
+	} else if i.Unrestored() {
+		v.said("status", "announce.status.unrestored")
 	} else {
 		v.said("status", "announce.status."+i.State)
 	}
@@ -198,6 +200,9 @@ func lacks(t continuity.Text, phase string, v values) (missing []string) {
 			continue
 		}
 		for _, group := range mustSay[phase] {
+			if group[0] == "end" && v["end"] == "" { // it was ended, and does not work
+				continue
+			}
 			if !slices.ContainsFunc(group, func(name string) bool { return says(text, name, v) }) && !slices.Contains(missing, group[0]) {
 				missing = append(missing, group[0])
 			}

@@ -53,7 +53,7 @@ func TestLossesOfAPlan(t *testing.T) {
 		t.Fatalf("%+v", hit)
 	}
 	began := time.Date(2026, 3, 2, 2, 0, 0, 0, time.UTC)
-	if l := incident.LossOf(&continuity.Incident{ID: "i", Started: began}, hit, began.Add(2*time.Hour)); l.Total[0].Amount != "80000" || l.Total[0].Currency != "CNY" {
+	if l := incident.LossOf(&continuity.Incident{ID: "i", Started: began}, hit, nil, began.Add(2*time.Hour)); l.Total[0].Amount != "80000" || l.Total[0].Currency != "CNY" {
 		t.Errorf("%+v", l)
 	}
 

@@ -1,6 +1,9 @@
 package continuity
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Kinds of objects of incidents. All but the first are below an incident's id.
 const (
@@ -79,6 +82,17 @@ type Incident struct {
 	Run      string               `json:"run,omitempty"`           // of its scenario's runbook
 	Summary  string               `json:"summary,omitempty"`       // at closing
 	Reviewed time.Time            `json:"reviewed,omitzero"`       // the review was held
+
+	Commander string    `json:"commander,omitempty"`   // who is in command now, as its role says
+	Despite   string    `json:"despite,omitempty"`     // why people say so of its state although what it came of is bad
+	Fell      time.Time `json:"fell_again,omitzero"`   // since when it is down, where it had worked again
+	Downs     []Down    `json:"down_before,omitempty"` // when it was down before that
+}
+
+// Down is a time in which it was down.
+type Down struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
 }
 
 // Handover is one passing on of command.
@@ -107,10 +121,49 @@ func (i *Incident) Since() time.Time {
 // Known is explained with Since.
 func (i *Incident) Known() time.Time { return i.Since().Add(i.Declared.Sub(i.Started)) }
 
+// DownSince is since when it has been down, the last time that it was.
+func (i *Incident) DownSince() time.Time { return cmp.Or(i.Fell, i.Started) }
+
+// Falls notes that what had worked again is down since a time.
+func (i *Incident) Falls(since time.Time) {
+	if i.Restored.IsZero() || since.Before(i.Restored) {
+		return
+	}
+	i.Downs = append(i.Downs[:len(i.Downs):len(i.Downs)], Down{i.DownSince(), i.Restored})
+	i.Fell = since
+}
+
+// Times are those in which it was down, by a time; of the last one is whether it goes on.
+func (i *Incident) Times(now time.Time) (all []Down, running bool) {
+	last := Down{i.DownSince(), cmp.Or(i.Restored, i.Resolved, i.Closed)}
+	if running = last.Until.IsZero(); running {
+		last.Until = now
+	}
+	if last.Until.Before(last.From) {
+		last.Until = last.From
+	}
+	return append(i.Downs[:len(i.Downs):len(i.Downs)], last), running
+}
+
+// Lasted is how long it was down by a time, in all.
+func (i *Incident) Lasted(now time.Time) (d time.Duration) {
+	all, _ := i.Times(now)
+	for _, one := range all {
+		d += one.Until.Sub(one.From)
+	}
+	return d
+}
+
+// Unrestored reports whether people ended it, or say that it is mended, although what it
+// came of is bad, and not that it works.
+func (i *Incident) Unrestored() bool { return i.Despite != "" && i.Restored.IsZero() }
+
 // Works is since when it works again, by the clock that its schedules go by; zero: it
 // does not.
 func (i *Incident) Works() time.Time {
 	switch {
+	case i.Unrestored():
+		return time.Time{}
 	case !i.Again.IsZero():
 		return i.Again
 	case !i.Restored.IsZero():

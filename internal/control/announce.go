@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -128,5 +129,27 @@ func (d lossDesk) Loss(ctx context.Context, id string) (incident.Loss, error) {
 	if p == nil {
 		return incident.Loss{}, continuity.E(continuity.CodeNotFound, nil, "kind", "plan", "id", i.Service)
 	}
-	return incident.LossOf(&i, binding.Losses(p, i.Hits), time.Now().UTC()), nil
+	var others []incident.Hitting
+	for cursor := ""; ; {
+		objects, next, err := d.node.store.List(ctx, continuity.Query{Kind: continuity.KindIncident, Service: i.Service, Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return incident.Loss{}, err
+		}
+		for _, o := range objects {
+			var h incident.Hitting
+			if err := json.Unmarshal(o.Body, &h.Incident); err != nil {
+				return incident.Loss{}, err
+			}
+			if h.ID == i.ID || h.State == continuity.Merged || h.Exercise != i.Exercise {
+				continue
+			}
+			for _, one := range binding.Losses(p, h.Hits) {
+				h.Processes = append(h.Processes, one.Process)
+			}
+			others = append(others, h)
+		}
+		if cursor = next; cursor == "" {
+			return incident.LossOf(&i, binding.Losses(p, i.Hits), others, time.Now().UTC()), nil
+		}
+	}
 }

@@ -20,7 +20,7 @@ type Incidents interface {
 
 	Declare(ctx context.Context, by incident.By, ask incident.Asking) (incident.Kept, error)
 	Grade(ctx context.Context, by incident.By, id string, version int64, g incident.Grading) (incident.Kept, error)
-	State(ctx context.Context, by incident.By, id string, version int64, state, why string, restored time.Time) (incident.Kept, error)
+	State(ctx context.Context, by incident.By, id string, version int64, s incident.Stating) (incident.Kept, error)
 	Phase(ctx context.Context, by incident.By, id string, version int64, phase, why string) (incident.Kept, error)
 	Expect(ctx context.Context, by incident.By, id string, version int64, expected, next time.Time, why string) (incident.Kept, error)
 	Take(ctx context.Context, by incident.By, id string, version int64, role, who, why string) (incident.Kept, error)
@@ -208,12 +208,12 @@ func (s *server) setIncidentState(ctx context.Context, in *struct {
 	IncidentPath
 	Body struct {
 		State    string    `json:"state" enum:"investigating,identified,monitoring,resolved"`
-		Restored time.Time `json:"restored,omitzero"` // since when it works again; absent: now, where it does
 		Why      string    `json:"why,omitempty" maxLength:"2000"`
+		Restored time.Time `json:"restored,omitzero"`                  // since when it works again; absent: now, where it does
+		Despite  string    `json:"despite,omitempty" maxLength:"2000"` // why it is so although what it came of is bad
 	}
 }) (*object[continuity.Incident], error) {
-	b := in.Body
-	return shownIncident(s.Incidents.State(ctx, incidentBy(ctx), in.ID, versionOf(ctx), b.State, b.Why, b.Restored))
+	return shownIncident(s.Incidents.State(ctx, incidentBy(ctx), in.ID, versionOf(ctx), incident.Stating(in.Body)))
 }
 
 func (s *server) setIncidentPhase(ctx context.Context, in *struct {
@@ -290,7 +290,7 @@ func (s *server) reopenIncident(ctx context.Context, in *struct {
 func (s *server) closeIncident(ctx context.Context, in *struct {
 	IncidentPath
 	Body struct {
-		Causes  []string `json:"causes" minItems:"1" maxItems:"12"` // kinds of cause, as plans name them
+		Causes  []string `json:"causes" maxItems:"12"` // kinds of cause, as plans name them
 		Summary string   `json:"summary,omitempty" maxLength:"4000"`
 	}
 }) (*object[continuity.Incident], error) {

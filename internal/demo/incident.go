@@ -360,6 +360,13 @@ func (p *play) reconcile(ctx context.Context) (clean bool, words string, err err
 
 // after: resolved, customers told, closed with its cause, and a review is due.
 func (i *outage) after(ctx context.Context) error {
+	err := i.until(ctx, "the check finds the shop back", func(ctx context.Context) (bool, error) {
+		d, _, err := i.incident(ctx)
+		return !d.Restored.IsZero(), err
+	})
+	if err != nil {
+		return err
+	}
 	from := len(i.Inbox.Items(0))
 	if err := i.edit(ctx, "zhang.min", "state", map[string]any{"state": continuity.Resolved, "restored": i.back.UTC(), "why": i.t("demo.words.resolved")}); err != nil {
 		return err

@@ -342,6 +342,9 @@ func (a *Acts) edit(ctx context.Context, by By, id string, version int64, action
 		if err := change(e); err != nil {
 			return k, err
 		}
+		if len(e.rules.Roles) > 0 {
+			e.Commander = inCommand(e.rules, &e.Incident)
+		}
 		first := continuity.Set(continuity.KindIncident, id, k.Service, k.Version, "incident."+action, reason, e.Incident)
 		out, err := a.commit(ctx, by, append([]continuity.Change{first}, e.more...))
 		if err == nil || continuity.CodeOf(err) != continuity.CodeVersion || version != continuity.VersionAny {

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -71,10 +72,20 @@ func (e *editing) leaders() []continuity.Recipient { return leaders(e.rules, &e.
 // States are those between which people move an incident.
 var States = []string{continuity.Investigating, continuity.Identified, continuity.Monitoring, continuity.Resolved}
 
-// State says how far the work is. What is watched or resolved is operational again,
-// since restored, or now where that is zero.
-func (a *Acts) State(ctx context.Context, by By, id string, version int64, state, why string, restored time.Time) (Kept, error) {
-	return a.edit(ctx, by, id, version, "state", why, func(e *editing) error {
+// Stating is how far somebody says that the work is.
+type Stating struct {
+	State    string
+	Why      string
+	Restored time.Time // since when it works again; zero: now, where it does
+	Despite  string    // why it is so although what the incident came of is bad
+}
+
+// State says how far the work is. What is watched or resolved is operational again.
+// Where what it came of is bad this is refused, unless somebody says why it is so all the
+// same; then nobody says that it works, but who says since when.
+func (a *Acts) State(ctx context.Context, by By, id string, version int64, s Stating) (Kept, error) {
+	state, restored, despite := s.State, s.Restored, strings.TrimSpace(s.Despite)
+	return a.edit(ctx, by, id, version, "state", cmp.Or(strings.TrimSpace(s.Why), despite), func(e *editing) error {
 		if err := e.stands(); err != nil {
 			return err
 		}
@@ -90,7 +101,20 @@ func (a *Acts) State(ctx context.Context, by By, id string, version int64, state
 		if !restored.IsZero() && (restored.Before(e.Started) || restored.After(e.now)) {
 			return invalid("restored")
 		}
-		e.Incident.State = state
+		var still bad
+		if state == continuity.Monitoring || state == continuity.Resolved {
+			var err error
+			if still, err = e.bad(); err != nil {
+				return err
+			}
+		}
+		if still.any() && despite == "" {
+			return refused("bad", "id", id, "checks", strings.Join(still.checks, ", "), "warnings", strings.Join(still.warnings, ", "))
+		}
+		e.Incident.State, e.Despite = state, ""
+		if still.any() {
+			e.Despite = despite
+		}
 		switch state {
 		case continuity.Investigating, continuity.Identified:
 			e.Restored, e.Again = time.Time{}, time.Time{}
@@ -98,10 +122,12 @@ func (a *Acts) State(ctx context.Context, by By, id string, version int64, state
 				e.Incident.Phase = continuity.PhaseRecovery
 			}
 		default:
-			e.operational(restored)
+			if e.operational(restored); e.Despite != "" && restored.IsZero() {
+				e.Restored, e.Again = time.Time{}, time.Time{}
+			}
 		}
 		if state == continuity.Resolved {
-			e.resolved()
+			e.resolved(still)
 		}
 		return nil
 	})
@@ -124,13 +150,19 @@ func (e *editing) operational(since time.Time) {
 }
 
 // resolved ends what is done while an incident stands, and says when its review is due.
-func (e *editing) resolved() {
+func (e *editing) resolved(still bad) {
 	e.Resolved = e.now
 	if within := e.rules.Grades[e.Incident.Grade].Review; within > 0 {
 		e.Review = e.time.Add(within)
 	}
+	if e.Unrestored() {
+		e.ended("unrestored", func(catalogue.Lang) catalogue.Args {
+			return catalogue.Args{"by": e.by.Actor.ID, "why": e.Despite, "checks": strings.Join(still.checks, ", "), "warnings": strings.Join(still.warnings, ", ")}
+		})
+		return
+	}
 	e.ended("resolved", func(lang catalogue.Lang) catalogue.Args {
-		return catalogue.Args{"took": lasts(lang, e.Restored.Sub(e.Started)), "by": e.by.Actor.ID}
+		return catalogue.Args{"took": lasts(lang, e.Lasted(e.now)), "again": len(e.Downs) > 0, "by": e.by.Actor.ID}
 	})
 }
 
@@ -253,7 +285,7 @@ func (e *editing) give(role, who string, self bool, why string) error {
 			}
 		}
 		h.Page = e.tell(n, "handed", func(lang catalogue.Lang) catalogue.Args {
-			return catalogue.Args{"role": roleName(e.rules, role, lang), "role_id": role, "by": e.by.Actor.ID, "why": why}
+			return catalogue.Args{"role": roleName(e.rules, role, lang), "role_id": role, "by": e.by.Actor.ID, "to": who, "why": why}
 		})
 	}
 	hold(e.rules, &e.Incident, role, h, e.by.Actor, strings.TrimSpace(why))

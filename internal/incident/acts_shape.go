@@ -48,7 +48,7 @@ func (a *Acts) Split(ctx context.Context, by By, id string, version int64, ask A
 			Exercise: e.Exercise, Why: ask.Why, Origin: continuity.Origin{Kind: continuity.KindIncident, ID: id},
 		}
 		i := fresh(e.rules, &d, nextID(e.Service, e.now, ids(known)), e.now, e.shown)
-		i.From = []string{id}
+		i.From, i.Fell, i.Downs = []string{id}, e.Fell, slices.Clone(e.Downs)
 		given(&i, by, ask.Grade)
 		e.Hits = slices.DeleteFunc(e.Hits, func(hit string) bool { return slices.Contains(hits, hit) })
 		e.RTO, e.MTD = e.rules.limits(e.Incident.Grade, e.Hits)
@@ -106,7 +106,11 @@ func (a *Acts) Reopen(ctx context.Context, by By, id string, version int64, why 
 		if x, err := a.exercise(ctx, e.Exercise); e.Exercise != "" && err == nil && x.Over() {
 			return continuity.E(continuity.CodeState, nil, "detail_id", "exercise.ended", "id", x.ID)
 		}
-		reopen(&e.Incident, e.rules)
+		since, err := e.downSince()
+		if err != nil {
+			return err
+		}
+		reopen(&e.Incident, e.rules, since, e.now, by.Actor)
 		return nil
 	})
 }

@@ -57,7 +57,7 @@ func TestWhoMay(t *testing.T) {
 			return err
 		},
 		"close": func(by incident.By) error {
-			_, err := w.acts.State(t.Context(), incident.By{Actor: by.Actor, Trusted: true}, i.ID, latest, continuity.Resolved, "", time.Time{})
+			_, err := w.acts.State(t.Context(), incident.By{Actor: by.Actor, Trusted: true}, i.ID, latest, incident.Stating{State: continuity.Resolved})
 			if err == nil {
 				if _, err = w.acts.Close(t.Context(), by, i.ID, latest, []string{"operator"}, ""); err == nil {
 					_, err = w.acts.Reopen(t.Context(), li, i.ID, latest, "again")
@@ -74,14 +74,14 @@ func TestWhoMay(t *testing.T) {
 			}
 		}
 	}
-	_, err = w.acts.State(t.Context(), guest, i.ID, latest, continuity.Identified, "", time.Time{})
+	_, err = w.acts.State(t.Context(), guest, i.ID, latest, incident.Stating{State: continuity.Identified})
 	code(t, err, continuity.CodeScope)
 	_, err = w.acts.Take(t.Context(), chen, i.ID, latest, "commander", "", "")
 	code(t, err, continuity.CodeScope)
 	_, err = w.acts.Take(t.Context(), li, i.ID, latest, "technical", "nobody", "")
 	code(t, err, continuity.CodeInvalid)
 	must[incident.Kept](t)(w.acts.Take(t.Context(), li, i.ID, latest, "technical", "guest", "nobody else is here"))
-	must[incident.Kept](t)(w.acts.State(t.Context(), guest, i.ID, latest, continuity.Identified, "", time.Time{})) // who was given a role takes part
+	must[incident.Kept](t)(w.acts.State(t.Context(), guest, i.ID, latest, incident.Stating{State: continuity.Identified})) // who was given a role takes part
 }
 
 // TestCommandPassesOn has each passing on of command written down with who, when and
@@ -145,7 +145,7 @@ func TestStatesAndWhatIsMeasured(t *testing.T) {
 	w, id := declared(t)
 	state := func(s string) incident.Kept {
 		t.Helper()
-		return must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, s, "", time.Time{}))
+		return must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, incident.Stating{State: s}))
 	}
 	if k := state(continuity.Identified); k.Incident.Phase != continuity.PhaseRecovery {
 		t.Error(k.Incident.Phase)
@@ -180,7 +180,7 @@ func TestStatesAndWhatIsMeasured(t *testing.T) {
 	if n := len(w.told(id)); n != before {
 		t.Errorf("%d more were told", n-before) // nothing is warned of any more
 	}
-	_, err := w.acts.State(t.Context(), li, id, latest, continuity.Monitoring, "", time.Time{})
+	_, err := w.acts.State(t.Context(), li, id, latest, incident.Stating{State: continuity.Monitoring})
 	code(t, err, continuity.CodeState)
 }
 
@@ -188,7 +188,7 @@ func TestStatesAndWhatIsMeasured(t *testing.T) {
 // once, until somebody says that it was held.
 func TestReviewIsRemindedOf(t *testing.T) {
 	w, id := declared(t)
-	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, continuity.Resolved, "", time.Time{}))
+	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, ended))
 	_, err := w.acts.Close(t.Context(), li, id, latest, nil, "")
 	code(t, err, continuity.CodeInvalid)
 	_, err = w.acts.Close(t.Context(), li, id, latest, []string{"bad luck"}, "")
@@ -223,7 +223,7 @@ func TestWhatIsLeftOnRelaysIsTold(t *testing.T) {
 	seen("web", "operator:"+id)
 	seen("desk", "operator:li.wei", "operator:"+id+"0")
 	w.step(time.Minute)
-	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, continuity.Resolved, "", time.Time{}))
+	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, ended))
 	w.step(0)
 	if n := w.subjects(id, "is still"); n != 0 {
 		t.Error("told at once")
@@ -344,7 +344,7 @@ func TestMergeSplitReopen(t *testing.T) {
 		t.Error("not in order")
 	}
 
-	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, continuity.Resolved, "", time.Time{}))
+	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, ended))
 	w.step(time.Minute)
 	if k = must[incident.Kept](t)(w.acts.Get(t.Context(), id)); k.Incident.State != continuity.Resolved {
 		t.Error("what was so before opened it")
@@ -364,7 +364,7 @@ func TestMergeSplitReopen(t *testing.T) {
 	if k.Roles["commander"].State != continuity.RoleAsked || !k.Review.IsZero() {
 		t.Errorf("%+v", k)
 	}
-	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, continuity.Resolved, "", time.Time{}))
+	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, ended))
 	must[incident.Kept](t)(w.acts.Close(t.Context(), li, id, latest, []string{"hardware"}, ""))
 	again(continuity.Closed, 1, 4)
 	_, err = w.acts.Reopen(t.Context(), li, other.ID, latest, "x")
@@ -464,7 +464,7 @@ func TestExercise(t *testing.T) {
 	if all := w.incidents(); len(all) != 2 || all[1].Exercise != "" {
 		t.Errorf("%+v", all)
 	}
-	must[incident.Kept](t)(w.acts.State(t.Context(), li, i.ID, latest, continuity.Resolved, "", time.Time{}))
+	must[incident.Kept](t)(w.acts.State(t.Context(), li, i.ID, latest, incident.Stating{State: continuity.Resolved}))
 	if f := must[incident.Figures](t)(w.acts.Figures(t.Context(), i.ID)); *f.Restored > 200 {
 		t.Errorf("%v", *f.Restored)
 	}

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -167,7 +168,7 @@ func (e *Engine) trigger(r *Rules, s *Scenario, now time.Time) []continuity.Chan
 	}
 	if last != nil && last.State == continuity.Resolved && !f.once {
 		i := clone(last.Incident)
-		reopen(&i, r)
+		reopen(&i, r, f.since, now, continuity.Actor{})
 		i.Shown = e.shown(i.Exercise, now)
 		return []continuity.Change{continuity.Set(continuity.KindIncident, i.ID, i.Service, last.version, "incident.reopened", f.origin.Kind+"/"+f.origin.ID, i)}
 	}
@@ -176,14 +177,29 @@ func (e *Engine) trigger(r *Rules, s *Scenario, now time.Time) []continuity.Chan
 	return []continuity.Change{continuity.Set(continuity.KindIncident, i.ID, i.Service, continuity.VersionNew, "incident.declared", f.origin.Kind+"/"+f.origin.ID, i)}
 }
 
-// reopen makes an incident stand again. What was reminded of while it stood is not
-// told anew; its roles are asked anew.
-func reopen(i *continuity.Incident, r *Rules) {
+// sitting is how long after the end of an incident those who had its roles are still
+// the ones to have them.
+const sitting = 8 * time.Hour
+
+// reopen makes an incident stand again, which is down since a time. What was reminded of
+// while it stood is not told anew. Who had a role a short time ago has it still, and is
+// paged to know of it, but for who opened it; the other roles are asked anew.
+func reopen(i *continuity.Incident, r *Rules, since, now time.Time, by continuity.Actor) {
+	i.Falls(since)
+	recent := now.Sub(cmp.Or(i.Resolved, i.Closed)) <= sitting
+	for role, h := range i.Roles {
+		switch _, known := r.Roles[role]; {
+		case !known || !recent || h.State != continuity.RoleTook || h.Person == "":
+			delete(i.Roles, role)
+		case h.Person != by.ID || by.Kind != "user":
+			i.Roles[role] = continuity.Holder{Person: h.Person, State: continuity.RoleAsked, Since: now}
+		}
+	}
 	i.State, i.Phase = continuity.Investigating, continuity.PhaseActivation
 	i.Resolved, i.Restored, i.Again, i.Closed, i.Review, i.Reviewed = time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	i.Causes, i.Summary = nil, ""
+	i.Causes, i.Summary, i.Despite = nil, "", ""
 	i.Reopened++
-	i.Roles = map[string]continuity.Holder{}
+	i.Commander = inCommand(r, i)
 	maps.DeleteFunc(i.Warned, func(what string, _ time.Time) bool { return strings.HasPrefix(what, "review/") })
 	i.RTO, i.MTD = r.limits(i.Grade, i.Hits)
 }

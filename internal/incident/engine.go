@@ -50,6 +50,7 @@ type Engine struct {
 	pages     map[string]*continuity.Notification // about incidents
 	checks    map[string]continuity.JudgedCheck
 	warnings  map[string]*continuity.Warning // that stand
+	cleared   map[string]time.Time           // since when other warnings are over
 	windows   map[string]*continuity.Window
 	notices   map[string]notice // that were confirmed
 	routes    map[string]*continuity.RouteSeen
@@ -101,6 +102,7 @@ func (e *Engine) Reset() {
 	*e = Engine{
 		o: e.o, incidents: map[string]*kept{}, tasks: map[string]*keptTask{}, asked: map[string]*declaration{},
 		pages: map[string]*continuity.Notification{}, checks: map[string]continuity.JudgedCheck{}, warnings: map[string]*continuity.Warning{},
+		cleared: map[string]time.Time{},
 		windows: map[string]*continuity.Window{}, notices: map[string]notice{}, routes: map[string]*continuity.RouteSeen{}, clocks: continuity.Clocks{},
 	}
 }
@@ -149,8 +151,10 @@ func (e *Engine) Show(kind, id string, version int64, body json.RawMessage, by c
 	case kindWarning:
 		w := &continuity.Warning{}
 		err := put(e.warnings, id, w, body, w, true)
+		delete(e.cleared, id)
 		if !w.Stands() {
 			delete(e.warnings, id)
+			e.cleared[id] = w.Until
 		}
 		return err
 	case continuity.KindWindow:
@@ -234,7 +238,7 @@ func (s *soonest) add(at time.Time) {
 // clone copies what a draft changes in place.
 func clone(i continuity.Incident) continuity.Incident {
 	i.Roles, i.Warned = maps.Clone(i.Roles), maps.Clone(i.Warned)
-	i.Hits, i.Command, i.From = slices.Clone(i.Hits), slices.Clone(i.Command), slices.Clone(i.From)
+	i.Hits, i.Command, i.From, i.Downs = slices.Clone(i.Hits), slices.Clone(i.Command), slices.Clone(i.From), slices.Clone(i.Downs)
 	if i.Roles == nil {
 		i.Roles = map[string]continuity.Holder{}
 	}
@@ -275,7 +279,7 @@ func (d *draft) changes() []continuity.Change {
 	if d.action == "" {
 		return d.more
 	}
-	d.Shown = d.engine.shown(d.Exercise, d.now)
+	d.Shown, d.Commander = d.engine.shown(d.Exercise, d.now), inCommand(d.rules, &d.Incident)
 	return append([]continuity.Change{continuity.Set(continuity.KindIncident, d.ID, d.Service, d.version, "incident."+d.action, d.reason, d.Incident)}, d.more...)
 }
 
@@ -291,6 +295,8 @@ func (d *draft) look() {
 		d.impact()
 		d.staff()
 		d.clocks()
+	} else if d.State != continuity.Merged && d.Unrestored() {
+		d.operational()
 	}
 	d.tasks()
 	if d.State != continuity.Merged {

@@ -29,7 +29,7 @@ func TestExerciseSaysItsClocksTimes(t *testing.T) {
 	w.put(continuity.KindExercise, x.ID, x)
 	w.step(time.Second)
 	must[continuity.Task](t)(w.acts.Assign(t.Context(), li, i.ID, "call the carrier", "technical", x.Shown.Add(time.Hour)))
-	k := must[incident.Kept](t)(w.acts.State(t.Context(), li, i.ID, latest, continuity.Resolved, "", time.Time{}))
+	k := must[incident.Kept](t)(w.acts.State(t.Context(), li, i.ID, latest, incident.Stating{State: continuity.Resolved}))
 	if !k.Works().Equal(x.Shown) || !k.Restored.Equal(w.now) {
 		t.Errorf("works since %v, restored %v", k.Works(), k.Restored)
 	}

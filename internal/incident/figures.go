@@ -15,7 +15,8 @@ type Figures struct {
 	Commanded  *float64 `json:"commanded"`     // somebody took command
 	First      *float64 `json:"first_message"` // an audience was told something
 	Scoped     *float64 `json:"scoped"`        // a person said whom it hits
-	Restored   *float64 `json:"restored"`      // the measured RTO
+	Restored   *float64 `json:"restored"`
+	Down       float64  `json:"down"` // in all: without the times in which it worked before it failed again
 	Resolved   *float64 `json:"resolved"`
 	RTO        float64  `json:"rto,omitempty"` // promised
 	MTD        float64  `json:"mtd,omitempty"`
@@ -38,7 +39,7 @@ func (a *Acts) Figures(ctx context.Context, id string) (Figures, error) {
 	if err != nil {
 		return Figures{}, err
 	}
-	f := Figures{Incident: id, RTO: k.RTO.Seconds(), MTD: k.MTD.Seconds(), Tasks: len(tasks), Reopened: k.Reopened}
+	f := Figures{Incident: id, RTO: k.RTO.Seconds(), MTD: k.MTD.Seconds(), Tasks: len(tasks), Reopened: k.Reopened, Down: k.Lasted(a.now()).Seconds()}
 	after := func(at time.Time) *float64 {
 		if at.IsZero() {
 			return nil
@@ -61,7 +62,7 @@ func (a *Acts) Figures(ctx context.Context, id string) (Figures, error) {
 			if limit <= 0 {
 				return nil
 			}
-			ok := *f.Restored <= limit
+			ok := f.Down <= limit
 			return &ok
 		}
 		f.WithinRTO, f.WithinMTD = within(f.RTO), within(f.MTD)

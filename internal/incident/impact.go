@@ -71,28 +71,35 @@ func (d *draft) operational() {
 		well, ill, since = c.State == continuity.CheckUp, c.State == continuity.CheckDown, c.Since
 	case kindWarning:
 		w := d.engine.warnings[d.Origin.ID]
-		well, ill, since = w == nil, w != nil, d.now
-		if ill {
+		well, ill, since = w == nil, w != nil, d.engine.cleared[d.Origin.ID]
+		switch {
+		case ill:
 			since = w.Since
+		case since.IsZero() && d.Fell.IsZero():
+			since = d.now
 		}
 	default:
 		return
 	}
 	switch {
-	case well && d.Restored.IsZero() && since.After(d.Started):
+	case well && d.Restored.IsZero() && since.After(d.DownSince()):
 		d.Restored = since
 		if shown := d.engine.shown(d.Exercise, d.now); !shown.IsZero() {
 			d.Again = shown.Add(since.Sub(d.now))
 		}
 		d.mark("restored", d.Origin.Kind+"/"+d.Origin.ID)
+		if !d.Stands() { // it was ended before it worked
+			return
+		}
 		d.tell(continuity.Notification{Urgency: continuity.UrgencyNotice, To: d.leaders()}, "restored", func(lang catalogue.Lang) catalogue.Args {
-			args := catalogue.Args{"took": lasts(lang, d.Restored.Sub(d.Started))}
+			args := catalogue.Args{"took": lasts(lang, d.Restored.Sub(d.DownSince())), "again": !d.Fell.IsZero()}
 			if d.RTO > 0 {
 				args["rto"] = lasts(lang, d.RTO)
 			}
 			return args
 		})
 	case ill && !d.Restored.IsZero() && since.After(d.Restored):
+		d.Falls(since)
 		d.Restored, d.Again = time.Time{}, time.Time{}
 		d.mark("relapsed", d.Origin.Kind+"/"+d.Origin.ID)
 		if d.State == continuity.Monitoring {
@@ -102,15 +109,16 @@ func (d *draft) operational() {
 	}
 }
 
-// leaders are those who took a role, the one in command first; where nobody has, who
-// leads the role in command.
+// leaders are those who took a role, and who was handed command, the one in command
+// first; where nobody has, who leads the role in command.
 func (d *draft) leaders() (to []continuity.Recipient) { return leaders(d.rules, &d.Incident) }
 
 func leaders(r *Rules, i *continuity.Incident) (to []continuity.Recipient) {
 	for _, name := range r.inOrder() {
 		h := i.Roles[name]
 		one := person(h.Person)
-		if h.State == continuity.RoleTook && h.Person != "" && !slices.Contains(to, one) {
+		has := h.State == continuity.RoleTook || name == r.InCommand() && inCommand(r, i) != ""
+		if has && h.Person != "" && !slices.Contains(to, one) {
 			to = append(to, one)
 		}
 	}
@@ -118,6 +126,17 @@ func leaders(r *Rules, i *continuity.Incident) (to []continuity.Recipient) {
 		to = commander(r, i)
 	}
 	return to
+}
+
+// inCommand is who is in command; empty: nobody is. Who was handed command has it at
+// once, and who is only asked to take it does not.
+func inCommand(r *Rules, i *continuity.Incident) string {
+	h := i.Roles[r.InCommand()]
+	handed := len(i.Command) > 0 && i.Command[len(i.Command)-1].To == h.Person
+	if h.State == continuity.RoleTook || h.State == continuity.RoleAsked && handed {
+		return h.Person
+	}
+	return ""
 }
 
 // commander is who is in command, or who is to be.

@@ -86,7 +86,7 @@ func life(t *testing.T, n int, after bool) (said []string, commits int) {
 	step(160 * time.Minute)
 	w.check("database", continuity.CheckUp)
 	step(time.Minute)
-	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, continuity.Resolved, "", time.Time{}))
+	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, incident.Stating{State: continuity.Resolved}))
 	step(48 * time.Hour)
 	step(48 * time.Hour)
 	k := w.only()

@@ -31,9 +31,10 @@ type LossStage struct {
 type Loss struct {
 	Incident  string        `json:"incident"`
 	Since     time.Time     `json:"since"`
-	Until     time.Time     `json:"until"`   // it works again, or now
-	Running   bool          `json:"running"` // it grows
-	AtMost    bool          `json:"at_most"` // only a part fails: it is no more than this
+	Until     time.Time     `json:"until"`        // it works again, or now
+	Down      float64       `json:"down_seconds"` // in all: it may have worked in between
+	Running   bool          `json:"running"`      // it grows
+	AtMost    bool          `json:"at_most"`      // only a part fails: it is no more than this
 	Total     []Amount      `json:"total" nullable:"false"`
 	Processes []ProcessLoss `json:"processes" nullable:"false"`
 }
@@ -42,7 +43,9 @@ type Loss struct {
 type ProcessLoss struct {
 	Process string            `json:"process"`
 	Name    continuity.Text   `json:"name,omitzero"`
-	Counted float64           `json:"counted_seconds"` // of the outage, in the hours of the service
+	Counted float64           `json:"counted_seconds"`      // of the outage, in the hours of the service
+	Others  float64           `json:"others_seconds"`       // of it, that count for other incidents
+	With    []string          `json:"counted_in,omitempty"` // these
 	Lost    []Amount          `json:"lost" nullable:"false"`
 	Says    []continuity.Text `json:"says,omitempty"` // what the plan says happens by then
 }
@@ -55,27 +58,34 @@ type Amount struct {
 
 // LossOf is what an incident has cost those processes by a time. The rate runs all the
 // time that counts; where a stage says that more was lost by then, that much was, and
-// the rate runs on from there.
-func LossOf(i *continuity.Incident, hit []Losing, now time.Time) Loss {
-	l := Loss{Incident: i.ID, Since: i.Started, Until: now, Running: true, AtMost: i.Partial, Total: []Amount{}, Processes: []ProcessLoss{}}
-	if ended := cmp.Or(i.Restored, i.Resolved); !ended.IsZero() {
-		l.Until, l.Running = ended, false
-	}
-	if l.Until.Before(l.Since) {
-		l.Until = l.Since
+// the rate runs on from there. What a process loses at a time counts for one of the
+// incidents that hit it.
+func LossOf(i *continuity.Incident, hit []Losing, others []Hitting, now time.Time) Loss {
+	times, running := i.Times(now)
+	l := Loss{
+		Incident: i.ID, Since: i.Started, Until: times[len(times)-1].Until, Down: i.Lasted(now).Seconds(), Running: running, AtMost: i.Partial,
+		Total: []Amount{}, Processes: []ProcessLoss{},
 	}
 	total := map[string]*big.Rat{}
 	for n := range hit {
 		p := &hit[n]
-		counted := l.Until.Sub(l.Since)
-		if p.Open != nil {
-			counted = p.Open(l.Since, l.Until)
+		left, with := times, []string(nil)
+		for k := range others {
+			o := &others[k]
+			if !slices.Contains(o.Processes, p.Process) || !o.before(i) {
+				continue
+			}
+			taken, _ := o.Times(now)
+			if rest := without(left, taken); !slices.Equal(rest, left) {
+				left, with = rest, append(with, o.ID)
+			}
 		}
+		counted := p.counted(left)
 		lost, says := p.after(counted)
 		for currency, amount := range lost {
 			addTo(total, currency, amount)
 		}
-		l.Processes = append(l.Processes, ProcessLoss{Process: p.Process, Name: p.Name, Counted: counted.Seconds(), Lost: amounts(lost), Says: says})
+		l.Processes = append(l.Processes, ProcessLoss{Process: p.Process, Name: p.Name, Counted: counted.Seconds(), Others: (p.counted(times) - counted).Seconds(), With: with, Lost: amounts(lost), Says: says})
 	}
 	l.Total = amounts(total)
 	return l

@@ -41,7 +41,7 @@ func TestMergingLeavesNoRouteAlone(t *testing.T) {
 	must[incident.Kept](t)(w.acts.Merge(t.Context(), li, id, latest, into.ID, "the same disk"))
 	w.step(time.Second)
 	w.put(continuity.KindRoute, "orders/web", continuity.RouteSeen{ID: "orders/web", Service: "orders", Route: "web", Mode: "hold", By: []string{"operator:" + id + ":replay"}, Since: w.now})
-	must[incident.Kept](t)(w.acts.State(t.Context(), li, into.ID, latest, continuity.Resolved, "", time.Time{}))
+	must[incident.Kept](t)(w.acts.State(t.Context(), li, into.ID, latest, ended))
 	w.step(time.Minute)
 	if !slices.ContainsFunc(w.told(into.ID), func(n continuity.Notification) bool {
 		return strings.Contains(n.Text.En, "--owner operator:"+id) && !strings.Contains(n.Text.En, ":replay")
@@ -137,7 +137,7 @@ func TestWhatHappenedBesideIsEvidence(t *testing.T) {
 	must[incident.Kept](t)(w.acts.Merge(t.Context(), li, other.ID, latest, id, "the same"))
 	seen("during")
 	w.put("warning", "orders.slow", continuity.Warning{ID: "orders.slow", Service: "orders", State: "standing"})
-	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, continuity.Resolved, "", time.Time{}))
+	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, ended))
 	w.step(time.Minute)
 	seen("after")
 	var all []string

@@ -46,6 +46,8 @@ func (d *draft) staff() {
 			d.ask(name, nil)
 		case h.State == continuity.RoleAsked && h.Page != "":
 			d.answer(name, h)
+		case h.State == continuity.RoleAsked:
+			d.askBack(name, h.Person)
 		case h.State == continuity.RolePassed:
 			if at := h.Since.Add(askAgain); d.now.Before(at) {
 				d.due.add(at)
@@ -75,13 +77,28 @@ func (d *draft) ask(role string, asked []string) {
 	d.mark("asked", role)
 }
 
+// askBack pages who had a role before the incident was opened again, and then the others.
+func (d *draft) askBack(role, who string) {
+	ladder, err := d.engine.o.Duty.Ladder(d.Service, role, d.Grade, d.now)
+	if err != nil {
+		d.due.add(d.now.Add(unknownAgain))
+		return
+	}
+	others := slices.DeleteFunc(ladder, func(to continuity.Recipient) bool { return to == person(who) })
+	h := continuity.Holder{State: continuity.RoleAsked, Since: d.now}
+	was(&h, person(who))
+	h.Page = d.page(role, append([]continuity.Recipient{person(who)}, others...))
+	d.Roles[role] = h
+	d.mark("asked", role)
+}
+
 // page has the first of a ladder asked to take a role, and the others after them.
 func (d *draft) page(role string, ladder []continuity.Recipient) string {
 	n := continuity.Notification{
 		Urgency: continuity.UrgencyPage, Group: "roles", To: ladder[:1], Escalate: ladder[1:], AckWithin: d.rules.Grades[d.Grade].Escalate, Doubled: d.Grade == "SEV-1",
 	}
 	return d.tell(n, "role", func(lang catalogue.Lang) catalogue.Args {
-		return catalogue.Args{"role": roleName(d.rules, role, lang), "role_id": role}
+		return catalogue.Args{"role": roleName(d.rules, role, lang), "role_id": role, "again": d.Reopened > 0}
 	})
 }
 

@@ -22,4 +22,14 @@ var incidentFaults = []fault{
 		from: "if d.GradedBy != nil || d.Partial", to: "if d.Partial",
 		suite: "./internal/incident", run: "TestAPersonsGradeStands",
 	},
+	{
+		name: "what is down called restored", file: "internal/incident/acts_command.go",
+		from: "if still.any() && despite == \"\" {", to: "if false {",
+		suite: "./internal/incident", run: "TestWhatIsBadIsNotResolved",
+	},
+	{
+		name: "a minute lost twice", file: "internal/incident/loss.go",
+		from: "left, with = rest, append(with, o.ID)", to: "with = append(with, o.ID)",
+		suite: "./internal/incident", run: "TestWhatTwoIncidentsHitCountsOnce",
+	},
 }
