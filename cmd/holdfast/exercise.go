@@ -39,11 +39,15 @@ func (c *cli) setExercise(ctx context.Context, node *controlapi.Client, id strin
 
 func (c *cli) exerciseLine(x *controlapi.ExerciseShown) {
 	if !x.Ended.IsZero() {
-		c.say("cli.exercise.ended", "id", x.ID, "now", clock(x.Now))
+		c.say("cli.exercise.ended", "id", x.ID, "now", shownClock(x.Now))
 		return
 	}
-	c.say("cli.exercise.line", "id", x.ID, "now", clock(x.Now), "speed", x.Speed)
+	c.say("cli.exercise.line", "id", x.ID, "now", shownClock(x.Now), "speed", x.Speed)
 }
+
+// shownClock is what an exercise's clock shows, with the offset: an exercise is of no
+// service, and has no zone.
+func shownClock(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05 UTC-07:00") }
 
 func (c *cli) exerciseStartCommand() *cobra.Command {
 	var at string

@@ -203,9 +203,12 @@ func (c *cli) noticeConfirmCommand() *cobra.Command {
 }
 
 // laterMoment reads a time that may lie ahead; without a zone it is this machine's.
-func laterMoment(text string) (time.Time, error) {
+func laterMoment(text string) (time.Time, error) { return momentOf(text, time.Local) }
+
+// momentOf reads a time, which is one of a place unless it says otherwise.
+func momentOf(text string, zone *time.Location) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02T15:04"} {
-		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return at.UTC(), nil
 		}
 	}

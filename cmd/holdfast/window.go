@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -56,9 +57,46 @@ func (c *cli) windowTextFlags(cmd *cobra.Command, w *windowWords) {
 // bothWays is what somebody wrote, for readers of either language.
 func bothWays(text string) continuity.Text { return continuity.Text{En: text, Zh: text} }
 
+// whose is the clock by which a time is meant that names no zone.
+type whose func() (*time.Location, error)
+
+// read reads a time. Who plans a window means the clock of its people, wherever they
+// sit themselves.
+func (z whose) read(text string) (time.Time, error) {
+	if _, err := laterMoment(text); err != nil {
+		return time.Time{}, err
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at.UTC(), nil
+	}
+	zone, err := z()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return momentOf(text, zone)
+}
+
+// ofService is the clock of a service's people.
+func ofService(ctx context.Context, node *controlapi.Client, service string) whose {
+	return func() (*time.Location, error) {
+		from := time.Now().UTC().AddDate(0, 0, 1) // a search that finds next to nothing says it, too
+		query := url.Values{
+			"service": {service}, "minutes": {"1"}, "count": {"1"},
+			"from": {from.Format(time.RFC3339)}, "until": {from.Add(time.Minute).Format(time.RFC3339)},
+		}
+		found, _, err := controlapi.Get[controlapi.WindowProposals](ctx, node, "/windows/proposals", query)
+		return zoned(found.Zone), err
+	}
+}
+
+// ofWindow is the clock of a window's people.
+func ofWindow(w *continuity.Window) whose {
+	return func() (*time.Location, error) { return zoned(w.Zone), nil }
+}
+
 // draft is what the flags say; start is where a window begins that has none of its
 // own.
-func (w *windowWords) draft(cmd *cobra.Command, start time.Time) (d controlapi.WindowDraft, err error) {
+func (w *windowWords) draft(cmd *cobra.Command, start time.Time, clock whose) (d controlapi.WindowDraft, err error) {
 	said := func(flag string) bool { return cmd.Flags().Changed(flag) }
 	words := func(flag, text string, to **continuity.Text) {
 		if said(flag) {
@@ -81,14 +119,14 @@ func (w *windowWords) draft(cmd *cobra.Command, start time.Time) (d controlapi.W
 	}
 	d.Despite = w.despite
 	if w.at != "" {
-		if start, err = laterMoment(w.at); err != nil {
+		if start, err = clock.read(w.at); err != nil {
 			return d, err
 		}
 		d.Start = &start
 	}
 	switch {
 	case w.until != "" && w.lasts == 0:
-		end, err := laterMoment(w.until)
+		end, err := clock.read(w.until)
 		if err != nil {
 			return d, err
 		}
@@ -117,7 +155,7 @@ func (c *cli) windowProposeCommand() *cobra.Command {
 		if words.at == "" && !emergency {
 			return c.proposals(cmd, node, service, exercise, from, to, words.lasts, count)
 		}
-		draft, err := words.draft(cmd, start)
+		draft, err := words.draft(cmd, start, ofService(cmd.Context(), node, service))
 		if err != nil {
 			return err
 		}
@@ -153,7 +191,7 @@ func (c *cli) proposals(cmd *cobra.Command, node *controlapi.Client, service, ex
 	query := url.Values{"service": {service}, "minutes": {strconv.Itoa(int(lasts / time.Minute))}, "count": {strconv.Itoa(count)}, "exercise": {exercise}}
 	for name, text := range map[string]string{"from": from, "until": until} {
 		if text != "" {
-			at, err := laterMoment(text)
+			at, err := ofService(cmd.Context(), node, service).read(text)
 			if err != nil {
 				return err
 			}
@@ -198,7 +236,10 @@ func (c *cli) windowGaps(w *continuity.Window) {
 	}
 	if w.Placed != nil {
 		for _, f := range w.Placed.Falls {
-			c.say("cli.window.falls", "kind", c.t("maintenance.falls."+f.Kind), "id", f.ID, "title", f.Title, "start", clock(f.Start), "end", clock(f.End))
+			c.say("cli.window.falls", "kind", c.t("maintenance.falls."+f.Kind), "id", f.ID, "title", f.Title, "start", inZone(f.Start, w.Zone), "end", inZone(f.End, w.Zone))
+		}
+		if w.Placed.Outside {
+			c.say("cli.window.outside")
 		}
 		for _, id := range w.Placed.Blind {
 			c.say("cli.window.blind", "id", id)
@@ -243,6 +284,9 @@ func (c *cli) windowPlanCommand() *cobra.Command {
 		}
 		return c.show(w, func() {
 			c.say("cli.window.plan.done", "id", w.ID, "start", inZone(w.Start, w.Zone), "end", inZone(w.End, w.Zone))
+			if w.Placed != nil && w.Placed.Outside {
+				c.say("cli.window.outside")
+			}
 		})
 	})
 	cmd.Flags().StringVar(&despite, "despite", "", c.t("cli.flag.window-despite"))
@@ -254,7 +298,7 @@ func (c *cli) windowChangeCommand() *cobra.Command {
 	var words windowWords
 	cmd := c.command("change <window>", "window.change", exactly(1), func(cmd *cobra.Command, args []string) error {
 		w, err := c.onWindow(cmd, args[0], "/change", func(old *continuity.Window) (any, error) {
-			d, err := words.draft(cmd, old.Start)
+			d, err := words.draft(cmd, old.Start, ofWindow(old))
 			if err == nil && d.Start != nil && d.End == nil { // it lasts as long as before
 				end := d.Start.Add(old.End.Sub(old.Start))
 				d.End = &end

@@ -63,7 +63,7 @@ func (c *cli) windowExtendCommand() *cobra.Command {
 		var b controlapi.WindowExtend
 		switch {
 		case until != "" && by == 0:
-			b.End, err = laterMoment(until)
+			b.End, err = c.untilOf(cmd, args[0], until)
 		case until == "" && by > 0:
 			b.End, err = c.fromNow(cmd, args[0], by)
 		default:
@@ -92,6 +92,18 @@ func (c *cli) fromNow(cmd *cobra.Command, id string, long time.Duration) (time.T
 	}
 	now, err := clockOf(cmd.Context(), node, "/windows/"+url.PathEscape(id))()
 	return now.UTC().Add(long).Truncate(time.Second), err
+}
+
+// untilOf reads a time by the clock of a window's people.
+func (c *cli) untilOf(cmd *cobra.Command, id, text string) (time.Time, error) {
+	return whose(func() (*time.Location, error) {
+		node, err := c.connectControl()
+		if err != nil {
+			return nil, err
+		}
+		d, _, err := controlapi.Get[maintenance.WindowDetail](cmd.Context(), node, "/windows/"+url.PathEscape(id), nil)
+		return zoned(d.Zone), err
+	}).read(text)
 }
 
 func (c *cli) windowCompleteCommand() *cobra.Command {
@@ -231,12 +243,13 @@ func (c *cli) windowCourseCommand() *cobra.Command {
 // with relays and what people say.
 func (c *cli) showCourse(s *maintenance.WindowCourse) {
 	c.windowBecame(s.Window)
+	c.windowCame(&s.Window)
 	c.say("cli.window.course.sources", "need", s.Need, "of", len(s.Sources))
 	t := table{head: c.heads("who", "said")}
 	for _, x := range s.Sources {
 		said := "-"
 		if !x.Said.IsZero() {
-			said = clock(x.Said)
+			said = inZone(x.Said, s.Window.Zone)
 		}
 		t.add(c.source(x.ID), said)
 	}
@@ -260,7 +273,7 @@ func (c *cli) showCourse(s *maintenance.WindowCourse) {
 			if d.What == continuity.DuringLine {
 				what = fmt.Sprintf("%d/%d", d.Open, d.Of)
 			}
-			t.add(d.Relay, d.Route, c.term("course.during.", d.What)+" "+what, c.term("cli.window.during.", d.State), clock(d.Since))
+			t.add(d.Relay, d.Route, c.term("course.during.", d.What)+" "+what, c.term("cli.window.during.", d.State), c.really(d.Since, &s.Window))
 		}
 		c.table(t)
 	}
@@ -276,7 +289,11 @@ func (c *cli) showCourse(s *maintenance.WindowCourse) {
 		c.table(t)
 	}
 	if !s.Next.IsZero() {
-		c.say("cli.window.course.next", "at", inZone(s.Next, s.Window.Zone))
+		id := "cli.window.course.next"
+		if s.Window.Batch >= len(s.Batches) {
+			id = "cli.window.course.last"
+		}
+		c.say(id, "at", inZone(s.Next, s.Window.Zone))
 	}
 	for _, id := range s.Waits {
 		c.say("cli.window.course.waits", "why", c.t(id))
@@ -289,7 +306,7 @@ func (c *cli) showCourse(s *maintenance.WindowCourse) {
 		c.say(id, "person", x.Person, "batch", x.Batch, "text", x.Text)
 	}
 	if r := s.Window.Course.Reviewed; r != nil {
-		c.say("cli.window.course.reviewed", "at", inZone(r.At, s.Window.Zone), "person", r.By.ID, "text", r.Text)
+		c.say("cli.window.course.reviewed", "at", c.really(r.At, &s.Window), "person", r.By.ID, "text", r.Text)
 	} else if !s.Window.Review.IsZero() {
 		c.say("cli.window.course.review-due", "at", inZone(s.Window.Review, s.Window.Zone))
 	}

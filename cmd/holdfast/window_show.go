@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -47,7 +48,7 @@ func (c *cli) windowListCommand() *cobra.Command {
 			t := table{head: c.heads("window", "service", "state", "from", "until", "ready", "title"), none: c.t("cli.window.list.none")}
 			for i := range found {
 				w := &found[i]
-				t.add(w.ID, w.Service, c.t("maintenance.states."+w.State), inZone(w.Start, w.Zone), inZone(w.End, w.Zone), c.readyOf(w), c.inExercise(w.Exercise, c.windowTitle(w)))
+				t.add(w.ID, w.Service, c.t("maintenance.states."+w.State), inZone(w.Start, w.Zone), c.endOf(w), c.readyOf(w), c.inExercise(w.Exercise, c.windowTitle(w)))
 			}
 			c.table(t)
 		})
@@ -111,26 +112,22 @@ func (c *cli) windowDetail(d *maintenance.WindowDetail) {
 	w := &d.Window
 	c.say("cli.window.show.head", "id", w.ID, "title", c.windowTitle(w), "service", w.Service, "state", c.t("maintenance.states."+w.State))
 	c.say("cli.window.show.when", "start", inZone(w.Start, w.Zone), "end", inZone(w.End, w.Zone), "zone", w.Zone)
-	for id, text := range map[string]string{
-		"reason": c.inLang(w.Reason), "affected": strings.Join(w.Affected, ", "), "hits": c.inLang(w.Hits), "meanwhile": c.inLang(w.Meanwhile),
-		"contact": w.Contact, "standby": w.Standby, "despite": w.Despite, "exercise": w.Exercise,
+	c.windowCame(w)
+	for _, line := range [][2]string{
+		{"affected", strings.Join(w.Affected, ", ")}, {"reason", c.inLang(w.Reason)}, {"hits", c.inLang(w.Hits)}, {"meanwhile", c.inLang(w.Meanwhile)},
+		{"contact", w.Contact}, {"standby", w.Standby}, {"despite", w.Despite}, {"exercise", w.Exercise},
 	} {
-		if text != "" {
-			defer c.say("cli.window.show."+id, "text", text)
+		if line[1] != "" {
+			c.say("cli.window.show."+line[0], "text", line[1])
 		}
 	}
 	if w.Cancelled != "" {
 		c.say("cli.window.show.cancelled", "text", c.t(w.Cancelled))
 	}
 	c.windowGaps(w)
-	steps := table{head: c.heads("step", "time", "told")}
-	for _, rung := range d.Ladder {
-		steps.add(c.rung(rung.Step), inZone(rung.Due, w.Zone), strings.Join(toldOf(w, rung.Step), ", "))
-	}
-	for _, step := range []string{maintenance.StepStart, maintenance.StepOverrun, maintenance.StepEnd, maintenance.StepCancelled} {
-		if told := toldOf(w, step); len(told) > 0 {
-			steps.add(c.rung(step), "", strings.Join(told, ", "))
-		}
+	steps := table{head: c.heads("step", "due", "told", "when")}
+	for _, x := range tellings(w, d.Ladder) {
+		steps.add(c.rung(x.step), inZone(x.due, w.Zone), strings.Join(x.to, ", "), inZone(x.at, w.Zone))
 	}
 	c.table(steps)
 	if len(w.Ready) > 0 {
@@ -138,27 +135,104 @@ func (c *cli) windowDetail(d *maintenance.WindowDetail) {
 	}
 }
 
-// rung is a step of the notices: so long before a window, or what became of it.
-func (c *cli) rung(step string) string {
-	if c.lang == catalogue.En {
-		return step // as plans write it
+// endOf is when a window ends, or is expected to by now.
+func (c *cli) endOf(w *continuity.Window) string {
+	if w.Course.Expected.After(w.End) {
+		return c.t("cli.window.expected-end", "at", inZone(w.Course.Expected, w.Zone))
 	}
-	if n, err := strconv.Atoi(step[:len(step)-1]); err == nil {
-		unit := map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute}[step[len(step)-1]]
-		return c.t("cli.window.step.before", "lasts", c.lasts(time.Duration(n)*unit))
-	}
-	return c.t("cli.window.step." + step)
+	return inZone(w.End, w.Zone)
 }
 
-// toldOf are the audiences that were told a step.
-func toldOf(w *continuity.Window, step string) (all []string) {
-	for key := range w.Told {
-		if s, audience, ok := strings.Cut(key, "/"); ok && s == step {
-			all = append(all, audience)
+// windowCame says what became of a window's end.
+func (c *cli) windowCame(w *continuity.Window) {
+	if w.Course.Expected.After(w.End) {
+		c.say("cli.window.show.expected", "text", inZone(w.Course.Expected, w.Zone))
+	}
+	if w.Course.Failed != "" {
+		why := w.Course.Failed
+		if strings.HasPrefix(why, "course.failed.") {
+			why = c.t(why)
+		}
+		c.say("cli.window.show.failed", "text", why)
+	}
+	if w.Incident != "" {
+		c.say("cli.window.show.incident", "text", w.Incident)
+	}
+	switch {
+	case w.State != continuity.WindowFailed:
+	case w.Course.Restored.IsZero():
+		c.say("cli.window.show.stands", "id", w.ID)
+	default:
+		c.say("cli.window.show.restored", "text", c.really(w.Course.Restored, w))
+	}
+}
+
+// really is a real time, and says so where the window goes by another clock.
+func (c *cli) really(at time.Time, w *continuity.Window) string {
+	text := inZone(at, w.Zone)
+	if w.Exercise != "" && text != "" {
+		return c.t("cli.window.real", "at", text)
+	}
+	return text
+}
+
+// rung is a step of what is told of a window: so long before it, as plans write it, or
+// what became of it.
+func (c *cli) rung(step string) string {
+	if _, earlier, ok := strings.Cut(step, ":"); ok {
+		return c.t("cli.window.step.earlier", "step", c.rung(earlier))
+	}
+	unit := map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute}[step[len(step)-1]]
+	if n, err := strconv.Atoi(step[:len(step)-1]); err == nil && unit > 0 {
+		if c.lang == catalogue.En {
+			return step
+		}
+		return c.t("cli.window.step.before", "lasts", c.lasts(time.Duration(n)*unit))
+	}
+	name, _, _ := strings.Cut(step, "-") // what may come more than once is numbered
+	return c.t("cli.window.step." + name)
+}
+
+// telling is a step of what is told of a window; to nobody and at no time: it was not.
+type telling struct {
+	step string
+	due  time.Time
+	to   []string
+	at   time.Time
+}
+
+// tellings are the notices of a window with who was told them when, and then what else
+// was told of it. Nothing stands as told but what the ledger has.
+func tellings(w *continuity.Window, ladder []maintenance.Rung) (all []telling) {
+	said := map[string][]telling{}
+	for _, key := range slices.Sorted(maps.Keys(w.Told)) {
+		step, audience, ok := strings.Cut(key, "/")
+		if !ok {
+			continue // those in charge
+		}
+		i := slices.IndexFunc(said[step], func(x telling) bool { return x.at.Equal(w.Told[key]) })
+		if i < 0 {
+			i, said[step] = len(said[step]), append(said[step], telling{step: step, at: w.Told[key]})
+		}
+		said[step][i].to = append(said[step][i].to, audience)
+	}
+	for _, rung := range ladder {
+		told := said[rung.Step]
+		delete(said, rung.Step)
+		if len(told) == 0 {
+			told = []telling{{step: rung.Step}}
+		}
+		for _, x := range told {
+			x.due = rung.Due
+			all = append(all, x)
 		}
 	}
-	slices.Sort(all)
-	return all
+	var rest []telling
+	for _, step := range slices.Sorted(maps.Keys(said)) {
+		rest = append(rest, said[step]...)
+	}
+	slices.SortStableFunc(rest, func(a, b telling) int { return a.at.Compare(b.at) })
+	return append(all, rest...)
 }
 
 // inZone is a time as the people of a window read it, with the offset: whoever types

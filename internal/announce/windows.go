@@ -18,18 +18,27 @@ func (t *turn) window() *continuity.Window {
 }
 
 // toldByWindow reports whether an audience needs no holding statement: the window has
-// told it that the work takes longer, or its work is done by now.
+// told it that the work takes longer or failed, or its work is done by now.
 func (t *turn) toldByWindow(a *Audience) bool {
 	w := t.window()
 	if w == nil {
 		return false
 	}
-	at, told := w.Told["overrun/"+a.ID]
-	if !told {
+	at, told := w.Told[PhaseOverrun+"/"+a.ID]
+	failed, toldFailed := w.Told["failed/"+a.ID]
+	switch {
+	case toldFailed:
+		at = failed
+	case !told:
 		return !w.Course.Agreed.IsZero() && w.State != continuity.WindowFailed
 	}
 	word := continuity.Word{Phase: PhaseOverrun, At: at, Next: at.Add(t.rules.grade(t.i.Grade).Every)}
-	word.Text, _ = said(t.rules, a.Kind+"/"+PhaseOverrun, ofWindow(t.rules, w))
+	if toldFailed {
+		word.Phase = PhaseFirst
+		word.Text, _ = saidOfWindow(t.rules, a, "failed", w)
+	} else {
+		word.Text, _ = said(t.rules, a.Kind+"/"+PhaseOverrun, ofWindow(t.rules, w))
+	}
 	if t.i.Public == nil {
 		t.i.Public = map[string]continuity.Word{}
 	}

@@ -1,6 +1,7 @@
 package announce_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -72,6 +73,33 @@ func TestAFailedWindowIsTold(t *testing.T) {
 	})
 	w.pass(4 * time.Minute)
 	w.want(firstCustomers + " " + firstStaff)
+}
+
+// TestWhoHeardOfTheFailureHearsTheAllClear has a window tell that it failed: that is the
+// incident's first word, and who heard it is told when all works again.
+func TestWhoHeardOfTheFailureHearsTheAllClear(t *testing.T) {
+	w := newWorld(t)
+	w.put(continuity.KindWindow, "orders-w-1", continuity.Window{
+		ID: "orders-w-1", Service: "orders", State: continuity.WindowFailed, Start: w.now.Add(-time.Hour), End: w.now.Add(time.Hour),
+		Told: map[string]time.Time{"start/customers": w.now.Add(-time.Hour), "failed/customers": w.now, "failed/staff": w.now},
+	})
+	w.begin(func(i *continuity.Incident) {
+		i.Origin = continuity.Origin{Kind: continuity.KindWindow, ID: "orders-w-1"}
+	})
+	w.pass(10 * time.Second)
+	i, _ := read[continuity.Incident](w, continuity.KindIncident, incident)
+	if word := i.Public["customers"]; word.Phase != announce.PhaseFirst || !strings.Contains(word.Text.En, "did not succeed") || !i.Heard.Equal(start) {
+		t.Errorf("%+v %v", i.Public, i.Heard)
+	}
+	w.pass(4 * time.Minute)
+	w.want("")
+	w.becomes(func(i *continuity.Incident) { i.State, i.Resolved = continuity.Resolved, w.now })
+	w.pass(time.Minute)
+	for _, id := range []string{"customers", "staff"} {
+		if _, ok := read[continuity.Update](w, continuity.KindUpdate, incident+".update-all-clear-"+id+"-0"); !ok {
+			t.Error("no all-clear for", id)
+		}
+	}
 }
 
 // TestWindowIsAnsweredWithoutWordsOfThePlan answers for a window in our own words where

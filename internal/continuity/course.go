@@ -94,7 +94,7 @@ type Course struct {
 	Expected  time.Time `json:"expected,omitzero"`   // the new end that somebody gave, once it overran
 	Extended  int       `json:"extended,omitempty"`  // how often its end was put off
 	Agreed    time.Time `json:"agreed,omitzero"`     // when its sources agreed that the work is done, as its schedules go
-	Readmit   time.Time `json:"readmit,omitzero"`    // when the batch that is in was let in
+	Readmit   time.Time `json:"readmit,omitzero"`    // when the batch that is in was let in, as its schedules go
 	Over      time.Time `json:"over,omitzero"`       // when it ended, as its schedules go
 	Restored  time.Time `json:"restored,omitzero"`   // when what was put began to be taken away
 	Failed    string    `json:"failed,omitempty"`    // why: a code of the catalogue, or a person's words

@@ -62,11 +62,12 @@ type Window struct {
 	Told     map[string]time.Time `json:"told,omitempty"`   // by step of the ladder and audience: "1d/staff"
 	Before   map[string]string    `json:"before,omitempty"` // what is put back afterwards, by what it is
 	Began    time.Time            `json:"began,omitzero"`
+	Foreseen time.Time            `json:"foreseen,omitzero"`  // the beginning that was announced, where the work began before it
 	Complete map[string]time.Time `json:"complete,omitempty"` // by source that says that the work is done
 	Checked  []string             `json:"checked,omitempty"`  // items of the verification
 	Batch    int                  `json:"batch,omitempty"`    // how many were let back in
 	Ended    time.Time            `json:"ended,omitzero"`
-	Incident string               `json:"incident,omitempty"` // that its overrun became
+	Incident string               `json:"incident,omitempty"` // that its overrun or failure became
 	Run      string               `json:"run,omitempty"`
 	Review   time.Time            `json:"review_due,omitzero"`
 	Number   int                  `json:"below,omitempty"`

@@ -34,6 +34,7 @@ type WindowSeries struct {
 // Placed is what a window falls on.
 type Placed struct {
 	Low     bool     `json:"low"`               // all of it is in the plan's hours of low traffic
+	Outside bool     `json:"outside,omitempty"` // the plan names such hours, and not all of it is in them
 	Share   float64  `json:"share"`             // measured: live requests of its hours by those of the mean hour; -1: not known
 	Weeks   int      `json:"weeks,omitempty"`   // that were measured
 	Minutes int      `json:"minutes,omitempty"` // of it that are working hours

@@ -72,7 +72,7 @@ type Notification struct {
 	Rank     int         `json:"rank,omitempty"`     // how bad it is: of several that are told together the worst speaks
 	Touches  []string    `json:"touches,omitempty"`  // checks and components that it concerns: a silence may name them
 	Ends     bool        `json:"ends,omitempty"`     // what it is about is over: what was not told of that before is told no more
-	Instead  bool        `json:"instead,omitempty"`  // with Ends: to whom that was still on its way counts as told of it, so that they hear this in its place
+	Instead  bool        `json:"instead,omitempty"`  // what the same audience was to be told of it before, and was not, is told no more: they hear this in its place, and count as told
 
 	Template string            `json:"template,omitempty"` // of the plan, filled with Vars
 	Vars     map[string]string `json:"vars,omitempty"`     // a name with "@en" or "@zh" is for that language

@@ -90,7 +90,7 @@ func (e *Engine) take(d *declaration, now time.Time) []continuity.Change {
 		return []continuity.Change{taken(d, "declaration.known", e.shown(d.Exercise, now))}
 	}
 	rules := e.rulesOf(d.Service)
-	if d.Scenario == "" && d.Title == (continuity.Text{}) && d.Origin.Kind == continuity.KindWindow {
+	if d.Scenario == "" && d.Origin.Kind == continuity.KindWindow {
 		d.Scenario = rules.overrun()
 	}
 	i := fresh(rules, &d.Declaration, nextID(d.Service, now, maps.Keys(e.incidents)), now, e.shown(d.Exercise, now))

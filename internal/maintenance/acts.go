@@ -112,7 +112,11 @@ func (a *Acts) Get(ctx context.Context, id string) (WindowDetail, int64, error) 
 	k, err := keptOf(o)
 	d := WindowDetail{Window: k.Window, Ladder: []Rung{}}
 	if rules, ok := a.o.Plans.Of(k.Service); ok {
-		d.Ladder = rules.Ladder(k.Kind, k.Start)
+		start := k.Start
+		if !k.Foreseen.IsZero() { // its notices were due by that
+			start = k.Foreseen
+		}
+		d.Ladder = rules.Ladder(k.Kind, start)
 	}
 	return d, k.Version, err
 }

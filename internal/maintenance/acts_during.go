@@ -39,6 +39,7 @@ func (a *Acts) Start(ctx context.Context, by continuity.Actor, id string, versio
 				return courseInvalid("early", "start", w.clock(w.Start))
 			}
 			length := w.End.Sub(w.Start)
+			w.Foreseen = w.Start
 			w.Start = w.shown.Truncate(time.Second)
 			w.End = w.Start.Add(length)
 			w.Sequence++
@@ -353,7 +354,7 @@ func (a *Acts) batches(ctx context.Context, k Kept, s *WindowCourse) error {
 	}
 	if w.State == continuity.WindowReadmitting {
 		s.Waits = w.holdsBack()
-		if s.Next = w.Course.Readmit.Add(w.rules.Course.Readmit.Wait); !s.Next.After(w.now) {
+		if s.Next = w.Course.Readmit.Add(w.rules.Course.Readmit.Wait); !s.Next.After(w.shown) {
 			s.Next = time.Time{}
 		}
 	}

@@ -142,6 +142,9 @@ func (a *Acts) Propose(ctx context.Context, by continuity.Actor, d Draft) (Kept,
 		if err := d.onto(w); err != nil {
 			return Kept{}, err
 		}
+		if d.Kind == continuity.WindowEmergency && w.Reason == (continuity.Text{}) { // a slip would stand in the way of the real one
+			return Kept{}, invalid("reason")
+		}
 		taken := map[string]bool{}
 		all, err := a.windows(ctx, d.Service)
 		if err != nil {

@@ -131,6 +131,63 @@ func TestCourseShowsBatches(t *testing.T) {
 	}
 }
 
+// TestBatchesGoByTheClockOfTheirExercise lets the next batch in, and ends the window,
+// when the exercise's clock says so and not before; the last one waits for the end.
+func TestBatchesGoByTheClockOfTheirExercise(t *testing.T) {
+	c := newCourse(t)
+	drill := continuity.Exercise{ID: "drill", Real: c.now, Shown: begins}
+	c.write(continuity.KindExercise, "drill", drill)
+	c.scheduled(func(w *continuity.Window) { w.Exercise = "drill" })
+	c.step()
+	c.hand()
+	c.rules.Course.Verify, c.rules.Course.Complete = nil, maintenance.Complete{}
+	c.rules.Course.Readmit.CheckIns = 0
+	c.figure["failing"] = 0
+	ok(c)(c.acts.Complete(t.Context(), chen, window, anyVersion, ""))
+	c.hand()
+	if w := c.window(); w.Batch != 1 || !w.Course.Readmit.Equal(begins) || !w.Complete["person"].Equal(begins) {
+		t.Fatalf("batch %d at %v, said at %v", w.Batch, w.Course.Readmit, w.Complete)
+	}
+	c.after(time.Hour) // the clock stands
+	if w := c.window(); w.Batch != 1 {
+		t.Fatal("the next batch goes by the real clock")
+	}
+	s, _, err := c.acts.Course(t.Context(), window)
+	if err != nil || !s.Next.Equal(begins.Add(10*time.Minute)) {
+		t.Error(s.Next, err)
+	}
+	for _, state := range []string{continuity.WindowReadmitting, continuity.WindowDone} {
+		drill.Real, drill.Shown = c.now, drill.Shown.Add(10*time.Minute)
+		c.write(continuity.KindExercise, "drill", drill)
+		c.step()
+		c.hand()
+		if w := c.want(state); w.Batch != 2 {
+			t.Error(w.Batch)
+		}
+	}
+	for _, n := range notes(c) {
+		if last := n.Vars["batch"] == "2"; n.Vars["batch"] != "" && last != strings.Contains(n.Text.En, "the end of the maintenance waits for it") {
+			t.Error(n.Text.En)
+		}
+	}
+}
+
+// TestOutsideLowTrafficIsSaid marks a window outside the hours that the plan names, and
+// none where it names no such hours.
+func TestOutsideLowTrafficIsSaid(t *testing.T) {
+	w := newWorld(t, "2026-11-22 15:00")
+	outside := func(from, to string) bool {
+		return w.must(w.acts.Propose(t.Context(), li, w.draft(from, to))).Placed.Outside
+	}
+	if outside("2026-12-10 10:00", "2026-12-10 12:00") {
+		t.Error("the plan names no hours of low traffic")
+	}
+	w.rules.Low = []maintenance.Low{{From: time.Hour, To: 5 * time.Hour}}
+	if !outside("2026-12-11 10:00", "2026-12-11 12:00") || outside("2026-12-12 02:00", "2026-12-12 04:00") {
+		t.Error("hours of low traffic are from 1 to 5")
+	}
+}
+
 // TestReviewIsHeld notes once what the review came to; nobody is reminded of it then.
 func TestReviewIsHeld(t *testing.T) {
 	c := readmitting(t)
@@ -170,6 +227,18 @@ func TestStartBeforeItsTime(t *testing.T) {
 	if got := w.notes(); got[len(got)-1].Vars["end"] != "2026-12-09 22:00 UTC+08:00" {
 		t.Errorf("people are told another end: %v", got[len(got)-1].Vars)
 	}
+	d, _, err := w.acts.Get(t.Context(), k.ID)
+	if err != nil || !d.Foreseen.Equal(w.at("2026-12-10 02:00")) {
+		t.Fatal(d.Foreseen, err)
+	}
+	for _, rung := range d.Ladder { // due as announced, and told only where it was
+		if at, told := d.Told[rung.Step+"/staff"]; told == rung.Due.After(w.now) || told && !at.Equal(w.now) {
+			t.Errorf("%s, due %v: told %v at %v", rung.Step, rung.Due, told, at)
+		}
+	}
+	if d.Ladder[3].Step != "1h" || !d.Ladder[3].Due.Equal(w.at("2026-12-10 01:00")) {
+		t.Error(d.Ladder)
+	}
 	w.step()
 	k = w.must(w.acts.Extend(t.Context(), li, k.ID, continuity.VersionAny, k.End.Add(time.Hour), continuity.Text{}))
 	if k.Sequence != 2 {
@@ -190,13 +259,15 @@ func TestEmergencyIsSaidWhy(t *testing.T) {
 	}})
 	start, end := w.now.Add(2*time.Hour), w.now.Add(4*time.Hour)
 	draft := maintenance.Draft{Service: service, Kind: continuity.WindowEmergency, Start: &start, End: &end}
-	k := w.must(w.acts.Propose(t.Context(), li, draft))
-	if _, err := w.acts.Schedule(t.Context(), li, k.ID, continuity.VersionAny, maintenance.Plan{}); continuity.CodeOf(err) != continuity.CodeInvalid || !strings.Contains(said(err), "why it has to be at once") {
+	if _, err := w.acts.Propose(t.Context(), li, draft); continuity.CodeOf(err) != continuity.CodeInvalid || !strings.Contains(said(err), "why it has to be at once") {
 		t.Fatal(said(err))
+	}
+	if all, _, err := w.acts.List(t.Context(), maintenance.Query{All: true}); err != nil || len(all) > 0 {
+		t.Fatal("a slip was written down:", all, err)
 	}
 	reason := both("stolen certificate")
 	draft.Reason = &reason
-	w.must(w.acts.Change(t.Context(), li, k.ID, continuity.VersionAny, draft))
+	k := w.must(w.acts.Propose(t.Context(), li, draft))
 	w.must(w.acts.Schedule(t.Context(), li, k.ID, continuity.VersionAny, maintenance.Plan{}))
 	again := w.must(w.acts.Propose(t.Context(), li, draft))
 	if _, err := w.acts.Schedule(t.Context(), li, again.ID, continuity.VersionAny, maintenance.Plan{}); continuity.CodeOf(err) != continuity.CodeInvalid || !strings.Contains(said(err), "another window: "+k.ID) {

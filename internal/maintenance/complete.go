@@ -68,7 +68,7 @@ func (w *window) source(name string, done bool) {
 		w.Complete = map[string]time.Time{}
 	}
 	if done {
-		w.Complete[name] = w.now
+		w.Complete[name] = w.shown
 	} else {
 		delete(w.Complete, name)
 	}

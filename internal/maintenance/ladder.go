@@ -18,6 +18,7 @@ const (
 	StepOverrun   = "overrun"
 	StepEnd       = "end"
 	StepCancelled = "cancelled"
+	StepFailed    = "failed"
 )
 
 // Phases of the plan's templates.
@@ -28,7 +29,11 @@ const (
 	PhaseOverrun   = "overrun"
 	PhaseEnd       = "end"
 	PhaseCancelled = "cancelled"
+	PhaseFailed    = "failed" // plans have no words of their own for it
 )
+
+// instead are the phases in whose place nothing said before holds any more.
+var instead = []string{PhaseChanged, PhaseOverrun, PhaseEnd, PhaseFailed}
 
 // Rung is a step of the ladder before a window begins.
 type Rung struct {
@@ -216,15 +221,6 @@ func (w *window) say(step, phase string) {
 		w.told(key)
 		w.sayTo(id, words, continuity.Recipient{Kind: continuity.ToAudience, ID: id}, false)
 	}
-	if step == StepStart { // what would have come before it is over
-		for _, rung := range w.rules.Ladder(w.Kind, w.Start) {
-			for _, id := range w.rules.Tell {
-				if _, told := w.Told[rung.Step+"/"+id]; !told {
-					w.told(rung.Step + "/" + id)
-				}
-			}
-		}
-	}
 }
 
 // sayAgain tells a step to those who were told of the window, and to nobody else.
@@ -241,7 +237,7 @@ func (w *window) sayAgain(step, phase string, ends bool) {
 
 // sayTo tells an audience, or those of it who are meant.
 func (w *window) sayTo(audience, phase string, to continuity.Recipient, ends bool) {
-	n := continuity.Notification{Urgency: continuity.UrgencyNotice, To: []continuity.Recipient{to}, Ends: ends, Instead: phase == PhaseChanged, Touches: w.Affected}
+	n := continuity.Notification{Urgency: continuity.UrgencyNotice, To: []continuity.Recipient{to}, Ends: ends, Instead: slices.Contains(instead, phase), Touches: w.Affected}
 	a, known := w.rules.Audiences[audience]
 	if !known {
 		a = Audience{ID: audience}

@@ -33,7 +33,7 @@ func (w *window) overran() {
 	w.State = continuity.WindowOverrun
 	w.become("window.overran")
 	w.say(StepOverrun, PhaseOverrun)
-	w.declare("course.declared.overrun")
+	w.declare("course.declared.overrun", continuity.Text{})
 	w.ask(w.rules.Course.Commander, "course.overran.", continuity.UrgencyPage, map[string]any{"processes": w.coreFirst()})
 }
 
@@ -59,14 +59,14 @@ func (w *window) late() {
 func (w *window) declarationID() string { return w.Service + ".declared." + OriginWindow + "." + w.ID }
 
 // declare has an incident declared, by the scenario that the plan has for it. What it
-// hits stands in the order in which it is looked after.
-func (w *window) declare(why string) {
+// hits stands in the order in which it is looked after. An empty title is the scenario's.
+func (w *window) declare(why string, title continuity.Text) {
 	if _, there := w.facts.objects[continuity.KindDeclaration][w.declarationID()]; there || w.Incident != "" {
 		return
 	}
 	d := continuity.Declaration{
 		ID: w.declarationID(), Service: w.Service, Scenario: w.rules.Overrun, Origin: continuity.Origin{Kind: OriginWindow, ID: w.ID},
-		Started: w.now, Exercise: w.Exercise, Shown: w.facts.clocks.Shown(w.Exercise, w.now), Why: why,
+		Started: w.now, Exercise: w.Exercise, Shown: w.facts.clocks.Shown(w.Exercise, w.now), Why: why, Title: title,
 	}
 	for i := range w.rules.Course.Processes {
 		if p := w.rules.Course.Processes[i].ID; w.hits(p) {
@@ -148,14 +148,16 @@ func (w *window) theirWord() bool {
 
 // fail ends a window whose work went wrong: from now on it is an incident. What
 // stands with relays goes on standing until a person says otherwise, so that nobody
-// is let in to what does not work; warnings are told again.
+// is let in to what does not work; warnings are told again. Those who were told of the
+// window hear that its end does not hold any more.
 func (w *window) fail(why string) {
 	w.State, w.Ended, w.Course.Failed, w.Course.Over = continuity.WindowFailed, w.now, why, w.shown
 	w.Review = w.shown.Add(w.rules.Course.Review)
 	w.become("window.failed")
 	w.reason = why
 	w.unsilence()
-	w.declare("course.declared.failed")
+	w.sayAgain(StepFailed, PhaseFailed, false)
+	w.declare("course.declared.failed", both("course.failed.title", func(catalogue.Lang) catalogue.Args { return nil }))
 	w.ask(w.rules.Course.Commander, "course.failed.", continuity.UrgencyPage, map[string]any{"why": w.failure(), "processes": w.coreFirst()})
 }
 

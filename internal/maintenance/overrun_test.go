@@ -41,6 +41,9 @@ func TestOverrunStartsTheContingencyPlan(t *testing.T) {
 	if len(all) != 1 || all[0].Scenario != "work-overruns" || all[0].Origin != (continuity.Origin{Kind: "window", ID: window}) || !slices.Equal(all[0].Hits, []string{"intake"}) {
 		t.Fatal(all)
 	}
+	if all[0].Title != (continuity.Text{}) {
+		t.Error("an overrun is called otherwise than the plan's scenario:", all[0].Title)
+	}
 	if n := c.told("overruns"); n != 1 {
 		t.Error(n, "pages for the one in charge")
 	}
@@ -133,6 +136,18 @@ func TestWhatFailsBecomesAnIncident(t *testing.T) {
 			w := c.want(continuity.WindowFailed)
 			if len(c.declared()) != 1 || c.told("failed") != 1 || w.Course.Failed == "" {
 				t.Error(c.declared(), c.told("failed"), w.Course)
+			}
+			if title := c.declared()[0].Title; title.En != "Maintenance failed" || title.Zh != "维护失败" {
+				t.Error("the incident is called", title)
+			}
+			var heard []string
+			for _, n := range notes(c) {
+				if n.To[0].Kind == continuity.ToTold && strings.Contains(n.Subject.En, "did not succeed") && n.Instead {
+					heard = append(heard, n.To[0].Of)
+				}
+			}
+			if slices.Sort(heard); !slices.Equal(heard, []string{"customers", "staff"}) {
+				t.Error("who was told of the window hears nothing of its failure:", heard)
 			}
 			if d := c.during("mode-orders"); d.State != continuity.DuringPut {
 				t.Error("people are let in to what does not work:", d.State)

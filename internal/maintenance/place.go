@@ -126,6 +126,7 @@ func sceneOf(ctx context.Context, world World, r *Rules, in calendar.Window, oth
 // place says what a window falls on.
 func (s *scene) place(ctx context.Context, w calendar.Window, self string) (*continuity.Placed, error) {
 	p := &continuity.Placed{Low: s.rules.low(w), Share: s.traffic.share(w, s.rules.Zone), Blind: s.blind}
+	p.Outside = !p.Low && len(s.rules.Low) > 0
 	if s.traffic != nil {
 		p.Weeks = s.traffic.Weeks
 	}

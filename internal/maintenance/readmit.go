@@ -20,7 +20,7 @@ const varBatch = "batch"
 // people. Before the first one the settings of the window end; a route with a line is
 // let go only when its line stands.
 func (w *window) letIn(n int) {
-	w.Batch, w.Course.Readmit = n, w.now
+	w.Batch, w.Course.Readmit = n, w.shown
 	w.become("window.readmitted")
 	for i := range w.rules.Course.Readmit.Lines {
 		w.line(&w.rules.Course.Readmit.Lines[i], n)
@@ -32,7 +32,7 @@ func (w *window) letIn(n int) {
 		return
 	}
 	g := &w.rules.Course.Readmit.Groups[n-1]
-	args := map[string]any{"batch": n, "batches": len(w.rules.Batches)}
+	args := map[string]any{"batch": n, "batches": len(w.rules.Batches), "last": w.lastBatch()}
 	for _, team := range g.Teams {
 		w.write("course.readmitted.", continuity.UrgencyNotice, args, continuity.Recipient{Kind: continuity.ToTeam, ID: team})
 	}
@@ -40,6 +40,9 @@ func (w *window) letIn(n int) {
 		w.write("course.check-in.", continuity.UrgencyPage, args, continuity.Recipient{Kind: continuity.ToPerson, ID: lead})
 	}
 }
+
+// lastBatch reports whether all are in: what is waited for then is the end.
+func (w *window) lastBatch() bool { return w.Batch >= len(w.rules.Batches) }
 
 // line lets a route's line open as far as a batch; the last batch is everybody.
 func (w *window) line(p *Put, n int) {
@@ -66,18 +69,18 @@ func (w *window) readmitting() {
 		return
 	}
 	due := w.Course.Readmit.Add(w.rules.Course.Readmit.Wait)
-	if w.now.Before(due) {
-		w.wakeReal(due)
+	if w.shown.Before(due) {
+		w.wake(due)
 		return
 	}
 	lacks := w.holdsBack()
 	switch {
 	case len(lacks) > 0:
 		late := w.Course.Readmit.Add(waitsFor * w.rules.Course.Readmit.Wait)
-		if w.now.Before(late) {
-			w.wakeReal(late)
+		if w.shown.Before(late) {
+			w.wake(late)
 		} else if w.once("batch/" + strconv.Itoa(w.Batch)) {
-			w.ask(w.rules.Course.Commander, "course.batch-waits.", continuity.UrgencyPage, map[string]any{"batch": w.Batch, "batches": len(w.rules.Batches), "items": lacks})
+			w.ask(w.rules.Course.Commander, "course.batch-waits.", continuity.UrgencyPage, map[string]any{"batch": w.Batch, "batches": len(w.rules.Batches), "items": lacks, "last": w.lastBatch()})
 		}
 	case w.Batch < len(w.rules.Batches):
 		w.letIn(w.Batch + 1)
@@ -152,7 +155,7 @@ func (w *window) heardBack() {
 	}
 	for _, c := range w.checkIns() { // each once: who says it again keeps the next batch out all the same
 		if !c.Works && w.once("trouble/"+c.Person) {
-			w.ask(w.rules.Course.Technical, "course.trouble.", continuity.UrgencyPage, map[string]any{"who": c.Person, "text": c.Text})
+			w.ask(w.rules.Course.Technical, "course.trouble.", continuity.UrgencyPage, map[string]any{"who": c.Person, "text": c.Text, "last": w.lastBatch()})
 		}
 	}
 }

@@ -107,7 +107,7 @@ func (e *Engine) decide(ctx context.Context, now time.Time) {
 func (e *Engine) admit(ctx context.Context, fresh []*note, now time.Time) {
 	var about map[string][]*note
 	for _, n := range fresh {
-		if n.Ends {
+		if n.Ends || n.Instead {
 			if about == nil {
 				about = map[string][]*note{}
 				for _, other := range e.notes {
@@ -115,7 +115,7 @@ func (e *Engine) admit(ctx context.Context, fresh []*note, now time.Time) {
 				}
 			}
 			for _, other := range about[n.About] {
-				if !other.Ends && !other.Over() && other.At.Before(n.At) { // what became true with the end is of it
+				if !other.Ends && !other.Over() && other.At.Before(n.At) && (n.Ends || sameAudience(n, other)) { // what became true with the end is of it
 					e.overtaken(other, n, now)
 				}
 			}
@@ -231,7 +231,7 @@ func (e *Engine) route(ctx context.Context, n *note, now time.Time) bool {
 			return true
 		}
 	}
-	if len(n.To) > 0 && n.To[0].Kind == continuity.ToTold && e.telling(n.About) {
+	if len(n.To) > 0 && n.To[0].Kind == continuity.ToTold && e.telling(n.About, "") || n.Instead && e.telling(n.About, audienceMeant(&n.Notification)) {
 		e.wakeNote(n, now.Add(crowded)) // somebody may just be being told
 		return false
 	}
@@ -254,10 +254,17 @@ func (e *Engine) route(ctx context.Context, n *note, now time.Time) bool {
 	return true
 }
 
-// telling reports whether a message about something is under way.
-func (e *Engine) telling(about string) bool {
+// sameAudience reports whether both are for one audience, told as such.
+func sameAudience(a, b *note) bool {
+	id := audienceMeant(&a.Notification)
+	return id != "" && id == audienceMeant(&b.Notification)
+}
+
+// telling reports whether a message about something is under way; with an audience,
+// one to that.
+func (e *Engine) telling(about, audience string) bool {
 	for id := range e.inflight {
-		if s := e.ships[id]; s != nil && s.note.About == about {
+		if s := e.ships[id]; s != nil && s.note.About == about && (audience == "" || audienceMeant(&s.note.Notification) == audience) {
 			return true
 		}
 	}

@@ -219,13 +219,22 @@ func (e *Engine) reached(s *ship) {
 
 // audienceOf is the audience as which somebody was told; empty: as none.
 func audienceOf(s *ship) string {
-	switch to := s.note.To; {
-	case s.To.Kind == continuity.ToAudience:
+	if s.To.Kind == continuity.ToAudience {
 		return s.To.ID
-	case len(to) == 1 && to[0].Kind == continuity.ToAudience:
-		return to[0].ID
-	case len(to) == 1 && to[0].Kind == continuity.ToTold:
-		return to[0].Of
+	}
+	return audienceMeant(&s.note.Notification)
+}
+
+// audienceMeant is the audience that a notification tells as such; empty: none.
+func audienceMeant(n *continuity.Notification) string {
+	if len(n.To) != 1 {
+		return ""
+	}
+	switch to := n.To[0]; to.Kind {
+	case continuity.ToAudience:
+		return to.ID
+	case continuity.ToTold:
+		return to.Of
 	}
 	return ""
 }

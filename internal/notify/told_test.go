@@ -45,6 +45,40 @@ func TestWhoWasStillToBeToldHearsTheChangeInItsPlace(t *testing.T) {
 	}
 }
 
+// TestTheNewestWordIsTheLast has words of a new end and of the end itself be about to be
+// told at one instant: only the newest goes out to the audience. What another audience
+// is told, and who is paged, is not touched.
+func TestTheNewestWordIsTheLast(t *testing.T) {
+	inBubble(t, func(w *world) {
+		words := func(id, urgency, to, subject string, instead bool) continuity.Notification {
+			n := note(id, urgency, to)
+			n.About, n.Subject.En, n.Subject.Zh, n.Instead = "window/w", subject, subject, instead
+			return n
+		}
+		w.tell(words("n1", "notice", "audience:staff", "Begun", false), words("n2", "notice", "audience:customers", "Begun", false), words("n3", "page", "role:commander", "Overruns", false))
+		time.Sleep(time.Second)
+		longer := words("n4", "notice", "told:", "Longer", true)
+		longer.To[0].Of = "staff"
+		w.tell(longer)
+		time.Sleep(time.Second)
+		w.tell(words("n5", "notice", "audience:staff", "Ended", true))
+		w.lead("a")
+		time.Sleep(time.Minute)
+		w.want("n1", continuity.NotifyCancelled)
+		w.want("n2", continuity.NotifyDelivered)
+		w.want("n3", continuity.NotifyWaiting)
+		if d := w.want("n4", continuity.NotifyCancelled); d.By != "n5" {
+			t.Error(d.By)
+		}
+		w.want("n5", continuity.NotifyDelivered)
+		for _, m := range w.posts["room"].all() {
+			if strings.Contains(m.Subject, "Longer") {
+				t.Errorf("%+v", m)
+			}
+		}
+	})
+}
+
 func TestToldAsAnAudience(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.lead("a")
