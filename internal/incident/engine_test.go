@@ -367,6 +367,15 @@ func TestOneOriginIsOneIncident(t *testing.T) {
 	if all := w.incidents(); len(all) != 3 || all[2].Scenario != "overrun" {
 		t.Errorf("%+v", all)
 	}
+	if _, err := w.store.Apply(t.Context(), continuity.Actor{Kind: "engine", ID: "windows"}, []continuity.Change{ // also under a name of its own
+		continuity.Declare(continuity.Declaration{Service: "orders", Title: continuity.Text{En: "Maintenance failed"}, Origin: continuity.Origin{Kind: "window", ID: "w3"}}),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.step(0)
+	if all := w.incidents(); len(all) != 4 || all[3].Scenario != "overrun" || all[3].Title.En != "Maintenance failed" {
+		t.Errorf("%+v", all)
+	}
 	if all := w.incidents(); all[0].Why != "rolled back" || all[0].Grade != "SEV-1" {
 		t.Errorf("%+v", all)
 	}
