@@ -52,11 +52,14 @@ func (c *cli) channelListCommand() *cobra.Command {
 
 // warnMute warns whoever begins something of which people are to be told, where the
 // node has no way to tell them. Who may not see the channels learns it from the
-// notifications.
-func (c *cli) warnMute(ctx context.Context, node *controlapi.Client) {
-	if all, err := controlapi.List[controlapi.ChannelInfo](ctx, node, "/channels", nil, 1); err == nil && len(all) == 0 {
+// notifications. It reports whether the node is known to be mute.
+func (c *cli) warnMute(ctx context.Context, node *controlapi.Client) bool {
+	all, err := controlapi.List[controlapi.ChannelInfo](ctx, node, "/channels", nil, 1)
+	mute := err == nil && len(all) == 0
+	if mute {
 		c.warn("cli.channel.mute")
 	}
+	return mute
 }
 
 // channelWhy is why a channel fails, with what its provider said.

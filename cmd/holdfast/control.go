@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -256,12 +257,25 @@ func (c *cli) controlToken(at controlPlace) (string, error) {
 	}
 	if file == "" {
 		file = at.own
+		c.warnOwn(at)
 	}
 	token, err := endpoint.ReadToken(file)
 	if err != nil {
 		return "", noToken(file, err)
 	}
 	return token, nil
+}
+
+// warnOwn warns whoever is logged in, but not to the node at this address: what they do
+// is done by the node's own token, and written down as that.
+func (c *cli) warnOwn(at controlPlace) {
+	session := c.sessionFile(at)
+	if at.own == "" || session == "" {
+		return
+	}
+	if others, err := os.ReadDir(filepath.Dir(session)); err == nil && len(others) > 0 {
+		c.warn("cli.control.own-token", "address", at.address, "name", cmp.Or(c.person, "admin"))
+	}
 }
 
 // noToken says why a token's file is of no use.

@@ -53,8 +53,10 @@ func (c *cli) incidentDeclareCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c.warnMute(cmd.Context(), node)
-		return c.show(i, func() { c.say("cli.incident.declare.done", "id", i.ID, "grade", i.Grade, "title", c.said(i.Title)) })
+		mute := c.warnMute(cmd.Context(), node)
+		return c.show(i, func() {
+			c.say("cli.incident.declare.done", "id", i.ID, "grade", i.Grade, "title", c.said(i.Title), "mute", mute)
+		})
 	})
 	f := cmd.Flags()
 	f.StringVar(&b.Scenario, "scenario", "", c.t("cli.flag.incident-scenario"))

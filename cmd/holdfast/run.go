@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -167,6 +169,50 @@ func (c *cli) showRun(d *runbook.RunDetail) {
 			fmt.Fprintln(c.out, "  "+line)
 		}
 	}
+	if stays := notTakenBack(&d.Run); len(stays) > 0 {
+		c.say("cli.run.show.stays", "steps", strings.Join(stays, ", "))
+	}
+	for i := range d.Steps {
+		if lines := lastLines(d.Steps[i].Output); len(lines) > 0 {
+			fmt.Fprintln(c.out)
+			c.say("cli.run.show.output", "step", d.Steps[i].ID)
+			for _, line := range lines {
+				fmt.Fprintln(c.out, "  "+clean(line))
+			}
+		}
+	}
+}
+
+// notTakenBack are the steps of a run that was taken back which were done all the same:
+// nothing takes them back.
+func notTakenBack(r *continuity.Run) (stays []string) {
+	if r.State != continuity.RunUndone {
+		return nil
+	}
+	for i := range r.Steps {
+		if r.Steps[i].State == continuity.StepDone {
+			stays = append(stays, r.Steps[i].ID)
+		}
+	}
+	return stays
+}
+
+// mostLines is how many lines of a step's output are shown; --json has all that was kept.
+const mostLines = 5
+
+// lastLines are the last ones of what a step's command wrote, or of what the system that
+// it asked answered.
+func lastLines(output json.RawMessage) []string {
+	var o struct{ Output, Body string }
+	if output == nil || json.Unmarshal(output, &o) != nil {
+		return nil // of a step that writes nothing
+	}
+	text := strings.TrimSpace(cmp.Or(o.Output, o.Body))
+	if text == "" {
+		return nil
+	}
+	lines := strings.Split(text, "\n")
+	return lines[max(len(lines)-mostLines, 0):]
 }
 
 // openItems are the lines of a step's list while it is gone through.

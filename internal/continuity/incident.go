@@ -181,7 +181,7 @@ type Origin struct {
 // Holder is who has a role in an incident.
 type Holder struct {
 	Person string    `json:"person,omitempty"`
-	State  string    `json:"state"` // asked, took, passed-over
+	State  string    `json:"state"` // asked, took, passed-over, not-asked
 	Since  time.Time `json:"since"`
 	Asked  []string  `json:"asked,omitempty"` // all who were, in turn
 	Page   string    `json:"page,omitempty"`  // the notification by which they were; who acknowledges it takes the role

@@ -41,4 +41,5 @@ const (
 	RoleAsked  = "asked"
 	RoleTook   = "took"
 	RolePassed = "passed-over" // nobody who was asked answered
+	RoleUntold = "not-asked"   // nobody could be asked: no message reached them
 )

@@ -104,6 +104,15 @@ type Notification struct {
 // Over reports whether nothing more is done about it.
 func (n *Notification) Over() bool { return !n.Ended.IsZero() }
 
+// FailUnacknowledged is why a page failed that arrived, and nobody answered.
+const FailUnacknowledged = "unacknowledged"
+
+// Untold reports whether it failed because it reached nobody: who got it and did not
+// answer was told.
+func (n *Notification) Untold() bool {
+	return n.State == NotifyFailed && n.Failure != "" && n.Failure != FailUnacknowledged
+}
+
 // Tell is the change that has a notification told.
 func Tell(n Notification) Change {
 	n.State, n.Since = NotifyNew, n.At

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"holdfast/internal/command"
 	"holdfast/internal/continuity"
@@ -95,7 +96,7 @@ func (n *Node) commandAction() runbook.Action {
 			case o.Late:
 				r.Failed = failed("command-late", "command", spec.ID, "after", spec.Time.String()).Failed
 			case o.Status != 0:
-				r.Failed = failed("command-status", "command", spec.ID, "status", o.Status, "signal", o.Signal).Failed
+				r.Failed = failed("command-status", "command", spec.ID, "status", o.Status, "signal", o.Signal, "said", lastLine(o.Output)).Failed
 			}
 			return r
 		},
@@ -111,6 +112,26 @@ func (n *Node) commandAction() runbook.Action {
 			return what("command", "command", spec.ID, "argv", strings.Join(argv, " "), "user", user), nil
 		},
 	}
+}
+
+// mostSaid bounds, in characters, what of a command's output stands in the reason of its
+// failure.
+const mostSaid = 200
+
+// lastLine is the last line of a command's output that says something: as a rule, why
+// it failed.
+func lastLine(output string) string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	last := []rune(strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, lines[len(lines)-1])))
+	if len(last) > mostSaid {
+		last = append(last[:mostSaid-1], '…')
+	}
+	return string(last)
 }
 
 // mostShown bounds what is kept of an answer's body, and mostAnswer what is read of it.

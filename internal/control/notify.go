@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"encoding/json"
@@ -197,15 +198,11 @@ func (n *Node) untold(note *continuity.Notification, at time.Time) []continuity.
 	}
 	id := service + "." + continuity.FromNotify + "." + untoldRule
 	args := func(lang catalogue.Lang) catalogue.Args {
-		about := note.Subject.En
-		if lang == catalogue.Zh && note.Subject.Zh != "" || about == "" {
-			about = note.Subject.Zh
-		}
-		return catalogue.Args{"service": note.Service, "about": about, "id": note.ID, "why": catalogue.Text(lang, notify.FailureText(note.Failure), nil)}
+		return catalogue.Args{"service": note.Service, "about": aboutOf(note, lang), "id": note.ID, "why": catalogue.Text(lang, notify.FailureText(note.Failure), nil)}
 	}
 	s := continuity.Signal{
 		ID: id, Service: note.Service, Source: continuity.FromNotify, Rule: untoldRule,
-		Text: both("notify.untold", args), Level: continuity.LevelYellow, At: at,
+		Text: both(untoldText(note), args), Level: continuity.LevelYellow, At: at,
 	}
 	body, err := json.Marshal(s)
 	if err != nil {
@@ -220,6 +217,29 @@ func (n *Node) untold(note *continuity.Notification, at time.Time) []continuity.
 	return changes
 }
 
+// untoldText is the text that says that somebody was not told, or did not answer.
+func untoldText(note *continuity.Notification) string {
+	if note.Failure == notify.FailUnacknowledged {
+		return "notify.unanswered"
+	}
+	return "notify.untold"
+}
+
+// aboutOf is what a notification is called: its subject, or the first line of its text,
+// or the template of which neither was made.
+func aboutOf(note *continuity.Notification, lang catalogue.Lang) string {
+	for _, t := range []continuity.Text{note.Subject, note.Text} {
+		text := t.En
+		if lang == catalogue.Zh && t.Zh != "" || text == "" {
+			text = t.Zh
+		}
+		if line, _, _ := strings.Cut(strings.TrimSpace(text), "\n"); line != "" {
+			return line
+		}
+	}
+	return cmp.Or(note.Template, note.About)
+}
+
 // further tells those who answer for a service that somebody was not told: each time,
 // those of a few minutes together. What tells of that itself goes no further.
 func (n *Node) further(note *continuity.Notification, args func(catalogue.Lang) catalogue.Args, at time.Time) *continuity.Notification {
@@ -229,7 +249,7 @@ func (n *Node) further(note *continuity.Notification, args func(catalogue.Lang) 
 	out := continuity.Notification{
 		ID: note.ID + ".untold-" + strconv.FormatInt(at.UnixMilli(), 36) + strings.ToLower(crand.Text()[:4]), Service: note.Service, About: aboutUntold + note.ID, At: at,
 		Urgency: continuity.UrgencyNotice, Group: note.Service + "/untold", Exercise: note.Exercise, Shown: note.Shown,
-		Subject: both("notify.untold.subject", args), Text: both("notify.untold", args),
+		Subject: both(untoldText(note)+".subject", args), Text: both(untoldText(note), args),
 	}
 	out.To, out.Escalate = n.ownersOf(&continuity.Warning{Service: note.Service})
 	if len(out.To) == 0 {

@@ -2,9 +2,11 @@ package control
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"holdfast/internal/binding"
+	"holdfast/internal/continuity"
 	"holdfast/internal/outgoing"
 	"holdfast/internal/plan"
 	"holdfast/internal/planbook"
@@ -16,6 +18,16 @@ import (
 type planFeed struct {
 	*store.Store
 	*feed
+}
+
+// unreached warns of people of a plan's roles whom no channel of this node reaches.
+func (n *Node) unreached(p *plan.Plan) []yamldoc.Problem {
+	ctx, done := context.WithTimeout(context.Background(), 5*time.Second)
+	defer done()
+	return binding.Unreached(p, n.channelKinds(), func(id string) (continuity.Person, bool) {
+		person, _, err := n.store.People().Get(ctx, id)
+		return person, err == nil && !person.HasLeft(time.Now())
+	})
 }
 
 // openPlans reads the plans and follows what any node applies.
@@ -35,7 +47,7 @@ func (n *Node) openPlans(ctx context.Context) error {
 					channels[i].Severity = yamldoc.Warning
 				}
 			}
-			return append(problems, channels...)
+			return slices.Concat(problems, channels, n.unreached(p))
 		},
 	})
 	if err != nil {

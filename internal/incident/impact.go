@@ -143,7 +143,7 @@ func inCommand(r *Rules, i *continuity.Incident) string {
 func commander(r *Rules, i *continuity.Incident) []continuity.Recipient {
 	role := r.InCommand()
 	switch h := i.Roles[role]; {
-	case h.Person != "" && h.State != continuity.RolePassed:
+	case h.Person != "" && h.State != continuity.RolePassed && h.State != continuity.RoleUntold:
 		return []continuity.Recipient{person(h.Person)}
 	case role != "":
 		return []continuity.Recipient{{Kind: continuity.ToRole, ID: role}}

@@ -48,7 +48,7 @@ func (d *draft) staff() {
 			d.answer(name, h)
 		case h.State == continuity.RoleAsked:
 			d.askBack(name, h.Person)
-		case h.State == continuity.RolePassed:
+		case h.State == continuity.RolePassed, h.State == continuity.RoleUntold:
 			if at := h.Since.Add(askAgain); d.now.Before(at) {
 				d.due.add(at)
 			} else {
@@ -66,7 +66,7 @@ func (d *draft) ask(role string, asked []string) {
 		return
 	}
 	if len(ladder) == 0 {
-		d.Roles[role] = continuity.Holder{State: continuity.RolePassed, Since: d.now, Asked: asked}
+		d.Roles[role] = continuity.Holder{State: continuity.RoleUntold, Since: d.now, Asked: asked}
 		d.mark("role-open", role)
 		return
 	}
@@ -133,12 +133,15 @@ func (d *draft) answer(role string, h continuity.Holder) {
 	case continuity.NotifyFailed, continuity.NotifyCancelled, continuity.NotifySilenced, continuity.NotifyDelivered:
 		reached(&h, n)
 		h.State, h.Since, h.Person, h.Page = continuity.RolePassed, d.now, "", ""
+		if n.Untold() {
+			h.State = continuity.RoleUntold
+		}
 		d.Roles[role] = h
 		d.mark("role-open", role)
 		if role != d.rules.InCommand() {
 			d.tell(continuity.Notification{Urgency: continuity.UrgencyNotice, To: commander(d.rules, &d.Incident)}, "open",
 				func(lang catalogue.Lang) catalogue.Args {
-					return catalogue.Args{"role": roleName(d.rules, role, lang), "role_id": role}
+					return catalogue.Args{"role": roleName(d.rules, role, lang), "role_id": role, "untold": n.Untold()}
 				})
 		}
 	default:

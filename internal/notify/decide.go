@@ -26,8 +26,8 @@ const (
 
 // Codes of why a notification failed, besides those of channels.
 const (
-	FailNobody         = "nobody"         // there is nobody whom it is for, or no way to them
-	FailUnacknowledged = "unacknowledged" // it was delivered, and nobody answered
+	FailNobody         = "nobody"                      // there is nobody whom it is for, or no way to them
+	FailUnacknowledged = continuity.FailUnacknowledged // it was delivered, and nobody answered
 )
 
 // group is what is told together.

@@ -105,3 +105,19 @@ func TestToldAsAnAudience(t *testing.T) {
 		w.sent("mail", 1)
 	})
 }
+
+// TestTheSameWordsAreSaidOnce has an audience of two languages told a text that is the
+// same in both.
+func TestTheSameWordsAreSaidOnce(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.lead("a")
+		n := note("n1", "notice", "audience:staff")
+		n.Subject, n.Text = continuity.Text{En: "Lift", Zh: "Lift"}, continuity.Text{En: "hello staff", Zh: "hello staff"}
+		w.tell(n)
+		time.Sleep(10 * time.Second)
+		w.want("n1", continuity.NotifyDelivered)
+		if m := w.sent("room", 1)[0]; m.Subject != "Lift" || m.Text != "hello staff" {
+			t.Errorf("%+v", m)
+		}
+	})
+}

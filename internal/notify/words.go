@@ -3,6 +3,7 @@ package notify
 import (
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -63,7 +64,8 @@ func compose(n *continuity.Notification, d *continuity.Delivery, with []*continu
 		}
 	}
 	m.Language, _, _ = strings.Cut(d.Language, "+")
-	m.Subject, m.Text = strings.Join(subjects, " / "), strings.Join(texts, "\n\n")
+	// What is the same in each language is said once.
+	m.Subject, m.Text = strings.Join(slices.Compact(subjects), " / "), strings.Join(slices.Compact(texts), "\n\n")
 	if kind.Longest > 0 {
 		m.Text = cut(m.Text, kind.Longest)
 	}

@@ -257,6 +257,20 @@ func TestRingsOfServices(t *testing.T) {
 	}
 }
 
+// TestWhatWasRefusedAlreadyIsAWarning applies a plan of which the one that holds has
+// the same mistake: a channel that was taken from the node's settings meanwhile.
+func TestWhatWasRefusedAlreadyIsAWarning(t *testing.T) {
+	s := open(t, false)
+	s.must(li, 0, both)
+	s.Refused = func(p *plan.Plan) []yamldoc.Problem {
+		return []yamldoc.Problem{{File: p.File, Line: 1, Column: 1, Severity: yamldoc.Error, ID: "wording.plan.via", Args: catalogue.Args{"via": "old", "words": []string{"board", "mail"}}}}
+	}
+	out, err := s.submit(li, 1, with("rto: 1h", "rto: 30m"))
+	if err != nil || len(out.Warnings) != 1 || out.Version.Number != 2 {
+		t.Fatal(out.Warnings, err)
+	}
+}
+
 func TestConflictTellsWhatWouldBeLost(t *testing.T) {
 	s := open(t, false)
 	s.must(li, 0, both)

@@ -1,7 +1,7 @@
 package planbook
 
 import (
-	"maps"
+	"reflect"
 	"slices"
 
 	"holdfast/internal/binding"
@@ -73,7 +73,7 @@ func (b *Book) refused(p *plan.Plan, current []*plan.Plan) []yamldoc.Problem {
 	problems := b.Refused(p)
 	for i := range problems {
 		if slices.ContainsFunc(before, func(old yamldoc.Problem) bool {
-			return old.ID == problems[i].ID && maps.Equal(old.Args, problems[i].Args)
+			return old.ID == problems[i].ID && reflect.DeepEqual(old.Args, problems[i].Args)
 		}) {
 			problems[i].Severity = yamldoc.Warning
 		}

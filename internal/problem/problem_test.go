@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"strconv"
+	"strings"
 	"testing"
 
 	"holdfast/internal/catalogue"
@@ -69,5 +70,23 @@ func TestCauseStaysInside(t *testing.T) {
 	}
 	if fmt.Sprint(doc) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", doc, want)
+	}
+}
+
+// TestARefusalByThePlanSaysWhose names the right that is missing, or says what the plan
+// says of it: never a placeholder.
+func TestARefusalByThePlanSaysWhose(t *testing.T) {
+	for _, args := range [][]any{
+		{"scope", "windows:write", "name", "wu.hao"},
+		{"may", "publish", "name", "wu.hao"},
+		{problem.DetailID, "maintenance.may", "name", "wu.hao", "service", "shop", "word", "switch"},
+		{problem.DetailID, "incident.may.grade", "name", "wu.hao", "service", "shop"},
+	} {
+		for _, lang := range []catalogue.Lang{catalogue.En, catalogue.Zh} {
+			text := problem.Of(continuity.E(continuity.CodeScope, nil, args...), lang).Title
+			if strings.Contains(text, "no value") || !strings.Contains(text, "wu.hao") {
+				t.Errorf("%v in %s: %s", args, lang, text)
+			}
+		}
 	}
 }
