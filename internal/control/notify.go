@@ -198,7 +198,7 @@ func (n *Node) untold(note *continuity.Notification, at time.Time) []continuity.
 	}
 	id := service + "." + continuity.FromNotify + "." + untoldRule
 	args := func(lang catalogue.Lang) catalogue.Args {
-		return catalogue.Args{"service": note.Service, "about": aboutOf(note, lang), "id": note.ID, "why": catalogue.Text(lang, notify.FailureText(note.Failure), nil)}
+		return catalogue.Args{"service": note.Service, "about": subjectOf(note, lang), "id": note.ID, "why": catalogue.Text(lang, notify.FailureText(note.Failure), nil)}
 	}
 	s := continuity.Signal{
 		ID: id, Service: note.Service, Source: continuity.FromNotify, Rule: untoldRule,
@@ -225,9 +225,9 @@ func untoldText(note *continuity.Notification) string {
 	return "notify.untold"
 }
 
-// aboutOf is what a notification is called: its subject, or the first line of its text,
+// subjectOf is what a notification is called: its subject, or the first line of its text,
 // or the template of which neither was made.
-func aboutOf(note *continuity.Notification, lang catalogue.Lang) string {
+func subjectOf(note *continuity.Notification, lang catalogue.Lang) string {
 	for _, t := range []continuity.Text{note.Subject, note.Text} {
 		text := t.En
 		if lang == catalogue.Zh && t.Zh != "" || text == "" {
