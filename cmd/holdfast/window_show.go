@@ -48,7 +48,7 @@ func (c *cli) windowListCommand() *cobra.Command {
 			t := table{head: c.heads("window", "service", "state", "from", "until", "ready", "title"), none: c.t("cli.window.list.none")}
 			for i := range found {
 				w := &found[i]
-				t.add(w.ID, w.Service, c.t("maintenance.states."+w.State), inZone(w.Start, w.Zone), c.endOf(w), c.readyOf(w), c.inExercise(w.Exercise, c.windowTitle(w)))
+				t.add(w.ID, w.Service, c.t("maintenance.states."+w.State), inZone(w.Start, w.Zone), c.windowEnd(w), c.readyOf(w), c.inExercise(w.Exercise, c.windowTitle(w)))
 			}
 			c.table(t)
 		})
@@ -135,8 +135,8 @@ func (c *cli) windowDetail(d *maintenance.WindowDetail) {
 	}
 }
 
-// endOf is when a window ends, or is expected to by now.
-func (c *cli) endOf(w *continuity.Window) string {
+// windowEnd is when a window ends, or is expected to by now.
+func (c *cli) windowEnd(w *continuity.Window) string {
 	if w.Course.Expected.After(w.End) {
 		return c.t("cli.window.expected-end", "at", inZone(w.Course.Expected, w.Zone))
 	}
