@@ -322,3 +322,18 @@ func TestWhatIsNotThereSaysSo(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// TestNoChildrenOfChildren refuses to start this program again where it would not know
+// what for.
+func TestNoChildrenOfChildren(t *testing.T) {
+	prepared = false
+	defer func() { prepared = true }()
+	s := sh("true", Spec{})
+	argv, err := s.Bind(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Run(t.Context(), argv, "never"); err == nil || !strings.Contains(err.Error(), "Main") {
+		t.Error(err)
+	}
+}

@@ -31,6 +31,9 @@ const (
 // Run runs a program with bound arguments. The attempt's name is nobody else's. What
 // the program did wrong is no error: an error says that it was not begun.
 func (s *Spec) Run(ctx context.Context, argv []string, attempt string) (Outcome, error) {
+	if !prepared {
+		return Outcome{}, continuity.E(continuity.CodeInternal, errors.New("command.Main was not called"))
+	}
 	limits, err := s.limits()
 	if err != nil {
 		return Outcome{}, err

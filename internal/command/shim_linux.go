@@ -8,10 +8,15 @@ import (
 	"unsafe"
 )
 
+// prepared is whether Main was called. Without it what Run starts would do all that this
+// program does, and start a third.
+var prepared bool
+
 // Main becomes another program, or watches over one, where this one was started for it,
 // and returns else.
-// A program that uses Run calls it first thing.
+// A program that uses Run calls it first thing: Run starts the program anew.
 func Main() {
+	prepared = true
 	if len(os.Args) < 3 || os.Args[0] != shimName && os.Args[0] != watchName {
 		return
 	}

@@ -165,6 +165,7 @@ func TestRoutesSayWhatStands(t *testing.T) {
 			t.Fatalf("told %d times: %+v", len(told), told)
 		}
 	}
+	// runs take back what they say; of windows and incidents that are none the node does
 	a := continuity.Autoreply{ID: continuity.RouteAutoreplyID("payment-outage", "payments"), Service: "payment-outage", Route: "payments"}
 	put := func() {
 		t.Helper()
@@ -173,19 +174,19 @@ func TestRoutesSayWhatStands(t *testing.T) {
 		}
 	}
 	speak(0)
-	a.Want(continuity.AutoreplyFor{About: "window/w", Text: continuity.Text{En: "work", Zh: "维护"}})
+	a.Want(continuity.AutoreplyFor{About: "run/w", Text: continuity.Text{En: "work", Zh: "维护"}})
 	put()
 	speak(0) // the relay is deaf
 	failing = false
 	speak(1)
 	speak(1)
-	a.Want(continuity.AutoreplyFor{About: "incident/i", Text: continuity.Text{En: "trouble"}})
+	a.Want(continuity.AutoreplyFor{About: "run/i", Text: continuity.Text{En: "trouble"}})
 	put()
 	speak(2)
-	a.Drop("incident/i")
+	a.Drop("run/i")
 	put()
 	speak(3)
-	a.Drop("window/w")
+	a.Drop("run/w")
 	put()
 	speak(4)
 	speak(4)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/internal/command"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlconfig"
 	"holdfast/internal/pgtest"
@@ -31,6 +32,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	command.Main()
 	if data := os.Getenv(childData); data != "" {
 		if err := beatingNode(data); err != nil {
 			fmt.Fprintln(os.Stderr, err)
