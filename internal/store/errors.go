@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -54,7 +55,8 @@ func classify(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
 		return continuity.E(continuity.CodeStateFull, err)
-	case errors.As(err, &connect), errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &connect), errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, io.ErrUnexpectedEOF), pgconn.SafeToRetry(err): // the last: it was closed before anything was sent
 		return continuity.E(continuity.CodeDatabase, err)
 	}
 	return err

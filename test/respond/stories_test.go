@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,7 +39,7 @@ func TestStories(t *testing.T) {
 				cmd := exec.CommandContext(ctx, holdfast(t), args...) // #nosec G204 -- this program
 				cmd.Stdout, cmd.Stderr = &out, &said
 				if err := cmd.Run(); err != nil {
-					t.Fatalf("%v\n%s%s", err, said.String(), out.String())
+					t.Fatalf("%v\n%s%s%s", err, said.String(), out.String(), logs(folder))
 				}
 				var r demo.Report
 				if err := json.Unmarshal(out.Bytes(), &r); err != nil {
@@ -60,4 +63,15 @@ func TestStories(t *testing.T) {
 			})
 		}
 	}
+}
+
+// logs is what the programs of a demo that failed wrote to their logs.
+func logs(folder string) string {
+	var b strings.Builder
+	files, _ := filepath.Glob(filepath.Join(folder, "*", "*.log")) // the pattern is right
+	for _, file := range files {
+		text, err := os.ReadFile(file) // #nosec G304 -- in the test's folder
+		fmt.Fprintf(&b, "%s: %v\n%s\n", filepath.Base(file), err, text[max(0, len(text)-8000):])
+	}
+	return b.String()
 }
