@@ -6,8 +6,10 @@ SHELL := bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOARCH  ?= $(shell go env GOARCH)
 FUZZTIME ?= 5s
-# Static, and the same bytes from the same source wherever it is built.
-STATIC  := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
+# Static, and the same bytes from the same source wherever it is built. Tests and
+# linters go by it, too, so that everything is compiled once.
+export CGO_ENABLED := 0
+export GOFLAGS := $(GOFLAGS) -trimpath -buildvcs=false
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 # Packages whose goroutines share state. The race detector makes code many
@@ -22,14 +24,14 @@ help: ## show this list
 
 build: fonts ## static binaries into bin/: holdfast and the example shop
 	@mkdir -p bin
-	@start=$$SECONDS; $(STATIC) go build -ldflags '$(LDFLAGS)' -o bin/ $$(ls -d cmd/holdfast examples/shop 2>/dev/null | sed 's,^,./,'); \
+	@start=$$SECONDS; go build -ldflags '$(LDFLAGS)' -o bin/ $$(ls -d cmd/holdfast examples/shop 2>/dev/null | sed 's,^,./,'); \
 	echo "built bin/holdfast bin/shop in $$((SECONDS - start)) s"
 
 fonts: # the Chinese font of printed cards, from Debian; the program compiles without it
 	@tools/fonts.sh
 
 demo: build ## see it work: an order system is killed under load, nothing is lost (about 45 s)
-	@$(STATIC) go build -o bin/demo ./examples/demo && exec bin/demo $(DEMOFLAGS)
+	@go build -o bin/demo ./examples/demo && exec bin/demo $(DEMOFLAGS)
 
 test: needs fonts ## every test, with the real nginx and PostgreSQL where they belong
 	go test -timeout 40m ./...
@@ -57,6 +59,7 @@ fuzz: ## each fuzz target for FUZZTIME (5 s)
 race: ## the concurrent packages under the race detector
 	CGO_ENABLED=1 go test -race -short -timeout 30m $(RACE)
 
+bench: export CGO_ENABLED := 1
 bench: ## passing on, durable accept, drain and a million pending, beside peers; prints a table of ratios (about 20 minutes; needs gcc; see bench/README.md)
 	cd bench && go run . $(BENCHFLAGS)
 

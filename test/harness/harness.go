@@ -7,19 +7,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 )
 
-// Build compiles a package of this module, "./cmd/holdfast" for one, into dir,
+// Build compiles a package of this module, "holdfast/cmd/holdfast" for one, into dir,
 // with more flags for go build, and returns the program's path.
 func Build(t *testing.T, dir, pkg string, flags ...string) string {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
 	out := filepath.Join(dir, filepath.Base(pkg))
 	build := exec.Command("go", append(append([]string{"build", "-o", out}, flags...), pkg)...) // #nosec G204 -- tests name their packages
-	build.Dir = filepath.Join(filepath.Dir(here), "..", "..")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", pkg, err, text)

@@ -172,7 +172,7 @@ func TestRules1_2And7_2_AFullDiskLosesNothing(t *testing.T) {
 		t.Fatal("a small disk can't be mounted here: ", err)
 	}
 	defer func() { _ = syscall.Unmount(disk, syscall.MNT_DETACH) }()
-	holdfast := harness.Build(t, dir, "./cmd/holdfast")
+	holdfast := harness.Build(t, dir, "holdfast/cmd/holdfast")
 	relayAt, adminAt := freePort(t), freePort(t)
 	shop := &till{t: t, address: freePort(t), got: map[string][]int{}}
 	other := &till{t: t, address: freePort(t), got: map[string][]int{}}

@@ -155,8 +155,8 @@ type world struct {
 func newWorld(t *testing.T, shopAt string, in ...string) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, dir: dir, holdfast: harness.Build(t, dir, "./cmd/holdfast"), database: filepath.Join(dir, "shop.db"), relayAt: freePort(t)}
-	shopPath, adminAt := harness.Build(t, dir, "./examples/shop"), freePort(t)
+	w := &world{t: t, dir: dir, holdfast: harness.Build(t, dir, "holdfast/cmd/holdfast"), database: filepath.Join(dir, "shop.db"), relayAt: freePort(t)}
+	shopPath, adminAt := harness.Build(t, dir, "holdfast/examples/shop"), freePort(t)
 	text := strings.NewReplacer("RELAY", w.relayAt, "ADMIN", adminAt, "SHOP", shopAt).Replace(config)
 	if err := os.WriteFile(filepath.Join(dir, "relay.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -136,7 +136,7 @@ func TestRule12_ARestoredShopGetsBackWhatItLost(t *testing.T) {
 
 func restoreShop(t *testing.T, applied string) {
 	dir := t.TempDir()
-	holdfast, shopPath := harness.Build(t, dir, "./cmd/holdfast"), harness.Build(t, dir, "./examples/shop")
+	holdfast, shopPath := harness.Build(t, dir, "holdfast/cmd/holdfast"), harness.Build(t, dir, "holdfast/examples/shop")
 	relayAt, adminAt, shopAt := freePort(t), freePort(t), freePort(t)
 	database := filepath.Join(dir, "shop.db")
 	text := strings.NewReplacer("RELAY", relayAt, "ADMIN", adminAt, "SHOP", shopAt).Replace(config) + fmt.Sprintf(`    record: all

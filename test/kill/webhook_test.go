@@ -139,7 +139,7 @@ func TestRule8_3_KillNineLosesNoWebhook(t *testing.T) {
 	hookServer := httptest.NewServer(hook)
 	defer hookServer.Close()
 	dir := t.TempDir()
-	holdfast := harness.Build(t, dir, "./cmd/holdfast")
+	holdfast := harness.Build(t, dir, "holdfast/cmd/holdfast")
 	relayAt, adminAt, shopAt := freePort(t), freePort(t), freePort(t)
 	text := strings.NewReplacer("RELAY", relayAt, "ADMIN", adminAt, "SHOP", shopAt, "http://HOOK", hookServer.URL).Replace(hookConfig)
 	if err := os.WriteFile(filepath.Join(dir, "relay.yaml"), []byte(text), 0o600); err != nil {

@@ -92,7 +92,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, dir: t.TempDir(), nodes: map[string]*process{}, holder: exec.Command("sleep", "infinity")}
-	w.holdfast = harness.Build(t, w.dir, "./cmd/holdfast")
+	w.holdfast = harness.Build(t, w.dir, "holdfast/cmd/holdfast")
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	t.Cleanup(cancel)
 	w.ctx = ctx

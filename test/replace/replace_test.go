@@ -82,7 +82,7 @@ func (s *shop) times() (distinct, all int) {
 
 func build(t *testing.T, version string) string {
 	t.Helper()
-	return harness.Build(t, t.TempDir(), "./cmd/holdfast", "-ldflags", "-X main.version="+version)
+	return harness.Build(t, t.TempDir(), "holdfast/cmd/holdfast", "-ldflags", "-X main.version="+version)
 }
 
 const config = `listen:

@@ -40,7 +40,7 @@ func holdfast(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		program = harness.Build(t, dir, "./cmd/holdfast")
+		program = harness.Build(t, dir, "holdfast/cmd/holdfast")
 	})
 	if program == "" {
 		t.Fatal("the program was not built")

@@ -245,7 +245,7 @@ func parrot(t *testing.T) string {
 func TestControlSecretsStayWhereTheyBelong(t *testing.T) {
 	w := &world{t: t, dir: t.TempDir(), client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{}}}
 	c := &controlWorld{world: w}
-	c.program = harness.Build(t, c.dir, "./cmd/holdfast")
+	c.program = harness.Build(t, c.dir, "holdfast/cmd/holdfast")
 	hook := base64.StdEncoding.EncodeToString([]byte("planted-hook-key-0123456"))
 	c.planted = secrets{
 		"a check's key": "planted-stock-key-4411", "a database's password": "planted-dsn-pw-5512", "a bad DSN's password": "planted-bad-dsn-pw-5513",

@@ -114,7 +114,7 @@ routes:
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{}}}
-	w.program = harness.Build(t, w.dir, "./cmd/holdfast")
+	w.program = harness.Build(t, w.dir, "holdfast/cmd/holdfast")
 	for _, at := range []*string{&w.relayAt, &w.adminAt} {
 		address, err := loopback.Address()
 		if err != nil {
