@@ -114,16 +114,15 @@ func (e *Engine) admit(ctx context.Context, fresh []*note, now time.Time) {
 					about[other.About] = append(about[other.About], other)
 				}
 			}
-			for _, other := range about[n.About] {
-				if !other.Ends && !other.Over() && other.At.Before(n.At) && (n.Ends || sameAudience(n, other)) { // what became true with the end is of it
-					e.overtaken(other, n, now)
-				}
-			}
+			n.older = e.overtakes(n, about[n.About], now)
 		}
 	}
 	ready := map[*group]bool{}
 	for _, n := range fresh {
 		if n.Over() {
+			continue
+		}
+		if e.waitsFor(n, now) {
 			continue
 		}
 		if by := e.silenced(n, now); by != "" {
@@ -150,6 +149,46 @@ func (e *Engine) admit(ctx context.Context, fresh []*note, now time.Time) {
 		e.lead(ctx, g, now)
 	}
 }
+
+// overtakes ends what a notification is told in the place of. It returns what has to be
+// routed before that, as it is for those who were told: whoever was to hear the other is
+// known only then.
+func (e *Engine) overtakes(n *note, about []*note, now time.Time) (later []*note) {
+	for _, other := range about {
+		same := sameAudience(n, other)
+		// What became true with the end is of it, but for words that hold no more.
+		if other.Over() || !other.At.Before(n.At) || !n.Ends && !same || other.Ends && !(n.Instead && other.Instead && same) {
+			continue
+		}
+		if n.Instead && toTold(n) && other.State == continuity.NotifyNew && audienceMeant(&other.Notification) != "" && !e.alone(other.ID) {
+			later = append(later, other)
+			continue
+		}
+		e.overtaken(other, n, now)
+	}
+	return later
+}
+
+// waitsFor ends what a notification is told in the place of and that was routed since. It
+// says true where there is such that is not routed yet.
+func (e *Engine) waitsFor(n *note, now time.Time) (waits bool) {
+	for _, other := range n.older {
+		switch {
+		case other.Over():
+		case other.State == continuity.NotifyNew:
+			waits = true
+		default:
+			e.overtaken(other, n, now)
+		}
+	}
+	n.older = nil
+	if waits {
+		e.wakeNote(n, now.Add(crowded))
+	}
+	return waits
+}
+
+func toTold(n *note) bool { return len(n.To) > 0 && n.To[0].Kind == continuity.ToTold }
 
 // join puts a notification to its group, and says whether the group is to be told
 // now.
@@ -231,7 +270,7 @@ func (e *Engine) route(ctx context.Context, n *note, now time.Time) bool {
 			return true
 		}
 	}
-	if len(n.To) > 0 && n.To[0].Kind == continuity.ToTold && e.telling(n.About, "") || n.Instead && e.telling(n.About, audienceMeant(&n.Notification)) {
+	if toTold(n) && e.telling(n.About, "") || n.Instead && e.telling(n.About, audienceMeant(&n.Notification)) {
 		e.wakeNote(n, now.Add(crowded)) // somebody may just be being told
 		return false
 	}
@@ -240,7 +279,7 @@ func (e *Engine) route(ctx context.Context, n *note, now time.Time) bool {
 		e.wakeNote(n, now.Add(unknownAgain))
 		return false
 	}
-	if len(targets) == 0 && len(n.To) > 0 && n.To[0].Kind == continuity.ToTold {
+	if len(targets) == 0 && toTold(n) {
 		e.end(n, continuity.NotifyCancelled, "told/nobody", now)
 		return true
 	}
@@ -442,12 +481,22 @@ func (e *Engine) overtaken(n, by *note, now time.Time) {
 		if s.State == continuity.DeliveryDelivered || s.State == continuity.DeliverySending {
 			state = continuity.NotifyDelivered // and nobody has to answer any more
 		}
-		if by.Instead && !s.Over() && s.State != continuity.DeliverySending {
-			e.drop(s, droppedInstead)
-			e.reached(s)
+		switch {
+		case !by.Instead || s.Over():
+		case s.State == continuity.DeliverySending: // where it doesn't arrive they hear the other, whoever leads then
+			s.By = droppedInstead
+			e.markShip(s, "delivery.sending")
+		default:
+			e.instead(s)
 		}
 	}
 	e.end(n, state, by.ID, now)
+}
+
+// instead drops a delivery whose receiver hears something newer in its place.
+func (e *Engine) instead(s *ship) {
+	e.drop(s, droppedInstead)
+	e.reached(s)
 }
 
 // end ends a notification.

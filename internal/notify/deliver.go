@@ -264,6 +264,9 @@ func (e *Engine) ended(ctx context.Context, a *attempt, now time.Time) {
 	}
 	riders := e.riders(s)
 	switch {
+	case a.unsent && s.By == droppedInstead && !s.Rest:
+		e.instead(s)
+		return
 	case a.unsent:
 		s.State, s.Due, s.Attempts = continuity.DeliveryDue, now, s.Attempts-1
 		e.markShip(s, "delivery.put-back")
@@ -306,6 +309,10 @@ func (e *Engine) failed(ctx context.Context, s *ship, f *Failure, now time.Time)
 		plan, attempts, patience = pageSchedule, pageAttempts, pageTime
 	}
 	wanted := !s.note.Over() || s.Rest
+	if !wanted && s.By == droppedInstead {
+		e.instead(s)
+		return true
+	}
 	soon := f.Retry && s.Attempts < attempts && f.After <= patience
 	if wanted && !soon && e.fallBack(ctx, s, now) {
 		s.State = continuity.DeliveryFailed

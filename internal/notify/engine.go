@@ -93,6 +93,7 @@ type note struct {
 	version int64
 	action  string // that is to be committed; empty: nothing is
 	ships   map[string]*ship
+	older   []*note // in whose place it is told, once they are routed
 }
 
 // ship is a delivery.

@@ -52,6 +52,8 @@ func (e *Engine) load(ctx context.Context) error {
 			s.Due = now // by a clock that has been put back since
 		}
 		switch {
+		case s.State == continuity.DeliverySending && e.inflight[s.ID] == nil && s.By == droppedInstead && !s.Rest:
+			e.instead(s)
 		case s.State == continuity.DeliverySending && e.inflight[s.ID] == nil:
 			s.State, s.Due, s.Repeat = continuity.DeliveryDue, now, true
 			e.markShip(s, "delivery.interrupted")

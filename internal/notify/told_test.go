@@ -1,11 +1,13 @@
 package notify_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/notify"
 )
 
 // TestToldAsAnAudience tells each of several audiences in words of its own what became
@@ -118,6 +120,93 @@ func TestTheSameWordsAreSaidOnce(t *testing.T) {
 		w.want("n1", continuity.NotifyDelivered)
 		if m := w.sent("room", 1)[0]; m.Subject != "Lift" || m.Text != "hello staff" {
 			t.Errorf("%+v", m)
+		}
+	})
+}
+
+// TestAWordThatFailsUnderTheChangeIsHeardInTheNewOne has the only word that an audience
+// is to get be under way when what it says is changed, and then not arrive: the audience
+// hears the change, and so it does where the node dies in between.
+func TestAWordThatFailsUnderTheChangeIsHeardInTheNewOne(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		inBubble(t, func(w *world) {
+			tries := 0
+			w.posts["room"].fail = func(ctx context.Context, _ *notify.Message) error {
+				if tries++; tries > 1 {
+					return nil
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(5 * time.Second):
+				}
+				return &notify.Failure{Code: "unreachable", Retry: true}
+			}
+			_, lose := w.lead("a")
+			first := note("n1", "notice", "audience:staff")
+			first.About = "window/w"
+			w.tell(first)
+			time.Sleep(2 * time.Second)
+			failed := note("n2", "notice", "told:")
+			failed.About, failed.Subject.En, failed.Instead, failed.To[0].Of = "window/w", "Failed", true, "staff"
+			w.tell(failed)
+			time.Sleep(time.Second)
+			if dies {
+				lose()
+				w.lead("b")
+			}
+			time.Sleep(time.Hour)
+			w.want("n2", continuity.NotifyDelivered)
+		})
+	}
+}
+
+// TestAWordThatWasNotRoutedIsHeardInTheNewOne has what was to be told be changed before
+// anybody knew who is meant.
+func TestAWordThatWasNotRoutedIsHeardInTheNewOne(t *testing.T) {
+	for _, ends := range []bool{false, true} {
+		inBubble(t, func(w *world) {
+			first := note("n1", "notice", "audience:staff")
+			first.About = "window/w"
+			w.tell(first)
+			time.Sleep(time.Second)
+			failed := note("n2", "notice", "told:")
+			failed.About, failed.Subject.En, failed.Instead, failed.Ends, failed.To[0].Of = "window/w", "Failed", true, ends, "staff"
+			w.tell(failed)
+			w.lead("a")
+			time.Sleep(time.Hour)
+			w.want("n1", continuity.NotifyCancelled)
+			w.want("n2", continuity.NotifyDelivered)
+			w.sent("room", 1)
+		})
+	}
+}
+
+// TestOfTwoChangesTheLastIsTold has a change not get through, and another one come after
+// it: what the first one said is tried no more.
+func TestOfTwoChangesTheLastIsTold(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.lead("a")
+		first := note("n1", "notice", "audience:staff")
+		first.About = "window/w"
+		w.tell(first)
+		time.Sleep(time.Minute)
+		w.posts["room"].fail = func(context.Context, *notify.Message) error {
+			if time.Since(w.began) < 3*time.Minute {
+				return &notify.Failure{Code: "unreachable", Retry: true}
+			}
+			return nil
+		}
+		for _, id := range []string{"n2", "n3"} {
+			change := note(id, "notice", "told:")
+			change.About, change.Subject.En, change.Ends, change.Instead, change.To[0].Of = "window/w", "Changed "+id, true, true, "staff"
+			w.tell(change)
+			time.Sleep(time.Minute)
+		}
+		time.Sleep(time.Hour)
+		w.want("n2", continuity.NotifyCancelled)
+		w.want("n3", continuity.NotifyDelivered)
+		if all := w.posts["room"].all(); !strings.Contains(all[len(all)-1].Subject, "n3") {
+			t.Errorf("%+v", all)
 		}
 	})
 }
