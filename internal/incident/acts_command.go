@@ -98,7 +98,7 @@ func (a *Acts) State(ctx context.Context, by By, id string, version int64, s Sta
 		if state == e.Incident.State {
 			return refused("same", "id", id, "state", state)
 		}
-		if !restored.IsZero() && (restored.Before(e.Started) || restored.After(e.now)) {
+		if !restored.IsZero() && (restored.Before(e.DownSince()) || restored.After(e.now)) {
 			return invalid("restored")
 		}
 		var still bad

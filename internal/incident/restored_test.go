@@ -222,3 +222,29 @@ func TestWhoCommandsIsWhoTheRoleSays(t *testing.T) {
 	w.became(page, acknowledge("li.wei", w.now))
 	header("li.wei")
 }
+
+// TestNothingIsDownLessThanNoTime has people say that it works since before it fell
+// again: that is refused, as it would take from what it was down.
+func TestNothingIsDownLessThanNoTime(t *testing.T) {
+	w, id := declared(t)
+	pass := func(d time.Duration, state continuity.CheckState) {
+		t.Helper()
+		w.step(d)
+		w.check("database", state)
+		w.step(0)
+	}
+	pass(10*time.Minute, continuity.CheckUp)
+	pass(10*time.Minute, continuity.CheckDown)
+	before := w.now.Add(-5 * time.Minute)
+	w.step(time.Minute)
+	said := incident.Stating{State: continuity.Monitoring, Restored: before, Despite: "the check asks the old address"}
+	_, err := w.acts.State(t.Context(), li, id, latest, said)
+	code(t, err, continuity.CodeInvalid)
+	pass(10*time.Minute, continuity.CheckUp)
+	pass(10*time.Minute, continuity.CheckDown)
+	for _, down := range w.only().Downs {
+		if down.Until.Before(down.From) {
+			t.Errorf("%+v", down)
+		}
+	}
+}
