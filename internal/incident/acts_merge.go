@@ -44,6 +44,7 @@ func (a *Acts) Merge(ctx context.Context, by By, id string, version int64, into,
 		}
 		if e.Started.Before(i.Started) {
 			known := i.Known()
+			i.Downs = append(downBefore(&e.Incident, i.Downs, e.now), i.Downs...)
 			i.Started = e.Started
 			if !i.Began.IsZero() {
 				i.Began = known.Add(i.Started.Sub(i.Declared))
@@ -68,6 +69,24 @@ func (a *Acts) Merge(ctx context.Context, by By, id string, version int64, into,
 		e.more = append(e.more, continuity.Set(continuity.KindIncident, into, i.Service, other.Version, "incident.took-in", id, i))
 		return nil
 	})
+}
+
+// downBefore is when an incident was down before the first of some times, by now: what
+// they begin with is no longer when it started.
+func downBefore(i *continuity.Incident, downs []continuity.Down, now time.Time) (all []continuity.Down) {
+	if len(downs) == 0 {
+		return nil // it is down since it started
+	}
+	times, _ := i.Times(now)
+	for _, t := range times {
+		if t.Until.After(downs[0].From) {
+			t.Until = downs[0].From
+		}
+		if t.From.Before(t.Until) {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // strictest is what the law asks for of two incidents that go on as one: the earliest

@@ -248,3 +248,25 @@ func TestNothingIsDownLessThanNoTime(t *testing.T) {
 		}
 	}
 }
+
+// TestMergingLosesNoTime has an incident go on in a later one that had worked in between:
+// what it was down before that counts.
+func TestMergingLosesNoTime(t *testing.T) {
+	w := newWorld(t)
+	older := must[incident.Kept](t)(w.acts.Declare(t.Context(), li, incident.Asking{Service: "orders", Title: continuity.Text{En: "Labels"}, Why: "seen"})).ID
+	pass := func(d time.Duration, state continuity.CheckState) {
+		t.Helper()
+		w.step(d)
+		w.check("database", state)
+		w.step(0)
+	}
+	pass(20*time.Minute, continuity.CheckDown)
+	pass(10*time.Minute, continuity.CheckUp)
+	pass(10*time.Minute, continuity.CheckDown)
+	w.step(5 * time.Minute)
+	must[incident.Kept](t)(w.acts.Merge(t.Context(), li, older, latest, "orders-2026-2", "the same disk"))
+	k := must[incident.Kept](t)(w.acts.Get(t.Context(), "orders-2026-2"))
+	if got := k.Lasted(w.now); got != 35*time.Minute {
+		t.Errorf("down for %s: %+v", got, k.Downs)
+	}
+}
