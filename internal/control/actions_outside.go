@@ -57,10 +57,14 @@ func failedBy(err error, name, id string) runbook.Result {
 	return failed("command", name, id, "why", string(continuity.CodeOf(err)))
 }
 
+// attempt names what a command starts: nodes of different databases may be on one
+// machine, with runs of the same names.
+func (n *Node) attempt(key string) string { return n.place + "/" + key }
+
 // commandAction has a program of this machine run that the settings allow.
 func (n *Node) commandAction() runbook.Action {
 	return runbook.Action{
-		Lost: func(key string) { command.Sweep(key) },
+		Lost: func(key string) { command.Sweep(n.attempt(key)) },
 		Do: func(ctx context.Context, c runbook.Call) runbook.Result {
 			spec, argv, lacks := n.commandOf(c)
 			if spec == nil {
@@ -85,7 +89,7 @@ func (n *Node) commandAction() runbook.Action {
 					}
 				}
 			}
-			o, err := spec.Run(ctx, argv, c.Key)
+			o, err := spec.Run(ctx, argv, n.attempt(c.Key))
 			if err != nil {
 				return failedBy(err, "command", spec.ID)
 			}

@@ -3,11 +3,14 @@ package control
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +48,7 @@ type Node struct {
 	log      *slog.Logger
 	name     string // of this node, as people call it
 	instance string // of this run of it: a lease is never another run's
+	place    string // tells its state from that of other nodes on this machine
 	began    time.Time
 
 	ready  atomic.Bool
@@ -185,8 +189,18 @@ func (n *Node) openStore(ctx context.Context) error {
 	if n.store, err = store.Open(ctx, dsn); err != nil {
 		return err
 	}
+	n.place = placeOf(dsn)
 	n.stack.push(func(context.Context) error { return n.store.Close() })
 	return nil
+}
+
+// placeOf tells one database from others, without anybody's name or password.
+func placeOf(dsn string) string {
+	if u, err := url.Parse(dsn); err == nil && strings.HasPrefix(u.Scheme, "postgres") {
+		dsn = u.Host + "\n" + u.Path + "\n" + u.Query().Get("host") + "\n" + u.Query().Get("port")
+	}
+	sum := sha256.Sum256([]byte(dsn))
+	return hex.EncodeToString(sum[:8])
 }
 
 // openJobs runs the timers that are due; every node takes its share.

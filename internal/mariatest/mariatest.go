@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -126,13 +127,21 @@ func start() (s *server, err error) {
 		"--pid-file="+filepath.Join(dir, "pid"), "--character-set-server=utf8mb4")
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
+	started := make(chan error)
+	go func() {
+		// On Linux a child dies with the thread that started it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = s.cmd.Wait() // the log tells
+			close(s.ended)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, err
 	}
-	go func() {
-		_ = s.cmd.Wait() // the log tells
-		close(s.ended)
-	}()
 	if err := s.wait(); err != nil {
 		s.stop()
 		return nil, fmt.Errorf("%w\n%s", err, &s.log)

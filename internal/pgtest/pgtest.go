@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,7 +133,7 @@ func start() (c *cluster, err error) {
 	}
 	c.run = func() *exec.Cmd {
 		return command(who, dir, filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-p", port,
-			"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=20", "-c", "shared_buffers=16MB")
+			"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=60", "-c", "shared_buffers=16MB")
 	}
 	if err := c.serve(); err != nil {
 		return nil, err
@@ -144,13 +145,21 @@ func start() (c *cluster, err error) {
 func (c *cluster) serve() error {
 	c.server, c.ended = c.run(), make(chan struct{})
 	c.server.Stdout, c.server.Stderr = &c.log, &c.log
-	if err := c.server.Start(); err != nil {
+	started := make(chan error)
+	go func(server *exec.Cmd, ended chan struct{}) {
+		// On Linux a child dies with the thread that started it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := server.Start()
+		started <- err
+		if err == nil {
+			_ = server.Wait() // the log tells
+			close(ended)
+		}
+	}(c.server, c.ended)
+	if err := <-started; err != nil {
 		return err
 	}
-	go func(server *exec.Cmd, ended chan struct{}) {
-		_ = server.Wait() // the log tells
-		close(ended)
-	}(c.server, c.ended)
 	if err := c.wait(); err != nil {
 		c.end()
 		return fmt.Errorf("%w\n%s", err, &c.log)

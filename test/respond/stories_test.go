@@ -28,6 +28,7 @@ func TestStories(t *testing.T) {
 	} {
 		for _, database := range []string{"sqlite", "postgresql"} {
 			t.Run(story.name+"/"+database, func(t *testing.T) {
+				t.Parallel()
 				folder := t.TempDir()
 				args := []string{"demo", story.name, "--json", "--folder", folder}
 				if database == "postgresql" {

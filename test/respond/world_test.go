@@ -48,10 +48,11 @@ func holdfast(t *testing.T) string {
 	return program
 }
 
-// everywhere runs a test on each kind of database.
+// everywhere runs a test on each kind of database, at the same time: most of it is waiting.
 func everywhere(t *testing.T, test func(t *testing.T, dsn string)) {
 	for _, database := range []string{"sqlite", "postgresql"} {
 		t.Run(database, func(t *testing.T) {
+			t.Parallel()
 			dsn := ""
 			if database == "postgresql" {
 				dsn = pgtest.Database(t)

@@ -38,6 +38,7 @@ func New() *Spawner {
 		// On Linux a child dies with the thread that started it, so that thread
 		// must live as long as the demo.
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread() // or it ends, with what others started on it before
 		for job := range s.jobs {
 			job()
 		}
