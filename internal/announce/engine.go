@@ -14,6 +14,7 @@ import (
 // Kinds are the kinds of objects that the engine is shown.
 var Kinds = []string{
 	continuity.KindExercise, continuity.KindIncident, continuity.KindWindow, continuity.KindUpdate, continuity.KindSpoken, continuity.KindAutoreply,
+	continuity.KindNotification,
 }
 
 // planless is how soon a plan that is not known is asked for again.
@@ -35,6 +36,7 @@ type Engine struct {
 	updates   map[string]map[string]kept[continuity.Update] // by what they are about
 	spoken    map[string]kept[continuity.Spoken]            // by incident
 	replies   map[string]kept[continuity.Autoreply]
+	asking    map[string]kept[continuity.Notification] // of people to write
 }
 
 var _ follow.Engine = (*Engine)(nil)
@@ -51,7 +53,7 @@ func (e *Engine) Reset() {
 	e.clocks = continuity.Clocks{}
 	e.incidents, e.windows = map[string]kept[continuity.Incident]{}, map[string]kept[continuity.Window]{}
 	e.updates, e.spoken = map[string]map[string]kept[continuity.Update]{}, map[string]kept[continuity.Spoken]{}
-	e.replies = map[string]kept[continuity.Autoreply]{}
+	e.replies, e.asking = map[string]kept[continuity.Autoreply]{}, map[string]kept[continuity.Notification]{}
 }
 
 // Show implements follow.Engine.
@@ -65,6 +67,15 @@ func (e *Engine) Show(kind, id string, version int64, body json.RawMessage, _ co
 		return take(e.windows, id, version, body)
 	case continuity.KindAutoreply:
 		return take(e.replies, id, version, body)
+	case continuity.KindNotification:
+		if !asks(id) {
+			return nil
+		}
+		err := take(e.asking, id, version, body)
+		if n := e.asking[id].is; n.Over() && n.State != continuity.NotifyGrouped {
+			delete(e.asking, id)
+		}
+		return err
 	case continuity.KindSpoken:
 		all := map[string]kept[continuity.Spoken]{}
 		if err := take(all, id, version, body); err != nil {
@@ -231,6 +242,7 @@ func (t *turn) decide() {
 		t.played()
 		return
 	}
+	t.answered()
 	ended := t.i.State == continuity.Resolved || t.i.State == continuity.Closed
 	if ended && t.i.Personal == nil && len(t.heard()) == 0 && !t.drafts() {
 		return

@@ -240,7 +240,7 @@ func TestNobodyIsToldThatItWorksWhileItDoesNot(t *testing.T) {
 	w.becomes(func(i *continuity.Incident) {
 		i.State, i.Grade, i.Resolved, i.Despite = continuity.Resolved, "SEV-3", w.now, "we live with it"
 	})
-	const page = "n-helpless-all-clear-customers-0"
+	const page = "n-withheld-all-clear-customers-0"
 	w.want(page + " " + firstCustomers)
 	say := func(d announce.Draft) (announce.Kept, error) {
 		d.Audience = "customers"
@@ -256,8 +256,41 @@ func TestNobodyIsToldThatItWorksWhileItDoesNot(t *testing.T) {
 	if k, err := say(announce.Draft{Text: continuity.Text{En: "{service} stays away until Monday."}, Lone: true, Preview: true}); err != nil || k.Phase != announce.PhaseAllClear {
 		t.Errorf("%+v %v", k, err)
 	}
+	n, _ := read[continuity.Notification](w, continuity.KindNotification, incident+"."+page)
+	if !strings.Contains(n.Text.En, "does not work again yet") || strings.Contains(n.Text.En, "no template") {
+		t.Error(n.Text.En)
+	}
 	w.becomes(func(i *continuity.Incident) { i.Restored = w.now })
 	w.want(page + " update-1.n-1 update-all-clear-customers-0.n-1 " + firstCustomers)
+}
+
+// TestNobodyIsAskedForWordsThatWentOut has the page that asks people to write end as the
+// final word goes out after all: nobody further is told of it.
+func TestNobodyIsAskedForWordsThatWentOut(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Audiences = w.rules.Audiences[:1]
+	w.begin(nil)
+	w.pass(4 * time.Minute)
+	w.becomes(func(i *continuity.Incident) {
+		i.State, i.Resolved, i.Despite = continuity.Resolved, w.now, "it looks wrong"
+	})
+	page := func() continuity.Notification {
+		n, _ := read[continuity.Notification](w, continuity.KindNotification, incident+".n-withheld-all-clear-customers-0")
+		return n
+	}
+	n := page()
+	n.State, n.Told, n.Deliver = continuity.NotifyWaiting, w.now, 1
+	w.put(continuity.KindNotification, n.ID, n)
+	w.pass(30 * time.Second)
+	if n = page(); n.Over() {
+		t.Errorf("%+v", n)
+	}
+	w.restart()
+	w.becomes(func(i *continuity.Incident) { i.Restored = w.now })
+	w.step()
+	if n = page(); n.State != continuity.NotifyDelivered || n.By != incident+".update-all-clear-customers-0.n-1" {
+		t.Errorf("%+v", n)
+	}
 }
 
 // TestWhoWasToldOfAMergedIncident has those learn the end who were told of an incident

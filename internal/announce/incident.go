@@ -56,7 +56,7 @@ func (t *turn) byItself(a *Audience, phase, id string, next time.Time) {
 	v := ofIncident(t.rules, &t.i, a, saying{expected: t.i.Expected, next: next})
 	subject, text, missing := compose(&template, v)
 	if !ok || len(missing) > 0 {
-		t.helpless(a, phase)
+		t.helpless(a, phase, "helpless")
 		return
 	}
 	u := continuity.Update{
@@ -96,16 +96,6 @@ func send(i *continuity.Incident, a *Audience, u *continuity.Update, version int
 			Template: u.Template, Vars: u.Vars, Subject: u.Subject, Text: u.Text, Exercise: u.Exercise, Shown: u.Shown,
 		}),
 	}
-}
-
-// helpless asks people to write what could not go out by itself.
-func (t *turn) helpless(a *Audience, phase string) {
-	what, at := "helpless."+phase+"."+a.ID, time.Unix(int64(t.i.Reopened), 0).UTC()
-	if t.was(what, at) {
-		return
-	}
-	t.mark(what, at)
-	t.page("helpless-"+phase+"-"+a.ID+"-"+strconv.Itoa(t.i.Reopened), "announce.helpless.", a, nil)
 }
 
 // remindBefore is how long ahead of a word people are reminded of it: never more than
@@ -176,8 +166,12 @@ func (t *turn) last() {
 		if t.endedByWindow(id) {
 			continue
 		}
-		if a.Clock > 0 || t.i.Unrestored() { // people write to the law's audience, and what it is that does not work
-			t.helpless(a, PhaseAllClear)
+		if a.Clock > 0 {
+			t.helpless(a, PhaseAllClear, "legal")
+			continue
+		}
+		if t.i.Unrestored() { // it goes out when it works
+			t.helpless(a, PhaseAllClear, "withheld")
 			continue
 		}
 		t.byItself(a, PhaseAllClear, t.i.ID+".update-all-clear-"+id+"-"+strconv.Itoa(t.i.Reopened), time.Time{})
