@@ -21,6 +21,7 @@ type Declaration struct {
 	Started  time.Time `json:"started,omitzero"` // of the fault; zero: when it was declared
 	Exercise string    `json:"exercise,omitempty"`
 	Shown    time.Time `json:"shown_at,omitzero"`
+	Began    time.Time `json:"began_shown_at,omitzero"` // in an exercise: what its clock stood for at the fault; zero: what it showed at Started
 	Why      string    `json:"why,omitempty"`
 	Incident string    `json:"incident,omitempty"` // that it became
 }

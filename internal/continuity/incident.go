@@ -70,18 +70,19 @@ type Incident struct {
 	Reopened int         `json:"reopened,omitempty"`
 	Number   int         `json:"below,omitempty"` // how many objects below it were numbered
 
-	Why      string               `json:"why,omitempty"`           // whoever declared it said
-	Began    time.Time            `json:"began_shown_at,omitzero"` // in an exercise: what its clock would have shown at Started
-	Again    time.Time            `json:"again_shown_at,omitzero"` // and at Restored
-	RTO      time.Duration        `json:"rto,omitempty"`           // of what it hits, the tightest
-	MTD      time.Duration        `json:"mtd,omitempty"`           // 0: none is at stake
-	GradedBy *Actor               `json:"graded_by,omitempty"`     // a person: impact no longer changes the grade
-	Scoped   time.Time            `json:"scoped,omitzero"`         // a person said whom it hits
-	Warned   map[string]time.Time `json:"warned,omitempty"`        // what was reminded of: rto/50, scope, review/due ...
-	Command  []Handover           `json:"command,omitempty"`       // who was in command, in turn
-	Run      string               `json:"run,omitempty"`           // of its scenario's runbook
-	Summary  string               `json:"summary,omitempty"`       // at closing
-	Reviewed time.Time            `json:"reviewed,omitzero"`       // the review was held
+	Why      string               `json:"why,omitempty"`              // whoever declared it said
+	Began    time.Time            `json:"began_shown_at,omitzero"`    // in an exercise: what its clock would have shown at Started
+	Learnt   time.Time            `json:"declared_shown_at,omitzero"` // in an exercise whose clock jumped since Began: what it showed at Declared
+	Again    time.Time            `json:"again_shown_at,omitzero"`    // and at Restored
+	RTO      time.Duration        `json:"rto,omitempty"`              // of what it hits, the tightest
+	MTD      time.Duration        `json:"mtd,omitempty"`              // 0: none is at stake
+	GradedBy *Actor               `json:"graded_by,omitempty"`        // a person: impact no longer changes the grade
+	Scoped   time.Time            `json:"scoped,omitzero"`            // a person said whom it hits
+	Warned   map[string]time.Time `json:"warned,omitempty"`           // what was reminded of: rto/50, scope, review/due ...
+	Command  []Handover           `json:"command,omitempty"`          // who was in command, in turn
+	Run      string               `json:"run,omitempty"`              // of its scenario's runbook
+	Summary  string               `json:"summary,omitempty"`          // at closing
+	Reviewed time.Time            `json:"reviewed,omitzero"`          // the review was held
 
 	Commander string    `json:"commander,omitempty"`   // who is in command now, as its role says
 	Despite   string    `json:"despite,omitempty"`     // why people say so of its state although what it came of is bad
@@ -119,7 +120,9 @@ func (i *Incident) Since() time.Time {
 }
 
 // Known is explained with Since.
-func (i *Incident) Known() time.Time { return i.Since().Add(i.Declared.Sub(i.Started)) }
+func (i *Incident) Known() time.Time {
+	return cmp.Or(i.Learnt, i.Since().Add(i.Declared.Sub(i.Started)))
+}
 
 // DownSince is since when it has been down, the last time that it was.
 func (i *Incident) DownSince() time.Time { return cmp.Or(i.Fell, i.Started) }

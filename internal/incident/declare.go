@@ -43,7 +43,9 @@ func fresh(r *Rules, d *continuity.Declaration, id string, now, shown time.Time)
 		i.Started = now
 	}
 	if !shown.IsZero() {
-		i.Began = shown.Add(i.Started.Sub(now))
+		if i.Began = shown.Add(i.Started.Sub(now)); !d.Began.IsZero() {
+			i.Began, i.Learnt = d.Began, shown
+		}
 	}
 	i.RTO, i.MTD = r.limits(i.Grade, i.Hits)
 	return i

@@ -48,6 +48,21 @@ func TestExerciseSaysItsClocksTimes(t *testing.T) {
 	}
 }
 
+// TestDeclaredSinceWhatItsClockStoodFor has an incident that was declared after its clock
+// jumped be since the time that the declaration says.
+func TestDeclaredSinceWhatItsClockStoodFor(t *testing.T) {
+	w := newWorld(t)
+	shown := start.AddDate(1, 0, 0)
+	w.put(continuity.KindExercise, "spring", continuity.Exercise{ID: "spring", Real: w.now, Shown: shown})
+	began := shown.AddDate(0, 0, -6)
+	d := continuity.Declaration{ID: "orders.declared.window.w-1", Service: "orders", Exercise: "spring", Origin: continuity.Origin{Kind: "window", ID: "w-1"}, Started: w.now, Began: began}
+	w.put(continuity.KindDeclaration, d.ID, d)
+	w.step(time.Second)
+	if i := w.only(); !i.Since().Equal(began) || !i.Known().Equal(shown) {
+		t.Errorf("since %v, known %v", i.Since(), i.Known())
+	}
+}
+
 // TestWhatAnEndedExerciseLeavesOpen has an incident of an exercise that has ended be
 // closed, its tasks be dropped and nobody be told; a relay that still does what it was
 // told in its name is told of, and nothing of it begins anew.

@@ -68,6 +68,11 @@ func (w *window) declare(why string, title continuity.Text) {
 		ID: w.declarationID(), Service: w.Service, Scenario: w.rules.Overrun, Origin: continuity.Origin{Kind: OriginWindow, ID: w.ID},
 		Started: w.now, Exercise: w.Exercise, Shown: w.facts.clocks.Shown(w.Exercise, w.now), Why: why, Title: title,
 	}
+	if w.State == continuity.WindowOverrun { // since the end that was announced, whenever that was seen
+		if d.Began = w.End; w.Exercise == "" {
+			d.Started, d.Began = w.End, time.Time{}
+		}
+	}
 	for i := range w.rules.Course.Processes {
 		if p := w.rules.Course.Processes[i].ID; w.hits(p) {
 			d.Hits = append(d.Hits, p)

@@ -66,6 +66,33 @@ func TestOverrunStartsTheContingencyPlan(t *testing.T) {
 	}
 }
 
+// TestOverrunIsSinceThePlannedEnd sees an overrun late, and in an exercise by a clock that
+// jumped past the end: what people are told is since the end that was announced.
+func TestOverrunIsSinceThePlannedEnd(t *testing.T) {
+	c := begun(t, nil)
+	c.after(3 * time.Hour)
+	end := c.want(continuity.WindowOverrun).End
+	if d := c.declared()[0]; !d.Started.Equal(end) || !d.Began.IsZero() {
+		t.Errorf("since %v, by a clock %v; it was to end at %v", d.Started, d.Began, end)
+	}
+
+	c = newCourse(t)
+	clock := func(shown time.Time) {
+		c.write(continuity.KindExercise, "drill", continuity.Exercise{ID: "drill", Real: c.now, Shown: shown})
+	}
+	clock(begins)
+	c.scheduled(func(w *continuity.Window) { w.Exercise = "drill" })
+	c.after(time.Second)
+	c.want(continuity.WindowRunning)
+	c.hand()
+	clock(begins.AddDate(0, 0, 6))
+	c.after(time.Second)
+	end = c.want(continuity.WindowOverrun).End
+	if d := c.declared()[0]; !d.Began.Equal(end) || !d.Started.Equal(c.now) {
+		t.Errorf("since %v, by its clock %v; it was to end at %v", d.Started, d.Began, end)
+	}
+}
+
 func notes(c *course) []continuity.Notification {
 	return all[continuity.Notification](c, continuity.KindNotification)
 }
