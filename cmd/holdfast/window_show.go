@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"net/url"
 	"slices"
@@ -231,7 +232,8 @@ func tellings(w *continuity.Window, ladder []maintenance.Rung) (all []telling) {
 	for _, step := range slices.Sorted(maps.Keys(said)) {
 		rest = append(rest, said[step]...)
 	}
-	slices.SortStableFunc(rest, func(a, b telling) int { return a.at.Compare(b.at) })
+	turn := func(t telling) int { return slices.Index(w.Tellings, t.step+"/"+t.to[0]) }
+	slices.SortStableFunc(rest, func(a, b telling) int { return cmp.Or(a.at.Compare(b.at), turn(a)-turn(b)) })
 	return append(all, rest...)
 }
 

@@ -59,8 +59,9 @@ type Window struct {
 	Shown     time.Time `json:"shown_at,omitzero"`
 
 	Ready    []Readiness          `json:"ready,omitempty"`
-	Told     map[string]time.Time `json:"told,omitempty"`   // by step of the ladder and audience: "1d/staff"
-	Before   map[string]string    `json:"before,omitempty"` // what is put back afterwards, by what it is
+	Told     map[string]time.Time `json:"told,omitempty"`       // by step of the ladder and audience: "1d/staff"
+	Tellings []string             `json:"told_order,omitempty"` // the keys of Told as they were told: of two at one time of a clock, which was first
+	Before   map[string]string    `json:"before,omitempty"`     // what is put back afterwards, by what it is
 	Began    time.Time            `json:"began,omitzero"`
 	Foreseen time.Time            `json:"foreseen,omitzero"`  // the beginning that was announced, where the work began before it
 	Complete map[string]time.Time `json:"complete,omitempty"` // by source that says that the work is done

@@ -68,15 +68,21 @@ func (w *window) changed(before *continuity.Window) {
 // again has the notices begin anew for another time: what was told of the time
 // before stays in the ledger under that time's number.
 func (w *window) again(before *continuity.Window) {
+	name := func(key string) string {
+		if strings.Contains(key, ":") {
+			return key
+		}
+		return fmt.Sprintf("%d:%s", before.Sequence, key)
+	}
 	kept := map[string]time.Time{}
 	for key, at := range w.Told {
-		if strings.Contains(key, ":") {
-			kept[key] = at
-			continue
-		}
-		kept[fmt.Sprintf("%d:%s", before.Sequence, key)] = at
+		kept[name(key)] = at
 	}
-	w.Told = kept
+	order := make([]string, len(w.Tellings))
+	for i, key := range w.Tellings {
+		order[i] = name(key)
+	}
+	w.Told, w.Tellings = kept, order
 }
 
 // cancel has a window not take place; those who were told of it are told so.

@@ -257,6 +257,7 @@ func (w *window) told(key string) {
 		w.Told = map[string]time.Time{}
 	}
 	w.Told[key] = w.shown
+	w.Tellings = append(w.Tellings, key)
 	w.mark("window.told")
 }
 

@@ -91,6 +91,12 @@ func TestOverrunIsSinceThePlannedEnd(t *testing.T) {
 	if d := c.declared()[0]; !d.Began.Equal(end) || !d.Started.Equal(c.now) {
 		t.Errorf("since %v, by its clock %v; it was to end at %v", d.Started, d.Began, end)
 	}
+
+	// Its clock stands, and the order in which it told people is known all the same.
+	ok(c)(c.acts.Complete(t.Context(), chen, window, anyVersion, "the disk is full"))
+	if got := c.window().Tellings; !slices.Equal(got[len(got)-4:], []string{"overrun/staff", "overrun/customers", "failed/customers", "failed/staff"}) {
+		t.Error("told in the order", got)
+	}
 }
 
 func notes(c *course) []continuity.Notification {
