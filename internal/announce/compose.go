@@ -16,13 +16,14 @@ type Composed struct {
 }
 
 // OfIncident fills a template for an audience of an incident; ok is false where the plan
-// has no such template.
-func (r *Rules) OfIncident(i *continuity.Incident, audience, template string) (c Composed, ok bool) {
+// has no such template. An audience that was promised no further word is promised one as
+// often as the grade says.
+func (r *Rules) OfIncident(i *continuity.Incident, audience, template string, at time.Time) (c Composed, ok bool) {
 	a, known := r.audience(audience)
 	if !known {
 		a = &Audience{ID: audience}
 	}
-	s := saying{expected: i.Expected, next: nextTo(i, i.Public[audience])}
+	s := saying{expected: i.Expected, next: r.promised(i, audience, at)}
 	return r.composed(ofIncident(r, i, a, s), template)
 }
 

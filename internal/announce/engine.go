@@ -37,6 +37,7 @@ type Engine struct {
 	spoken    map[string]kept[continuity.Spoken]            // by incident
 	replies   map[string]kept[continuity.Autoreply]
 	asking    map[string]kept[continuity.Notification] // of people to write
+	steps     map[string]map[string]stepWord           // by incident
 }
 
 var _ follow.Engine = (*Engine)(nil)
@@ -54,6 +55,7 @@ func (e *Engine) Reset() {
 	e.incidents, e.windows = map[string]kept[continuity.Incident]{}, map[string]kept[continuity.Window]{}
 	e.updates, e.spoken = map[string]map[string]kept[continuity.Update]{}, map[string]kept[continuity.Spoken]{}
 	e.replies, e.asking = map[string]kept[continuity.Autoreply]{}, map[string]kept[continuity.Notification]{}
+	e.steps = map[string]map[string]stepWord{}
 }
 
 // Show implements follow.Engine.
@@ -68,14 +70,7 @@ func (e *Engine) Show(kind, id string, version int64, body json.RawMessage, _ co
 	case continuity.KindAutoreply:
 		return take(e.replies, id, version, body)
 	case continuity.KindNotification:
-		if !asks(id) {
-			return nil
-		}
-		err := take(e.asking, id, version, body)
-		if n := e.asking[id].is; n.Over() && n.State != continuity.NotifyGrouped {
-			delete(e.asking, id)
-		}
-		return err
+		return e.notification(id, version, body)
 	case continuity.KindSpoken:
 		all := map[string]kept[continuity.Spoken]{}
 		if err := take(all, id, version, body); err != nil {
@@ -105,6 +100,25 @@ func take[T any](all map[string]kept[T], id string, version int64, body json.Raw
 		return err
 	}
 	all[id] = k
+	return nil
+}
+
+func (e *Engine) notification(id string, version int64, body json.RawMessage) error {
+	delete(e.asking, id)
+	if body == nil {
+		for _, of := range e.steps {
+			delete(of, id)
+		}
+		return nil
+	}
+	n := kept[continuity.Notification]{version: version}
+	if err := json.Unmarshal(body, &n.is); err != nil {
+		return err
+	}
+	if asks(id) && (!n.is.Over() || n.is.State == continuity.NotifyGrouped) {
+		e.asking[id] = n
+	}
+	e.step(&n.is)
 	return nil
 }
 
@@ -261,6 +275,7 @@ func (t *turn) decide() {
 		t.last()
 		return
 	}
+	t.byRunbooks()
 	t.first()
 	t.remind()
 }

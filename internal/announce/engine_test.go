@@ -385,3 +385,51 @@ func TestAnExercisesClockDrivesItsWords(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 }
+
+// TestAWordOfARunbookIsTheFirstWord has an audience that a runbook's step told hear no
+// holding statement, and be told of the end.
+func TestAWordOfARunbookIsTheFirstWord(t *testing.T) {
+	w := newWorld(t)
+	w.begin(nil)
+	w.pass(time.Minute)
+	w.put(continuity.KindNotification, incident+".run-1.n-tell-1", continuity.Notification{
+		ID: incident + ".run-1.n-tell-1", Service: "orders", About: "incident/" + incident, At: w.now, State: continuity.NotifyNew,
+		To: []continuity.Recipient{{Kind: continuity.ToAudience, ID: "customers"}}, Template: "hold",
+		Vars: map[string]string{"service": "Orders", "start": "8:00", "standby": "mail", "next_update": "8:21"},
+	})
+	w.step()
+	said := w.now
+	i, _ := read[continuity.Incident](w, continuity.KindIncident, incident)
+	if word := i.Public["customers"]; word.Phase != announce.PhaseFirst || word.Text.En != "Orders is disturbed since 8:00. Use mail. Again at 8:21." ||
+		!word.Next.Equal(said.Add(20*time.Minute)) || !i.Heard.Equal(said) {
+		t.Errorf("%+v, heard %s", word, i.Heard)
+	}
+	w.restart()
+	w.pass(3 * time.Minute)
+	w.want("run-1.n-tell-1 " + firstStaff)
+	if again, _ := read[continuity.Incident](w, continuity.KindIncident, incident); !again.Heard.Equal(said) || !again.Public["customers"].At.Equal(said) {
+		t.Errorf("%+v", again.Public)
+	}
+	w.becomes(func(i *continuity.Incident) { i.State, i.Resolved = continuity.Resolved, w.now })
+	if !strings.Contains(w.told(), "update-all-clear-customers-0.n-1") {
+		t.Error(w.told())
+	}
+}
+
+// TestAFirstWordIsNotRepeated has runbooks not tell an audience again what it was told.
+func TestAFirstWordIsNotRepeated(t *testing.T) {
+	w := newWorld(t)
+	i := continuity.Incident{ID: incident, Grade: "SEV-1", State: continuity.Investigating, Public: map[string]continuity.Word{"staff": {Update: "u", Phase: announce.PhaseFirst, At: w.now}}}
+	window := &continuity.Window{ID: "orders-w-1", Told: map[string]time.Time{"overrun/partners": w.now}}
+	for _, c := range []struct{ audience, template, by string }{
+		{"staff", "hold-staff", "u"}, {"staff", "broken", ""}, {"customers", "hold", ""}, {"partners", "hold", "orders-w-1"},
+	} {
+		if by, yes := w.rules.Repeats(&i, window, c.audience, c.template); by != c.by || yes != (c.by != "") {
+			t.Errorf("%+v: %q", c, by)
+		}
+	}
+	// A first word names when the next one comes, as one that goes out by itself does.
+	if c, ok := w.rules.OfIncident(&i, "customers", "hold", w.now); !ok || c.Vars["next_update"] != "2026-03-02 16:20 UTC+08:00" {
+		t.Errorf("%+v", c)
+	}
+}

@@ -71,22 +71,7 @@ func (t *turn) byItself(a *Audience, phase, id string, next time.Time) {
 // written with it, says so.
 func send(i *continuity.Incident, a *Audience, u *continuity.Update, version int64, now, at time.Time, action string) []continuity.Change {
 	u.State, u.Sent, u.Due = continuity.UpdateSent, now, time.Time{}
-	if i.Public == nil {
-		i.Public = map[string]continuity.Word{}
-	}
-	if i.Heard.IsZero() {
-		i.Heard = now
-	}
-	i.Public[a.ID] = continuity.Word{Update: u.ID, Phase: u.Phase, Text: u.Text, At: at, Expected: u.Expected, Next: u.Next}
-	if p := i.Personal; p != nil && (a.Clock > 0 || !p.Due[a.ID].IsZero()) && p.Done[a.ID].IsZero() {
-		clock := *p
-		clock.Done = maps.Clone(p.Done)
-		if clock.Done == nil {
-			clock.Done = map[string]time.Time{}
-		}
-		clock.Done[a.ID] = at
-		i.Personal = &clock
-	}
+	heard(i, a, continuity.Word{Update: u.ID, Phase: u.Phase, Text: u.Text, At: at, Expected: u.Expected, Next: u.Next}, now)
 	critical := i.Grade == "SEV-1" && u.Phase == PhaseFirst && (a.Kind == "staff" || a.Kind == "executives")
 	return []continuity.Change{
 		continuity.Set(continuity.KindUpdate, u.ID, u.Service, version, action, "", u),
@@ -95,6 +80,26 @@ func send(i *continuity.Incident, a *Audience, u *continuity.Update, version int
 			To: []continuity.Recipient{{Kind: continuity.ToAudience, ID: a.ID}}, Doubled: critical,
 			Template: u.Template, Vars: u.Vars, Subject: u.Subject, Text: u.Text, Exercise: u.Exercise, Shown: u.Shown,
 		}),
+	}
+}
+
+// heard notes what an audience was told, and that it really was at a time.
+func heard(i *continuity.Incident, a *Audience, word continuity.Word, now time.Time) {
+	if i.Public == nil {
+		i.Public = map[string]continuity.Word{}
+	}
+	if i.Heard.IsZero() || i.Heard.After(now) {
+		i.Heard = now
+	}
+	i.Public[a.ID] = word
+	if p := i.Personal; p != nil && (a.Clock > 0 || !p.Due[a.ID].IsZero()) && p.Done[a.ID].IsZero() {
+		clock := *p
+		clock.Done = maps.Clone(p.Done)
+		if clock.Done == nil {
+			clock.Done = map[string]time.Time{}
+		}
+		clock.Done[a.ID] = word.At
+		i.Personal = &clock
 	}
 }
 

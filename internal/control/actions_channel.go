@@ -315,9 +315,50 @@ func (n *Node) kindsOf(ctx context.Context, ids []string, kind string) (all []st
 
 var errNoTemplate = errors.New("control: no such template")
 
-// wordsOf fills a template for what a run is about, as an update of it would be. In an
-// exercise shown is what its clock shows.
-func (n *Node) wordsOf(ctx context.Context, run *continuity.Run, audience, template string, shown time.Time) (c announce.Composed, err error) {
+// clockOf is the time of a call, by the clock that its run goes by.
+func clockOf(c *runbook.Call) time.Time {
+	if c.Run.Exercise != "" {
+		return c.Shown
+	}
+	if c.Now.IsZero() {
+		return time.Now().UTC()
+	}
+	return c.Now
+}
+
+// repeats names what an audience was told already of the incident that a run is for,
+// where a template would be its first word.
+func (n *Node) repeats(ctx context.Context, run *continuity.Run, audience, template string) (by string, yes bool, err error) {
+	kind, id, _ := strings.Cut(run.About, "/")
+	rules, ok := n.words.Of(run.Service, time.Now())
+	if kind != continuity.KindIncident || !ok {
+		return "", false, nil
+	}
+	i, err := n.incidentOf(ctx, id)
+	if err != nil {
+		return "", false, err
+	}
+	var w *continuity.Window
+	if i.Origin.Kind == continuity.KindWindow {
+		o, err := n.store.Get(ctx, continuity.KindWindow, i.Origin.ID)
+		switch {
+		case continuity.CodeOf(err) == continuity.CodeNotFound:
+		case err != nil:
+			return "", false, err
+		default:
+			w = &continuity.Window{}
+			if err := json.Unmarshal(o.Body, w); err != nil {
+				return "", false, err
+			}
+		}
+	}
+	by, yes = rules.Repeats(&i, w, audience, template)
+	return by, yes, nil
+}
+
+// wordsOf fills a template for what a run is about, as an update of it would be, at a
+// time by the clock that it goes by.
+func (n *Node) wordsOf(ctx context.Context, run *continuity.Run, audience, template string, at time.Time) (c announce.Composed, err error) {
 	rules, ok := n.words.Of(run.Service, time.Now())
 	if !ok {
 		return c, errNoTemplate
@@ -327,7 +368,7 @@ func (n *Node) wordsOf(ctx context.Context, run *continuity.Run, audience, templ
 	case continuity.KindIncident:
 		var i continuity.Incident
 		if i, err = n.incidentOf(ctx, id); err == nil {
-			c, ok = rules.OfIncident(&i, audience, template)
+			c, ok = rules.OfIncident(&i, audience, template, at)
 		}
 	case continuity.KindWindow:
 		var o continuity.Object
@@ -339,7 +380,7 @@ func (n *Node) wordsOf(ctx context.Context, run *continuity.Run, audience, templ
 	default:
 		since := run.Started
 		if run.Exercise != "" {
-			since = shown
+			since = at
 		}
 		c, ok = rules.Of(run.Service, since, template)
 	}
@@ -353,7 +394,7 @@ func (n *Node) wordsOf(ctx context.Context, run *continuity.Run, audience, templ
 func (n *Node) notifyAction() runbook.Action {
 	show := func(ctx context.Context, c runbook.Call) (continuity.CheckReason, *continuity.CheckReason) {
 		w := c.Step.With
-		words, err := n.wordsOf(ctx, c.Run, w["to"], w["template"], c.Shown)
+		words, err := n.wordsOf(ctx, c.Run, w["to"], w["template"], clockOf(&c))
 		switch {
 		case err != nil:
 			return what("notify", "to", w["to"], "template", w["template"]), failed("template", "template", w["template"]).Failed
@@ -365,7 +406,7 @@ func (n *Node) notifyAction() runbook.Action {
 	return runbook.Action{
 		Plain: true, Show: show,
 		Do: func(ctx context.Context, c runbook.Call) runbook.Result {
-			words, err := n.wordsOf(ctx, c.Run, c.Step.With["to"], c.Step.With["template"], c.Shown)
+			words, err := n.wordsOf(ctx, c.Run, c.Step.With["to"], c.Step.With["template"], clockOf(&c))
 			switch {
 			case errors.Is(err, errNoTemplate):
 				return failed("template", "template", c.Step.With["template"])
@@ -373,6 +414,13 @@ func (n *Node) notifyAction() runbook.Action {
 				return failed("store", "why", string(continuity.CodeOf(err)))
 			case len(words.Missing) > 0:
 				return failed("template-lacks", "template", c.Step.With["template"], "words", strings.Join(words.Missing, ", "))
+			}
+			by, told, err := n.repeats(ctx, c.Run, c.Step.With["to"], c.Step.With["template"])
+			if err != nil {
+				return failed("store", "why", string(continuity.CodeOf(err)))
+			}
+			if told {
+				return runbook.Result{Output: jsonOf(map[string]any{"told_by": by})}
 			}
 			note := continuity.Notification{
 				ID: stepNote(c), Service: c.Run.Service, About: aboutOf(c.Run), At: c.Now,

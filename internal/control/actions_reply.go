@@ -55,7 +55,7 @@ func (n *Node) autoreplyAction(on bool) runbook.Action {
 	return runbook.Action{
 		Plain: true, Undo: back,
 		Do: func(ctx context.Context, c runbook.Call) runbook.Result {
-			words, err := n.wordsOf(ctx, c.Run, "", c.Step.With["template"], c.Shown)
+			words, err := n.wordsOf(ctx, c.Run, "", c.Step.With["template"], clockOf(&c))
 			switch {
 			case err != nil:
 				return failed("template", "template", c.Step.With["template"])

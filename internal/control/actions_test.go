@@ -291,6 +291,10 @@ func TestAStepSaysWhatAnUpdateWould(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, note.Vars[name], want)
 		}
 	}
+	// It is no first word any more.
+	if r := say("incident/"+i.ID, "customers/first"); r.Failed != nil || len(r.Changes) != 0 {
+		t.Errorf("%+v", r)
+	}
 	// Of a run that is for nothing too little is known.
 	if r := say("", "customers/update"); r.Failed == nil || r.Failed.Code != "runbook.failed.template-lacks" {
 		t.Errorf("%+v", r)
