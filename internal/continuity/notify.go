@@ -94,6 +94,7 @@ type Notification struct {
 	Ended     time.Time `json:"ended,omitzero"`
 	Deliver   int       `json:"deliveries,omitempty"` // how many were made
 	Escalated []string  `json:"escalated,omitempty"`  // who was told in the end, where it failed
+	Unreached []string  `json:"unreached,omitempty"`  // people whose turn it was, and no message could be sent to them
 	Failure   string    `json:"failure,omitempty"`    // a code: why it failed
 	AckDue    time.Time `json:"ack_due,omitzero"`     // from then on the next of Escalate is told
 	Told      time.Time `json:"told,omitzero"`        // when it was sent out last

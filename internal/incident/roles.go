@@ -27,10 +27,18 @@ func was(h *continuity.Holder, to continuity.Recipient) {
 	}
 }
 
-// reached notes who was asked by a page by now, and returns the last of them.
+// reached notes who was asked by a page by now, and returns the last of them: whom no
+// message could be sent to was not asked.
 func reached(h *continuity.Holder, n *continuity.Notification) string {
+	unasked := func(id string) bool { return slices.Contains(n.Unreached, id) }
+	h.Asked = slices.DeleteFunc(slices.Clone(h.Asked), unasked)
+	if unasked(h.Person) {
+		h.Person = ""
+	}
 	for _, to := range append(slices.Clone(n.To), n.Escalate[:min(n.Step, len(n.Escalate))]...) {
-		was(h, to)
+		if !unasked(to.ID) {
+			was(h, to)
+		}
 	}
 	return h.Person
 }

@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,5 +38,27 @@ func TestWhomNoMessageReachedDidNotFailToAnswer(t *testing.T) {
 	w.step(16 * time.Minute)
 	if h := w.only().Roles["technical"]; h.State != continuity.RoleAsked {
 		t.Errorf("it was not tried again: %+v", h)
+	}
+}
+
+// TestWhomNoMessageReachedWasNotAsked has the page of a role go past somebody whom no
+// channel reaches: they are not among those who were asked.
+func TestWhomNoMessageReachedWasNotAsked(t *testing.T) {
+	w := newWorld(t)
+	w.check("database", continuity.CheckDown)
+	w.step(5 * time.Minute)
+	i := w.only()
+	p := w.page(i.ID, "commander")
+	w.became(p, func(n *continuity.Notification) {
+		n.State, n.Step, n.Unreached = continuity.NotifyWaiting, 1, []string{"zhang.min"}
+	})
+	w.step(time.Second)
+	if h := w.only().Roles["commander"]; h.State != continuity.RoleAsked || h.Person != "li.wei" || !slices.Equal(h.Asked, []string{"li.wei"}) {
+		t.Errorf("%+v", h)
+	}
+	w.became(w.page(i.ID, "commander"), func(n *continuity.Notification) { n.Unreached = []string{"li.wei"} })
+	w.step(time.Second)
+	if h := w.only().Roles["commander"]; h.Person != "zhang.min" || !slices.Equal(h.Asked, []string{"zhang.min"}) {
+		t.Errorf("%+v", h)
 	}
 }

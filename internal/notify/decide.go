@@ -289,6 +289,7 @@ func (e *Engine) route(ctx context.Context, n *note, now time.Time) bool {
 	}
 	e.mark(n, "notification.sending")
 	e.send(n, targets, now)
+	e.unreached(n)
 	e.wakeNote(n, now)
 	return true
 }
@@ -397,6 +398,9 @@ func (e *Engine) escalate(ctx context.Context, n *note, now time.Time) {
 			return
 		}
 		if !slices.ContainsFunc(targets, func(t Target) bool { return len(e.ways(&t)) > 0 }) {
+			for i := range targets {
+				e.unreached(n, targets[i].Person)
+			}
 			continue
 		}
 		n.Again, n.Told = n.Grouped, now
@@ -405,6 +409,7 @@ func (e *Engine) escalate(ctx context.Context, n *note, now time.Time) {
 		}
 		e.mark(n, "notification.escalated")
 		e.send(n, targets, now)
+		e.unreached(n)
 		e.wakeNote(n, now)
 		return
 	}
@@ -421,6 +426,26 @@ func (e *Engine) escalate(ctx context.Context, n *note, now time.Time) {
 		return
 	}
 	e.fail(n, code, now)
+}
+
+// unreached notes people whose turn it was and who were sent nothing: they were not
+// asked, whatever comes of it. Whoever a message goes to is none of them.
+func (e *Engine) unreached(n *note, people ...string) {
+	had := slices.Clone(n.Unreached)
+	for _, s := range n.ships {
+		if s.State == continuity.DeliveryFailed {
+			people = append(people, s.Person)
+		}
+	}
+	n.Unreached = append(had, people...)
+	for _, s := range n.ships {
+		if s.State == continuity.DeliveryDelivered || !s.Over() {
+			n.Unreached = slices.DeleteFunc(n.Unreached, func(id string) bool { return id == s.Person })
+		}
+	}
+	n.Unreached = slices.DeleteFunc(n.Unreached, func(id string) bool { return id == "" })
+	slices.Sort(n.Unreached)
+	n.Unreached = slices.Compact(n.Unreached)
 }
 
 // again tells those who are being told what came since.
@@ -513,6 +538,7 @@ func (e *Engine) end(n *note, state, by string, now time.Time) {
 // fail ends a notification that nobody got, or nobody answered.
 func (e *Engine) fail(n *note, code string, now time.Time) {
 	n.Failure = code
+	e.unreached(n)
 	for _, s := range sorted(n.ships) {
 		if s.State == continuity.DeliveryDelivered && !slices.Contains(n.Escalated, s.Target) {
 			n.Escalated = append(n.Escalated, s.Target)
