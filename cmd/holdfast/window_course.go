@@ -65,7 +65,7 @@ func (c *cli) windowExtendCommand() *cobra.Command {
 		case until != "" && by == 0:
 			b.End, err = c.untilOf(cmd, args[0], until)
 		case until == "" && by > 0:
-			b.End, err = c.fromNow(cmd, args[0], by)
+			b.End, err = c.longer(cmd, args[0], by)
 		default:
 			err = invalid("cli.invalid.window-extend")
 		}
@@ -84,14 +84,31 @@ func (c *cli) windowExtendCommand() *cobra.Command {
 	return cmd
 }
 
-// fromNow is a time so long after now, by the clock that the window goes by.
-func (c *cli) fromNow(cmd *cobra.Command, id string, long time.Duration) (time.Time, error) {
+// longer is so much later than a window was to end.
+func (c *cli) longer(cmd *cobra.Command, id string, long time.Duration) (time.Time, error) {
 	node, err := c.connectControl()
 	if err != nil {
 		return time.Time{}, err
 	}
-	now, err := clockOf(cmd.Context(), node, "/windows/"+url.PathEscape(id))()
-	return now.UTC().Add(long).Truncate(time.Second), err
+	at := "/windows/" + url.PathEscape(id)
+	d, _, err := controlapi.Get[maintenance.WindowDetail](cmd.Context(), node, at, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	now, err := clockOf(cmd.Context(), node, at)()
+	return putOff(&d.Window, now, long), err
+}
+
+// putOff is a time so long after the end that people know of; where that is past by the
+// window's clock, after now.
+func putOff(w *continuity.Window, now time.Time, long time.Duration) time.Time {
+	from := now
+	for _, end := range []time.Time{w.End, w.Course.Expected} {
+		if end.After(from) {
+			from = end
+		}
+	}
+	return from.UTC().Add(long).Truncate(time.Second)
 }
 
 // untilOf reads a time by the clock of a window's people.
