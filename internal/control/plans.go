@@ -47,7 +47,11 @@ func (n *Node) openPlans(ctx context.Context) error {
 					channels[i].Severity = yamldoc.Warning
 				}
 			}
-			return slices.Concat(problems, channels, n.unreached(p))
+			relays := make([]string, len(n.o.Config.Relays))
+			for i := range n.o.Config.Relays {
+				relays[i] = n.o.Config.Relays[i].ID
+			}
+			return slices.Concat(problems, channels, binding.UnknownRelays(p, relays), n.unreached(p))
 		},
 	})
 	if err != nil {
