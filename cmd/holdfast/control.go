@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -266,14 +267,19 @@ func (c *cli) controlToken(at controlPlace) (string, error) {
 	return token, nil
 }
 
-// warnOwn warns whoever is logged in, but not to the node at this address: what they do
-// is done by the node's own token, and written down as that.
+// warnOwn warns whoever logged out, or is logged in, but not to the node at this address:
+// what they do is done by the node's own token, and written down as that.
 func (c *cli) warnOwn(at controlPlace) {
 	session := c.sessionFile(at)
 	if at.own == "" || session == "" {
 		return
 	}
-	if others, err := os.ReadDir(filepath.Dir(session)); err == nil && len(others) > 0 {
+	if exists(session + loggedOut) {
+		c.warn("cli.control.logged-out", "name", cmp.Or(c.person, "admin"))
+		return
+	}
+	others, err := os.ReadDir(filepath.Dir(session))
+	if err == nil && slices.ContainsFunc(others, func(e fs.DirEntry) bool { return filepath.Ext(e.Name()) != loggedOut }) {
 		c.warn("cli.control.own-token", "address", at.address, "name", cmp.Or(c.person, "admin"))
 	}
 }

@@ -33,6 +33,10 @@ func (c *cli) sessionFile(at controlPlace) string {
 	return filepath.Join(dir, "holdfast", "sessions", hex.EncodeToString(sum[:8]))
 }
 
+// loggedOut ends the name of what logout leaves in the place of a session, so that later
+// commands say by whose token they act.
+const loggedOut = ".out"
+
 func (c *cli) loginCommand() *cobra.Command {
 	return c.onNode(c.command("login [USER]", "login", atMost(1), func(cmd *cobra.Command, args []string) error {
 		user := c.person
@@ -69,6 +73,7 @@ func (c *cli) loginCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		_ = os.Remove(file + loggedOut) // it would only warn of what is not so
 		c.warnOnly("cli.login.done", "user", session.User, "until", clock(session.Until))
 		return nil
 	}))
@@ -94,6 +99,9 @@ func (c *cli) logoutCommand() *cobra.Command {
 		}
 		if gone := os.Remove(file); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
+		}
+		if err == nil {
+			err = os.WriteFile(file+loggedOut, nil, 0o600)
 		}
 		if err == nil {
 			c.warnOnly("cli.logout.done")
