@@ -209,7 +209,7 @@ func (c *cli) proposals(cmd *cobra.Command, node *controlapi.Client, service, ex
 		}
 		c.table(t)
 		if len(found.Items) > 0 { // a list made anew may have others
-			c.say("cli.window.propose.how", "service", service, "at", found.Items[0].Start.In(zoned(found.Zone)).Format(time.RFC3339), "lasts", lasts.String(), "exercise", exercise)
+			c.say("cli.window.propose.how", "service", service, "at", found.Items[0].Start.In(zoned(found.Zone)).Format(time.RFC3339), "lasts", typedLength(lasts), "exercise", exercise)
 		}
 	})
 }
@@ -391,4 +391,15 @@ func (c *cli) readiness(all []continuity.Readiness) {
 		t.add(r.ID, c.t("maintenance.readiness."+r.State), r.By, why, clock(r.At))
 	}
 	c.table(t)
+}
+
+// typedLength is a length as people type it: 2h, and not 2h0m0s.
+func typedLength(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }

@@ -39,3 +39,11 @@ func TestTellingsInTheOrderTold(t *testing.T) {
 		t.Error(steps)
 	}
 }
+
+func TestTypedLength(t *testing.T) {
+	for d, want := range map[time.Duration]string{2 * time.Hour: "2h", 90 * time.Minute: "1h30m", 10 * time.Minute: "10m", 30 * time.Second: "30s", 10 * time.Hour: "10h"} {
+		if got := typedLength(d); got != want {
+			t.Errorf("%v is typed %s, want %s", d, got, want)
+		}
+	}
+}
