@@ -28,13 +28,10 @@ func was(h *continuity.Holder, to continuity.Recipient) {
 }
 
 // reached notes who was asked by a page by now, and returns the last of them: whom no
-// message could be sent to was not asked.
+// message could be sent to was not asked. Who was handed a role has it all the same.
 func reached(h *continuity.Holder, n *continuity.Notification) string {
 	unasked := func(id string) bool { return slices.Contains(n.Unreached, id) }
 	h.Asked = slices.DeleteFunc(slices.Clone(h.Asked), unasked)
-	if unasked(h.Person) {
-		h.Person = ""
-	}
 	for _, to := range append(slices.Clone(n.To), n.Escalate[:min(n.Step, len(n.Escalate))]...) {
 		if !unasked(to.ID) {
 			was(h, to)
