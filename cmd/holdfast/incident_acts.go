@@ -22,6 +22,9 @@ func (c *cli) incidentEdit(cmd *cobra.Command, id, what string, body any) error 
 	if err != nil {
 		return err
 	}
+	if (what == "state" || what == "close") && len(i.Holding) > 0 && !i.Stands() {
+		c.warn("cli.incident.holding", "id", i.ID, "routes", strings.Join(i.Holding, ", "))
+	}
 	return c.show(i, func() { c.incidentTable([]continuity.Incident{i}) })
 }
 
@@ -333,12 +336,13 @@ func (c *cli) incidentReopenCommand() *cobra.Command {
 
 func (c *cli) incidentCloseCommand() *cobra.Command {
 	var causes []string
-	var summary string
+	var summary, despite string
 	cmd := c.command("close <incident> --cause KIND", "incident.close", exactly(1), func(cmd *cobra.Command, args []string) error {
-		return c.incidentEdit(cmd, args[0], "close", map[string]any{"causes": causes, "summary": summary})
+		return c.incidentEdit(cmd, args[0], "close", map[string]any{"causes": causes, "summary": summary, "despite": despite})
 	})
 	cmd.Flags().StringSliceVar(&causes, "cause", []string{}, c.t("cli.flag.incident-cause"))
 	cmd.Flags().StringVar(&summary, "summary", "", c.t("cli.flag.incident-summary"))
+	cmd.Flags().StringVar(&despite, "despite", "", c.t("cli.flag.incident-close-despite"))
 	return cmd
 }
 

@@ -88,6 +88,7 @@ type Incident struct {
 	Despite   string    `json:"despite,omitempty"`     // why people say so of its state although what it came of is bad
 	Fell      time.Time `json:"fell_again,omitzero"`   // since when it is down, where it had worked again
 	Downs     []Down    `json:"down_before,omitempty"` // when it was down before that
+	Holding   []string  `json:"holding,omitempty"`     // routes that relays kept in its name as it was resolved, or closed
 }
 
 // Down is a time in which it was down.

@@ -28,7 +28,7 @@ type Incidents interface {
 	Merge(ctx context.Context, by incident.By, id string, version int64, into, why string) (incident.Kept, error)
 	Split(ctx context.Context, by incident.By, id string, version int64, ask incident.Asking) (incident.Kept, error)
 	Reopen(ctx context.Context, by incident.By, id string, version int64, why string) (incident.Kept, error)
-	Close(ctx context.Context, by incident.By, id string, version int64, causes []string, summary string) (incident.Kept, error)
+	Close(ctx context.Context, by incident.By, id string, version int64, causes []string, summary, despite string) (incident.Kept, error)
 	Review(ctx context.Context, by incident.By, id string, version int64, note string) (incident.Kept, error)
 	Personal(ctx context.Context, by incident.By, id string, version int64, since time.Time, why string) (incident.Kept, error)
 
@@ -292,9 +292,10 @@ func (s *server) closeIncident(ctx context.Context, in *struct {
 	Body struct {
 		Causes  []string `json:"causes" maxItems:"12"` // kinds of cause, as plans name them
 		Summary string   `json:"summary,omitempty" maxLength:"4000"`
+		Despite string   `json:"despite,omitempty" maxLength:"2000"` // why it is closed although relays still hold in its name
 	}
 }) (*object[continuity.Incident], error) {
-	return shownIncident(s.Incidents.Close(ctx, incidentBy(ctx), in.ID, versionOf(ctx), in.Body.Causes, in.Body.Summary))
+	return shownIncident(s.Incidents.Close(ctx, incidentBy(ctx), in.ID, versionOf(ctx), in.Body.Causes, in.Body.Summary, in.Body.Despite))
 }
 
 func (s *server) reviewIncident(ctx context.Context, in *struct {

@@ -111,6 +111,12 @@ func (a *Acts) State(ctx context.Context, by By, id string, version int64, s Sta
 		if still.any() && despite == "" {
 			return refused("bad", "id", id, "checks", strings.Join(still.checks, ", "), "warnings", strings.Join(still.warnings, ", "))
 		}
+		if state == continuity.Resolved {
+			var err error
+			if e.Holding, err = e.holding(); err != nil {
+				return err
+			}
+		}
 		e.Incident.State, e.Despite = state, ""
 		if still.any() {
 			e.Despite = despite

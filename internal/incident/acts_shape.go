@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -116,9 +117,11 @@ func (a *Acts) Reopen(ctx context.Context, by By, id string, version int64, why 
 }
 
 // Close ends the account of an incident that was resolved, with the kinds of cause
-// that it had.
-func (a *Acts) Close(ctx context.Context, by By, id string, version int64, causes []string, summary string) (Kept, error) {
-	return a.edit(ctx, by, id, version, "closed", summary, func(e *editing) error {
+// that it had. Where relays still do what they were told in its name this is refused,
+// unless somebody says why it is closed all the same.
+func (a *Acts) Close(ctx context.Context, by By, id string, version int64, causes []string, summary, despite string) (Kept, error) {
+	summary, despite = strings.TrimSpace(summary), strings.TrimSpace(despite)
+	return a.edit(ctx, by, id, version, "closed", cmp.Or(summary, despite), func(e *editing) error {
 		if e.Incident.State != continuity.Resolved {
 			return refused("unresolved", "id", id, "state", e.Incident.State)
 		}
@@ -133,7 +136,14 @@ func (a *Acts) Close(ctx context.Context, by By, id string, version int64, cause
 				return invalid("cause", "value", cause, "words", strings.Join(e.rules.Causes, ", "))
 			}
 		}
-		e.Incident.State, e.Closed, e.Causes, e.Summary = continuity.Closed, e.now, causes, strings.TrimSpace(summary)
+		var err error
+		if e.Holding, err = e.holding(); err != nil {
+			return err
+		}
+		if len(e.Holding) > 0 && despite == "" {
+			return refused("holding", "id", id, "routes", strings.Join(e.Holding, ", "))
+		}
+		e.Incident.State, e.Closed, e.Causes, e.Summary = continuity.Closed, e.now, causes, cmp.Or(summary, despite)
 		return nil
 	})
 }

@@ -59,7 +59,7 @@ func TestWhoMay(t *testing.T) {
 		"close": func(by incident.By) error {
 			_, err := w.acts.State(t.Context(), incident.By{Actor: by.Actor, Trusted: true}, i.ID, latest, incident.Stating{State: continuity.Resolved})
 			if err == nil {
-				if _, err = w.acts.Close(t.Context(), by, i.ID, latest, []string{"operator"}, ""); err == nil {
+				if _, err = w.acts.Close(t.Context(), by, i.ID, latest, []string{"operator"}, "", ""); err == nil {
 					_, err = w.acts.Reopen(t.Context(), li, i.ID, latest, "again")
 				} else {
 					must[incident.Kept](t)(w.acts.Reopen(t.Context(), li, i.ID, latest, "again"))
@@ -189,11 +189,11 @@ func TestStatesAndWhatIsMeasured(t *testing.T) {
 func TestReviewIsRemindedOf(t *testing.T) {
 	w, id := declared(t)
 	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, ended))
-	_, err := w.acts.Close(t.Context(), li, id, latest, nil, "")
+	_, err := w.acts.Close(t.Context(), li, id, latest, nil, "", "")
 	code(t, err, continuity.CodeInvalid)
-	_, err = w.acts.Close(t.Context(), li, id, latest, []string{"bad luck"}, "")
+	_, err = w.acts.Close(t.Context(), li, id, latest, []string{"bad luck"}, "", "")
 	code(t, err, continuity.CodeInvalid)
-	k := must[incident.Kept](t)(w.acts.Close(t.Context(), li, id, latest, []string{"hardware"}, "a disk"))
+	k := must[incident.Kept](t)(w.acts.Close(t.Context(), li, id, latest, []string{"hardware"}, "a disk", ""))
 	if !slices.Equal(k.Causes, []string{"hardware"}) || k.Closed.IsZero() {
 		t.Errorf("%+v", k)
 	}
@@ -232,6 +232,15 @@ func TestWhatIsLeftOnRelaysIsTold(t *testing.T) {
 	w.step(time.Hour)
 	if n := w.subjects(id, "route web is still"); n != 1 || w.subjects(id, "is still") != 1 {
 		t.Errorf("%+v", w.told(id))
+	}
+	// It is not closed by oversight.
+	if k := w.only(); !slices.Equal(k.Holding, []string{"web"}) {
+		t.Errorf("%+v", k.Holding)
+	}
+	_, err := w.acts.Close(t.Context(), li, id, latest, []string{"hardware"}, "", "")
+	code(t, err, continuity.CodeState)
+	if k := must[incident.Kept](t)(w.acts.Close(t.Context(), li, id, latest, []string{"hardware"}, "", "the shop stays shut")); k.Summary != "the shop stays shut" {
+		t.Errorf("%+v", k)
 	}
 }
 
@@ -365,7 +374,7 @@ func TestMergeSplitReopen(t *testing.T) {
 		t.Errorf("%+v", k)
 	}
 	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, ended))
-	must[incident.Kept](t)(w.acts.Close(t.Context(), li, id, latest, []string{"hardware"}, ""))
+	must[incident.Kept](t)(w.acts.Close(t.Context(), li, id, latest, []string{"hardware"}, "", ""))
 	again(continuity.Closed, 1, 4)
 	_, err = w.acts.Reopen(t.Context(), li, other.ID, latest, "x")
 	code(t, err, continuity.CodeState)

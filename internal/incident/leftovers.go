@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -42,6 +43,43 @@ func (d *draft) leftovers() {
 		}, "left", func(catalogue.Lang) catalogue.Args {
 			return catalogue.Args{"route": r.Route, "mode": string(r.Mode), "owner": owner}
 		})
+	}
+}
+
+// holding are the routes that relays keep as they were told in the incident's name, or in
+// that of one that was merged into it.
+func (e *editing) holding() (routes []string, err error) {
+	names := []string{e.ID}
+	for _, id := range e.From { // or what it was split from, which goes on by itself
+		other, err := seen[continuity.Incident](e, continuity.KindIncident, id)
+		if err != nil {
+			return nil, err
+		}
+		if other.State == continuity.Merged {
+			names = append(names, id)
+		}
+	}
+	for cursor := ""; ; {
+		objects, next, err := e.acts.store.List(e.ctx, continuity.Query{Kind: continuity.KindRoute, Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range objects {
+			var r continuity.RouteSeen
+			if err := json.Unmarshal(o.Body, &r); err != nil {
+				return nil, err
+			}
+			if r.Service == e.Service && slices.ContainsFunc(r.By, func(owner string) bool {
+				_, name, named := strings.Cut(owner, ":")
+				id, _, _ := strings.Cut(name, ":")
+				return named && slices.Contains(names, id)
+			}) {
+				routes = append(routes, r.Route)
+			}
+		}
+		if cursor = next; cursor == "" {
+			return routes, nil
+		}
 	}
 }
 
