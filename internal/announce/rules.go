@@ -16,6 +16,7 @@ const (
 	PhaseAllClear = "all-clear"
 	PhaseStart    = "start"
 	PhaseOverrun  = "overrun"
+	PhaseFailed   = "failed" // of windows; plans have no words of their own for it
 )
 
 // May is what a role of a plan must be allowed to do here.

@@ -81,7 +81,7 @@ func (r *Rules) Repeats(i *continuity.Incident, w *continuity.Window, audience, 
 	if w == nil || i.Reopened > 0 {
 		return "", false
 	}
-	for _, step := range []string{PhaseOverrun, "failed"} {
+	for _, step := range []string{PhaseOverrun, PhaseFailed} {
 		if _, told := w.Told[step+"/"+audience]; told {
 			return w.ID, true
 		}

@@ -24,21 +24,17 @@ func (t *turn) toldByWindow(a *Audience) bool {
 	if w == nil {
 		return false
 	}
-	at, told := w.Told[PhaseOverrun+"/"+a.ID]
-	failed, toldFailed := w.Told["failed/"+a.ID]
-	switch {
-	case toldFailed:
-		at = failed
-	case !told:
+	step, phase := PhaseFailed, PhaseFirst // the window is over with it: what follows is the incident's
+	at, told := w.Told[step+"/"+a.ID]
+	if !told {
+		step, phase = PhaseOverrun, PhaseOverrun
+		at, told = w.Told[step+"/"+a.ID]
+	}
+	if !told {
 		return !w.Course.Agreed.IsZero() && w.State != continuity.WindowFailed
 	}
-	word := continuity.Word{Phase: PhaseOverrun, At: at, Next: at.Add(t.rules.grade(t.i.Grade).Every)}
-	if toldFailed {
-		word.Phase = PhaseFirst
-		word.Text, _ = saidOfWindow(t.rules, a, "failed", w)
-	} else {
-		word.Text, _ = said(t.rules, a.Kind+"/"+PhaseOverrun, ofWindow(t.rules, w))
-	}
+	word := continuity.Word{Phase: phase, At: at, Next: at.Add(t.rules.grade(t.i.Grade).Every)}
+	word.Text, _ = saidOfWindow(t.rules, a, step, w)
 	if t.i.Public == nil {
 		t.i.Public = map[string]continuity.Word{}
 	}
@@ -66,8 +62,8 @@ func (t *turn) endedByWindow(audience string) bool {
 	return true
 }
 
-// saidOfWindow is what is answered while a window stands: in the plan's words or, where
-// it has none, in our own, as its messages are.
+// saidOfWindow is what is said of a window in a phase: in the plan's words or, where it
+// has none, in our own, as its messages are.
 func saidOfWindow(r *Rules, a *Audience, phase string, w *continuity.Window) (continuity.Text, bool) {
 	v := ofWindow(r, w)
 	if _, own := r.Find(a.Kind + "/" + phase); own {
