@@ -128,8 +128,11 @@ func (a *Acts) State(ctx context.Context, by By, id string, version int64, s Sta
 				e.Incident.Phase = continuity.PhaseRecovery
 			}
 		default:
-			if e.operational(restored); e.Despite != "" && restored.IsZero() {
+			e.Incident.Phase = continuity.PhaseReconstitution
+			if e.Despite != "" && restored.IsZero() { // nobody says that it works
 				e.Restored, e.Again = time.Time{}, time.Time{}
+			} else {
+				e.operational(restored)
 			}
 		}
 		if state == continuity.Resolved {
@@ -141,7 +144,6 @@ func (a *Acts) State(ctx context.Context, by By, id string, version int64, s Sta
 
 // operational notes since when the service works again.
 func (e *editing) operational(since time.Time) {
-	e.Incident.Phase = continuity.PhaseReconstitution
 	switch {
 	case !since.IsZero():
 		e.Restored = since.UTC()
