@@ -152,7 +152,7 @@ func (e *Engine) Show(kind, id string, version int64, body json.RawMessage, by c
 		w := &continuity.Warning{}
 		err := put(e.warnings, id, w, body, w, true)
 		delete(e.cleared, id)
-		if !w.Stands() {
+		if body != nil && !w.Stands() {
 			delete(e.warnings, id)
 			e.cleared[id] = w.Until
 		}

@@ -75,7 +75,7 @@ func (d *draft) operational() {
 		switch {
 		case ill:
 			since = w.Since
-		case since.IsZero() && d.Fell.IsZero():
+		case since.IsZero() && d.Fell.IsZero(): // nobody knows when; after a fall it may have been over before that
 			since = d.now
 		}
 	default:
