@@ -213,8 +213,8 @@ func (c *cli) incidentLossCommand() *cobra.Command {
 				c.say("cli.incident.loss.hours", "outage", seconds(l.Down))
 			}
 			for i := range l.Processes {
-				if p := &l.Processes[i]; len(p.With) > 0 && p.Others >= 1 {
-					c.say("cli.incident.loss.others", "process", clean(p.Process), "time", seconds(p.Others), "ids", clean(strings.Join(p.With, ", ")))
+				if p := &l.Processes[i]; len(p.CountedIn) > 0 && p.Others >= 1 {
+					c.say("cli.incident.loss.others", "process", clean(p.Process), "time", seconds(p.Others), "ids", clean(strings.Join(p.CountedIn, ", ")))
 				}
 			}
 			switch total := amounts(l.Total); {

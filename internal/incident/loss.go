@@ -41,13 +41,13 @@ type Loss struct {
 
 // ProcessLoss is what one process has lost.
 type ProcessLoss struct {
-	Process string            `json:"process"`
-	Name    continuity.Text   `json:"name,omitzero"`
-	Counted float64           `json:"counted_seconds"`      // of the outage, in the hours of the service
-	Others  float64           `json:"others_seconds"`       // of it, that count for other incidents
-	With    []string          `json:"counted_in,omitempty"` // these
-	Lost    []Amount          `json:"lost" nullable:"false"`
-	Says    []continuity.Text `json:"says,omitempty"` // what the plan says happens by then
+	Process   string            `json:"process"`
+	Name      continuity.Text   `json:"name,omitzero"`
+	Counted   float64           `json:"counted_seconds"`      // of the outage, in the hours of the service
+	Others    float64           `json:"others_seconds"`       // of the outage too, that count for other incidents
+	CountedIn []string          `json:"counted_in,omitempty"` // these
+	Lost      []Amount          `json:"lost" nullable:"false"`
+	Says      []continuity.Text `json:"says,omitempty"` // what the plan says happens by then
 }
 
 // Amount is an exact decimal of a currency.
@@ -69,7 +69,7 @@ func LossOf(i *continuity.Incident, hit []Losing, others []Hitting, now time.Tim
 	total := map[string]*big.Rat{}
 	for n := range hit {
 		p := &hit[n]
-		left, with := times, []string(nil)
+		left, in := times, []string(nil)
 		for k := range others {
 			o := &others[k]
 			if !slices.Contains(o.Processes, p.Process) || !o.before(i) {
@@ -77,7 +77,7 @@ func LossOf(i *continuity.Incident, hit []Losing, others []Hitting, now time.Tim
 			}
 			taken, _ := o.Times(now)
 			if rest := without(left, taken); !slices.Equal(rest, left) {
-				left, with = rest, append(with, o.ID)
+				left, in = rest, append(in, o.ID)
 			}
 		}
 		counted := p.counted(left)
@@ -85,7 +85,7 @@ func LossOf(i *continuity.Incident, hit []Losing, others []Hitting, now time.Tim
 		for currency, amount := range lost {
 			addTo(total, currency, amount)
 		}
-		l.Processes = append(l.Processes, ProcessLoss{Process: p.Process, Name: p.Name, Counted: counted.Seconds(), Others: (p.counted(times) - counted).Seconds(), With: with, Lost: amounts(lost), Says: says})
+		l.Processes = append(l.Processes, ProcessLoss{Process: p.Process, Name: p.Name, Counted: counted.Seconds(), Others: (p.counted(times) - counted).Seconds(), CountedIn: in, Lost: amounts(lost), Says: says})
 	}
 	l.Total = amounts(total)
 	return l

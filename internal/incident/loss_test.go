@@ -86,7 +86,7 @@ func TestWhatTwoIncidentsHitCountsOnce(t *testing.T) {
 		count := func(i, other incident.Hitting) (minutes float64) {
 			l := incident.LossOf(&i.Incident, []incident.Losing{{Process: i.Processes[0]}}, []incident.Hitting{other}, at(99))
 			p := l.Processes[0]
-			if with := p.Others > 0; p.Counted+p.Others != l.Down || with != (len(p.With) == 1 && p.With[0] == other.ID) {
+			if with := p.Others > 0; p.Counted+p.Others != l.Down || with != (len(p.CountedIn) == 1 && p.CountedIn[0] == other.ID) {
 				t.Errorf("%s: %+v", name, l)
 			}
 			return p.Counted / 60
