@@ -137,7 +137,8 @@ func (i *Incident) Falls(since time.Time) {
 	i.Fell = since
 }
 
-// Times are those in which it was down, by a time; of the last one is whether it goes on.
+// Times are those in which it was down, up to now; running reports whether the last one
+// goes on.
 func (i *Incident) Times(now time.Time) (all []Down, running bool) {
 	last := Down{i.DownSince(), cmp.Or(i.Restored, i.Resolved, i.Closed)}
 	if running = last.Until.IsZero(); running {

@@ -18,4 +18,6 @@
 //     again, or a new one once that is closed.
 //   - One origin is one incident as long as that stands.
 //   - Each role has one page at a time; whoever acknowledges it has the role.
+//   - While what an incident came of is bad, nobody is told that it works, unless a
+//     person says since when.
 package incident

@@ -14,8 +14,9 @@ type Hitting struct {
 	Processes []string
 }
 
-// before says whether what both hit counts for it, and not for another incident: where
-// a part alone fails elsewhere, then where it was split off, then as they were declared.
+// before reports whether what both hit counts for it, and not for another incident: one
+// that fails whole goes before one of which a part fails, then what was split off before
+// what stayed, then the one that was declared first.
 func (h *Hitting) before(i *continuity.Incident) bool {
 	split := func(i *continuity.Incident) bool { return i.Origin.Kind == continuity.KindIncident }
 	declared := h.Declared.Compare(i.Declared)

@@ -32,7 +32,8 @@ const (
 	PhaseFailed    = "failed" // plans have no words of their own for it
 )
 
-// instead are the phases in whose place nothing said before holds any more.
+// instead are the phases whose words take the place of all that was said before, as that
+// holds no more. What is cancelled ends it, which goes further.
 var instead = []string{PhaseChanged, PhaseOverrun, PhaseEnd, PhaseFailed}
 
 // Rung is a step of the ladder before a window begins.
