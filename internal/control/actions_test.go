@@ -326,7 +326,8 @@ func TestADrillsAnswerSaysSo(t *testing.T) {
 	if err := n.answer(t.Context(), "pager", &a, &notify.Event{From: "me"}); err != nil {
 		t.Fatal(err)
 	}
-	page, _, err := n.store.List(t.Context(), continuity.Query{Kind: continuity.KindNotification, Limit: 10})
+	page, _, err := n.store.List(t.Context(), continuity.Query{Kind: continuity.KindNotification, Limit: 100})
+	page = slices.DeleteFunc(page, func(o continuity.Object) bool { return !strings.HasPrefix(o.ID, "payment-outage.chat.") }) // the engines tell of the incident meanwhile
 	var note continuity.Notification
 	if err != nil || len(page) != 1 || json.Unmarshal(page[0].Body, &note) != nil || note.Exercise != "drill-1" {
 		t.Errorf("%+v, %v", page, err)
