@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/measure"
 	"holdfast/internal/plan"
@@ -50,10 +51,22 @@ func Thresholds(p *plan.Plan) []Threshold {
 		}
 		if rules, err := promise(p, s, measures); err == nil {
 			id := warning.SLOID(p.ID, s.ID)
-			out = append(out, Threshold{ID: id, Service: p.ID, Source: continuity.FromSLO, Rule: s.ID, Text: text(s.Name, s.ID), Rules: rules})
+			out = append(out, Threshold{ID: id, Service: p.ID, Source: continuity.FromSLO, Rule: s.ID, Text: unkept(text(s.Name, s.ID)), Rules: rules})
 		}
 	}
 	return out
+}
+
+// unkept says that what a promise is called after does not hold: promises are named
+// by what is well.
+func unkept(name continuity.Text) (t continuity.Text) {
+	if name.En != "" {
+		t.En = catalogue.Text(catalogue.En, "warning.unkept", catalogue.Args{"name": name.En})
+	}
+	if name.Zh != "" {
+		t.Zh = catalogue.Text(catalogue.Zh, "warning.unkept", catalogue.Args{"name": name.Zh})
+	}
+	return t
 }
 
 func threshold(p *plan.Plan, w *plan.WarningRule, measures map[string]measure.Measure) (measure.Rule, error) {

@@ -43,6 +43,9 @@ func TestThresholds(t *testing.T) {
 	if slo.ID != "payment-outage.slo.payments-taken" || slo.Source != continuity.FromSLO || len(slo.Rules) != 3 {
 		t.Fatalf("%+v", slo)
 	}
+	if slo.Text.En != "promise not kept: payments-taken" {
+		t.Errorf("%+v", slo.Text)
+	}
 	for i, want := range []struct {
 		limit float64
 		level string
