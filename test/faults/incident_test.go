@@ -29,7 +29,7 @@ var incidentFaults = []fault{
 	},
 	{
 		name: "a minute lost twice", file: "internal/incident/loss.go",
-		from: "left, with = rest, append(with, o.ID)", to: "with = append(with, o.ID)",
+		from: "left, in = rest, append(in, o.ID)", to: "in = append(in, o.ID)",
 		suite: "./internal/incident", run: "TestWhatTwoIncidentsHitCountsOnce",
 	},
 }
