@@ -140,7 +140,8 @@ func (a *Acts) Close(ctx context.Context, by By, id string, version int64, cause
 		if e.Holding, err = e.holding(); err != nil {
 			return err
 		}
-		if len(e.Holding) > 0 && despite == "" {
+		// Relays may still be taking it back just after; of what stays people are told then.
+		if len(e.Holding) > 0 && despite == "" && !e.now.Before(e.Resolved.Add(settled)) {
 			return refused("holding", "id", id, "routes", strings.Join(e.Holding, ", "))
 		}
 		e.Incident.State, e.Closed, e.Causes, e.Summary = continuity.Closed, e.now, causes, cmp.Or(summary, despite)

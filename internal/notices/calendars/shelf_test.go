@@ -109,6 +109,7 @@ func TestTheLastGoodCopyCounts(t *testing.T) {
 	if st := state(t, second); st.Read.IsZero() || titles(t, second) != "Double eleven@promotions" {
 		t.Errorf("%+v %s", st, titles(t, second))
 	}
+	s.status.Store(200)
 	s.text.Store(fmt.Sprintf(promotions, "New sale"))
 	second.Look(t.Context(), "orders", "promotions")
 	if st := state(t, second); st.State != calendars.Read || titles(t, second) != "New sale@promotions" {
