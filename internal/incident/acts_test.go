@@ -233,7 +233,7 @@ func TestWhatIsLeftOnRelaysIsTold(t *testing.T) {
 	if n := w.subjects(id, "route web is still"); n != 1 || w.subjects(id, "is still") != 1 {
 		t.Errorf("%+v", w.told(id))
 	}
-	// It is not closed by oversight.
+	// It is not closed by oversight, later than relays need to take it back.
 	if k := w.only(); !slices.Equal(k.Holding, []string{"web"}) {
 		t.Errorf("%+v", k.Holding)
 	}
@@ -241,6 +241,23 @@ func TestWhatIsLeftOnRelaysIsTold(t *testing.T) {
 	code(t, err, continuity.CodeState)
 	if k := must[incident.Kept](t)(w.acts.Close(t.Context(), li, id, latest, []string{"hardware"}, "", "the shop stays shut")); k.Summary != "the shop stays shut" {
 		t.Errorf("%+v", k)
+	}
+}
+
+// TestClosedWhileRelaysTakeItBack closes at once after the end, when what is known of a
+// relay may be a moment old: what it still did is named, and told if it stays.
+func TestClosedWhileRelaysTakeItBack(t *testing.T) {
+	w, id := declared(t)
+	w.put(continuity.KindRoute, "orders/web", continuity.RouteSeen{ID: "orders/web", Service: "orders", Route: "web", Mode: "hold", By: []string{"operator:" + id}, Since: w.now})
+	w.step(time.Minute)
+	must[incident.Kept](t)(w.acts.State(t.Context(), li, id, latest, ended))
+	k := must[incident.Kept](t)(w.acts.Close(t.Context(), li, id, latest, []string{"hardware"}, "a disk", ""))
+	if k.Closed.IsZero() || !slices.Equal(k.Holding, []string{"web"}) {
+		t.Errorf("%+v", k)
+	}
+	w.step(time.Minute)
+	if n := w.subjects(id, "route web is still"); n != 1 {
+		t.Errorf("%+v", w.told(id))
 	}
 }
 
