@@ -22,6 +22,9 @@
 // once. The order of local times is the order of instants; occurrences that fall
 // on one instant, because clocks jumped over both, are one.
 //
+// Schedules as crontab writes them (Cron) go by the same definition; one that names
+// no hour is of time that passes, and fires in each hour that is shown.
+//
 // A window lasts either a duration, which is time that passes, or until a local
 // time, by the same definition.
 //

@@ -82,6 +82,8 @@ func (c *checker) checkTech() {
 		c.trust(t.Calendars[i].Trust, fmt.Sprintf("calendars[%d].trust", i))
 	}
 	c.checkSenders()
+	c.checkBackups()
+	c.checkUpgrades()
 	for _, name := range slices.Sorted(maps.Keys(t.Measures)) {
 		m, where := t.Measures[name], "measures."+name
 		if c.tech.ReportedOn(place(c.tech.places, where).Line) {

@@ -41,6 +41,7 @@ type Backup struct {
 	Holds   []string      `yaml:"holds" kind:"word" of:"orders,transactions,users,goods,logs,contacts,chats,files,settings" required:"true" example:"[orders, transactions]"`
 	Every   time.Duration `yaml:"every" kind:"duration" zero:"ok" required:"true" example:"24h"`
 	Keep    Period        `yaml:"keep" kind:"period" required:"true" example:"1mo"`
+	Proven  int64         `yaml:"keep_proven" kind:"int" min:"1" max:"1000" default:"3"`
 	Copies  []string      `yaml:"copies" kind:"word" of:"local,remote" required:"true" example:"[local, remote]"`
 	Encrypt bool          `yaml:"encrypt" kind:"bool" default:"true"`
 	Verify  Period        `yaml:"verify_every" kind:"period" default:"1mo"`

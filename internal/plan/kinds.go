@@ -12,6 +12,7 @@ import (
 	"time"
 	_ "time/tzdata" // a plan's zone is known on every machine
 
+	"holdfast/internal/calendar"
 	"holdfast/internal/yamldoc"
 )
 
@@ -37,6 +38,9 @@ func init() { // not a literal: kinds are built of each other
 		"mail":         {Parse: parseMail, Schema: yamldoc.Pattern(`^[^@ ]+@[^@ ]+$`)},
 		"url":          {Parse: parseURL, Schema: yamldoc.Pattern(`^https?://.+$`)},
 		"hostport":     {Parse: parseHostPort, Schema: yamldoc.Pattern(`^.+:[0-9]+$`)},
+		"path":         form(`^/.*$`, "plan.path"),
+		"versions":     form(versionsPattern, "plan.versions"),
+		"cron":         {Parse: parseCron, Schema: yamldoc.Pattern(`^(\S+\s+){4}\S+$`)},
 		"pattern":      {Parse: parsePattern, Schema: yamldoc.AnyScalar, Free: true},
 		"action":       {Parse: parseAction, Schema: func(tag reflect.StructTag) map[string]any { return yamldoc.Enum(actionNames)(tag) }},
 	} {
@@ -45,9 +49,10 @@ func init() { // not a literal: kinds are built of each other
 }
 
 const (
-	personPattern = `^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`
-	statusPattern = `^([1-5]xx|[1-5][0-9][0-9])$`
-	amountPattern = `[0-9]+(\.[0-9]{1,4})?`
+	personPattern   = `^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`
+	statusPattern   = `^([1-5]xx|[1-5][0-9][0-9])$`
+	versionsPattern = `^(>=|<=|>|<|=)? ?[0-9]+(\.[0-9]+)*( ?, ?(>=|<=|>|<|=)? ?[0-9]+(\.[0-9]+)*)*$`
+	amountPattern   = `[0-9]+(\.[0-9]{1,4})?`
 )
 
 // statusSchema takes what an editor's YAML takes for a number, too.
@@ -167,6 +172,20 @@ func parseClock(text string, _ reflect.StructTag) (any, *yamldoc.Fault) {
 		return nil, yamldoc.Wrong("config.clock")
 	}
 	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, nil
+}
+
+// parseCron reads a schedule; it stays as it is written.
+func parseCron(text string, _ reflect.StructTag) (any, *yamldoc.Fault) {
+	_, fault := calendar.ParseCron(text)
+	switch {
+	case fault == nil:
+		return text, nil
+	case fault.Place == 0:
+		return nil, yamldoc.Wrong("plan.cron")
+	case fault.Part == "":
+		return nil, yamldoc.Wrong("plan.cron-never")
+	}
+	return nil, yamldoc.Wrong("plan.cron-part", "part", fault.Part, "place", fault.Place)
 }
 
 func parseDate(text string, _ reflect.StructTag) (any, *yamldoc.Fault) {

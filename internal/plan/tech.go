@@ -19,6 +19,8 @@ type Tech struct {
 	Calendars []Calendar          `yaml:"calendars" ids:"calendars"`
 	Accounts  []Account           `yaml:"accounts" ids:"accounts" used:"true"`
 	Channels  []Sender            `yaml:"channels" ids:"senders"`
+	Backups   []Capture           `yaml:"backups" ids:"captures"`
+	Upgrades  []Rollout           `yaml:"upgrades" ids:"rollouts"`
 	Allow     []string            `yaml:"allow" kind:"text" example:"[10.0.0.5:5432, \"10.0.0.0/24:9100\", unix:/run/postgresql/.s.PGSQL.5432]"`
 
 	Places yamldoc.Places `json:"-"`
