@@ -47,13 +47,28 @@ func handler(shop *store, capacity float64) http.Handler {
 
 	top := http.NewServeMux()
 	top.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		err := shop.Ping(r.Context())
+		_, err := shop.Ready(r.Context())
 		reply(w, http.StatusOK, map[string]string{"status": "ok"}, err)
+	})
+	top.HandleFunc("GET /version", func(w http.ResponseWriter, r *http.Request) {
+		m, err := shop.Ready(r.Context())
+		if errors.Is(err, errWrongSchema) {
+			err = nil // what runs is asked, whether it is ready or not
+		}
+		reply(w, http.StatusOK, version{shop.release.name, m.Needs, m.Schema, m.By}, err)
 	})
 	slow := &slowness{}
 	top.Handle("PUT /slow", slow)
 	top.Handle("/", slow.before(bounded(mux, capacity)))
 	return top
+}
+
+// version is what runs, and on what.
+type version struct {
+	Release string `json:"release"`
+	Needs   int    `json:"needs"`
+	Schema  int    `json:"schema,omitzero"`
+	By      string `json:"by,omitzero"` // the release that made the schema
 }
 
 // slowness makes a shop answer later, as one does whose disk is full of other work.

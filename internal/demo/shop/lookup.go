@@ -21,7 +21,7 @@ const most = 1000
 
 // Find returns an order as it stands.
 func (s *store) Find(ctx context.Context, no string) (Order, error) {
-	return scanOrder(s.read.QueryRowContext(ctx, s.dialect.bind(findOrder), no))
+	return scanOrder(s.read.QueryRowContext(ctx, s.dialect.bind(s.release.orders.find()), no))
 }
 
 // Goods returns the first goods by SKU.
@@ -60,5 +60,11 @@ func (s *store) Customers(ctx context.Context, limit int) ([]Customer, error) {
 	return list, rows.Err()
 }
 
-// Ping reports whether the database answers.
-func (s *store) Ping(ctx context.Context) error { return s.read.PingContext(ctx) }
+// Ready reports whether the database answers and has the release's schema.
+func (s *store) Ready(ctx context.Context) (migration, error) {
+	m, err := s.standing(ctx, s.read)
+	if err == nil && !m.Fits {
+		err = errWrongSchema
+	}
+	return m, err
+}

@@ -3,6 +3,8 @@ package shop
 import (
 	"net/http"
 	"regexp"
+	"strconv"
+	"strings"
 )
 
 // Order is an order as it stands.
@@ -69,6 +71,7 @@ var (
 	errCancelled       = &refusal{http.StatusConflict, "order-cancelled"}
 	errKeyReused       = &refusal{http.StatusUnprocessableEntity, "idempotency-key-reused"}
 	errBadOrder        = &refusal{http.StatusBadRequest, "bad-order"}
+	errWrongSchema     = &refusal{http.StatusServiceUnavailable, "wrong-schema"}
 	errBusy            = &refusal{http.StatusServiceUnavailable, "busy"}
 )
 
@@ -87,4 +90,9 @@ func (in input) validate(create bool) error {
 		return errBadOrder
 	}
 	return nil
+}
+
+// minor is the total in minor units.
+func (o Order) minor() (int64, error) {
+	return strconv.ParseInt(strings.Replace(o.Total, ".", "", 1), 10, 64)
 }

@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -56,17 +57,29 @@ func (d dialect) schema() []string {
 			UNIQUE (order_no, order_seq))`,
 		`CREATE TABLE IF NOT EXISTS idempotency (idempotency_key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL,
 			status BIGINT NOT NULL, body TEXT NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS shop_schema (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), version BIGINT NOT NULL, release TEXT NOT NULL)`,
 	}
 }
 
-// openStore opens or creates the shop's database.
-func openStore(ctx context.Context, o options) (_ *store, err error) {
+// snapshot is how everything is read as it is at one moment.
+func (d dialect) snapshot() *sql.TxOptions {
+	if d.numbered {
+		return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+	}
+	return &sql.TxOptions{ReadOnly: true}
+}
+
+// openDatabase opens the shop's database as it is.
+func openDatabase(o options) (_ *store, err error) {
 	s := &store{}
 	defer func() {
 		if err != nil {
 			s.Close()
 		}
 	}()
+	if s.release, err = findRelease(cmp.Or(o.release, releases[0].name)); err != nil {
+		return nil, err
+	}
 	if o.dsn != "" {
 		s.dialect = postgresDialect
 		if s.write, err = sql.Open("pgx", o.dsn); err != nil {
@@ -75,57 +88,97 @@ func openStore(ctx context.Context, o options) (_ *store, err error) {
 		s.write.SetMaxOpenConns(16)
 		s.write.SetMaxIdleConns(16)
 		s.read = s.write
-	} else {
-		s.dialect = sqliteDialect
-		// synchronous(FULL): the answer follows the disk, also in WAL mode.
-		file := "file:" + (&url.URL{Path: o.db}).EscapedPath() +
-			"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_txlock=immediate"
-		if s.write, err = sql.Open("sqlite", file); err != nil {
-			return nil, err
-		}
-		s.write.SetMaxOpenConns(1) // SQLite has one writer; waiting here is cheaper than there
-		if s.read, err = sql.Open("sqlite", file); err != nil {
-			return nil, err
-		}
-		s.read.SetMaxOpenConns(4)
-		s.read.SetMaxIdleConns(4)
+		return s, nil
 	}
-	if err := s.create(ctx, o); err != nil {
+	s.dialect = sqliteDialect
+	// synchronous(FULL): the answer follows the disk, also in WAL mode.
+	file := "file:" + (&url.URL{Path: o.db}).EscapedPath() +
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_txlock=immediate"
+	if s.write, err = sql.Open("sqlite", file); err != nil {
 		return nil, err
+	}
+	s.write.SetMaxOpenConns(1) // SQLite has one writer; waiting here is cheaper than there
+	if s.read, err = sql.Open("sqlite", file); err != nil {
+		return nil, err
+	}
+	s.read.SetMaxOpenConns(4)
+	s.read.SetMaxIdleConns(4)
+	return s, nil
+}
+
+// openStore opens the shop's database for a release to run on, or creates it. A schema
+// that is another release's is refused.
+func openStore(ctx context.Context, o options) (_ *store, err error) {
+	s, err := openDatabase(o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	isNew, err := s.create(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if isNew {
+		if _, err := s.migrate(ctx, false); err != nil {
+			return nil, err
+		}
+	}
+	m, err := s.standing(ctx, s.read)
+	if err != nil {
+		return nil, err
+	}
+	if !m.Fits {
+		return nil, s.misfit(m)
 	}
 	return s, s.prepare(ctx)
 }
 
-// create makes the tables and, in a new shop, its customers and goods.
-func (s *store) create(ctx context.Context, o options) error {
+// create makes the tables of schema 1 where they are not and, in a new shop, its
+// customers and goods.
+func (s *store) create(ctx context.Context, o options) (isNew bool, err error) {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer tx.Rollback() // a no-op after Commit
 	for _, statement := range s.dialect.schema() {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			return err
+			return false, err
+		}
+	}
+	marked, err := tx.ExecContext(ctx, `INSERT INTO shop_schema (only_row, version, release) VALUES (1, 1, 'v1') ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return false, err
+	}
+	if first, err := marked.RowsAffected(); err != nil {
+		return false, err
+	} else if first == 1 {
+		if _, err := tx.ExecContext(ctx, bookedText); err != nil {
+			return false, err
 		}
 	}
 	var n int
 	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM goods`).Scan(&n); err != nil {
-		return err
+		return false, err
 	}
 	if n > 0 {
-		return tx.Commit()
+		return false, tx.Commit()
 	}
 	for i := 1; i <= o.customers; i++ {
 		if _, err := tx.ExecContext(ctx, s.dialect.bind(`INSERT INTO customers (id, name) VALUES (?, ?)`),
 			fmt.Sprintf("c%03d", i), fmt.Sprintf("Customer %d", i)); err != nil {
-			return err
+			return false, err
 		}
 	}
 	for i := 1; i <= o.goods; i++ {
 		if _, err := tx.ExecContext(ctx, s.dialect.bind(`INSERT INTO goods (sku, name, price, stock) VALUES (?, ?, ?, ?)`),
 			fmt.Sprintf("sku-%04d", i), fmt.Sprintf("Article %d", i), fmt.Sprintf("%d.%02d", 1+i*7%300, i*13%100), 1_000_000); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return tx.Commit()
+	return true, tx.Commit()
 }

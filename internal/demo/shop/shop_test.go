@@ -44,6 +44,19 @@ func databases(t *testing.T) map[string]options {
 	}
 }
 
+// open opens a shop and serves it, until the test ends.
+func open(t *testing.T, o options) (*store, *httptest.Server) {
+	t.Helper()
+	shop, err := openStore(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(shop.Close)
+	server := httptest.NewServer(handler(shop, 0))
+	t.Cleanup(server.Close)
+	return shop, server
+}
+
 type call struct {
 	method, path, key, body string
 	status                  int
@@ -88,25 +101,23 @@ func TestEffectsAndRepeats(t *testing.T) {
 	}
 	wantEvents := "A1/1 created k1 r1, A1/2 changed k3 , A1/3 changed k0 , A1/4 cancelled k4 r4, A2/1 created  r1"
 
-	for name, o := range databases(t) {
-		t.Run(name, func(t *testing.T) {
-			shop, err := openStore(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer shop.Close()
-			server := httptest.NewServer(handler(shop, 0))
-			defer server.Close()
-			for i, c := range calls {
-				status, body := send(t, server.URL, c)
-				if status != c.status || !strings.Contains(body, c.want) {
-					t.Errorf("call %d, %s %s key %q: %d %s, want %d with %s", i, c.method, c.path, c.key, status, body, c.status, c.want)
+	for _, r := range releases {
+		for name, o := range databases(t) {
+			t.Run(r.name+" "+name, func(t *testing.T) {
+				o.release = r.name
+				shop, server := open(t, o)
+				for i, c := range calls {
+					status, body := send(t, server.URL, c)
+					if status != c.status || !strings.Contains(body, c.want) {
+						t.Errorf("call %d, %s %s key %q: %d %s, want %d with %s", i, c.method, c.path, c.key, status, body, c.status, c.want)
+					}
 				}
-			}
-			if got := eventLine(t, shop); got != wantEvents {
-				t.Errorf("events\n%s, want\n%s", got, wantEvents)
-			}
-		})
+				if got := eventLine(t, shop); got != wantEvents {
+					t.Errorf("events\n%s, want\n%s", got, wantEvents)
+				}
+				sound(t, shop)
+			})
+		}
 	}
 }
 
@@ -115,14 +126,7 @@ func TestEffectsAndRepeats(t *testing.T) {
 func TestSameOrderAtOnce(t *testing.T) {
 	for name, o := range databases(t) {
 		t.Run(name, func(t *testing.T) {
-			shop, err := openStore(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer shop.Close()
-			server := httptest.NewServer(handler(shop, 0))
-			defer server.Close()
-
+			shop, server := open(t, o)
 			var all sync.WaitGroup
 			for client := range 8 {
 				all.Go(func() {
@@ -311,11 +315,11 @@ type process struct {
 	url string
 }
 
-// start runs the shop as a process of its own and waits for its address.
-func start(t *testing.T, o options) process {
+// start runs the shop as a process of its own, with more flags, and waits for its address.
+func start(t *testing.T, o options, more ...string) process {
 	t.Helper()
 	args := []string{"--listen", "127.0.0.1:0", "--db", o.db, "--dsn", o.dsn, "--goods", "3", "--customers", "2"}
-	cmd := exec.Command(os.Args[0], args...)
+	cmd := exec.Command(os.Args[0], append(args, more...)...)
 	cmd.Env = append(os.Environ(), "SHOP_TEST_MAIN=1")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -12,6 +12,7 @@ import (
 // store keeps the shop in SQL.
 type store struct {
 	dialect dialect
+	release release
 	write   *sql.DB
 	read    *sql.DB
 	stmt    map[string]*sql.Stmt // prepared on write, by query
@@ -22,20 +23,17 @@ const (
 	keepKey     = `INSERT INTO idempotency (idempotency_key, fingerprint, status, body) VALUES (?, ?, 0, '') ON CONFLICT DO NOTHING`
 	keptKey     = `SELECT fingerprint, status, body FROM idempotency WHERE idempotency_key = ?`
 	fillKey     = `UPDATE idempotency SET status = ?, body = ? WHERE idempotency_key = ?`
-	addOrder    = `INSERT INTO orders (order_no, customer, sku, qty, total, currency, state, version, created) VALUES (?, ?, ?, ?, ?, ?, 'open', 1, ?) ON CONFLICT DO NOTHING`
 	creation    = `SELECT created FROM orders WHERE order_no = ?`
-	changeOrder = `UPDATE orders SET sku = ?, qty = ?, total = ?, currency = ?, state = ?, version = ? WHERE order_no = ?`
 	addEvent    = `INSERT INTO events (order_no, order_seq, kind, qty, total, currency, idempotency_key, ref, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	hasCustomer = `SELECT count(*) FROM customers WHERE id = ?`
 	hasGoods    = `SELECT count(*) FROM goods WHERE sku = ?`
 	takeStock   = `UPDATE goods SET stock = stock - ? WHERE sku = ? AND stock >= ?`
-	findOrder   = `SELECT order_no, customer, sku, qty, total, currency, state, version FROM orders WHERE order_no = ?`
 )
 
 func (s *store) prepare(ctx context.Context) error {
 	s.stmt = map[string]*sql.Stmt{}
-	for _, query := range []string{keepKey, keptKey, fillKey, addOrder, creation, changeOrder, addEvent,
-		hasCustomer, hasGoods, takeStock, findOrder + s.dialect.forUpdate} {
+	for _, query := range append(s.release.orders.statements(s.dialect), schemaNow, keepKey, keptKey, fillKey, creation, addEvent,
+		hasCustomer, hasGoods, takeStock) {
 		p, err := s.write.PrepareContext(ctx, s.dialect.bind(query))
 		if err != nil {
 			return err
@@ -85,6 +83,9 @@ func (s *store) once(ctx context.Context, r *request, do func(*effect) (answer, 
 	}
 	defer tx.Rollback() // a no-op after Commit
 	e := &effect{request: r, ctx: ctx, s: s, tx: tx}
+	if err := e.fits(); err != nil {
+		return answer{}, err
+	}
 	if r.Key != "" {
 		n, err := e.exec(keepKey, r.Key, r.Fingerprint)
 		if err != nil {
@@ -104,6 +105,22 @@ func (s *store) once(ctx context.Context, r *request, do func(*effect) (answer, 
 		}
 	}
 	return a, tx.Commit()
+}
+
+// fits refuses where the schema is another release's by now. A migration waits for the
+// end of this transaction.
+func (e *effect) fits() error {
+	var (
+		schema int
+		by     string
+	)
+	if err := e.row(schemaNow).Scan(&schema, &by); err != nil {
+		return err
+	}
+	if schema != e.s.release.schema {
+		return errWrongSchema
+	}
+	return nil
 }
 
 func (e *effect) repeat() (answer, error) {
@@ -131,13 +148,13 @@ func (s *store) Create(ctx context.Context, r *request) (answer, error) {
 		if known == 0 {
 			return answer{}, errUnknownCustomer
 		}
-		n, err := e.exec(addOrder, r.No, r.In.Customer, r.In.SKU, r.In.Qty, r.In.Total, r.In.Currency, r.Fingerprint)
+		o := Order{No: r.No, Customer: r.In.Customer, SKU: r.In.SKU, Qty: r.In.Qty, Total: r.In.Total,
+			Currency: r.In.Currency, State: stateOpen, Version: 1}
+		isNew, err := s.release.orders.add(e, o)
 		if err != nil {
 			return answer{}, err
 		}
-		o := Order{No: r.No, Customer: r.In.Customer, SKU: r.In.SKU, Qty: r.In.Qty, Total: r.In.Total,
-			Currency: r.In.Currency, State: stateOpen, Version: 1}
-		if n == 0 {
+		if !isNew {
 			var created string
 			if err := e.row(creation, r.No).Scan(&created); err != nil {
 				return answer{}, err
@@ -213,12 +230,12 @@ func (e *effect) take(sku string, qty int64) error {
 }
 
 func (e *effect) find() (Order, error) {
-	return scanOrder(e.row(findOrder+e.s.dialect.forUpdate, e.No))
+	return scanOrder(e.row(e.s.release.orders.find()+e.s.dialect.forUpdate, e.No))
 }
 
 func (e *effect) update(kind string, o Order) (answer, error) {
 	o.Version++
-	if _, err := e.exec(changeOrder, o.SKU, o.Qty, o.Total, o.Currency, o.State, o.Version, o.No); err != nil {
+	if err := e.s.release.orders.change(e, o); err != nil {
 		return answer{}, err
 	}
 	return e.log(kind, o, http.StatusOK)
