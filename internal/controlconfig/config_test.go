@@ -110,21 +110,30 @@ func TestMistakesAreNamed(t *testing.T) {
 		"outgoing: ['http://x']": "1:12 controlconfig.rule",
 		"outgoing: ['shop.example.com:443', '*.corp.example', 10.0.0.0/8:22]": "",
 		"relays: [{id: a, token: {file: t}}, {id: a, token: {env: T}}]":       "1:42 controlconfig.twice",
-		"relays: [{id: a}]":                                                                "1:11 config.missing-block",
-		"commands: [{id: a, argv: [sh, '{x}']}]":                                           "1:26 controlconfig.command-pattern",
-		"commands: [{id: a, argv: [/bin/x, 'a{x}'], params: {x: '['}}]":                    "1:56 controlconfig.command-regexp",
-		"commands: [{id: a, argv: [/bin/x, 'a{x}'], params: {x: y}, output: 2MiB}]":        "1:68 controlconfig.command-output",
-		"commands: [{id: a, argv: [/bin/x], env: {A-B: c}}, {id: a, argv: [/bin/x]}]":      "1:13 controlconfig.command-env",
-		"commands: [{id: a, argv: [/bin/x], processes: 20}]":                               "1:47 controlconfig.command-processes",
-		"commands: [{id: a, argv: [/bin/x, '{x}'], params: {x: y}, secrets: {X: secret}}]": "",
-		"emergency: {channel: x}":                                                          "1:22 controlconfig.emergency",
-		"emergency: {to: [a]}":                                                             "1:1 config.missing",
-		"checks: {mark: secret}":                                                           "1:16 controlconfig.secret",
-		"checks: {mark: {}}":                                                               "1:10 controlconfig.one-of",
-		"relays: [{id: a, token: secret}]":                                                 "1:25 controlconfig.secret",
-		"listne: x":                                                                        "1:1 config.unknown-near",
-		"schema: holdfast/relay@1":                                                         "1:9 config.word",
-		"tls: {cert: a}":                                                                   "1:1 config.missing",
+		"relays: [{id: a}]":                                                                         "1:11 config.missing-block",
+		"commands: [{id: a, argv: [sh, '{x}']}]":                                                    "1:26 controlconfig.command-pattern",
+		"commands: [{id: a, argv: [/bin/x, 'a{x}'], params: {x: '['}}]":                             "1:56 controlconfig.command-regexp",
+		"commands: [{id: a, argv: [/bin/x, 'a{x}'], params: {x: y}, output: 2MiB}]":                 "1:68 controlconfig.command-output",
+		"commands: [{id: a, argv: [/bin/x], env: {A-B: c}}, {id: a, argv: [/bin/x]}]":               "1:13 controlconfig.command-env",
+		"commands: [{id: a, argv: [/bin/x], processes: 20}]":                                        "1:47 controlconfig.command-processes",
+		"commands: [{id: a, argv: [/bin/x, '{x}'], params: {x: y}, secrets: {X: secret}}]":          "",
+		"emergency: {channel: x}":                                                                   "1:22 controlconfig.emergency",
+		"emergency: {to: [a]}":                                                                      "1:1 config.missing",
+		"checks: {mark: secret}":                                                                    "1:16 controlconfig.secret",
+		"checks: {mark: {}}":                                                                        "1:10 controlconfig.one-of",
+		"relays: [{id: a, token: secret}]":                                                          "1:25 controlconfig.secret",
+		"backup: {targets: [{id: a, url: /b, copy: local}]}":                                        "1:1 config.missing",
+		"backup: {key: k, targets: [{id: a, url: 's3://u:p@b', copy: remote}]}":                     "1:41 controlconfig.target-secret",
+		"backup: {key: k, targets: [{id: a, url: 'sftp://u:p@h/b', copy: remote}]}":                 "1:41 controlconfig.target-secret",
+		"backup: {key: k, targets: [{id: a, url: backups, copy: remote}]}":                          "1:41 controlconfig.target",
+		"backup: {key: k, targets: [{id: a, url: /b, copy: far}]}":                                  "1:51 config.word",
+		"backup: {key: k, targets: [{id: a, url: /b, copy: local, credentials: AKIA}]}":             "1:71 controlconfig.secret",
+		"backup: {key: k, passphrase: {}, targets: [{id: a, url: /b, copy: local}]}":                "1:18 controlconfig.one-of",
+		"backup: {key: k, targets: [{id: a, url: /b, copy: local}, {id: a, url: /c, copy: local}]}": "1:64 controlconfig.twice",
+		"backup: {key: k, targets: [{id: a, url: 's3://b/p?endpoint=https://s3.example', copy: remote, prune: {env: P}}, {id: b, url: 'sftp://u@h:22/p', copy: remote}, {id: c, url: 'folder:/c', copy: local}]}": "",
+		"listne: x":                "1:1 config.unknown-near",
+		"schema: holdfast/relay@1": "1:9 config.word",
+		"tls: {cert: a}":           "1:1 config.missing",
 	} {
 		_, problems := Check("control.yaml", []byte(text))
 		var got []string
@@ -150,7 +159,7 @@ func itoa(n int) string {
 func TestPathsAreTheFiles(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "control.yaml")
-	text := "data: d\nsecrets: {folder: s}\ndatabase: {file: dsn}\nrelays: [{id: a, token: {file: t}}]\nlanguage: zh\n"
+	text := "data: d\nsecrets: {folder: s}\ndatabase: {file: dsn}\nrelays: [{id: a, token: {file: t}}]\nlanguage: zh\nbackup: {key: k, spool: s, targets: [{id: a, url: /b, copy: local, prune: {file: p}}]}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +174,10 @@ func TestPathsAreTheFiles(t *testing.T) {
 	if err != nil || dsn != "postgres://db/holdfast" {
 		t.Error(dsn, err)
 	}
-	for _, path := range []string{c.Data, c.Secrets.Folder, c.Relays[0].Token.File} {
+	if c.Backup.Scratch != filepath.Join(dir, "d", "backup", "scratch") {
+		t.Error(c.Backup.Scratch)
+	}
+	for _, path := range []string{c.Data, c.Secrets.Folder, c.Relays[0].Token.File, c.Backup.Key, c.Backup.Spool, c.Backup.Targets[0].Prune.File} {
 		if filepath.Dir(path) != dir {
 			t.Error(path)
 		}

@@ -35,6 +35,7 @@ type Control struct {
 	Public    *Public         `yaml:"public"`
 	Emergency *Emergency      `yaml:"emergency"`
 	Commands  []Command       `yaml:"commands"`
+	Backup    *Backup         `yaml:"backup"`
 	Secrets   Secrets         `yaml:"secrets"`
 	Language  string          `yaml:"language" kind:"word" of:"en,zh" default:"en"`
 

@@ -25,6 +25,7 @@ func init() { // not a literal: kinds are built of each other
 		"host":    {Parse: parseHost, Schema: yamldoc.Pattern(hostPattern)},
 		"url":     {Parse: parseURL, Schema: yamldoc.Pattern(`^https?://[^/?#@]+(/.*)?$`)},
 		"channel": {Parse: parseChannel, Schema: func(tag reflect.StructTag) map[string]any { return yamldoc.Enum(channelKinds)(tag) }},
+		"target":  {Parse: parseTarget, Schema: yamldoc.Pattern(`^(/|folder:/|s3://|sftp://).+$`)},
 		"network": {Parse: parseNetwork, Schema: yamldoc.Pattern(`^[0-9a-fA-F.:]+(/[0-9]+)?$`)},
 		"rule":    {Parse: parseRule, Schema: yamldoc.Pattern(`^.+$`), Free: true},
 	} {
@@ -34,13 +35,13 @@ func init() { // not a literal: kinds are built of each other
 
 // language is what is particular to control.yaml.
 var language = &yamldoc.Language{
-	Name: "control.yaml", Kinds: kinds, Entries: []string{"relays", "metrics.remote_write", "hooks", "channels", "commands"}, Secret: secretScalar,
+	Name: "control.yaml", Kinds: kinds, Entries: []string{"relays", "metrics.remote_write", "hooks", "channels", "commands", "backup.targets"}, Secret: secretScalar,
 }
 
 // secretScalar reports a secret written where a reference to one belongs.
 func secretScalar(f *yamldoc.Findings, path string, n *yamldoc.Node) bool {
 	switch path {
-	case "database", "relays.token", "metrics.remote_write.token", "hooks.secret", "checks.mark":
+	case "database", "relays.token", "metrics.remote_write.token", "hooks.secret", "checks.mark", "backup.passphrase", "backup.targets.credentials", "backup.targets.prune":
 		f.Error(n.At, "controlconfig.secret", "field", path)
 		return true
 	}

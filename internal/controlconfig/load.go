@@ -121,6 +121,7 @@ func (c *Control) check(f *yamldoc.Findings, at yamldoc.Places) {
 	c.checkChannels(f, at)
 	c.checkEmergency(f, at)
 	c.checkCommands(f, at)
+	c.checkBackup(f, at, one)
 	if c.Lease != 0 && (c.Lease < time.Second || c.Lease > continuity.LongestLease) {
 		f.Error(at.At("lease"), "controlconfig.lease")
 	}
@@ -172,6 +173,7 @@ func (c *Control) resolve(dir string) {
 	if c.Checks.Mark != nil {
 		abs(&c.Checks.Mark.File)
 	}
+	c.resolveBackup(abs)
 	if c.Database != nil {
 		abs(&c.Database.File)
 	}
