@@ -294,9 +294,10 @@ func (a *Acts) change(ctx context.Context, by Who, id string, version int64, do 
 
 // engine knows what the engine would of one run, and has nothing under way.
 func (a *Acts) engine(ctx context.Context, run *continuity.Run) (*Engine, error) {
-	e := &Engine{o: Options{Actions: a.o.Actions}, trouble: map[string]trouble{}, clock: continuity.Clocks{}}
-	for _, from := range [][2]string{{continuity.KindExercise, run.Exercise}, {continuity.KindIncident, strings.TrimPrefix(run.About, continuity.KindIncident+"/")}} {
-		if from[1] == "" {
+	e := &Engine{o: Options{Actions: a.o.Actions}, trouble: map[string]trouble{}, upgrade: map[string]continuity.Upgrade{}, clock: continuity.Clocks{}}
+	about, id, _ := cut(run.About)
+	for _, from := range [][2]string{{continuity.KindExercise, run.Exercise}, {about, id}} {
+		if from[1] == "" || from[0] != continuity.KindExercise && from[0] != continuity.KindIncident && from[0] != continuity.KindUpgrade {
 			continue
 		}
 		o, err := a.o.Store.Get(ctx, from[0], from[1])

@@ -86,6 +86,10 @@ func (t *turn) decide() error {
 	}
 	switch state := t.incident().State; {
 	case t.run.State != continuity.RunRunning:
+	case !t.upgrading():
+		t.end(continuity.RunStopped, "runbook.upgrade-back")
+		t.quiet("")
+		return nil
 	case state == continuity.Merged:
 		t.leave("runbook.merged", tellMerged)
 		return nil
@@ -238,6 +242,9 @@ func (t *turn) waiting(s *Step, st *continuity.StepRun) {
 	if s.Runbook != "" {
 		t.to(st, continuity.StepDone)
 		return
+	}
+	if u, ok := t.upgrade(); ok && u.Unchecked(&t.run) != "" {
+		return // first it is seen what the last step left behind
 	}
 	if st.Due.IsZero() && s.Within > 0 {
 		st.Due = t.shown.Add(s.Within) // of which a change tells that comes sooner or later

@@ -36,6 +36,22 @@ func (t *turn) incident() trouble {
 	return trouble{}
 }
 
+// upgrade is what the run is for, where that is an upgrade.
+func (t *turn) upgrade() (u continuity.Upgrade, ok bool) {
+	if kind, id, _ := cut(t.run.About); kind == continuity.KindUpgrade {
+		u, ok = t.e.upgrade[id]
+	}
+	return u, ok
+}
+
+// upgrading reports whether the upgrade goes on that the run is for, where it is for one:
+// nothing of it begins once that goes back.
+func (t *turn) upgrading() bool {
+	kind, _, _ := cut(t.run.About)
+	u, _ := t.upgrade()
+	return kind != continuity.KindUpgrade || u.State == continuity.UpgradeStepping && u.Run == t.run.ID
+}
+
 // calm has nobody paged any more when the run's incident is over, which is said once where
 // somebody was waited for; and takes that back when it is not over after all.
 func (t *turn) calm(over bool) {

@@ -29,6 +29,7 @@ type Engine struct {
 	acts    sync.WaitGroup
 	runs    map[string]*kept
 	trouble map[string]trouble // incidents
+	upgrade map[string]continuity.Upgrade
 	clock   continuity.Clocks
 	began   map[string]bool      // attempts whose start is being stored: to be begun
 	looks   map[string]time.Time // when to look again, by look
@@ -64,7 +65,7 @@ type flight struct {
 }
 
 // Kinds are the objects that the engine has to see.
-var Kinds = []string{KindScript, continuity.KindRun, continuity.KindIncident, continuity.KindExercise}
+var Kinds = []string{KindScript, continuity.KindRun, continuity.KindIncident, continuity.KindExercise, continuity.KindUpgrade}
 
 // New makes an engine whose actions end with ctx.
 func New(ctx context.Context, o Options) *Engine {
@@ -89,6 +90,7 @@ func (e *Engine) Close() {
 // Reset implements follow.Engine. What is under way goes on: its start is stored.
 func (e *Engine) Reset() {
 	e.runs, e.trouble, e.clock = map[string]*kept{}, map[string]trouble{}, continuity.Clocks{}
+	e.upgrade = map[string]continuity.Upgrade{}
 }
 
 // Show implements follow.Engine.
@@ -104,6 +106,15 @@ func (e *Engine) Show(kind, id string, version int64, body json.RawMessage, _ co
 		var i trouble
 		err := json.Unmarshal(body, &i)
 		e.trouble[id] = i
+		return err
+	case continuity.KindUpgrade:
+		delete(e.upgrade, id)
+		if body == nil {
+			return nil
+		}
+		var u continuity.Upgrade
+		err := json.Unmarshal(body, &u)
+		e.upgrade[id] = u
 		return err
 	case KindScript:
 		k := e.run(id)

@@ -66,6 +66,9 @@ func (t *turn) urgent() string {
 	if t.run.Calm {
 		return continuity.UrgencyNotice
 	}
+	if kind == continuity.KindUpgrade { // requests are held meanwhile
+		return continuity.UrgencyPage
+	}
 	if grade := t.e.trouble[t.e.into(id)].Grade; kind == continuity.KindIncident && (grade == "SEV-1" || grade == "SEV-2") {
 		return continuity.UrgencyPage
 	}

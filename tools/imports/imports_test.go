@@ -100,6 +100,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/warning", "holdfast/internal/notices", "control-engines"},
 	{"internal/maintenance", "holdfast/internal/notices", "responding"},
 	{"internal/exercise", "holdfast/internal/store", "responding"},
+	{"internal/upgrade", "holdfast/internal/backup", "responding"},
+	{"internal/relay", "holdfast/internal/upgrade", "data-plane"},
 	{"internal/notices", "holdfast/internal/warning", "notices"},
 	{"internal/relay", "holdfast/internal/job", "data-plane"},
 	{"internal/relay", "holdfast/internal/notices", "data-plane"},
