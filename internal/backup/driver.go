@@ -43,7 +43,7 @@ type Driver interface {
 }
 
 // Incremental drivers can capture what changed since the piece before. What they need
-// to know of that piece is in their spool.
+// to know of that piece is in their spool. What they capture has no log behind it.
 type Incremental interface {
 	// Delta writes what changed since the piece with this id, or ErrNeedsFull.
 	Delta(ctx context.Context, parent string, w io.Writer, queries []Query, report Report) (Captured, error)
@@ -122,7 +122,7 @@ const (
 // Fault is something wrong with a chain. What comes after it can't be restored.
 type Fault struct {
 	Kind  string
-	Piece string // id; empty where the piece is what is missing
+	Piece string // id; empty where nobody knows the id of what is missing
 	From  Position
 	To    Position
 }

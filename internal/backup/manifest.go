@@ -19,10 +19,14 @@ type Manifest struct {
 	Driver  string    `json:"driver"`
 	Base    string    `json:"base,omitempty"`   // id of the full piece that it goes with
 	Parent  string    `json:"parent,omitempty"` // id of the piece that a delta changes
+	Number  int       `json:"number,omitempty"` // of a full piece: greater than of those before it, whatever the clocks said
 	Started time.Time `json:"started"`
 	Taken   time.Time `json:"taken"` // the moment to which it brings back; of a log, its newest change
-	From    Position  `json:"from,omitzero"`
-	To      Position  `json:"to,omitzero"`
+	// From and To are the span of a log. Of a full piece: it needs the log from From to To
+	// to be whole, and whatever goes on from To is the log behind it. Where both are the
+	// same it needs none; where both are zero nothing can be behind it.
+	From Position `json:"from,omitzero"`
+	To   Position `json:"to,omitzero"`
 
 	Versions map[string]string `json:"versions"` // holdfast, and of the driver's servers and programs
 
@@ -30,13 +34,17 @@ type Manifest struct {
 	Bytes  int64  `json:"bytes"`  // of the file
 	SHA256 string `json:"sha256"` // of the file, in hexadecimal
 	Plain  int64  `json:"plain"`  // bytes of the stream
-	Key    string `json:"key"`    // id of the key that opens it
+	// Content is a keyed hash of the stream: pieces of one set and key that have the same
+	// one hold the same.
+	Content string `json:"content,omitempty"`
+	Key     string `json:"key"` // id of the key that opens it
 
 	Figures []Figure `json:"figures,omitempty"` // of the data at Exact
 	Exact   Position `json:"exact,omitzero"`    // where the figures held; at or after To
 }
 
-// Position is a place in the changes of a source.
+// Position is a place in the changes of a source. Compare says how places are ordered:
+// drivers write At so that it is right.
 type Position struct {
 	System   string `json:"system,omitempty"` // whose: another one's positions mean nothing here
 	Timeline uint32 `json:"timeline,omitempty"`
