@@ -133,6 +133,7 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/measure", "database/sql", "sql"},
 	{"internal/relay", "holdfast/internal/measure", "data-plane"},
 	{"internal/plan", "holdfast/internal/config", "plans"},
+	{"internal/upgrade/precheck", "holdfast/internal/outgoing", "prechecks"},
 	{"internal/relay", "holdfast/internal/plan", "data-plane"},
 	{"internal/plan/bia", "holdfast/internal/continuity", "paper"},
 	{"internal/planbook", "holdfast/internal/store", "book"},
@@ -201,6 +202,7 @@ var allowed = []struct{ from, to string }{
 	{"examples/demo", "holdfast/internal/loopback"},
 	{"examples/demo", "holdfast/internal/demo/customers"},
 	{"internal/demo", "holdfast/internal/controlapi"},
+	{"internal/upgrade/precheck", "database/sql"},
 	{"internal/demo/shop", sqlite},
 	{"internal/demo/shop", pgx},
 }
