@@ -71,6 +71,11 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeScope:          http.StatusForbidden,
 	continuity.CodeCondition:      http.StatusPreconditionRequired,
 	continuity.CodeRepeated:       http.StatusConflict,
+	continuity.CodeBackupSource:   http.StatusBadGateway,
+	continuity.CodeBackupPiece:    http.StatusInternalServerError,
+	continuity.CodeBackupSpool:    http.StatusInsufficientStorage,
+	continuity.CodeBackupRestore:  http.StatusInternalServerError,
+	continuity.CodeBackupReplace:  http.StatusConflict,
 }
 
 // Status returns the HTTP status of a code; 500 for one that has none.
