@@ -54,7 +54,6 @@ func Gather(ctx context.Context, n Needs, from Sources) Facts {
 		Disks: make([]Disk, len(n.Disk)), Programs: make([]ProgramFact, len(n.Programs)), Ports: make([]Port, len(n.Ports)), Peers: make([]PeerFact, len(n.Peers)),
 	}
 	var all sync.WaitGroup
-	defer all.Wait()
 	all.Go(func() { f.CPU, f.Memory, f.Kernel = processors(ctx), memory(ctx), kernel(ctx) })
 	for i, s := range n.Disk {
 		all.Go(func() { f.Disks[i] = space(ctx, s.Path) })
@@ -72,6 +71,7 @@ func Gather(ctx context.Context, n Needs, from Sources) Facts {
 		f.Database = &Database{Kind: from.Kind}
 		all.Go(func() { f.Database.read(ctx, from.Database) })
 	}
+	all.Wait()
 	return f
 }
 
