@@ -46,6 +46,7 @@ const (
 	FromNotice  = "notice"  // a provider, and a person confirmed it
 	FromChannel = "channel" // a channel of the node fails
 	FromNotify  = "notify"  // somebody should have been told, and nobody was, or nobody answered
+	FromBackup  = "backup"  // how a set of data's backups stand
 	FromEngine  = "engine"  // the node itself can't bring something on
 )
 

@@ -69,6 +69,6 @@ func watched(p *plan.Plan) (all []string) {
 func foreign(name string) bool {
 	source, rest, _ := strings.Cut(name, ".")
 	return rest != "" && slices.Contains([]string{
-		continuity.FromAlert, continuity.FromHook, continuity.FromNotice, continuity.FromStaff, continuity.FromNotify, continuity.FromEngine,
+		continuity.FromAlert, continuity.FromHook, continuity.FromNotice, continuity.FromStaff, continuity.FromNotify, continuity.FromBackup, continuity.FromEngine,
 	}, source)
 }

@@ -47,11 +47,17 @@ func (n *Node) openPlans(ctx context.Context) error {
 					channels[i].Severity = yamldoc.Warning
 				}
 			}
+			backups := binding.RefusedBackups(p, n.backupTargets())
+			for i := range backups {
+				if n.o.Config.Backup == nil { // nor by where its backups go
+					backups[i].Severity = yamldoc.Warning
+				}
+			}
 			relays := make([]string, len(n.o.Config.Relays))
 			for i := range n.o.Config.Relays {
 				relays[i] = n.o.Config.Relays[i].ID
 			}
-			return slices.Concat(problems, channels, binding.UnknownRelays(p, relays), n.unreached(p))
+			return slices.Concat(problems, channels, backups, binding.UnknownRelays(p, relays), n.unreached(p))
 		},
 	})
 	if err != nil {

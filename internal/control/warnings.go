@@ -20,7 +20,7 @@ func (n *Node) openWarnings(context.Context) error {
 			}
 			return continuity.Lease{}, false
 		},
-		Sources: []warning.Source{judged},
+		Sources: []warning.Source{judged, &backupWatch{store: n.store, plans: setPlans{n}}},
 		Tell:    n.tell,
 		Rules: func() (rules warning.Rules) {
 			h := n.plans.Holding()

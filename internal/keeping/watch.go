@@ -1,0 +1,143 @@
+package keeping
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"holdfast/internal/continuity"
+)
+
+// Reader is what a store shows.
+type Reader interface {
+	Get(ctx context.Context, kind, id string) (continuity.Object, error)
+	List(ctx context.Context, q continuity.Query) (page []continuity.Object, next string, err error)
+	Seen(ctx context.Context, kind, id string) (time.Time, error)
+}
+
+// Plans are what plans say at a moment.
+type Plans interface {
+	// Sets are those of all plans that hold; unread are the services of whose plans not
+	// all can be read.
+	Sets() (all []Set, unread map[string]bool)
+}
+
+// Standing is what is known of a set, and when something of it was last safe.
+type Standing struct {
+	continuity.BackupSet
+	Version int64
+	Safe    time.Time
+}
+
+// Standings are how all sets stand, by their keys.
+func Standings(ctx context.Context, store Reader) (map[string]Standing, error) {
+	all := map[string]Standing{}
+	for cursor := ""; ; {
+		page, next, err := store.List(ctx, continuity.Query{Kind: continuity.KindBackupSet, Cursor: cursor, Limit: 1000})
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range page {
+			s, err := standingOf(ctx, store, o)
+			if err != nil {
+				return nil, err
+			}
+			all[o.ID] = s
+		}
+		if cursor = next; cursor == "" {
+			return all, nil
+		}
+	}
+}
+
+func standingOf(ctx context.Context, store Reader, o continuity.Object) (Standing, error) {
+	s := Standing{Version: o.Version}
+	if err := json.Unmarshal(o.Body, &s.BackupSet); err != nil {
+		return s, err
+	}
+	seen, err := store.Seen(ctx, o.Kind, o.ID)
+	if s.Captured != nil {
+		s.Safe = s.Captured.Ended
+	}
+	if seen.After(s.Safe) {
+		s.Safe = seen
+	}
+	return s, err
+}
+
+// Failing is the problem of a set some work on which fails, though nothing is late yet.
+const Failing = "failing"
+
+// ProblemIDs are all that can be wrong with a set.
+func ProblemIDs() []string {
+	return []string{continuity.SetStale, continuity.SetFaulty, continuity.SetUnproven, Failing}
+}
+
+// Problem is something that is not as it should be with a set.
+type Problem struct {
+	ID    string
+	Since time.Time // zero: nobody knows
+	Level continuity.Level
+	Why   continuity.CheckReason
+}
+
+// Problems are what is wrong with a set at a moment, the worst first.
+func Problems(set *Set, s *Standing, now time.Time) (all []Problem) {
+	if stale, since := staleSince(set, s, now); stale {
+		all = append(all, Problem{ID: continuity.SetStale, Since: since, Level: continuity.LevelOrange})
+	}
+	if refuted := s.Proven != nil && !s.Proven.Good; refuted || len(s.Faults) > 0 {
+		p := Problem{ID: continuity.SetFaulty, Level: continuity.LevelOrange}
+		if refuted {
+			p.Since, p.Why = s.Proven.Ended, s.Proven.Why
+		} else {
+			p.Why = faultReason(s.Faults[0])
+		}
+		all = append(all, p)
+	}
+	if late := s.Waits.Add(provenWithin); !s.Waits.IsZero() && now.After(late) {
+		all = append(all, Problem{ID: continuity.SetUnproven, Since: late, Level: continuity.LevelYellow})
+	}
+	if f := s.Failing; f != nil && f.Tries > 1 {
+		all = append(all, Problem{ID: Failing, Since: f.Started, Level: continuity.LevelYellow, Why: f.Why})
+	} else if s.Follow != nil && s.Follow.Failing && s.Follow.Tries > 1 {
+		all = append(all, Problem{ID: Failing, Since: s.Follow.Since, Level: continuity.LevelYellow, Why: s.Follow.Why})
+	}
+	return all
+}
+
+// staleSince says whether nothing new has come for too long, and since when that is too
+// long. What was noted by a clock that is ahead says nothing.
+func staleSince(set *Set, s *Standing, now time.Time) (bool, time.Time) {
+	safe := s.Safe
+	if safe.IsZero() || safe.After(now.Add(leastStale)) {
+		safe = s.Since
+	}
+	if safe.After(now.Add(leastStale)) {
+		return true, now
+	}
+	late := safe.Add(set.Stale())
+	return now.After(late), late
+}
+
+// State is how a set stands, in one word.
+func State(set *Set, s *Standing, now time.Time) string {
+	state := continuity.SetGreen
+	if s.Safe.IsZero() {
+		state = continuity.SetWaiting
+	} else if s.Proven == nil {
+		state = continuity.SetUnproven
+	}
+	problems := Problems(set, s, now)
+	for _, id := range []string{continuity.SetUnproven, continuity.SetStale, continuity.SetFaulty} {
+		if slices.ContainsFunc(problems, func(p Problem) bool { return p.ID == id }) {
+			state = id
+		}
+	}
+	return state
+}
+
+func faultReason(f continuity.BackupFault) continuity.CheckReason {
+	return continuity.CheckReason{Code: "keeping.fault." + f.Kind, Args: map[string]any{"target": f.Target, "backup": f.Backup, "from": f.From, "to": f.To}}
+}
