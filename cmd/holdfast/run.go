@@ -139,7 +139,7 @@ func (c *cli) showRun(d *runbook.RunDetail) {
 		fmt.Fprintln(c.out, clean(d.Reason))
 	}
 	t := table{head: c.heads("step", "state", "assignee", "done-by", "due", "does", "why")}
-	var lists []string
+	var lists, typed []string
 	for i := range d.Steps {
 		st := &d.Steps[i]
 		step := runbook.Step{ID: st.ID}
@@ -160,12 +160,22 @@ func (c *cli) showRun(d *runbook.RunDetail) {
 		}
 		t.add(st.ID, c.term("runbook.state.", st.State), step.Owner, by, due, clean(runbook.Say(c.lang, &step)), why)
 		lists = append(lists, c.openItems(&step, st)...)
+		if step.Typed != "" && (st.State == continuity.StepReady || st.State == continuity.StepAsking) {
+			typed = append(typed, st.ID+": "+clean(step.Typed))
+		}
 	}
 	c.table(t)
 	if len(lists) > 0 {
 		fmt.Fprintln(c.out)
 		c.say("cli.run.show.items")
 		for _, line := range lists {
+			fmt.Fprintln(c.out, "  "+line)
+		}
+	}
+	if len(typed) > 0 {
+		fmt.Fprintln(c.out)
+		c.say("cli.run.show.typed")
+		for _, line := range typed {
 			fmt.Fprintln(c.out, "  "+line)
 		}
 	}
@@ -265,7 +275,7 @@ func (c *cli) runAct(cmd *cobra.Command, id, step, verb string, body any) error 
 
 // runWordsCommand is a verb with a person's words.
 func (c *cli) runWordsCommand(verb, flag string, must bool) *cobra.Command {
-	var words string
+	var words, typed string
 	cmd := c.command(verb+" <run> <step>", "run."+verb, exactly(2), func(cmd *cobra.Command, args []string) error {
 		if must {
 			if strings.TrimSpace(words) == "" {
@@ -273,9 +283,12 @@ func (c *cli) runWordsCommand(verb, flag string, must bool) *cobra.Command {
 			}
 			return c.runAct(cmd, args[0], args[1], verb, controlapi.RunWhy{Why: words})
 		}
-		return c.runAct(cmd, args[0], args[1], verb, controlapi.RunNote{Note: words})
+		return c.runAct(cmd, args[0], args[1], verb, controlapi.RunNote{Note: words, Typed: typed})
 	})
 	cmd.Flags().StringVar(&words, flag, "", c.t("cli.flag.run-"+flag))
+	if !must {
+		cmd.Flags().StringVar(&typed, "type", "", c.t("cli.flag.run-type"))
+	}
 	return cmd
 }
 

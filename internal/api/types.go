@@ -104,6 +104,7 @@ type Route struct {
 	Counters Counters        `json:"counters"`
 	Drain    Drain           `json:"drain"`
 	Switches []Switch        `json:"switches"`
+	Passing  int64           `json:"passing"` // on their way upstream now, and not answered yet
 	// Admission is absent where everything is let in.
 	Admission *Admission `json:"admission,omitempty"`
 	Removed   bool       `json:"removed,omitempty"` // no longer configured, but records are pending

@@ -202,6 +202,7 @@ func (d *desk) route(l *lane) api.Route {
 	r.Drain = drain(l.drainer.Progress())
 	r.Drain.Gaining = d.gaining(l)
 	r.Unrecorded, r.RecordingFails = d.unrecorded(id)
+	r.Passing = d.engine.Passing(id)
 	r.Webhook = d.webhook(id)
 	return r
 }

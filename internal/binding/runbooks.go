@@ -52,7 +52,7 @@ func (w *scriptWriter) steps(r *plan.Runbook, prefix string, after []string, fai
 		from := &r.Steps[i]
 		s := runbook.Step{
 			ID: prefix + from.ID, Say: continuity.Text(from.Say), Do: from.Do, Owner: from.Owner, Failed: failed, Within: from.Within, IfNot: from.IfNot,
-			With: from.Told(), Isolates: slices.Contains(from.Tags, "isolate"),
+			With: from.Told(), Isolates: slices.Contains(from.Tags, "isolate"), Typed: from.Typed,
 		}
 		switch {
 		case len(from.After) > 0:

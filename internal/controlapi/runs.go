@@ -21,12 +21,12 @@ type Runs interface {
 	Stop(ctx context.Context, by runbook.Who, id string, version int64, why string) (runbook.Kept, error)
 	Undo(ctx context.Context, by runbook.Who, id string, version int64) (runbook.Kept, error)
 
-	Done(ctx context.Context, by runbook.Who, id, step string, version int64, note string) (runbook.Kept, error)
+	Done(ctx context.Context, by runbook.Who, id, step string, version int64, w runbook.Word) (runbook.Kept, error)
 	Tick(ctx context.Context, by runbook.Who, id, step string, version int64, items []string) (runbook.Kept, error)
 	Skip(ctx context.Context, by runbook.Who, id, step string, version int64, why string) (runbook.Kept, error)
 	Retry(ctx context.Context, by runbook.Who, id, step string, version int64) (runbook.Kept, error)
 	Answer(ctx context.Context, by runbook.Who, id, step string, version int64, answer, note string) (runbook.Kept, error)
-	Approve(ctx context.Context, by runbook.Who, id, step string, version int64, note string) (runbook.Kept, error)
+	Approve(ctx context.Context, by runbook.Who, id, step string, version int64, w runbook.Word) (runbook.Kept, error)
 	Reject(ctx context.Context, by runbook.Who, id, step string, version int64, why string) (runbook.Kept, error)
 	UndoStep(ctx context.Context, by runbook.Who, id, step string, version int64) (runbook.Kept, error)
 }
@@ -45,7 +45,8 @@ func (b RunBegin) begin() runbook.Begin { return runbook.Begin(b) }
 
 // RunNote is what a person says of a step, where they say anything.
 type RunNote struct {
-	Note string `json:"note,omitempty" maxLength:"4000"`
+	Note  string `json:"note,omitempty" maxLength:"4000"`
+	Typed string `json:"typed,omitempty" maxLength:"200"` // what the step wants typed
 }
 
 // RunWhy is why a person does something.
@@ -157,7 +158,7 @@ func (s *server) doneStep(ctx context.Context, in *struct {
 
 	Body RunNote
 }) (*object[continuity.Run], error) {
-	return shownRun(s.Runs.Done(ctx, s.who(ctx), in.ID, in.Step, versionOf(ctx), in.Body.Note))
+	return shownRun(s.Runs.Done(ctx, s.who(ctx), in.ID, in.Step, versionOf(ctx), runbook.Word(in.Body)))
 }
 
 func (s *server) tickStep(ctx context.Context, in *struct {
@@ -193,7 +194,7 @@ func (s *server) approveStep(ctx context.Context, in *struct {
 
 	Body RunNote
 }) (*object[continuity.Run], error) {
-	return shownRun(s.Runs.Approve(ctx, s.who(ctx), in.ID, in.Step, versionOf(ctx), in.Body.Note))
+	return shownRun(s.Runs.Approve(ctx, s.who(ctx), in.ID, in.Step, versionOf(ctx), runbook.Word(in.Body)))
 }
 
 func (s *server) rejectStep(ctx context.Context, in *struct {

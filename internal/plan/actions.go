@@ -39,12 +39,15 @@ var actions = map[string]map[string]parameter{
 	"backup.run":     {"set": {"backups", true}},
 	"backup.verify":  {"set": {"backups", true}},
 	"backup.restore": {"set": {"backups", true}},
-	"upgrade.start":  {"upgrade": {"upgrades", true}},
+	"upgrade.start":  {"upgrade": {"upgrades", true}, "part": {"", false}},
 	"compensate":     {"rule": {"compensation.rules", false}},
 }
 
 // anyParameter stands for those that only the node knows.
 const anyParameter = "*"
+
+// upgradeParts are what a step of an upgrade's runbook can do of it; without one, all.
+var upgradeParts = []string{"stop", "put", "migrate", "start"}
 
 // isolating keeps a fault from spreading; recovering puts back to work.
 var (

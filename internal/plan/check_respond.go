@@ -106,6 +106,12 @@ func (c *checker) checkStep(step *Step, where string) {
 			c.error(where+".else", "plan.else-if-not")
 		}
 	}
+	if step.Typed != "" && (step.Run != "" || step.Do != "" && step.Do != "approve") {
+		c.error(where+".typed", "plan.typed-do")
+	}
+	if part := step.Told()["part"]; step.Do == "upgrade.start" && part != "" && !slices.Contains(upgradeParts, part) {
+		c.error(where+".with", "plan.upgrade-part", "value", part, "words", upgradeParts)
+	}
 	known := actions[step.Do]
 	told := map[string]bool{}
 	if n := step.With.Node; n != nil {

@@ -65,6 +65,7 @@ type Step struct {
 	IfNot  string        `yaml:"if_not" kind:"word" of:"stop,escalate,go-on" default:"escalate"`
 	Else   string        `yaml:"else" kind:"id" ref:"runbooks" example:"restore-orders"`
 	Tags   []string      `yaml:"tags" kind:"word" of:"isolate,recover" example:"[isolate]"`
+	Typed  string        `yaml:"typed" kind:"text" example:"drop orders"`
 	Proof  *Proof        `yaml:"proof"`
 }
 

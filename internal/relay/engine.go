@@ -245,6 +245,15 @@ func (e *Engine) Live(id string) float64 {
 	return 0
 }
 
+// Passing returns how many requests of a route are on their way to its upstream now:
+// none of them has been answered yet.
+func (e *Engine) Passing(id string) int64 {
+	if r := e.table.Load().find(id); r != nil {
+		return r.traffic.under.Load()
+	}
+	return 0
+}
+
 // Latency returns the moving average of the time to the upstream's answer to
 // live requests of a route; 0 before the first.
 func (e *Engine) Latency(id string) time.Duration {

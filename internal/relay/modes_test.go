@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -230,5 +231,30 @@ func TestObserverHearsHowRequestsEnd(t *testing.T) {
 	expect(relay.Cut)
 	if h.engine.Latency("orders") <= 0 || h.engine.Latency("none") != 0 || h.engine.Live("none") != 0 {
 		t.Error("latency is wrong")
+	}
+}
+
+// TestWhoeverHoldsKnowsWhatIsStillOnItsWay holds a route while a request is at its
+// upstream: it counts as passing until that has answered.
+func TestWhoeverHoldsKnowsWhatIsStillOnItsWay(t *testing.T) {
+	h := open(t)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	h.shop.next(func(c net.Conn) {
+		close(asked)
+		<-answer
+		raw("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")(c)
+	})
+	ended := make(chan reply, 1)
+	go func() { ended <- h.post(order("A")) }()
+	<-asked
+	h.books.hold("operator")
+	wantHeld(t, h.post(order("B")))
+	if n := h.engine.Passing("orders"); n != 1 {
+		t.Errorf("%d on their way", n)
+	}
+	close(answer)
+	wantStatus(t, <-ended, 201)
+	if n := h.engine.Passing("orders"); n != 0 || h.engine.Passing("none") != 0 {
+		t.Errorf("%d on their way afterwards", n)
 	}
 }

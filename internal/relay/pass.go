@@ -33,18 +33,20 @@ func (f *flight) pass(p passage) {
 		ctx = f.x.Context()
 	}
 	f.forward()
-	sender := r.sender
+	sender, passing := r.sender, int64(1)
 	if f.at = r.Upstream; p.standby {
-		sender, f.at = r.standby.sender, r.standby.upstream
+		sender, f.at, passing = r.standby.sender, r.standby.upstream, 0
 	} else {
 		f.count()
 	}
+	r.traffic.under.Add(passing)
 	f.recording(p)
 	result := sender.Send(ctx, upstream.Attempt{
 		Method: f.req.Method, Target: f.req.Target, Host: f.req.Host,
 		Header: f.header, Length: length, Body: body,
 		TakesTrailers: f.req.TakesTrailers, Interim: f.hints, Waiter: f.req.Waiter, Memory: &f.memory,
 	})
+	r.traffic.under.Add(-passing)
 	class, again := result.Class, false
 	if class == upstream.Answered {
 		class, again = f.classify(&result, p)

@@ -16,6 +16,7 @@ const (
 type traffic struct {
 	slots [slots]struct{ at, n atomic.Int64 }
 	took  atomic.Int64 // moving average in nanoseconds
+	under atomic.Int64 // on their way now
 }
 
 func (t *traffic) count(now time.Time) {

@@ -3,13 +3,28 @@ package runbook
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
 )
 
+// Word is what a person says with what they do to a step.
+type Word struct {
+	Note  string
+	Typed string // what the step wants typed
+}
+
+// typed refuses what was not typed as the step wants it.
+func (w Word) typed(s *Step) error {
+	if s.Typed != "" && strings.TrimSpace(w.Typed) != s.Typed {
+		return invalid("typed", "step", s.ID, "typed", s.Typed)
+	}
+	return nil
+}
+
 // Done says that a person did what a step wants.
-func (a *Acts) Done(ctx context.Context, by Who, id, step string, version int64, note string) (Kept, error) {
+func (a *Acts) Done(ctx context.Context, by Who, id, step string, version int64, w Word) (Kept, error) {
 	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
 		if err := open(t); err != nil {
 			return err
@@ -21,7 +36,10 @@ func (a *Acts) Done(ctx context.Context, by Who, id, step string, version int64,
 		default:
 			return wrong(st)
 		}
-		st.Note, st.Reason = words(note), continuity.CheckReason{}
+		if err := w.typed(s); err != nil {
+			return err
+		}
+		st.Note, st.Reason = words(w.Note), continuity.CheckReason{}
 		mine(st, by)
 		t.did(s, st)
 		return nil
@@ -162,12 +180,15 @@ func (a *Acts) Answer(ctx context.Context, by Who, id, step string, version int6
 
 // Approve agrees to a step: another person than who began the run or did what the step
 // comes after, and never a program.
-func (a *Acts) Approve(ctx context.Context, by Who, id, step string, version int64, note string) (Kept, error) {
+func (a *Acts) Approve(ctx context.Context, by Who, id, step string, version int64, w Word) (Kept, error) {
 	return a.step(ctx, by, id, step, version, func(t *turn, s *Step, st *continuity.StepRun) error {
 		if err := a.mayApprove(t, by, s, st); err != nil {
 			return err
 		}
-		st.Note, st.Leave = words(note), &by.Actor
+		if err := w.typed(s); err != nil {
+			return err
+		}
+		st.Note, st.Leave = words(w.Note), &by.Actor
 		if s.Do == Approve {
 			st.Attempt, st.Started = st.Attempt+1, st.Since
 			mine(st, by)

@@ -76,7 +76,7 @@ func TestAStoppedRunWaitsForNobody(t *testing.T) {
 	w = newWorld(t, manual("go"), fails, other)
 	id = w.start(li)
 	w.until(id, "call", continuity.StepReady)
-	if _, err := w.acts.Done(t.Context(), wu, id, "go", continuity.VersionAny, ""); err != nil {
+	if _, err := w.acts.Done(t.Context(), wu, id, "go", continuity.VersionAny, runbook.Word{}); err != nil {
 		t.Fatal(err)
 	}
 	w.until(id, "fails", continuity.StepFailed)
@@ -235,7 +235,7 @@ func TestWhoDidAStep(t *testing.T) {
 	call.Items, agree.Owner = []runbook.Item{{ID: "heard"}}, "commander"
 	w := newWorld(t, call, agree)
 	id := w.start(wu)
-	if _, err := w.acts.Done(t.Context(), zhang, id, "call", continuity.VersionAny, ""); err != nil {
+	if _, err := w.acts.Done(t.Context(), zhang, id, "call", continuity.VersionAny, runbook.Word{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.acts.Tick(t.Context(), li, id, "call", continuity.VersionAny, []string{"heard"}); err != nil {
@@ -246,7 +246,7 @@ func TestWhoDidAStep(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	for _, who := range []runbook.Who{zhang, li} {
-		_, err := w.acts.Approve(t.Context(), who, id, "agree", continuity.VersionAny, "")
+		_, err := w.acts.Approve(t.Context(), who, id, "agree", continuity.VersionAny, runbook.Word{})
 		code(t, err, continuity.CodeApproval)
 	}
 

@@ -31,9 +31,9 @@ func TestStepsGoInOrderAndOwnersAreTold(t *testing.T) {
 	if got := w.told(); !slices.Equal(got, []string{"notice role/technical [orders] Your turn: Do call"}) {
 		t.Errorf("told: %q", got)
 	}
-	_, err := w.acts.Done(t.Context(), wu, id, "tell", continuity.VersionAny, "")
+	_, err := w.acts.Done(t.Context(), wu, id, "tell", continuity.VersionAny, runbook.Word{})
 	code(t, err, continuity.CodeState)
-	if _, err = w.acts.Done(t.Context(), wu, id, "call", continuity.VersionAny, "they know"); err != nil {
+	if _, err = w.acts.Done(t.Context(), wu, id, "call", continuity.VersionAny, runbook.Word{Note: "they know"}); err != nil {
 		t.Fatal(err)
 	}
 	w.step()
@@ -68,7 +68,7 @@ func TestAnotherPersonApproves(t *testing.T) {
 	agree.Owner = "commander"
 	w := newWorld(t, manual("count"), agree, manual("next"))
 	id := w.start(li)
-	if _, err := w.acts.Done(t.Context(), zhang, id, "count", continuity.VersionAny, ""); err != nil {
+	if _, err := w.acts.Done(t.Context(), zhang, id, "count", continuity.VersionAny, runbook.Word{}); err != nil {
 		t.Fatal(err)
 	}
 	w.step()
@@ -80,12 +80,12 @@ func TestAnotherPersonApproves(t *testing.T) {
 		"who began it": {li, continuity.CodeApproval}, "who did the step before": {zhang, continuity.CodeApproval},
 		"a program": {robot, continuity.CodeApproval}, "without the right": {wu, continuity.CodeScope},
 	} {
-		if _, err := w.acts.Approve(t.Context(), c.who, id, "agree", continuity.VersionAny, ""); continuity.CodeOf(err) != c.want {
+		if _, err := w.acts.Approve(t.Context(), c.who, id, "agree", continuity.VersionAny, runbook.Word{}); continuity.CodeOf(err) != c.want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	other := runbook.Who{Actor: continuity.Actor{Kind: "user", ID: "he.ping"}, All: true}
-	if _, err := w.acts.Approve(t.Context(), other, id, "agree", continuity.VersionAny, "fine"); err != nil {
+	if _, err := w.acts.Approve(t.Context(), other, id, "agree", continuity.VersionAny, runbook.Word{Note: "fine"}); err != nil {
 		t.Fatal(err)
 	}
 	w.step()
@@ -106,11 +106,11 @@ func TestNobodyGetsRoundAnApproval(t *testing.T) {
 	agree.Owner = "commander"
 	w := newWorld(t, manual("sub/count"), runbook.Step{ID: "sub", Runbook: "sub"}, agree, act("look", "plain"), act("drop", "plain"))
 	id := w.start(li)
-	if _, err := w.acts.Done(t.Context(), zhang, id, "sub/count", continuity.VersionAny, ""); err != nil {
+	if _, err := w.acts.Done(t.Context(), zhang, id, "sub/count", continuity.VersionAny, runbook.Word{}); err != nil {
 		t.Fatal(err)
 	}
 	w.step()
-	_, err := w.acts.Approve(t.Context(), zhang, id, "agree", continuity.VersionAny, "")
+	_, err := w.acts.Approve(t.Context(), zhang, id, "agree", continuity.VersionAny, runbook.Word{})
 	code(t, err, continuity.CodeApproval)
 	for name, c := range map[string]struct {
 		who  runbook.Who
@@ -131,7 +131,7 @@ func TestNobodyGetsRoundAnApproval(t *testing.T) {
 	}
 	w.step()
 	w.want(k.ID, "running: agree=asking drop=waiting")
-	if _, err := w.acts.Approve(t.Context(), li, k.ID, "agree", continuity.VersionAny, ""); err != nil {
+	if _, err := w.acts.Approve(t.Context(), li, k.ID, "agree", continuity.VersionAny, runbook.Word{}); err != nil {
 		t.Fatal(err)
 	}
 	w.step()
@@ -143,9 +143,9 @@ func TestWhatOneMayNotDecideAnotherAgreesTo(t *testing.T) {
 	w := newWorld(t, act("switch", "guarded"))
 	id := w.start(wu)
 	w.want(id, "running: switch=asking")
-	_, err := w.acts.Approve(t.Context(), wu, id, "switch", continuity.VersionAny, "")
+	_, err := w.acts.Approve(t.Context(), wu, id, "switch", continuity.VersionAny, runbook.Word{})
 	code(t, err, continuity.CodeApproval)
-	if _, err := w.acts.Approve(t.Context(), li, id, "switch", continuity.VersionAny, ""); err != nil {
+	if _, err := w.acts.Approve(t.Context(), li, id, "switch", continuity.VersionAny, runbook.Word{}); err != nil {
 		t.Fatal(err)
 	}
 	w.until(id, "switch", continuity.StepDone)
@@ -274,7 +274,7 @@ func TestLateStepsEscalate(t *testing.T) {
 	if st := w.at(id, "a"); st.State != continuity.StepReady || st.Late != 3 {
 		t.Errorf("%+v", st)
 	}
-	if _, err := w.acts.Done(t.Context(), wu, id, "a", continuity.VersionAny, ""); err != nil {
+	if _, err := w.acts.Done(t.Context(), wu, id, "a", continuity.VersionAny, runbook.Word{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.told(); got[len(got)-1] != "info told/ [orders] done: Do a" {
@@ -385,7 +385,7 @@ func TestTakenBackInReverseOrder(t *testing.T) {
 	w := newWorld(t, a, b, manual("d"), c)
 	id := w.start(li)
 	w.until(id, "d", continuity.StepReady)
-	if _, err := w.acts.Done(t.Context(), wu, id, "d", continuity.VersionAny, ""); err != nil {
+	if _, err := w.acts.Done(t.Context(), wu, id, "d", continuity.VersionAny, runbook.Word{}); err != nil {
 		t.Fatal(err)
 	}
 	w.until(id, "c", continuity.StepDone)
@@ -484,7 +484,7 @@ func TestFirstThenTheAction(t *testing.T) {
 	w := newWorld(t, a)
 	id := w.start(li)
 	w.want(id, "running: a=ready")
-	_, err := w.acts.Done(t.Context(), wu, id, "a", continuity.VersionAny, "")
+	_, err := w.acts.Done(t.Context(), wu, id, "a", continuity.VersionAny, runbook.Word{})
 	code(t, err, continuity.CodeState)
 	w.done()
 	if _, err := w.acts.Tick(t.Context(), wu, id, "a", continuity.VersionAny, []string{"tested"}); err != nil {

@@ -56,6 +56,7 @@ type Step struct {
 	Items    []Item            `json:"items,omitempty"` // to be ticked off before it is done
 	Back     []Item            `json:"back,omitempty"`  // to be ticked off before it is taken back
 	Isolates bool              `json:"isolates,omitempty"`
+	Typed    string            `json:"typed,omitempty"` // a person types it: nobody says by accident that it is done, or may be
 }
 
 // Item is a line that a person ticks off.
