@@ -35,7 +35,8 @@ func (f *flight) pass(p passage) {
 	f.forward()
 	sender, passing := r.sender, int64(1)
 	if f.at = r.Upstream; p.standby {
-		sender, f.at, passing = r.standby.sender, r.standby.upstream, 0
+		sender, f.at = r.standby.sender, r.standby.upstream
+		passing = 0
 	} else {
 		f.count()
 	}
