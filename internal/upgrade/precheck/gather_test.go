@@ -100,6 +100,9 @@ func TestThisMachine(t *testing.T) {
 func TestNobodyHandsInHowToAsk(t *testing.T) {
 	n := Needs{Programs: []Program{{ID: "sh"}}, Peers: []Peer{{Address: "127.0.0.1:1"}}}
 	for _, finding := range Judge(n, Gather(t.Context(), n, Sources{})) {
+		if finding.ID == "load" {
+			continue // the machine is busy with tests
+		}
 		if finding.Level != continuity.FindingBlock || finding.Reason.Code != "upgrade.precheck.not-looked" {
 			t.Errorf("%+v", finding)
 		}
@@ -175,15 +178,22 @@ func TestNetworks(t *testing.T) {
 		f := Gather(t.Context(), n, Sources{Network: guard})
 		return f.Peers[0], Judge(n, f)
 	}
-	expect := func(name string, finding []continuity.UpgradeFinding, code string) {
+	expect := func(name string, all []continuity.UpgradeFinding, code string) {
 		t.Helper()
-		if got := strings.TrimPrefix(finding[0].Reason.Code, "upgrade.precheck."); got != code {
-			t.Errorf("%s: %s %v, want %s", name, got, finding[0].Reason.Args, code)
+		for _, f := range all { // the machine may be busy, too
+			if f.ID != "peer:"+service {
+				continue
+			}
+			if got := strings.TrimPrefix(f.Reason.Code, "upgrade.precheck."); got != code {
+				t.Errorf("%s: %s %v, want %s", name, got, f.Reason.Args, code)
+			}
+			return
 		}
+		t.Errorf("%s: nothing is said of the way", name)
 	}
 
 	p, found := look()
-	if p.By != "ping" || p.Sent != echoes || p.Received != echoes || p.RTT <= 0 || p.Worst < p.RTT {
+	if p.By != "ping" || p.Sent < echoes/2 || p.Received != p.Sent || p.RTT <= 0 || p.Worst < p.RTT {
 		t.Errorf("a good way: %+v", p)
 	}
 	expect("a good way", found, "peer")

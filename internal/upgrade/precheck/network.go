@@ -82,7 +82,7 @@ func ping(ctx context.Context, address string, network Network) *probing.Statist
 		pinger.SetIPAddr(&net.IPAddr{IP: found[0].AsSlice(), Zone: found[0].Zone()})
 		pinger.SetPrivileged(raw)
 		pinger.SetLogger(probing.NoopLogger{})
-		pinger.Count, pinger.Interval, pinger.Timeout = echoes, between, echoes*between+time.Second
+		pinger.Count, pinger.Interval, pinger.Timeout = echoes, between, echoes*between+2*time.Second
 		if pinger.RunWithContext(ctx) == nil {
 			return pinger.Statistics()
 		}
