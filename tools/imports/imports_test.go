@@ -121,6 +121,7 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/command", "holdfast/internal/control", "commands"},
 	{"internal/relay", "holdfast/internal/command", "data-plane"},
 	{"internal/incident", "holdfast/internal/plan", "responding"},
+	{"internal/backupkey", "holdfast/internal/keyring", "backups"},
 	{"internal/relay", "holdfast/internal/incident", "data-plane"},
 	{"internal/notify", "holdfast/internal/warning", "notifying"},
 	{"internal/relay", "holdfast/internal/notify", "data-plane"},
