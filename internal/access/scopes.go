@@ -27,6 +27,8 @@ const (
 	CalendarRead  Scope = "calendar:read" // windows as a calendar: all that the address of one may
 	ExercisesRead Scope = "exercises:read"
 
+	BackupsRead Scope = "backups:read"
+
 	ReportsWrite Scope = "reports:write" // tell that something does not work
 
 	WarningsWrite   Scope = "warnings:write" // confirm, dismiss
@@ -40,6 +42,8 @@ const (
 
 	WindowsWrite   Scope = "windows:write"   // propose, plan, change, cancel, lead
 	ExercisesWrite Scope = "exercises:write" // set the clocks of drills
+
+	BackupsRun Scope = "backups:run" // have one made, proven, old ones removed
 
 	SignalsWrite     Scope = "signals:write" // say for another system that something does not work, or does again
 	PlansWrite       Scope = "plans:write"
@@ -79,9 +83,9 @@ type rung struct {
 }
 
 var ladder = []rung{
-	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, RunsRead, WindowsRead, CalendarRead, ExercisesRead, ReportsWrite}},
+	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, RunsRead, WindowsRead, CalendarRead, ExercisesRead, BackupsRead, ReportsWrite}},
 	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite, RunsWrite}},
-	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport, WindowsWrite, ExercisesWrite}},
+	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport, WindowsWrite, ExercisesWrite, BackupsRun}},
 	{Commander, []Scope{PlansApprove, UsersRead, IncidentsCommand, EvidenceRead}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},
 }

@@ -129,6 +129,7 @@ func (n *Node) engines() []func(context.Context) error {
 		n.openNotify,
 		n.openIncidents, n.openAnnounce, n.openEvidence,
 		n.openMaintenance, n.openWindowRelays,
+		n.openBackups,
 		n.openRunbooks,
 		n.openPreviews,
 

@@ -69,6 +69,7 @@ type Options struct {
 	Losses        Losses
 	Evidence      Evidence
 	Runs          Runs
+	Backups       Backups
 }
 
 // The bounds of what a request may carry and take.
@@ -159,6 +160,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Runs != nil {
 		registerRuns(s)
+	}
+	if o.Backups != nil {
+		registerBackups(s)
 	}
 	if o.Notifications != nil {
 		registerNotifications(s)

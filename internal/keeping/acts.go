@@ -191,7 +191,7 @@ func (a *Acts) Ask(ctx context.Context, by continuity.Actor, service, id, work, 
 			if asked.Work == work && asked.Backup == piece {
 				return *asked, nil
 			}
-			return continuity.BackupWork{}, continuity.E(continuity.CodeBusy, nil, "detail_id", "keeping.invalid.busy", "set", id, "work", asked.Work, "name", asked.By.ID)
+			return continuity.BackupWork{}, continuity.E(continuity.CodeState, nil, "detail_id", "keeping.invalid.busy", "set", id, "work", asked.Work, "name", asked.By.ID)
 		}
 		s.Asked = &continuity.BackupWork{Work: work, By: by, Asked: a.o.Now().UTC().Truncate(time.Microsecond), Backup: piece}
 		_, last = a.o.Store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{
