@@ -95,7 +95,7 @@ func Exec(t testing.TB, dsn, statements string) {
 	}
 }
 
-func start() (c *cluster, err error) {
+func start(settings ...string) (c *cluster, err error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
@@ -132,8 +132,12 @@ func start() (c *cluster, err error) {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	c.run = func() *exec.Cmd {
-		return command(who, dir, filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-p", port,
-			"-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=60", "-c", "shared_buffers=16MB")
+		args := []string{"-D", data, "-k", dir, "-p", port, "-c", "listen_addresses=", "-c", "fsync=off",
+			"-c", "max_connections=60", "-c", "shared_buffers=16MB"}
+		for _, setting := range settings {
+			args = append(args, "-c", setting)
+		}
+		return command(who, dir, filepath.Join(bin, "postgres"), args...)
 	}
 	if err := c.serve(); err != nil {
 		return nil, err

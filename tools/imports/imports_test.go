@@ -55,6 +55,7 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/relay", "holdfast/internal/backup", "data-plane"},
 	{"internal/backup/records", "holdfast/internal/store", "backups"},
 	{"internal/backup/folder", "database/sql", "sql"},
+	{"internal/backup/postgres", "holdfast/internal/store", "backups"},
 	{"internal/backup/node", "holdfast/internal/journal", "backups"},
 	{"internal/relay", "holdfast/internal/reconcile", "data-plane"},
 	{"internal/relay", "holdfast/internal/restore", "data-plane"},

@@ -1,0 +1,146 @@
+package postgres_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"holdfast/internal/backup"
+	"holdfast/internal/backup/postgres"
+	"holdfast/internal/continuity"
+	"holdfast/internal/pgtest"
+)
+
+// A full piece that was taken while others write brings back exactly what its figures
+// say, by itself, and nothing of the source's is touched.
+func TestFullPieceIsProvenByItself(t *testing.T) {
+	s := newSource(t)
+	w := s.write(t, 3, 1, 1)
+	await(t, "100 orders", func() bool { return w.count() > 100 })
+	piece, _ := s.full(t, "aaaaaaaaaa")
+	before := w.count()
+	await(t, "more orders", func() bool { return w.count() > before+20 })
+	w.end()
+
+	if piece.Exact.At == "" || piece.From != piece.To || len(piece.Figures) == 0 {
+		t.Fatalf("no figures: %+v", piece.Manifest)
+	}
+	i := restored(t, backup.Restore{Pieces: []backup.Piece{piece}, At: piece.Exact, Queries: queries})
+	if diff := cmp.Diff(piece.Figures, figures(t, i)); diff != "" {
+		t.Errorf("what was restored is not what was captured:\n%s", diff)
+	}
+	for _, f := range []backup.Figure{{Of: "shop.customers", Measure: "rows", Value: "500"}, {Of: "public.x", Measure: "rows", Value: "2"},
+		{Of: "shop.orders.orders_customer_fkey", Measure: "orphans", Value: "0"}} {
+		if !slices.Contains(piece.Figures, f) {
+			t.Errorf("missing: %+v in %+v", f, piece.Figures)
+		}
+	}
+	if n := ask[int](t, i.Address(), "SELECT count(*) FROM shop.scratch"); n != 0 {
+		t.Errorf("an unlogged table came back with %d rows", n)
+	}
+	if mode := ask[string](t, i.Address(), "SELECT current_setting('archive_mode')"); mode != "off" {
+		t.Errorf("archive_mode is %s", mode)
+	}
+	// One changed value is noticed.
+	pgtest.Exec(t, i.Address(), "UPDATE shop.customers SET name = 'another' WHERE id = 7")
+	if cmp.Equal(piece.Figures, figures(t, i)) {
+		t.Error("a changed value is not noticed")
+	}
+	pgtest.Exec(t, i.Address(), `UPDATE shop.customers SET name = 'customer 7' WHERE id = 7;
+		SET session_replication_role = replica; DELETE FROM shop.customers WHERE id = (SELECT customer FROM shop.orders LIMIT 1)`)
+	if slices.Contains(figures(t, i), backup.Figure{Of: "shop.orders.orders_customer_fkey", Measure: "orphans", Value: "0"}) {
+		t.Error("an orphan is not noticed")
+	}
+	if n := ask[int](t, s.dsn, "SELECT count(*) FROM pg_replication_slots"); n != 0 {
+		t.Errorf("%d slots are left on the source", n)
+	}
+}
+
+// What can't be restored is refused before there is a server, with what is wrong with it.
+func TestDamagedFullPieceIsRefused(t *testing.T) {
+	s := newSource(t)
+	pgtest.Exec(t, s.dsn, "INSERT INTO shop.orders SELECT g, 1 + g % 500, g FROM generate_series(1, 5000) g")
+	piece, content := s.full(t, "aaaaaaaaaa")
+	note := bytes.Index(content, []byte(`{"format":1`))
+	log := note + bytes.Index(content[note:], []byte("pg_wal/")) + 512 // what the second archive has of the log
+	for what, spoil := range map[string]func([]byte) []byte{
+		"flipped log": func(b []byte) []byte { b[log+40+17] ^= 1; return b },
+		"cut":         func(b []byte) []byte { return b[:note] },
+		"another timeline": func(b []byte) []byte {
+			return bytes.Replace(b, []byte(`"timeline":1`), []byte(`"timeline":7`), 1)
+		},
+		"another system": func(b []byte) []byte {
+			of := []byte(piece.From.System)
+			return bytes.Replace(b, of, bytes.Repeat([]byte("1"), len(of)), 1)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			dir := folder(t)
+			spoiled := stored(piece.Manifest, spoil(bytes.Clone(content)))
+			_, err := postgres.New(postgres.Options{}).Restore(t.Context(), backup.Restore{Pieces: []backup.Piece{spoiled}, Dir: dir})
+			if continuity.CodeOf(err) != continuity.CodeBackupPiece {
+				t.Errorf("got %v", err)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "data", "postmaster.pid")); err == nil {
+				t.Error("a server was started on it")
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeCapturedIsSaid(t *testing.T) {
+	s := newSource(t)
+	space := filepath.Join(filepath.Dir(s.Data()), "space")
+	if err := os.Mkdir(space, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(s.Data())
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := info.Sys().(*syscall.Stat_t)
+	if err := os.Chown(space, int(of.Uid), int(of.Gid)); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Exec(t, s.dsn, "CREATE TABLESPACE elsewhere LOCATION '"+space+"'")
+	_, err = s.driver.Full(t.Context(), io.Discard, nil, nil)
+	if continuity.CodeOf(err) != continuity.CodeBackupSource || !strings.Contains(err.Error(), "elsewhere") {
+		t.Errorf("got %v", err)
+	}
+	if strings.Contains(err.Error(), pgtest.Password) {
+		t.Error("the password is in the error")
+	}
+	pgtest.Exec(t, s.dsn, "DROP TABLESPACE elsewhere")
+	if _, err = s.driver.Full(t.Context(), full{}, nil, nil); continuity.CodeOf(err) != continuity.CodeBackupSource || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a full disk at the other end: got %v", err)
+	}
+	if n := ask[int](t, s.dsn, "SELECT count(*) FROM pg_replication_slots"); n != 0 {
+		t.Errorf("%d slots are left on the source", n)
+	}
+}
+
+// full is a place without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// A folder that PostgreSQL's user can't get to is said to be one.
+func TestFolderOutOfReach(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // the user is ourselves
+	}
+	s := newSource(t)
+	piece, _ := s.full(t, "aaaaaaaaaa")
+	_, err := postgres.New(postgres.Options{}).Restore(t.Context(), backup.Restore{Pieces: []backup.Piece{piece}, Dir: t.TempDir()})
+	if continuity.CodeOf(err) != continuity.CodeBackupRestore || !strings.Contains(err.Error(), "chmod") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,273 @@
+package postgres
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"holdfast/internal/backup"
+)
+
+// note is what of a full piece is needed to restore it.
+type note struct {
+	Format int `json:"format"`
+	line
+	Start    LSN    `json:"start"` // from where its log has to be played
+	Stop     LSN    `json:"stop"`  // before which the data is not consistent
+	End      LSN    `json:"end"`   // of the log that it carries
+	Database string `json:"database"`
+	User     string `json:"user"`
+	First    string `json:"first"` // the superuser
+}
+
+const noteName = "holdfast.json"
+
+var (
+	startForm = regexp.MustCompile(`write-ahead log start point: ([0-9A-F]+/[0-9A-F]+) on timeline (\d+)`)
+	stopForm  = regexp.MustCompile(`write-ahead log end point: ([0-9A-F]+/[0-9A-F]+)`)
+)
+
+func (d *Driver) capture(ctx context.Context, w io.Writer, queries []backup.Query, report backup.Report) (c backup.Captured, err error) {
+	other, err := connect(ctx, d.DSN)
+	if err != nil {
+		return c, err
+	}
+	defer func() { err = errors.Join(err, closing(ctx, other)) }()
+	s, err := look(ctx, other)
+	if err == nil {
+		err = plain(ctx, other)
+	}
+	if err != nil {
+		return c, err
+	}
+	// The slot keeps the log on the server until we have it, and goes with this session.
+	keeper := "holdfast_base_" + strings.ToLower(rand.Text()[:10])
+	if _, err := other.Exec(ctx, `SELECT pg_create_physical_replication_slot($1, true, true)`, keeper); err != nil {
+		return c, err
+	}
+	n := note{Format: 1, line: s.line, Database: s.database, User: s.user, First: s.first}
+	if n.Start, n.Stop, err = d.base(ctx, other, s, w, report); err != nil {
+		return c, err
+	}
+	reader, err := connect(ctx, d.DSN)
+	if err != nil {
+		return c, err
+	}
+	defer func() { err = errors.Join(err, closing(ctx, reader)) }()
+	at, err := d.hold(ctx, reader, other)
+	switch {
+	case errors.Is(err, errBusy): // it can be restored, and not be proven by figures
+		if at, err = now(ctx, other); err != nil {
+			return c, err
+		}
+	case err != nil:
+		return c, err
+	default:
+		c.Exact = s.line.at(at.at)
+		if c.Figures, err = measure(ctx, reader, at.tables, queries, report); err != nil {
+			return c, err
+		}
+	}
+	// A transaction that ends has the log written out past the place.
+	if _, err := other.Exec(ctx, `SELECT txid_current()`); err != nil {
+		return c, err
+	}
+	if n.End, err = d.rest(ctx, s, w, n, at.at); err != nil {
+		return c, err
+	}
+	c.Taken, c.From, c.To = at.moment, s.line.at(n.End), s.line.at(n.End)
+	c.Versions = map[string]string{"postgresql": s.version}
+	return c, nil
+}
+
+func now(ctx context.Context, conn *pgx.Conn) (s still, err error) {
+	var at string
+	if err := conn.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text, clock_timestamp()`).Scan(&at, &s.moment); err != nil {
+		return s, err
+	}
+	s.at, err = parseLSN(at)
+	return s, err
+}
+
+// base has pg_basebackup write the first archive.
+func (d *Driver) base(ctx context.Context, conn *pgx.Conn, s source, w io.Writer, report backup.Report) (start, stop LSN, err error) {
+	path, err := program(s.major, "pg_basebackup")
+	if err != nil {
+		return 0, 0, err
+	}
+	env, err := environment(d.DSN)
+	if err != nil {
+		return 0, 0, err
+	}
+	var size int64 // about; not everybody may know
+	if err := conn.QueryRow(ctx, `SELECT sum(pg_database_size(oid))::bigint FROM pg_database`).Scan(&size); err != nil && code(err) != "42501" {
+		return 0, 0, err
+	}
+	cmd := command(ctx, path, "--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--verbose", "--no-password")
+	out := &counter{w: w, told: func(done int64) { tell(report, "capture", done, max(size, done)) }}
+	cmd.Env, cmd.Stdout = env, out
+	child, err := run(cmd)
+	if out.err != nil {
+		return 0, 0, out.err // of which the program knows only that nobody listens
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	said := child.said.all()
+	begun, ended := startForm.FindStringSubmatch(said), stopForm.FindStringSubmatch(said)
+	if begun == nil || ended == nil {
+		return 0, 0, fmt.Errorf("pg_basebackup does not say where in the log it is: %s", &child.said)
+	}
+	if begun[2] != fmt.Sprint(s.Timeline) {
+		return 0, 0, fmt.Errorf("the server changed from timeline %d to %s meanwhile", s.Timeline, begun[2])
+	}
+	start, err1 := parseLSN(begun[1])
+	stop, err2 := parseLSN(ended[1])
+	return start, stop, errors.Join(err1, err2)
+}
+
+// rest writes the second archive: the log from the segment behind the base's own to a
+// place, and the note. It returns how far that log goes, which is not before the place.
+func (d *Driver) rest(ctx context.Context, s source, w io.Writer, n note, goal LSN) (end LSN, err error) {
+	if err := os.MkdirAll(d.Spool, 0o700); err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp(d.Spool, "base-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	// The base ended its segment, and has it whole.
+	from := s.start(n.Stop-1) + LSN(s.Segment)
+	if goal < from+longHeader {
+		goal = from + longHeader
+	}
+	if err := d.receive(ctx, s, dir, from, goal); err != nil {
+		return 0, err
+	}
+	if end, err = received(s.line, dir, from); err != nil {
+		return 0, err
+	}
+	if behindHead(s.line, end) < goal {
+		return 0, fmt.Errorf("the log was received up to %s only, not %s", end, goal)
+	}
+	n.End = end
+	said, err := json.Marshal(n)
+	if err != nil {
+		return 0, err
+	}
+	out := tar.NewWriter(w)
+	head := &tar.Header{Typeflag: tar.TypeReg, Name: noteName, Size: int64(len(said)), Mode: 0o600, Format: tar.FormatUSTAR}
+	if err := out.WriteHeader(head); err != nil {
+		return 0, err
+	}
+	if _, err := out.Write(said); err != nil {
+		return 0, err
+	}
+	for at := from; at < end; at += LSN(s.Segment) {
+		if err := addSegment(out, s.line, dir, at, min(end, at+LSN(s.Segment))); err != nil {
+			return 0, err
+		}
+	}
+	return end, out.Close()
+}
+
+// addSegment adds what there is of a segment.
+func addSegment(out *tar.Writer, l line, dir string, at, end LSN) error {
+	name := filepath.Join(dir, l.file(at))
+	f, err := os.Open(name) // #nosec G304 -- in a folder of our own
+	if errors.Is(err, os.ErrNotExist) {
+		f, err = os.Open(name + ".partial") // #nosec G304 -- the same
+	}
+	if err != nil {
+		return err
+	}
+	size := int64(end - at) // #nosec G115 -- of a segment
+	head := &tar.Header{Typeflag: tar.TypeReg, Name: "pg_wal/" + l.file(at), Size: size, Mode: 0o600, Format: tar.FormatUSTAR}
+	if err = out.WriteHeader(head); err == nil {
+		_, err = io.CopyN(out, f, size)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// receive has pg_receivewal fetch the log from where a segment begins to a place.
+func (d *Driver) receive(ctx context.Context, s source, dir string, from, to LSN) error {
+	path, err := program(s.major, "pg_receivewal")
+	if err != nil {
+		return err
+	}
+	env, err := environment(d.DSN)
+	if err != nil {
+		return err
+	}
+	if err := seed(dir, s.line, from); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Hour) // it waits without end for what was never written
+	defer cancel()
+	cmd := command(ctx, path, "--directory="+dir, "--endpos="+to.String(), "--no-loop", "--no-sync", "--no-password")
+	cmd.Env = env
+	_, err = run(cmd)
+	return err
+}
+
+// seed has pg_receivewal begin with a segment.
+func seed(dir string, l line, from LSN) error {
+	return os.WriteFile(filepath.Join(dir, l.file(from)+".partial"), nil, 0o600)
+}
+
+// received is the end of the last whole record in a folder of segments, of those that
+// begin with one.
+func received(l line, dir string, from LSN) (LSN, error) {
+	w := newWalk(l, dir, from, 1<<63)
+	end := from
+	for {
+		rec, err := w.read()
+		var bad *damage
+		switch {
+		case errors.Is(err, errEnds), errors.As(err, &bad):
+			return end, w.Close()
+		case err != nil:
+			return 0, errors.Join(err, w.Close())
+		}
+		end = rec.end
+	}
+}
+
+// behindHead is the place of what comes next, which is never within the head of a page.
+func behindHead(l line, at LSN) LSN {
+	at = align(at)
+	switch {
+	case uint64(at)%l.Segment == 0:
+		return at + longHeader
+	case uint64(at)%l.Page == 0:
+		return at + shortHeader
+	}
+	return at
+}
+
+// counter tells how much was written through it.
+type counter struct {
+	w    io.Writer
+	n    int64
+	err  error
+	told func(int64)
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n, c.err = c.n+int64(n), err
+	c.told(c.n)
+	return n, err
+}

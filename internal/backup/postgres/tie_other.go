@@ -1,0 +1,15 @@
+//go:build !linux
+
+package postgres
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+func tie(cmd *exec.Cmd) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
+}
