@@ -40,6 +40,8 @@ const (
 	IncidentsWrite     Scope = "incidents:write"     // declare, and take part, as far as the plan says
 	RunsWrite          Scope = "runs:write"          // go through runbooks; what a step decides is up to the plan's roles
 
+	BackupsRestore Scope = "backups:restore" // bring data back, as far as the plan says
+
 	WindowsWrite   Scope = "windows:write"   // propose, plan, change, cancel, lead
 	ExercisesWrite Scope = "exercises:write" // set the clocks of drills
 
@@ -84,7 +86,7 @@ type rung struct {
 
 var ladder = []rung{
 	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, RunsRead, WindowsRead, CalendarRead, ExercisesRead, BackupsRead, ReportsWrite}},
-	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite, RunsWrite}},
+	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite, RunsWrite, BackupsRestore}},
 	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport, WindowsWrite, ExercisesWrite, BackupsRun}},
 	{Commander, []Scope{PlansApprove, UsersRead, IncidentsCommand, EvidenceRead}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},

@@ -2,6 +2,7 @@ package controlapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -18,6 +19,13 @@ import (
 	"holdfast/internal/keeping"
 	"holdfast/internal/store"
 )
+
+// oneWay brings everything back.
+type oneWay struct{}
+
+func (oneWay) Choices(_ context.Context, set keeping.Set, moment time.Time) ([]continuity.RestoreChoice, error) {
+	return []continuity.RestoreChoice{{Set: set.ID, Target: "far", Backup: "abc", Reaches: moment, Reasons: []string{"proven"}}}, nil
+}
 
 type setsOf []keeping.Set
 
@@ -55,6 +63,10 @@ func TestBackupsAreShownAndAskedFor(t *testing.T) {
 		Authenticate: func(r *http.Request) (Caller, error) { return callers[r.Header.Get("Authorization")], nil },
 		Ready:        func() error { return nil }, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Backups: keeping.NewActs(keeping.ActsOptions{Store: s, Plans: setsOf{set}}),
+		Restores: keeping.NewRestoreActs(keeping.RestoreActsOptions{
+			Store: s, Plans: setsOf{set}, Chooser: oneWay{}, Routes: func(string) []string { return []string{"orders"} },
+			May: func(context.Context, continuity.Actor, string, string) error { return nil },
+		}),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +85,18 @@ func TestBackupsAreShownAndAskedFor(t *testing.T) {
 				t.Fatalf("%s: %s", path, w.Body)
 			}
 		}
+		return w.Code
+	}
+	edit := func(who, path, body string) int {
+		t.Helper()
+		r := httptest.NewRequest(http.MethodPut, "http://127.0.0.1"+path, bytes.NewBufferString(body))
+		r.Header.Set("Authorization", who)
+		r.Header.Set("If-Match", "*")
+		if body != "" {
+			r.Header.Set("Content-Type", "application/json")
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
 		return w.Code
 	}
 	var sets Page[keeping.SetShown]
@@ -119,5 +143,38 @@ func TestBackupsAreShownAndAskedFor(t *testing.T) {
 	}
 	if code := ask("viewer", http.MethodGet, works+url.QueryEscape(now.Add(-time.Hour).Format(time.RFC3339Nano)), "", nil); code != http.StatusNotFound {
 		t.Error(code)
+	}
+
+	// Who may bring data back needs not be who keeps plans; two persons it takes.
+	callers["li"] = Caller{Actor: continuity.Actor{Kind: "user", ID: "li"}, Scopes: access.Responder.Scopes()}
+	var choices Page[continuity.RestoreChoice]
+	if code := ask("viewer", http.MethodGet, "/api/v1/restore-choices?service=shop&moment=2026-01-23T10:00:00Z", "", &choices); code != http.StatusOK || len(choices.Items) != 1 || choices.Items[0].Backup != "abc" {
+		t.Errorf("%d %+v", code, choices)
+	}
+	const wish = `{"service":"shop","into":"over","why":"amounts are wrong","moment":"2026-01-23T10:00:00Z"}`
+	if code := ask("viewer", http.MethodPost, "/api/v1/restores", wish, nil); code != http.StatusForbidden {
+		t.Error(code)
+	}
+	var restore continuity.Restore
+	if code := ask("li", http.MethodPost, "/api/v1/restores", wish, &restore); code != http.StatusOK || restore.State != continuity.RestoreRestoring || len(restore.Routes) != 1 || restore.By.ID != "li" {
+		t.Fatalf("%d %+v", code, restore)
+	}
+	for _, who := range []string{"li", "viewer"} {
+		if code := edit(who, "/api/v1/restores/"+restore.ID+"/approve", "{}"); code < 400 {
+			t.Errorf("%s approved: %d", who, code)
+		}
+	}
+	if code := edit("operator", "/api/v1/restores/"+restore.ID+"/approve", `{"note":"agreed"}`); code != http.StatusOK {
+		t.Error(code)
+	}
+	if code := edit("li", "/api/v1/restores/"+restore.ID+"/switch", "{}"); code != http.StatusConflict { // it is not ready
+		t.Error(code)
+	}
+	if code := edit("li", "/api/v1/restores/"+restore.ID+"/drop", ""); code != http.StatusOK {
+		t.Error(code)
+	}
+	var all Page[continuity.Restore]
+	if code := ask("viewer", http.MethodGet, "/api/v1/restores?service=shop", "", &all); code != http.StatusOK || len(all.Items) != 1 || all.Items[0].State != continuity.RestoreDropping || all.Items[0].Approved.By.ID != "wu" {
+		t.Errorf("%d %+v", code, all)
 	}
 }

@@ -70,6 +70,7 @@ type Options struct {
 	Evidence      Evidence
 	Runs          Runs
 	Backups       Backups
+	Restores      Restores
 }
 
 // The bounds of what a request may carry and take.
@@ -163,6 +164,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Backups != nil {
 		registerBackups(s)
+	}
+	if o.Restores != nil {
+		registerRestores(s)
 	}
 	if o.Notifications != nil {
 		registerNotifications(s)

@@ -157,6 +157,9 @@ func (k *kept) lane(name string) **continuity.BackupWork {
 
 // Step implements follow.Engine: one change of one set at a time.
 func (e *Engine) Step(ctx context.Context, now time.Time) (changes []continuity.Change, next time.Time, err error) {
+	if err := e.ctx.Err(); err != nil {
+		return nil, next, err // what ended with the term did not fail
+	}
 	sets, unread := e.o.Plans.Sets()
 	wanted := map[string]*Set{}
 	for i := range sets {
