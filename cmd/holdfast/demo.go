@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,7 +19,7 @@ import (
 
 func (c *cli) demoCommand() *cobra.Command {
 	cmd := c.group("demo", "demo")
-	cmd.AddCommand(c.demoStory("incident", demo.Incident), c.demoStory("maintenance", demo.Maintenance), c.demoShopCommand(), c.demoRestartCommand())
+	cmd.AddCommand(c.demoStory("incident", demo.Incident), c.demoStory("maintenance", demo.Maintenance), c.demoShopCommand(), c.demoHandCommand())
 	return cmd
 }
 
@@ -72,15 +73,20 @@ func (c *cli) demoShopCommand() *cobra.Command {
 	}}
 }
 
-// demoRestartCommand asks the demos' service manager to start the shop again.
-func (c *cli) demoRestartCommand() *cobra.Command {
-	return &cobra.Command{Use: "restart URL", Hidden: true, Args: exactly(1), RunE: func(cmd *cobra.Command, args []string) error {
-		return askedToRestart(cmd.Context(), args[0])
+// demoHandCommand asks the demos' service manager to stop, start or restart the shop,
+// or to put another release of it in its place.
+func (c *cli) demoHandCommand() *cobra.Command {
+	return &cobra.Command{Use: "hand URL stop|start|restart|put [RELEASE]", Hidden: true, Args: cobra.RangeArgs(2, 3), RunE: func(cmd *cobra.Command, args []string) error {
+		asked := url.Values{}
+		if len(args) > 2 {
+			asked.Set("release", args[2])
+		}
+		return askHand(cmd.Context(), args[0]+"/"+args[1]+"?"+asked.Encode())
 	}}
 }
 
-func askedToRestart(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/restart", http.NoBody)
+func askHand(ctx context.Context, what string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, what, http.NoBody)
 	if err != nil {
 		return err
 	}

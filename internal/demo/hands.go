@@ -8,7 +8,8 @@ import (
 )
 
 // hands are the machine's service manager, by which a runbook has the shop started
-// again: `holdfast demo restart` asks it as systemctl would be asked.
+// again, or another release of it put in its place: `holdfast demo hand` asks it as
+// systemctl would be asked.
 type hands struct {
 	url    string
 	server *http.Server
@@ -26,18 +27,38 @@ func openHands(w *World) (*hands, error) {
 	}
 	h := &hands{url: "http://" + listener.Addr().String(), done: make(chan struct{})}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /restart", func(rw http.ResponseWriter, _ *http.Request) {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.times++
-		if h.before != nil {
-			h.before()
-		}
-		w.Shop.Stop()
-		if err := w.StartShop(); err != nil {
-			http.Error(rw, err.Error(), http.StatusInternalServerError)
-		}
-	})
+	for what, do := range map[string]func(r *http.Request) error{
+		"restart": func(*http.Request) error {
+			h.times++
+			if h.before != nil {
+				h.before()
+			}
+			w.Shop.Stop()
+			return w.StartShop()
+		},
+		// Done again, these change nothing.
+		"stop": func(*http.Request) error {
+			w.Shop.Stop()
+			return nil
+		},
+		"start": func(*http.Request) error {
+			select {
+			case <-w.Shop.Done():
+				return w.StartShop()
+			default:
+				return nil
+			}
+		},
+		"put": func(r *http.Request) error { return w.put(r.FormValue("release")) },
+	} {
+		mux.HandleFunc("POST /"+what, func(rw http.ResponseWriter, r *http.Request) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if err := do(r); err != nil {
+				http.Error(rw, err.Error(), http.StatusInternalServerError)
+			}
+		})
+	}
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		defer close(h.done)

@@ -21,7 +21,9 @@ import (
 	"holdfast/internal/controlapi"
 	"holdfast/internal/demo/customers"
 	"holdfast/internal/demo/inbox"
+	"holdfast/internal/demo/postgres"
 	"holdfast/internal/demo/process"
+	"holdfast/internal/demo/shop"
 	"holdfast/internal/endpoint"
 	"holdfast/internal/loopback"
 )
@@ -40,6 +42,10 @@ type Options struct {
 	ShopDSN    string // and for the shop
 	Lang       catalogue.Lang
 	PerMinute  int // messages that a channel takes; 0: 60
+
+	// Releases has the shop upgraded: it is served by a PostgreSQL of its own, of which
+	// backups are made.
+	Releases bool
 }
 
 // World is everything that runs, and where it is. What is exported but is no method is
@@ -52,6 +58,7 @@ type World struct {
 	DB     customers.Database
 
 	Shop, Relay, Control *process.Process
+	Server               *postgres.Server // of a shop that is upgraded
 
 	spawner  *process.Spawner
 	at       places
@@ -70,6 +77,11 @@ type places struct {
 	PerMinute             int
 	Program               string
 	Folder                string
+
+	Releases   bool
+	Postgres   string // address of the shop's server
+	Beside     string // the folder of that server, and of restores
+	Invariants []shop.Invariant
 }
 
 // Password of every user and of the mail server.
@@ -97,12 +109,18 @@ func New(o Options) (w *World, err error) {
 	}
 	w.spawner = process.New()
 	w.spawner.Env = w.environment()
+	made := w
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, w.Close(false))
+			err = errors.Join(err, made.Close(false))
 		}
 	}()
 	w.DB = customers.Database{File: filepath.Join(w.Folder, "shop.db"), DSN: o.ShopDSN}
+	if o.Releases {
+		if err := w.serve(); err != nil {
+			return nil, err
+		}
+	}
 	provider, site, mail := rand.Text(), "whsec_"+strings.TrimRight(base64Of(24), "="), rand.Text()
 	w.callback = rand.Text()
 	w.Inbox = &inbox.Inbox{
@@ -123,14 +141,18 @@ func New(o Options) (w *World, err error) {
 		return nil, err
 	}
 	w.at = places{
+		Postgres: w.at.Postgres, Beside: w.at.Beside,
 		Shop: addresses[0], Relay: addresses[1], Admin: addresses[2], Control: addresses[3], Public: addresses[4], Hands: w.hands.url,
 		Mail: w.Inbox.MailAddress, Provider: w.Inbox.ProviderURL, Hooks: w.Inbox.HookURL, ControlDSN: o.ControlDSN,
 		Lang: string(o.Lang), PerMinute: o.PerMinute, Program: o.Program, Folder: w.Folder,
 	}
+	if o.Releases {
+		w.at.Releases, w.at.Invariants = true, shop.Invariants()
+	}
 	driver, dsn := w.DB.Driver()
 	w.at.Driver = driver
 	return w, w.write(map[string]string{
-		"shop.dsn": dsn, "control.dsn": o.ControlDSN,
+		"shop.dsn": dsn, "control.dsn": o.ControlDSN, "secrets/SHOP_DSN": dsn,
 		"secrets/MAIL": mail, "secrets/PROVIDER": provider, "secrets/CALLBACK": w.callback, "secrets/SITE": site,
 	})
 }
@@ -194,7 +216,7 @@ func (w *World) Close(keep bool) error {
 	if keep {
 		return nil
 	}
-	return os.RemoveAll(w.Folder)
+	return errors.Join(os.RemoveAll(w.Folder), os.RemoveAll(w.at.Beside))
 }
 
 // Edit puts one text in the place of another in a file of the folder.
@@ -217,7 +239,13 @@ func (w *World) start(name string, args ...string) (*process.Process, error) {
 
 // StartShop starts the shop, anew where it has ended.
 func (w *World) StartShop() (err error) {
-	args := []string{"demo", "shop", "--listen", w.at.Shop, "--db", w.DB.File, "--dsn", w.DB.DSN, "--capacity", "500"}
+	args := []string{"demo", "shop", "--listen", w.at.Shop, "--db", w.DB.File, "--capacity", "500"}
+	if w.DB.DSN != "" {
+		args = append(args, "--dsn-file", filepath.Join(w.Folder, "shop.dsn"))
+	}
+	if w.Releases {
+		args = append(args, "--release", w.release(), "--recount", recount.String())
+	}
 	if w.Shop, err = w.start("shop", args...); err != nil {
 		return err
 	}
@@ -377,3 +405,9 @@ func answers(url string) error {
 	}
 	return nil
 }
+
+// ShopURL is where the shop itself is, behind the relay.
+func (w *World) ShopURL() string { return "http://" + w.at.Shop }
+
+// HandsURL is where the service manager is asked.
+func (w *World) HandsURL() string { return w.hands.url }

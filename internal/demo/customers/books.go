@@ -53,19 +53,22 @@ func (d Database) Read(ctx context.Context, run string) (Books, error) {
 	if err := rows.Err(); err != nil {
 		return b, err
 	}
-	orders, err := tx.QueryContext(ctx, `SELECT order_no, qty, total, state FROM orders WHERE order_no LIKE $1`, like)
+	// As they are booked, whatever release keeps them.
+	orders, err := tx.QueryContext(ctx, `SELECT order_no, qty, minor, state FROM booked_orders WHERE order_no LIKE $1`, like)
 	if err != nil {
 		return b, err
 	}
 	defer orders.Close()
 	for orders.Next() {
 		var (
-			no string
-			o  Order
+			no    string
+			minor int64
+			o     Order
 		)
-		if err := orders.Scan(&no, &o.Qty, &o.Total, &o.State); err != nil {
+		if err := orders.Scan(&no, &o.Qty, &minor, &o.State); err != nil {
 			return b, err
 		}
+		o.Total = decimal(minor)
 		b.Orders[no] = o
 	}
 	return b, orders.Err()

@@ -48,6 +48,11 @@ func New() *Spawner {
 
 // Start runs a program; its standard output and error go to a log file.
 func (s *Spawner) Start(name, logFile string, args ...string) (*Process, error) {
+	return s.StartAs(nil, name, logFile, args...)
+}
+
+// StartAs runs a program as another user; nil: as this one.
+func (s *Spawner) StartAs(user *syscall.Credential, name, logFile string, args ...string) (*Process, error) {
 	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
@@ -55,6 +60,7 @@ func (s *Spawner) Start(name, logFile string, args ...string) (*Process, error) 
 	p := &Process{name: name, cmd: exec.Command(args[0], args[1:]...), log: log, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr, p.cmd.Env = attributes(), s.Env
+	p.cmd.SysProcAttr.Credential = user
 	started := make(chan error)
 	s.jobs <- func() { started <- p.cmd.Start() }
 	if err := <-started; err != nil {

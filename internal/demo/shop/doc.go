@@ -20,7 +20,7 @@
 // v2.0.1's is right, but what it does minutes later is not; v2.1 is right. A release
 // runs on no other schema than its own, and says so at /healthz:
 //
-//	shop migrate up|down|status --release R
+//	shop migrate up|down|to|status|schema --release R
 //	shop invariants [--sql]
 //	shop version [--url http://...]
 //

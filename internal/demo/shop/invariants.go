@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
-// invariant is what always holds in a shop's database, whatever its schema: a query of
+// Invariant is what always holds in a shop's database, whatever its schema: a query of
 // the first orders and goods for which it does not hold.
-type invariant struct {
+type Invariant struct {
 	Name string `json:"name"`
 	Says string `json:"says"`
 	SQL  string `json:"sql"` // how many violate it: 0
@@ -20,7 +21,7 @@ type invariant struct {
 }
 
 // invariants read what every release has: the view of booked orders and the events.
-var invariants = []invariant{
+var invariants = []Invariant{
 	violated("amounts", "an order is booked with the amount that its customer sent last",
 		`booked_orders b JOIN events e ON e.order_no = b.order_no AND e.order_seq = b.version
 		WHERE CAST(replace(e.total, '.', '') AS BIGINT) <> b.minor`,
@@ -33,13 +34,17 @@ var invariants = []invariant{
 		`events e WHERE e.order_seq = 1 AND NOT EXISTS (SELECT 1 FROM booked_orders b WHERE b.order_no = e.order_no)`,
 		`e.order_no`),
 	violated("stock", "what is ordered was taken out of stock",
-		`goods g WHERE g.stock <> 1000000 - (SELECT coalesce(sum(b.qty), 0) FROM booked_orders b WHERE b.sku = g.sku AND b.state = 'open')`,
+		`goods g LEFT JOIN (SELECT sku, sum(qty) AS qty FROM booked_orders WHERE state = 'open' GROUP BY sku) b ON b.sku = g.sku
+		WHERE g.stock <> 1000000 - coalesce(b.qty, 0)`,
 		`g.sku || ': ' || CAST(g.stock AS TEXT) || ' in stock'`),
 }
 
-func violated(name, says, where, words string) invariant {
+// Invariants are what always holds, for a plan to ask.
+func Invariants() []Invariant { return slices.Clone(invariants) }
+
+func violated(name, says, where, words string) Invariant {
 	where = strings.Join(strings.Fields(where), " ")
-	return invariant{name, says, `SELECT count(*) FROM ` + where, `SELECT ` + words + ` FROM ` + where + ` ORDER BY 1 LIMIT 5`}
+	return Invariant{name, says, `SELECT count(*) FROM ` + where, `SELECT ` + words + ` FROM ` + where + ` ORDER BY 1 LIMIT 5`}
 }
 
 // verdict is what came of one.

@@ -29,8 +29,8 @@ func (d dialect) floored(x string) string {
 	return "CAST(" + x + " AS BIGINT)"
 }
 
-// up are the statements from schema 1 to 2 as a release has them.
-func (r release) up(d dialect) []string {
+// forwards are the statements from schema 1 to 2 as a release has them.
+func (r release) forwards(d dialect) []string {
 	return []string{
 		unbooked,
 		`CREATE TABLE order_lines (order_no TEXT NOT NULL REFERENCES orders (order_no), line BIGINT NOT NULL, sku TEXT NOT NULL,
@@ -45,9 +45,9 @@ func (r release) up(d dialect) []string {
 	}
 }
 
-// down are the statements back. Nothing is lost by them: what v1 can't hold, an order
+// backwards are the statements back. Nothing is lost by them: what v1 can't hold, an order
 // of several lines, is refused before.
-func down() []string {
+func backwards() []string {
 	return []string{
 		unbooked,
 		`ALTER TABLE orders ADD COLUMN sku TEXT NOT NULL DEFAULT ''`,
@@ -86,10 +86,16 @@ func (s *store) standing(ctx context.Context, q interface {
 // errSeveralLines is why a migration down is refused.
 var errSeveralLines = errors.New("some orders have several lines, which v1 can't keep: nothing was changed")
 
-// migrate brings the schema to that of the store's release, or from it back to the one
-// before. It is one transaction: it happens wholly or not at all, and again it changes
-// nothing.
-func (s *store) migrate(ctx context.Context, back bool) (m migration, err error) {
+// Ways to migrate.
+const (
+	up   = "up"   // by the release's migration
+	down = "down" // by the release's migration, back to what was before it
+	to   = "to"   // to the release's schema, whichever way that is
+)
+
+// migrate changes the schema. It is one transaction: it happens wholly or not at all,
+// and again it changes nothing.
+func (s *store) migrate(ctx context.Context, how string) (m migration, err error) {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return m, err
@@ -105,12 +111,26 @@ func (s *store) migrate(ctx context.Context, back bool) (m migration, err error)
 	if m, err = s.standing(ctx, tx); err != nil {
 		return m, err
 	}
-	to, by := s.release.schema, s.release.name
+	target, by := s.release.schema, s.release.name
+	if how == down {
+		if target == 1 {
+			return m, errors.New("v1 is the first release: there is nothing before it")
+		}
+		if m.Schema != target {
+			return m, tx.Commit()
+		}
+		target, by = 1, "v1"
+	}
 	var statements []string
 	switch {
-	case back && to == 1:
-		return m, errors.New("v1 is the first release: there is nothing before it")
-	case back && m.Schema == to:
+	case m.Schema == target:
+		return m, tx.Commit()
+	case m.Schema < target:
+		statements = s.release.forwards(s.dialect)
+	case how == up:
+		return m, fmt.Errorf("the database has schema %d of %s, which is newer than schema %d of %s: take it back with migrate down --release %s",
+			m.Schema, m.By, target, by, m.By)
+	default:
 		var several int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM order_lines WHERE line > 1`).Scan(&several); err != nil {
 			return m, err
@@ -118,21 +138,14 @@ func (s *store) migrate(ctx context.Context, back bool) (m migration, err error)
 		if several > 0 {
 			return m, errSeveralLines
 		}
-		to, by, statements = 1, "v1", down()
-	case back || m.Schema == to:
-		return m, tx.Commit()
-	case m.Schema > to:
-		return m, fmt.Errorf("the database has schema %d of %s, which is newer than schema %d of %s: take it back with migrate down --release %s",
-			m.Schema, m.By, to, by, m.By)
-	default:
-		statements = s.release.up(s.dialect)
+		statements = backwards()
 	}
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return m, fmt.Errorf("%w in: %s", err, statement)
 		}
 	}
-	if _, err := tx.ExecContext(ctx, s.dialect.bind(`UPDATE shop_schema SET version = ?, release = ?`), to, by); err != nil {
+	if _, err := tx.ExecContext(ctx, s.dialect.bind(`UPDATE shop_schema SET version = ?, release = ?`), target, by); err != nil {
 		return m, err
 	}
 	if err := tx.Commit(); err != nil {
@@ -143,7 +156,7 @@ func (s *store) migrate(ctx context.Context, back bool) (m migration, err error)
 	return m, err
 }
 
-// runMigrate is `shop migrate up|down|status`.
+// runMigrate is `shop migrate up|down|to|status|schema`.
 func runMigrate(ctx context.Context, o options, how string, out io.Writer) error {
 	s, err := openDatabase(o)
 	if err != nil {
@@ -152,17 +165,21 @@ func runMigrate(ctx context.Context, o options, how string, out io.Writer) error
 	defer s.Close()
 	var m migration
 	switch how {
-	case "up", "down":
-		m, err = s.migrate(ctx, how == "down")
-	case "status":
+	case up, down, to:
+		m, err = s.migrate(ctx, how)
+	case "status", "schema":
 		m, err = s.standing(ctx, s.write)
 	default:
-		return fmt.Errorf("migrate %q: say up, down or status", how)
+		return fmt.Errorf("migrate %q: say up, down, to, status or schema", how)
 	}
 	if err != nil {
 		return err
 	}
 	if err := o.print(out, m, func() {
+		if how == "schema" {
+			fmt.Fprintln(out, m.Schema)
+			return
+		}
 		done := map[bool]string{true: "changed just now", false: "nothing to do"}[m.Moved]
 		if how == "status" {
 			done = map[bool]string{true: "fits", false: "does not fit"}[m.Fits]

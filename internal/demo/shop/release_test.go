@@ -60,9 +60,9 @@ func of(t *testing.T, o options, release string) *store {
 	return s
 }
 
-func moved(t *testing.T, s *store, back bool, schema int, want bool) {
+func moved(t *testing.T, s *store, how string, schema int, want bool) {
 	t.Helper()
-	m, err := s.migrate(t.Context(), back)
+	m, err := s.migrate(t.Context(), how)
 	if err != nil || m.Schema != schema || m.Moved != want {
 		t.Fatalf("%+v, %v; want schema %d, changed %t", m, err, schema, want)
 	}
@@ -99,9 +99,9 @@ func TestMigrationsOfReleases(t *testing.T) {
 				before := sound(t, first)
 
 				next := of(t, o, r.name)
-				moved(t, next, true, 1, false) // nothing to take back yet
-				moved(t, next, false, 2, true)
-				moved(t, next, false, 2, false)
+				moved(t, next, down, 1, false) // nothing to take back yet
+				moved(t, next, up, 2, true)
+				moved(t, next, up, 2, false)
 				if r.name == "v2" {
 					if n := hurt(t, next); n != wrong {
 						t.Errorf("%d amounts were corrupted, want %d", n, wrong)
@@ -120,7 +120,7 @@ func TestMigrationsOfReleases(t *testing.T) {
 				if _, err := openStore(t.Context(), o); err == nil || !strings.Contains(err.Error(), "release v1 does not run on schema 2") {
 					t.Error(err)
 				}
-				if _, err := first.migrate(t.Context(), false); err == nil || !strings.Contains(err.Error(), "migrate down --release "+r.name) {
+				if _, err := first.migrate(t.Context(), up); err == nil || !strings.Contains(err.Error(), "migrate down --release "+r.name) {
 					t.Error(err)
 				}
 
@@ -138,7 +138,7 @@ func TestMigrationsOfReleases(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				moved(t, next, true, 1, true)
+				moved(t, next, down, 1, true)
 				back, err := first.examine(t.Context())
 				if err != nil || back.Books.Hash != found.Books.Hash {
 					t.Errorf("%+v became %+v, %v", found, back, err)
@@ -171,7 +171,7 @@ func TestSeveralLinesAreNotTakenBack(t *testing.T) {
 			if _, err := shop.write.Exec(`INSERT INTO order_lines (order_no, line, sku, qty, amount_minor) VALUES ('M000', 2, 'sku-0002', 1, 1)`); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := shop.migrate(t.Context(), true); !errors.Is(err, errSeveralLines) {
+			if _, err := shop.migrate(t.Context(), down); !errors.Is(err, errSeveralLines) {
 				t.Error(err)
 			}
 			if m, err := shop.standing(t.Context(), shop.read); err != nil || m.Schema != 2 {
@@ -234,7 +234,7 @@ func TestOrdersWhileTheSchemaMoves(t *testing.T) {
 			seed := rand.Uint64()
 			t.Log("seed", seed)
 			first, one := open(t, o)
-			moved(t, of(t, o, "v2.1"), false, 2, true)
+			moved(t, of(t, o, "v2.1"), up, 2, true)
 			o.release = "v2.1"
 			two, after := open(t, o)
 
@@ -280,10 +280,10 @@ func TestOrdersWhileTheSchemaMoves(t *testing.T) {
 				}
 			}
 			for range 8 {
-				moved(t, two, true, 1, true)
+				moved(t, two, down, 1, true)
 				served(0)
 				sound(t, first)
-				moved(t, two, false, 2, true)
+				moved(t, two, up, 2, true)
 				served(1)
 				for range 3 {
 					if n, err := two.recountAll(t.Context()); n != 0 || err != nil {
@@ -328,13 +328,19 @@ func TestSubcommands(t *testing.T) {
 				{"version --release v9", "", "no release"},
 				{"migrate status", "schema 1, made by v1; release v1 needs schema 1: fits\n", ""},
 				{"migrate status --release v2", "schema 1, made by v1; release v2 needs schema 2: does not fit\n", "does not run on schema 1"},
-				{"migrate sideways", "", "say up, down or status"},
+				{"migrate sideways", "", "say up, down, to, status or schema"},
 				{"migrate down", "", "nothing before it"},
 				{"invariants", "ok        amounts", ""},
 				{"migrate up --release v2", "changed just now", ""},
 				{"migrate up --release v2", "nothing to do", ""},
 				{"invariants", "VIOLATED  amounts", "an invariant is violated"},
+				{"migrate schema", "2\n", ""},
+				{"migrate to --release v2.0.1", "nothing to do", ""},
+				{"migrate to --release v1", "schema 1, made by v1; release v1 needs schema 1: changed just now", ""},
+				{"migrate to --release v1", "nothing to do", ""},
+				{"migrate to --release v2", "changed just now", ""},
 				{"migrate down --release v2", "schema 1, made by v1", ""},
+				{"migrate schema", "1\n", ""},
 				{"invariants --sql", "SELECT count(*) FROM", ""},
 				{"pay", "", "unexpected argument"},
 				{"serve now", "", "unexpected argument"},

@@ -123,7 +123,7 @@ func openStore(ctx context.Context, o options) (_ *store, err error) {
 		return nil, err
 	}
 	if isNew {
-		if _, err := s.migrate(ctx, false); err != nil {
+		if _, err := s.migrate(ctx, up); err != nil {
 			return nil, err
 		}
 	}
