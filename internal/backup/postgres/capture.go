@@ -247,7 +247,6 @@ func received(l line, dir string, from LSN) (LSN, error) {
 
 // behindHead is the place of what comes next, which is never within the head of a page.
 func behindHead(l line, at LSN) LSN {
-	at = align(at)
 	switch {
 	case uint64(at)%l.Segment == 0:
 		return at + longHeader

@@ -215,6 +215,9 @@ func (l *laying) aim(dir string, r backup.Restore) (g goal, err error) {
 		}
 	}
 	switch {
+	case g.stop == 0 && w.last != l.end && l.end != l.line.start(l.end):
+		// Only a whole segment may end within a record.
+		return g, pieceError("", &damage{backup.FaultTruncated, w.last, "the log ends within a record"})
 	case behindHead(l.line, g.reached) < at:
 		return g, fmt.Errorf("the log goes to %s only, not to %s", g.reached, at)
 	case g.reached < l.Stop:

@@ -45,7 +45,7 @@ func (d *damage) Error() string { return fmt.Sprintf("write-ahead log at %s: %s"
 
 // record is one of the write-ahead log.
 type record struct {
-	at, end  LSN // end without what aligns the next one
+	at, end  LSN
 	xact     time.Time
 	isSwitch bool
 }
@@ -58,6 +58,7 @@ type walk struct {
 	limit LSN    // what is behind it was not received
 	next  LSN    // where the next record begins
 	prev  LSN    // where the last one began; 0: not known yet
+	last  LSN    // where the last one ended
 
 	file     *os.File
 	fileAt   LSN
@@ -235,10 +236,17 @@ func (w *walk) try() (rec record, again bool, err error) {
 			pos += w.headSize()
 		}
 		n := min(length-LSN(len(body)), w.pageAt+LSN(w.Page)-pos)
-		if pos+n > w.limit {
-			return rec, false, errEnds
+		cut := pos+n > w.limit
+		if cut {
+			n = w.limit - pos
 		}
 		body = append(body, w.page[pos-w.pageAt:pos-w.pageAt+n]...)
+		if prev := w.follows(body); prev != w.prev {
+			return rec, false, &damage{backup.FaultForked, at, "the record follows on " + prev.String() + ", not on " + w.prev.String()}
+		}
+		if cut {
+			return rec, false, errEnds
+		}
 		pos += n
 		if LSN(len(body)) == length {
 			break
@@ -248,15 +256,21 @@ func (w *walk) try() (rec record, again bool, err error) {
 	if sum != le.Uint32(body[20:]) {
 		return rec, false, &damage{backup.FaultTruncated, at, "the record fails its checksum"}
 	}
-	if prev := LSN(le.Uint64(body[8:])); w.prev != 0 && prev != w.prev {
-		return rec, false, &damage{backup.FaultForked, at, "the record follows on " + prev.String() + ", not on " + w.prev.String()}
-	}
-	rec = record{at: at, end: pos, xact: xactTime(body), isSwitch: body[17] == rmXLOG && body[16]&0xf0 == infoSwitch}
-	w.prev, w.next = at, align(pos)
+	end := align(pos)
+	rec = record{at: at, end: end, xact: xactTime(body), isSwitch: body[17] == rmXLOG && body[16]&0xf0 == infoSwitch}
+	w.prev, w.next, w.last = at, end, end
 	if rec.isSwitch {
 		w.next = w.start(pos-1) + LSN(w.Segment)
 	}
 	return rec, false, nil
+}
+
+// follows is where the record before this one begins, as far as that can be told.
+func (w *walk) follows(body []byte) LSN {
+	if w.prev == 0 || len(body) < 16 {
+		return w.prev
+	}
+	return LSN(binary.LittleEndian.Uint64(body[8:]))
 }
 
 // xactTime is when a transaction ended, of records of such ends.

@@ -1,0 +1,4 @@
+package postgres
+
+// ParseLSN is for tests.
+var ParseLSN = parseLSN
