@@ -27,7 +27,8 @@ const (
 	CalendarRead  Scope = "calendar:read" // windows as a calendar: all that the address of one may
 	ExercisesRead Scope = "exercises:read"
 
-	BackupsRead Scope = "backups:read"
+	BackupsRead  Scope = "backups:read"
+	UpgradesRead Scope = "upgrades:read"
 
 	ReportsWrite Scope = "reports:write" // tell that something does not work
 
@@ -38,6 +39,7 @@ const (
 
 	NotificationsWrite Scope = "notifications:write" // send, acknowledge, silence
 	IncidentsWrite     Scope = "incidents:write"     // declare, and take part, as far as the plan says
+	UpgradesAgree      Scope = "upgrades:agree"      // tick off, agree to bringing data back, abort
 	RunsWrite          Scope = "runs:write"          // go through runbooks; what a step decides is up to the plan's roles
 
 	BackupsRestore Scope = "backups:restore" // bring data back, as far as the plan says
@@ -45,7 +47,8 @@ const (
 	WindowsWrite   Scope = "windows:write"   // propose, plan, change, cancel, lead
 	ExercisesWrite Scope = "exercises:write" // set the clocks of drills
 
-	BackupsRun Scope = "backups:run" // have one made, proven, old ones removed
+	BackupsRun    Scope = "backups:run"    // have one made, proven, old ones removed
+	UpgradesWrite Scope = "upgrades:write" // plan, begin, take back; what changes the service is up to the plan's roles
 
 	SignalsWrite     Scope = "signals:write" // say for another system that something does not work, or does again
 	PlansWrite       Scope = "plans:write"
@@ -85,9 +88,9 @@ type rung struct {
 }
 
 var ladder = []rung{
-	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, RunsRead, WindowsRead, CalendarRead, ExercisesRead, BackupsRead, ReportsWrite}},
-	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite, RunsWrite, BackupsRestore}},
-	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport, WindowsWrite, ExercisesWrite, BackupsRun}},
+	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, RunsRead, WindowsRead, CalendarRead, ExercisesRead, BackupsRead, UpgradesRead, ReportsWrite}},
+	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite, UpgradesAgree, RunsWrite, BackupsRestore}},
+	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport, WindowsWrite, ExercisesWrite, BackupsRun, UpgradesWrite}},
 	{Commander, []Scope{PlansApprove, UsersRead, IncidentsCommand, EvidenceRead}},
 	{Admin, []Scope{UsersWrite, StateRead, StateWrite}},
 }

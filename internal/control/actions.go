@@ -27,6 +27,7 @@ func (n *Node) actions() runbook.Actions {
 		"command":        n.commandAction(),
 		"http":           n.httpAction(),
 		"check":          n.checkAction(),
+		"upgrade.start":  n.upgradeAction(),
 		"wait":           n.waitAction(),
 
 		// A person does these by the lines that are ticked off, there and back.
@@ -40,7 +41,7 @@ func (n *Node) actions() runbook.Actions {
 	// No engine of this program can do these: such a step asks a person, and says so.
 	for name, why := range map[string]string{
 		"backup.run": "runbook.hand.backup", "backup.verify": "runbook.hand.backup", "backup.restore": "runbook.hand.restore",
-		"upgrade.start": "runbook.hand.upgrade", "outbox.send": "runbook.hand.outbox", "readmit": "runbook.hand.readmit", "compensate": "runbook.hand.compensate",
+		"outbox.send": "runbook.hand.outbox", "readmit": "runbook.hand.readmit", "compensate": "runbook.hand.compensate",
 	} {
 		all[name] = runbook.Action{Hand: why}
 	}

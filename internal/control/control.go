@@ -73,6 +73,7 @@ type Node struct {
 	channels *channelDesk
 	public   *public.Server // nil: none
 	words    *wordPlans
+	restorer setRestorer                                           // nil: data can't be brought back here
 	holding  func(context.Context, access.Scope) ([]string, error) // users who may do something
 }
 
@@ -130,7 +131,7 @@ func (n *Node) engines() []func(context.Context) error {
 		n.openIncidents, n.openAnnounce, n.openEvidence,
 		n.openMaintenance, n.openWindowRelays,
 		n.openBackups,
-		n.openRunbooks,
+		n.openRunbooks, n.openUpgrades,
 		n.openPreviews,
 
 		n.openJobs,

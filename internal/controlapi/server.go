@@ -71,6 +71,7 @@ type Options struct {
 	Runs          Runs
 	Backups       Backups
 	Restores      Restores
+	Upgrades      Upgrades
 }
 
 // The bounds of what a request may carry and take.
@@ -167,6 +168,9 @@ func New(o Options) (http.Handler, error) {
 	}
 	if o.Restores != nil {
 		registerRestores(s)
+	}
+	if o.Upgrades != nil {
+		registerUpgrades(s)
 	}
 	if o.Notifications != nil {
 		registerNotifications(s)

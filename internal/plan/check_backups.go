@@ -89,9 +89,9 @@ func (c *checker) checkUpgrades() {
 			c.tech.Error(place(c.tech.places, where+".code.put"), "plan.put-version")
 		}
 		if m := u.Migration; m != nil {
-			c.call(&m.Up, where+".migration.up")
-			c.call(m.Down, where+".migration.down")
-			c.call(m.Status, where+".migration.status")
+			c.call(&m.Up, where+".migration.up", copyField)
+			c.call(m.Down, where+".migration.down", copyField)
+			c.call(m.Status, where+".migration.status", copyField)
 		}
 		if down := u.Migration != nil && u.Migration.Down != nil; !down && (u.Undo.Data == "down" || u.Undo.Data == "faster") {
 			c.tech.Error(place(c.tech.places, where+".undo.data"), "plan.undo-down", "value", u.Undo.Data)
@@ -144,26 +144,39 @@ func (c *checker) checkGate(u *Rollout, where string) {
 }
 
 // call reports words in braces that nothing fills.
-func (c *checker) call(call *Call, where string) {
+func (c *checker) call(call *Call, where string, more ...string) {
 	if call == nil {
 		return
 	}
 	for name, value := range call.With {
 		for _, field := range braced.FindAllString(value, -1) {
-			if field != versionField {
+			if field != versionField && !slices.Contains(more, field) {
 				c.tech.Error(place(c.tech.places, where+".with."+name), "plan.call-field", "value", field)
 			}
 		}
 	}
 }
 
-// versionField stands for the version that is to run.
-const versionField = "{version}"
+const (
+	// versionField stands for the version that is to run.
+	versionField = "{version}"
+	// copyField stands for the copy of the data on which a migration is tried; of the data
+	// themselves, for nothing.
+	copyField = "{copy}"
+)
+
+// Rehearsed reports whether a migration can be tried on a copy: its commands are told
+// where that is.
+func (m *Migration) Rehearsed() bool {
+	return m.Up.fills(copyField) && m.Status != nil && m.Status.fills(copyField)
+}
 
 // told says whether a call is told the version.
-func (c *Call) told() bool {
+func (c *Call) told() bool { return c.fills(versionField) }
+
+func (c *Call) fills(field string) bool {
 	for _, value := range c.With {
-		if slices.Contains(braced.FindAllString(value, -1), versionField) {
+		if slices.Contains(braced.FindAllString(value, -1), field) {
 			return true
 		}
 	}

@@ -17,7 +17,8 @@ type Rollout struct {
 }
 
 // Call is a command of the node's list of allowed ones. {version} in a value is the
-// version that is to run.
+// version that is to run; of a migration's commands, {copy} is the copy on which it is
+// tried, and nothing where it is not.
 type Call struct {
 	Command string            `yaml:"command" kind:"id" short:"true" required:"true" example:"shop-put"`
 	With    map[string]string `yaml:"with" kind:"text" names:"id" example:"{release: \"{version}\"}"`

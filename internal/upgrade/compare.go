@@ -60,6 +60,15 @@ func compare(before, now *continuity.UpgradePicture, live, exact bool) (all []Pr
 	return all
 }
 
+// Differ says what of data is not as it was before, or as it has to be. exact: nothing
+// may differ, as migrations went back.
+func Differ(before, now *continuity.UpgradePicture, exact bool) (all []continuity.CheckReason) {
+	for _, p := range compare(before, now, false, exact) {
+		all = append(all, p.Reason)
+	}
+	return all
+}
+
 // more reports whether a count has grown.
 func more(was, is string) bool {
 	a, err := strconv.ParseInt(was, 10, 64)

@@ -52,7 +52,7 @@ func init() { // not a literal: stages lead to each other
 		"baseline": {state: continuity.UpgradeHolding, do: baseline, then: (*turn).based},
 		"hold":     {state: continuity.UpgradeHolding, do: hold, then: (*turn).held, most: holdTime, class: continuity.UpgradeOperator},
 		"picture":  {state: continuity.UpgradeHolding, do: picture, then: (*turn).pictured, most: readTime, class: continuity.UpgradeMigration},
-		"moment":   {state: continuity.UpgradeHolding, do: moment, then: (*turn).momentous, most: readTime, class: continuity.UpgradeOperator},
+		"moment":   {state: continuity.UpgradeHolding, do: moment, then: (*turn).momentous, most: readTime, patience: readTime, class: continuity.UpgradeOperator},
 
 		"step":      {state: continuity.UpgradeStepping, then: (*turn).stepping, watched: true},
 		"step-data": {state: continuity.UpgradeStepping, do: picture, then: (*turn).steppedData, most: readTime, patience: DefaultSettle, class: continuity.UpgradeMigration, watched: true},

@@ -48,17 +48,30 @@ func look(ctx context.Context, spec probe.Spec, tools *probe.Tools) probe.Outcom
 	if err != nil {
 		return probe.NoSecret(err)
 	}
-	connector, err := open(dsn, tools)
+	db, err := Open(dsn, tools.Guard.DialContext)
 	if err != nil {
 		return probe.Unknown("watch.dsn")
 	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(1)
 	defer func() { _ = db.Close() }()
 	return ask(ctx, db, spec)
 }
 
-func open(dsn string, tools *probe.Tools) (driver.Connector, error) {
+// Dial reaches a server.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Open opens a database by a DSN, for reading only: sessions that write are refused by
+// the server. It is asked over one connection.
+func Open(dsn string, dial Dial) (*sql.DB, error) {
+	connector, err := connect(dsn, dial)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+func connect(dsn string, dial Dial) (driver.Connector, error) {
 	scheme, rest, _ := strings.Cut(dsn, "://")
 	switch scheme {
 	case "postgres", "postgresql":
@@ -66,7 +79,7 @@ func open(dsn string, tools *probe.Tools) (driver.Connector, error) {
 		if err != nil {
 			return nil, err
 		}
-		config.DialFunc = tools.Guard.DialContext
+		config.DialFunc = pgconn.DialFunc(dial)
 		// The name goes to the guard as it is: it is looked up when it is judged.
 		config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 		config.RuntimeParams["default_transaction_read_only"] = "on"
@@ -76,7 +89,7 @@ func open(dsn string, tools *probe.Tools) (driver.Connector, error) {
 		if err != nil {
 			return nil, err
 		}
-		config.DialFunc = tools.Guard.DialContext
+		config.DialFunc = dial
 		config.AllowAllFiles, config.MultiStatements = false, false // a second statement could end the transaction that only reads
 		config.Logger = &mysql.NopLogger{}
 		return mysql.NewConnector(config)
