@@ -116,7 +116,7 @@ func (r *Ring) Unwrap(id string, wrapped, context []byte) ([]byte, error) {
 	}
 	dataKey, err := r.keys[i].wrap.Decrypt(wrapped, context)
 	if err != nil {
-		return nil, noKey("wrong", err, "key", id)
+		return nil, continuity.E(continuity.CodeBackupPiece, err, "cause", "key "+id+" does not open it: it is damaged, or another one under this name")
 	}
 	return dataKey, nil
 }

@@ -123,6 +123,7 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/relay", "holdfast/internal/command", "data-plane"},
 	{"internal/incident", "holdfast/internal/plan", "responding"},
 	{"internal/backupkey", "holdfast/internal/keyring", "backups"},
+	{"internal/backupfile", "holdfast/internal/store", "backups"},
 	{"internal/relay", "holdfast/internal/incident", "data-plane"},
 	{"internal/notify", "holdfast/internal/warning", "notifying"},
 	{"internal/relay", "holdfast/internal/notify", "data-plane"},
