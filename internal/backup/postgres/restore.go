@@ -19,23 +19,58 @@ func restore(ctx context.Context, r backup.Restore) (*instance, error) {
 	if len(r.Pieces) == 0 || r.Pieces[0].Type != backup.TypeFull {
 		return nil, errors.New("there is no full piece to begin with")
 	}
-	own, err := findOwner()
-	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Join(r.Dir, "data")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
-	}
-	data, err := os.OpenRoot(dir)
+	data, err := newData(r.Dir)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = data.Close() }() // only paths went through it
+	own, err := findOwner()
+	if err != nil {
+		return nil, err
+	}
 	n, err := unpack(ctx, r.Pieces[0], data, own, r.Report)
 	if err != nil {
 		return nil, err
 	}
+	l := &laying{note: n, data: data, own: own, end: n.End}
+	for _, piece := range r.Pieces[1:] {
+		if err := l.lay(ctx, piece, r.Report); err != nil {
+			return nil, err
+		}
+	}
+	goal, err := l.aim(filepath.Join(data.Name(), "pg_wal"), r)
+	if err != nil {
+		return nil, err
+	}
+	s, err := serve(ctx, r.Dir, data, n, goal, r.Report)
+	if err != nil {
+		return nil, err
+	}
+	return &instance{server: s, reached: n.at(goal.reached), newest: goal.newest}, nil
+}
+
+// newData makes the folder of a server's data.
+func newData(dir string) (*os.Root, error) {
+	own, err := findOwner()
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Join(dir, "data")
+	if err := os.Mkdir(name, 0o700); err != nil {
+		return nil, err
+	}
+	if own.name != "" {
+		for _, name := range []string{dir, name} {
+			if err := os.Chown(name, own.uid, own.gid); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return os.OpenRoot(name)
+}
+
+// serve starts a server of our own on data, and returns once it has played its log.
+func serve(ctx context.Context, dir string, data *os.Root, n note, g goal, report backup.Report) (*server, error) {
 	version, err := data.ReadFile("PG_VERSION")
 	if err != nil {
 		return nil, err
@@ -48,31 +83,17 @@ func restore(ctx context.Context, r backup.Restore) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &laying{note: n, data: data, own: own, end: n.End}
-	for _, piece := range r.Pieces[1:] {
-		if err := l.lay(ctx, piece, r.Report); err != nil {
-			return nil, err
-		}
-	}
-	goal, err := l.aim(filepath.Join(dir, "pg_wal"), r)
+	own, err := findOwner()
 	if err != nil {
 		return nil, err
 	}
 	if own.name != "" {
-		for _, name := range []string{r.Dir, dir} {
-			if err := os.Chown(name, own.uid, own.gid); err != nil {
-				return nil, err
-			}
-		}
-		if err := own.reaches(dir, postgres); err != nil {
+		if err := own.reaches(data.Name(), postgres); err != nil {
 			return nil, err
 		}
 	}
-	s := &server{program: postgres, dir: r.Dir, data: dir, own: own, note: n}
-	if err := s.recover(ctx, data, goal, r.Report); err != nil {
-		return nil, err
-	}
-	return &instance{server: s, reached: n.at(goal.reached), newest: goal.newest}, nil
+	s := &server{program: postgres, dir: dir, data: data.Name(), own: own, note: n}
+	return s, s.recover(ctx, data, g, report)
 }
 
 // laying puts spans of the log where the server finds them.
@@ -176,7 +197,12 @@ type goal struct {
 	stop    LSN // before the record that begins here; 0: to the end
 	reached LSN
 	newest  time.Time
+	until   time.Time // up to changes of this moment; zero: by stop
+	fetch   string    // the command by which the server gets its log; empty: it is there
 }
+
+// all is to the end of the same log.
+func (g goal) all() goal { return goal{fetch: g.fetch} }
 
 // aim reads the log that was laid, record by record, and says where to stop. What is
 // damaged in it is found here, before there is a server.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func (s *server) config(g goal) string {
 	lines := []string{
 		"listen_addresses = ''", "port = 5432", "unix_socket_permissions = 0700",
 		"unix_socket_directories = " + quote(s.sockets),
-		"archive_mode = off", "restore_command = 'exit 1'", "primary_conninfo = ''", "hot_standby = off",
+		"archive_mode = off", "restore_command = " + quote(cmp.Or(g.fetch, "exit 1")), "primary_conninfo = ''", "hot_standby = off",
 		"max_logical_replication_workers = 0", "max_connections = 50", "max_prepared_transactions = 1000",
 		"max_locks_per_transaction = 1024", "shared_buffers = 128MB", "max_wal_size = 4GB",
 		"autovacuum = off", "fsync = off", "full_page_writes = off", "logging_collector = off", "jit = off",
@@ -47,6 +48,9 @@ func (s *server) config(g goal) string {
 	}
 	if g.stop != 0 {
 		lines = append(lines, "recovery_target_lsn = "+quote(g.stop.String()), "recovery_target_inclusive = off")
+	}
+	if !g.until.IsZero() {
+		lines = append(lines, "recovery_target_time = "+quote(g.until.UTC().Format("2006-01-02 15:04:05.999999-07")))
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
