@@ -14,6 +14,7 @@ postgres() { present initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'; }
 
 need nginx present nginx
 need postgresql postgres
+need pgbackrest present pgbackrest
 need redis-server present redis-server
 need mariadb-server test -e /usr/sbin/mariadbd
 need iproute2 present tc

@@ -21,11 +21,11 @@ var (
 		"folder":     {"path", "without"},
 		"query":      {"dsn", "queries"},
 		"node":       {"path"},
-		"pgbackrest": {"stanza", "dsn", "queries"},
+		"pgbackrest": {"stanza", "dsn", "follow", "lock", "queries"},
 	}
 	ofCapture   = []string{"id", "kind", "full", "zone", "jitter", "targets"}
 	mustCapture = map[string][]string{
-		"postgres": {"dsn"}, "mysql": {"dsn"}, "sqlite": {"path"}, "folder": {"path"}, "query": {"dsn", "queries"}, "pgbackrest": {"stanza"},
+		"postgres": {"dsn"}, "mysql": {"dsn"}, "sqlite": {"path"}, "folder": {"path"}, "query": {"dsn", "queries"}, "pgbackrest": {"dsn", "stanza"},
 	}
 )
 

@@ -32,8 +32,8 @@ type DataQuery struct {
 
 // Ways in which kinds of data are captured between full backups.
 var (
-	following   = []string{"mysql", "postgres"} // changes are seen as they happen
-	incremental = []string{"folder", "sqlite"}  // what changed can be told from what did not
+	following   = []string{"mysql", "pgbackrest", "postgres"} // changes are seen as they happen
+	incremental = []string{"folder", "sqlite"}                // what changed can be told from what did not
 )
 
 // realTime is how often a set is made whose changes are followed.

@@ -11,6 +11,9 @@
 // The base is of the whole server, as that is the only way to have its log; figures are
 // of the one database that the DSN names.
 //
+// Where pgBackRest keeps a server, Repository has it do so, and its pieces say what lies
+// there.
+//
 // Before a server is started on restored pieces, every record of the log in them is
 // read and its checksum compared: what is missing, cut, of another timeline or another
 // system is found before anybody relies on it.
