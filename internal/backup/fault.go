@@ -76,7 +76,7 @@ func (c *course) doubles(behind Position) []Fault {
 	for i := 1; i < len(c.sorted); i++ {
 		a, b := c.sorted[i-1], c.sorted[i]
 		if a.From == b.From && a.To == b.To && a.To.Compare(behind) > 0 &&
-			(a.Plain != b.Plain || a.Content != b.Content && a.Content != "" && b.Content != "") {
+			(a.Plain != b.Plain || a.Key == b.Key && a.Content != b.Content) {
 			faults = append(faults, Fault{Kind: FaultDouble, Piece: b.ID, From: b.From, To: b.To})
 		}
 	}

@@ -53,6 +53,8 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/relay", "holdfast/internal/anew", "engines"},
 	{"internal/relay", "holdfast/internal/view", "data-plane"},
 	{"internal/relay", "holdfast/internal/backup", "data-plane"},
+	{"internal/backup/engine", "holdfast/internal/store", "backups"},
+	{"internal/backup/drivers", "holdfast/internal/journal", "backups"},
 	{"internal/backup/records", "holdfast/internal/store", "backups"},
 	{"internal/backup/folder", "database/sql", "sql"},
 	{"internal/backup/postgres", "holdfast/internal/store", "backups"},

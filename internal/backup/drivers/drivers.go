@@ -1,0 +1,63 @@
+package drivers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+
+	"holdfast/internal/backup"
+	"holdfast/internal/backup/folder"
+	"holdfast/internal/backup/postgres"
+	"holdfast/internal/backup/sqlite"
+	"holdfast/internal/continuity"
+)
+
+// Options are all that drivers want to know; each takes what is its. To restore beside the
+// source, and to prove, none of them is needed.
+type Options struct {
+	Service, Set string
+	DSN          string // of a database server
+	Path         string // of a folder or a file
+	Spool        string // a folder of this set's own, kept from run to run
+	Stanza       string // of pgBackRest
+	Lock         bool   // writers may be held up for some milliseconds
+	Log          *slog.Logger
+}
+
+var table = map[string]func(Options) (backup.Driver, error){
+	"folder": func(o Options) (backup.Driver, error) {
+		return folder.New(folder.Options{Path: o.Path, Spool: o.Spool, Log: o.Log})
+	},
+	"pgbackrest": func(o Options) (backup.Driver, error) {
+		return postgres.NewRepository(postgres.RepositoryOptions{DSN: o.DSN, Stanza: o.Stanza, Lock: o.Lock}), nil
+	},
+	"sqlite": func(o Options) (backup.Driver, error) {
+		return sqlite.New(sqlite.Options{Path: o.Path, Spool: o.Spool, Log: o.Log})
+	},
+	"postgres": func(o Options) (backup.Driver, error) {
+		return postgres.New(postgres.Options{DSN: o.DSN, Spool: o.Spool, Slot: slot(o), Lock: o.Lock}), nil
+	},
+}
+
+// Kinds are the names of all kinds.
+func Kinds() []string { return slices.Sorted(maps.Keys(table)) }
+
+// New makes a driver of a kind.
+func New(kind string, o Options) (backup.Driver, error) {
+	make, known := table[kind]
+	if !known {
+		return nil, continuity.E(continuity.CodeInvalid, nil, "detail_id", "backup.invalid.kind", "kind", kind, "kinds", strings.Join(Kinds(), ", "))
+	}
+	return make(o)
+}
+
+// slot is the name of a replication slot of this set alone. Such names are short, and
+// have no hyphens.
+func slot(o Options) string {
+	sum := sha256.Sum256([]byte(o.Service + "/" + o.Set))
+	name := strings.ReplaceAll(o.Service+"_"+o.Set, "-", "_")
+	return "holdfast_" + name[:min(len(name), 40)] + "_" + hex.EncodeToString(sum[:4])
+}
