@@ -20,7 +20,12 @@ import (
 	"holdfast/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(swapping) != "" {
+		os.Exit(swap())
+	}
+	os.Exit(pgtest.Main(m))
+}
 
 // schema has foreign keys between its tables, large values, and a table that no log
 // brings back.
