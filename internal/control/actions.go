@@ -29,6 +29,9 @@ func (n *Node) actions() runbook.Actions {
 		"check":          n.checkAction(),
 		"upgrade.start":  n.upgradeAction(),
 		"wait":           n.waitAction(),
+		"backup.run":     n.backupAction(continuity.WorkFull),
+		"backup.verify":  n.backupAction(continuity.WorkVerify),
+		"backup.restore": n.restoreAction(),
 
 		// A person does these by the lines that are ticked off, there and back.
 		"call.forward": guided(),
@@ -40,7 +43,6 @@ func (n *Node) actions() runbook.Actions {
 	}
 	// No engine of this program can do these: such a step asks a person, and says so.
 	for name, why := range map[string]string{
-		"backup.run": "runbook.hand.backup", "backup.verify": "runbook.hand.backup", "backup.restore": "runbook.hand.restore",
 		"outbox.send": "runbook.hand.outbox", "readmit": "runbook.hand.readmit", "compensate": "runbook.hand.compensate",
 	} {
 		all[name] = runbook.Action{Hand: why}

@@ -2,7 +2,10 @@ package control
 
 import (
 	"context"
+	"time"
 
+	"holdfast/internal/continuity"
+	"holdfast/internal/follow"
 	"holdfast/internal/keeping"
 )
 
@@ -18,8 +21,57 @@ func (n *Node) backupTargets() map[string]string {
 	return targets
 }
 
-// openBackups shows people how the sets of data of plans stand.
+// openBackups has sets of data captured, proven and brought back as plans say.
 func (n *Node) openBackups(context.Context) error {
-	n.api.Backups = keeping.NewActs(keeping.ActsOptions{Store: n.store, Plans: setPlans{n}})
+	plans, vault := setPlans{n}, newVault(n)
+	n.whileLeading("backups", func(ctx context.Context, _ *continuity.Lease) {
+		wake, woken := waking()
+		engine := keeping.New(ctx, keeping.Options{Plans: plans, Vault: vault, Saw: n.store.Saw, Wake: wake, Log: n.log})
+		defer engine.Close()
+		n.follower("backups", keeping.Kinds(), engine, woken).Run(ctx)
+	})
+	n.whileLeading("restores", func(ctx context.Context, _ *continuity.Lease) {
+		wake, woken := waking()
+		restorer := keeping.NewRestorer(ctx, keeping.RestorerOptions{
+			Plans: plans, Bringer: vault, Relays: restoreRelays{n}, Analyse: n.analyse, Wake: wake, Log: n.log,
+		})
+		defer func() {
+			restorer.Close()
+			if err := vault.forget(""); err != nil { // another node makes them anew
+				n.log.Warn("copies of restored data were not ended well", "error", err)
+			}
+		}()
+		n.follower("restores", keeping.RestorerKinds(), restorer, woken).Run(ctx)
+	})
+	n.backups = keeping.NewActs(keeping.ActsOptions{Store: n.store, Plans: plans})
+	n.restores = keeping.NewRestoreActs(keeping.RestoreActsOptions{
+		Store: n.store, Plans: plans, Chooser: vault, Routes: n.routesOf, May: n.mayRestore, Now: time.Now,
+	})
+	n.restorer = upgradeRestorer{vault}
+	n.api.Backups, n.api.Restores = n.backups, n.restores
 	return nil
+}
+
+// waking is a function that has something looked at soon, and what hears it.
+func waking() (wake func(), woken chan struct{}) {
+	woken = make(chan struct{}, 1)
+	return func() {
+		select {
+		case woken <- struct{}{}:
+		default: // it is woken already
+		}
+	}, woken
+}
+
+// follower runs an engine while this node leads.
+func (n *Node) follower(name string, kinds []string, engine follow.Engine, wake <-chan struct{}) *follow.Follower {
+	return follow.New(follow.Options{
+		Store: n.store, Name: name, Node: n.name, Kinds: kinds, Wake: wake, Log: n.log, Refused: n.refused(name),
+		Lease: func() (continuity.Lease, bool) {
+			if lease := n.leads(); lease != nil {
+				return *lease, true
+			}
+			return continuity.Lease{}, false
+		},
+	}, engine)
 }

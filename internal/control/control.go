@@ -23,6 +23,7 @@ import (
 	"holdfast/internal/controlconfig"
 	"holdfast/internal/endpoint"
 	"holdfast/internal/job"
+	"holdfast/internal/keeping"
 	"holdfast/internal/measure"
 	"holdfast/internal/planbook"
 	"holdfast/internal/public"
@@ -73,6 +74,8 @@ type Node struct {
 	channels *channelDesk
 	public   *public.Server // nil: none
 	words    *wordPlans
+	backups  *keeping.Acts
+	restores *keeping.RestoreActs
 	restorer setRestorer                                           // nil: data can't be brought back here
 	holding  func(context.Context, access.Scope) ([]string, error) // users who may do something
 }

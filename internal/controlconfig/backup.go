@@ -15,7 +15,9 @@ import (
 type Backup struct {
 	Key        string      `yaml:"key" kind:"file" required:"true" example:"/etc/holdfast/backup.keys"`
 	Passphrase *secret.Ref `yaml:"passphrase"`
+	Guard      string      `yaml:"guard" kind:"file" example:"/run/keys/holdfast.guard"`
 	Targets    []Target    `yaml:"targets" required:"true"`
+	Folders    []string    `yaml:"folders" kind:"file" example:"[/srv/shop, /var/lib/holdfast/data]"`
 	Scratch    string      `yaml:"scratch" kind:"file" example:"/var/lib/holdfast/scratch"`
 	Spool      string      `yaml:"spool" kind:"file" example:"/var/lib/holdfast/spool"`
 }
@@ -56,6 +58,9 @@ func (c *Control) checkBackup(f *yamldoc.Findings, at yamldoc.Places, one func(*
 		return
 	}
 	one(c.Backup.Passphrase, "backup.passphrase")
+	if c.Backup.Passphrase != nil && c.Backup.Guard != "" {
+		f.Error(at.At("backup.guard"), "controlconfig.backup-guard")
+	}
 	seen := map[string]bool{}
 	for i := range c.Backup.Targets {
 		target, where := &c.Backup.Targets[i], "backup.targets["+strconv.Itoa(i)+"]"
@@ -82,6 +87,10 @@ func (c *Control) resolveBackup(abs func(*string)) {
 		abs(path)
 	}
 	abs(&b.Key)
+	abs(&b.Guard)
+	for i := range b.Folders {
+		abs(&b.Folders[i])
+	}
 	refs := []*secret.Ref{b.Passphrase}
 	for i := range b.Targets {
 		refs = append(refs, b.Targets[i].Credentials, b.Targets[i].Prune)

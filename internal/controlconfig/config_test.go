@@ -131,6 +131,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"backup: {key: k, passphrase: {}, targets: [{id: a, url: /b, copy: local}]}":                "1:18 controlconfig.one-of",
 		"backup: {key: k, targets: [{id: a, url: /b, copy: local}, {id: a, url: /c, copy: local}]}": "1:64 controlconfig.twice",
 		"backup: {key: k, targets: [{id: a, url: 's3://b/p?endpoint=https://s3.example', copy: remote, prune: {env: P}}, {id: b, url: 'sftp://u@h:22/p', copy: remote}, {id: c, url: 'folder:/c', copy: local}]}": "",
+		"backup: {key: k, guard: g, passphrase: {env: P}, targets: [{id: a, url: /b, copy: local}]}":                                                                                                              "1:25 controlconfig.backup-guard",
 		"listne: x":                "1:1 config.unknown-near",
 		"schema: holdfast/relay@1": "1:9 config.word",
 		"tls: {cert: a}":           "1:1 config.missing",

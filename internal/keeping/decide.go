@@ -88,7 +88,7 @@ func (t *turn) end(lane string) {
 	}
 	*running = nil
 	if f.out.err != nil {
-		t.failed(running, work, reasonOf(f.out.err), t.take(f.out.holdings)...)
+		t.failed(running, work, Reason(f.out.err), t.take(f.out.holdings)...)
 		return
 	}
 	work.Ended = t.now
@@ -326,7 +326,7 @@ func (t *turn) follow() {
 			tries = t.k.Follow.Tries + 1
 		}
 		t.e.forget(t.k.ID, laneFollow)
-		t.k.Follow = &continuity.Followed{Since: t.now, Failing: true, Why: reasonOf(f.out.err), Tries: tries}
+		t.k.Follow = &continuity.Followed{Since: t.now, Failing: true, Why: Reason(f.out.err), Tries: tries}
 		t.store("backup-set.follow-failed", t.k.Follow.Why.Code)
 		return
 	case there && f.well && (t.k.Follow == nil || t.k.Follow.Failing):
@@ -445,8 +445,8 @@ func alike(a, b *continuity.Backup) bool {
 	return a.Proof == nil || a.Proof.At.Equal(b.Proof.At) && a.Proof.Good == b.Proof.Good
 }
 
-// reasonOf is an error as people are told it.
-func reasonOf(err error) continuity.CheckReason {
+// Reason is an error as people are told it.
+func Reason(err error) continuity.CheckReason {
 	var e *continuity.Error
 	switch {
 	case errors.Is(err, errEnded):

@@ -3,6 +3,8 @@ package keeping
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -99,6 +101,7 @@ func (a *RestoreActs) scope(service string, ids []string) []string {
 
 // Draft is a restore that somebody wants.
 type Draft struct {
+	ID       string // none: one is made up
 	Service  string
 	Sets     []string
 	Into     string
@@ -108,6 +111,13 @@ type Draft struct {
 	Routes   []string          // that are held while copies take their place; none: all of the service
 	Incident string
 	Why      string
+}
+
+// RestoreIDOf is the id of the restore that something of a service begins, always the same
+// one.
+func RestoreIDOf(service, of string) string {
+	sum := sha256.Sum256([]byte(of))
+	return service + ".restore-" + hex.EncodeToString(sum[:6])
 }
 
 func invalid(what string, pairs ...any) error {
@@ -127,6 +137,9 @@ func (a *RestoreActs) Propose(ctx context.Context, by continuity.Actor, d Draft)
 	case d.Moment.After(now):
 		return KeptRestore{}, invalid("moment", "value", d.Moment.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
+	if d.ID == "" {
+		d.ID = d.Service + ".restore-" + strconv.FormatInt(now.UnixMilli(), 36) + strings.ToLower(rand.Text()[:4])
+	}
 	if err := a.o.May(ctx, by, d.Service, mayRestore); err != nil {
 		return KeptRestore{}, err
 	}
@@ -136,7 +149,7 @@ func (a *RestoreActs) Propose(ctx context.Context, by continuity.Actor, d Draft)
 		return KeptRestore{}, err
 	}
 	r := continuity.Restore{
-		ID: d.Service + ".restore-" + strconv.FormatInt(now.UnixMilli(), 36) + strings.ToLower(rand.Text()[:4]), Service: d.Service, Into: d.Into,
+		ID: d.ID, Service: d.Service, Into: d.Into,
 		Moment: d.Moment.UTC(), Fault: d.Fault.UTC(), Why: d.Why, Incident: d.Incident, By: by, At: now, State: continuity.RestoreRestoring, Since: now,
 	}
 	if d.Fault.IsZero() {

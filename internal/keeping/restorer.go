@@ -165,7 +165,7 @@ func (e *Restorer) decide(k *keptRestore, now time.Time) (after *continuity.Rest
 		return nil, "", wait
 	case f != nil && f.err != nil:
 		r = f.after // as far as it came
-		r.Tries, r.Trying = k.Tries+1, reasonOf(f.err)
+		r.Tries, r.Trying = k.Tries+1, Reason(f.err)
 		r.Again = now.Add(backoff(r.Tries))
 		return &r, "restore.failed", wait
 	case f != nil:

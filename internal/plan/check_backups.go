@@ -18,7 +18,7 @@ var (
 		"postgres":   {"dsn", "tables", "follow", "lock", "queries"},
 		"mysql":      {"dsn", "tables", "follow", "lock", "queries"},
 		"sqlite":     {"path", "queries"},
-		"folder":     {"path", "without"},
+		"folder":     {"path"},
 		"query":      {"dsn", "queries"},
 		"node":       {"path"},
 		"pgbackrest": {"stanza", "dsn", "follow", "lock", "queries"},

@@ -11,7 +11,6 @@ type Capture struct {
 	Kind    string        `yaml:"kind" kind:"word" of:"postgres,mysql,sqlite,folder,query,node,pgbackrest" required:"true" example:"postgres"`
 	DSN     *Secret       `yaml:"dsn"`
 	Path    string        `yaml:"path" kind:"path" example:"/srv/chats"`
-	Without []string      `yaml:"without" kind:"text" example:"[cache/**, \"*.tmp\"]"`
 	Stanza  string        `yaml:"stanza" kind:"text" example:"shop"`
 	Tables  []string      `yaml:"tables" kind:"text" example:"[users, goods]"`
 	Follow  *bool         `yaml:"follow" kind:"bool" example:"true"`

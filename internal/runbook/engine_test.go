@@ -467,7 +467,7 @@ func TestWhatNoEngineDoesAsksAPerson(t *testing.T) {
 	w := newWorld(t, act("a", "backup"), act("b", "unheard-of"))
 	id := w.start(li)
 	w.want(id, "running: a=ready b=waiting")
-	if st := w.at(id, "a"); st.Reason.Code != "runbook.hand.backup" {
+	if st := w.at(id, "a"); st.Reason.Code != "runbook.hand.outbox" {
 		t.Errorf("%+v", st)
 	}
 	p, err := w.acts.Preview(t.Context(), wu, runbook.Begin{Service: "orders", Runbook: "back"})

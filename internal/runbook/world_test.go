@@ -114,7 +114,7 @@ func newWorld(t *testing.T, steps ...runbook.Step) *world {
 			},
 		},
 		"guarded": {Needs: "switch", Do: func(_ context.Context, c runbook.Call) runbook.Result { note("guarded"); return runbook.Result{} }},
-		"backup":  {Hand: "runbook.hand.backup"},
+		"backup":  {Hand: "runbook.hand.outbox"},
 	}
 	w.acts = runbook.NewActs(runbook.ActsOptions{Store: s, Plans: w, Actions: w.actions, Now: func() time.Time { return w.now }})
 	w.restart()
