@@ -126,6 +126,7 @@ var forbidden = []struct{ from, to, rule string }{
 	{"internal/incident", "holdfast/internal/plan", "responding"},
 	{"internal/backupkey", "holdfast/internal/keyring", "backups"},
 	{"internal/backupfile", "holdfast/internal/store", "backups"},
+	{"internal/target/s3", "holdfast/internal/outgoing", "backups"},
 	{"internal/relay", "holdfast/internal/incident", "data-plane"},
 	{"internal/notify", "holdfast/internal/warning", "notifying"},
 	{"internal/relay", "holdfast/internal/notify", "data-plane"},

@@ -13,6 +13,7 @@ import (
 	"holdfast/internal/backup"
 	"holdfast/internal/backupkey"
 	"holdfast/internal/continuity"
+	"holdfast/internal/target"
 )
 
 // Options are what an engine works with.
@@ -48,11 +49,7 @@ type Place interface {
 }
 
 // Object is a file.
-type Object struct {
-	Name     string // from the top of its place
-	Size     int64
-	Modified time.Time
-}
+type Object = target.Object
 
 // Set is a data set. Who only lists or looks at it needs no Driver.
 type Set struct {

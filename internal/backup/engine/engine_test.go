@@ -69,7 +69,7 @@ func (p place) List(_ context.Context, prefix string) (all []Object, err error) 
 			return err
 		}
 		info, err := d.Info()
-		all = append(all, Object{name, info.Size(), info.ModTime()})
+		all = append(all, Object{Name: name, Size: info.Size(), Modified: info.ModTime()})
 		return err
 	})
 	return all, err
