@@ -93,7 +93,7 @@ func (d *desk) recorded(route *continuity.Route, read amounts, delivered bool) i
 			if !ok || st.Position != stored.Position { // forgotten, or carried forward
 				continue
 			}
-			out := reconcile.Record{Receipt: rec.Receipt, Key: rec.KeyText, State: st.State, Method: rec.Method, AcceptedAt: e.At}
+			out := reconcile.Record{Receipt: rec.Receipt, Key: rec.KeyText, State: st.State, Method: rec.Method, AcceptedAt: e.At, Again: rec.Again}
 			out.Amount, out.Currency = read.of(rec.Body)
 			if delivered && st.State == continuity.Delivered {
 				out.Delivered = d.endedAt(st.Outcome)

@@ -27,6 +27,9 @@ type book struct {
 	wanted     bool    // the records' are to be read
 	there      sums    // amounts of rows that have records
 	window     *Window // of a statement; nil: everything delivered must be there
+
+	roots map[continuity.Receipt]continuity.Receipt // of records that bring back what a restored upstream lost: what they bring back
+	last  map[continuity.Receipt]*item              // by that: the newest that does
 }
 
 type stateSums struct {
@@ -51,6 +54,7 @@ type item struct {
 	currency uint16
 	state    continuity.State
 	when     when
+	gone     bool // a later record brings it back
 }
 
 type row struct {
@@ -115,8 +119,50 @@ func (b *book) record(r Record, amounts bool) {
 			s.noAmount++
 		}
 	}
+	if !r.Again.IsZero() {
+		if b.roots == nil {
+			b.roots, b.last = map[continuity.Receipt]continuity.Receipt{}, map[continuity.Receipt]*item{}
+		}
+		b.roots[r.Receipt] = r.Again
+		if newest := b.last[r.Again]; newest == nil || cmp.Or(cmp.Compare(newest.accepted, it.accepted), slices.Compare(newest.receipt[:], it.receipt[:])) < 0 {
+			kept := it
+			b.last[r.Again] = &kept
+		}
+	}
 	b.groups[i].item = int32(len(b.items)) // #nosec G115 -- memory bounds them
 	b.items = append(b.items, it)
+}
+
+// settle is called once all records are there. What was delivered, lost by a restored
+// upstream and brought back by a later record counts by that one alone: there is one row
+// of both.
+func (b *book) settle() {
+	if len(b.last) == 0 {
+		return
+	}
+	for i := range b.items {
+		it := &b.items[i]
+		root, again := b.roots[it.receipt]
+		if !again {
+			root = it.receipt
+		}
+		newest := b.last[root]
+		if newest == nil || newest.receipt == it.receipt {
+			continue
+		}
+		it.gone = true
+		b.counted--
+		s := &b.states[it.state]
+		s.n--
+		switch d, ok := parse(it.amount); {
+		case !b.wanted:
+		case !ok:
+			s.noAmount--
+		default:
+			d.Negative = !d.Negative
+			s.sums.add(b.currencies[it.currency], d)
+		}
+	}
 }
 
 func (b *book) row(l line) {
@@ -148,6 +194,9 @@ func (b *book) row(l line) {
 // older ones come first.
 func (b *book) collect(g *group, items []item, rows []row) ([]item, []row) {
 	for i := g.item; i >= 0; i = b.items[i].next {
+		if b.items[i].gone {
+			continue
+		}
 		items = append(items, b.items[i])
 		if !b.amounts {
 			items[len(items)-1].amount = ""

@@ -19,6 +19,10 @@ type Record struct {
 	Currency   string // empty: not known
 	AcceptedAt time.Time
 	Delivered  time.Time // when it was; zero: not, or not known
+
+	// Again is the record that a restored upstream had lost and that this one brings
+	// back; zero: it brings back none.
+	Again continuity.Receipt
 }
 
 // Options say what is compared.
@@ -76,6 +80,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 			b.record(rec, o.Config.Amount != "")
 		}
 	}
+	b.settle()
 	if err := readList(ctx, o, b.row); err != nil {
 		return nil, err
 	}

@@ -210,6 +210,40 @@ func TestRule9_1_CleanWhenAllAgree(t *testing.T) {
 	})
 }
 
+// What a restored upstream had lost was delivered twice and is there once: only the
+// record that brought it back counts, however often that was done.
+func TestRule12_WhatWasBroughtBackCountsOnce(t *testing.T) {
+	again := func(n, of byte, key string, state continuity.State, amount string) reconcile.Record {
+		r := rec(n, key, state, amount)
+		r.Again = continuity.Receipt{of}
+		return r
+	}
+	on(t, func(t *testing.T, u upstream) {
+		u.exec(t, `INSERT INTO orders VALUES ('1', 0.1, NULL), ('2', 0.2, NULL), ('3', 3, NULL)`)
+		r := run(t, reconcile.Options{Config: u.config(query), Records: each(
+			again(9, 1, "1", delivered, "0.10"), // in any order
+			rec(1, "1", delivered, "0.10"),
+			again(5, 1, "1", delivered, "0.10"), // an earlier restore
+			rec(2, "2", delivered, "0.20"),
+			again(7, 100, "3", delivered, "3"),                                    // it had passed, and was no record
+			rec(4, "4", delivered, "4"), again(8, 4, "4", continuity.Queued, "4"), // still to come
+		)})
+		if !r.Clean() || r.Found != 3 || r.Records != 4 || r.Count(delivered) != 3 || r.Pending() != 1 {
+			t.Errorf("%v %+v", brief(r), r)
+		}
+		for _, s := range r.States {
+			if s.State == delivered.String() && (len(s.Sums) != 1 || s.Sums[0].Amount != "3.30") {
+				t.Errorf("%+v", s)
+			}
+		}
+		// One that was brought back and is lost all the same is missing, once.
+		r = run(t, reconcile.Options{Config: u.config(query), Records: each(rec(1, "5", delivered, "5"), again(2, 1, "5", delivered, "5"))})
+		if diff := cmp.Diff([]string{"missing 5 delivered ours= theirs= rows=0 records=1"}, brief(r)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestRule9_1_WithoutAmountsOnlyKeysCount(t *testing.T) {
 	u := sqliteUpstream(t)
 	u.exec(t, `INSERT INTO orders VALUES (17, 1, NULL), (17, 2, NULL), (18, 3, NULL)`)
