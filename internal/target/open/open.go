@@ -2,23 +2,32 @@ package open
 
 import (
 	"context"
+	"net"
 	"net/url"
+	"os"
+	"path"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
 
 	"holdfast/internal/target"
 	"holdfast/internal/target/folder"
 	"holdfast/internal/target/s3"
+	"holdfast/internal/target/sftp"
 )
 
 // Target opens what an address names:
 //
 //	/path or folder:/path
 //	s3://bucket/folder?endpoint=https://host:port&region=...
+//	sftp://user@host:port/folder?known_hosts=file
 //
 // The credentials are text that stands in a secret or a file, never in the address: of S3
 // the access key, a colon or line feed, and the secret key. Without any, S3 takes those
-// of the environment, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+// of the environment, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Of SFTP they are a
+// private key or a password; the server's key stands in the file known_hosts.
 func Target(ctx context.Context, address, secret string) (target.Target, error) {
 	if path := strings.TrimPrefix(address, "folder:"); filepath.IsAbs(path) {
 		return folder.New(filepath.Clean(path))
@@ -51,8 +60,42 @@ func Target(ctx context.Context, address, secret string) (target.Target, error) 
 			Endpoint: query.Get("endpoint"), Region: query.Get("region"), Bucket: u.Host, Prefix: strings.Trim(u.Path, "/"),
 			Access: strings.TrimSpace(access), Secret: strings.TrimSpace(key),
 		})
+	case "sftp":
+		query, err := only(u, place, "known_hosts")
+		if err != nil || u.User.Username() == "" || u.Path == "" {
+			return nil, target.BadAddress(place, "form", err)
+		}
+		return overSSH(ctx, u, place, query.Get("known_hosts"), secret)
 	}
 	return nil, target.BadAddress(place, "form", nil)
+}
+
+// overSSH takes a private key, or else the secret for a password.
+func overSSH(ctx context.Context, u *url.URL, place, file, secret string) (target.Target, error) {
+	if file == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, target.BadAddress(place, "known-hosts", err)
+		}
+		file = filepath.Join(home, ".ssh", "known_hosts")
+	}
+	known, err := knownhosts.New(file)
+	if err != nil {
+		return nil, target.BadAddress(place, "known-hosts", err)
+	}
+	auth := ssh.Password(strings.TrimRight(secret, "\r\n"))
+	if strings.Contains(secret, "PRIVATE KEY-----") {
+		key, err := ssh.ParsePrivateKey([]byte(strings.TrimSpace(secret) + "\n"))
+		if err != nil {
+			return nil, target.BadAddress(place, "credentials", nil)
+		}
+		auth = ssh.PublicKeys(key)
+	}
+	address := u.Host
+	if u.Port() == "" {
+		address = net.JoinHostPort(u.Hostname(), "22")
+	}
+	return sftp.New(ctx, sftp.Settings{Address: address, User: u.User.Username(), Folder: path.Clean(u.Path), Auth: auth, Known: known})
 }
 
 // only reads the settings in an address, and refuses others.
