@@ -11,7 +11,10 @@ import (
 
 func (c *cli) backupCommand() *cobra.Command {
 	cmd := c.group("backup", "backup")
-	cmd.AddCommand(c.backupKeysCommand())
+	cmd.AddCommand(
+		c.backupRunCommand(), c.backupListCommand(), c.backupShowCommand(), c.backupVerifyCommand(), c.backupRestoreCommand(), c.backupPruneCommand(),
+		c.backupKeysCommand(),
+	)
 	return cmd
 }
 

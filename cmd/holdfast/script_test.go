@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,6 +54,9 @@ func (t tests) Run() int { return pgtest.Main(t.m) }
 //	paused ROUTE REASON         until the route's replay pauses by itself
 //	exits N COMMAND...          runs a command that must end with that status
 //	sqlite FILE SQL             makes a database
+//	field FILE NAME VARIABLE    sets a variable to the first text of that name in a JSON file
+//	orders FILE                 makes a PostgreSQL database with orders, and a file with its address;
+//	                            $SCRATCH is a folder that its server's user reaches
 //	flip FILE                   changes a byte in the middle of what is not zero
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -70,7 +74,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "viewed": cmdViewed, "day": cmdDay, "paused": cmdPaused, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
+			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "viewed": cmdViewed, "day": cmdDay, "paused": cmdPaused, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "field": cmdField, "orders": func(ts *testscript.TestScript, _ bool, args []string) { cmdOrders(t, ts, args) }, "envsubst": cmdEnvsubst,
 		},
 	})
 }
@@ -305,6 +309,32 @@ func cmdSQLite(ts *testscript.TestScript, neg bool, args []string) {
 	defer db.Close()
 	_, err = db.Exec(args[1])
 	ts.Check(err)
+}
+
+func cmdField(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: field FILE NAME VARIABLE")
+	}
+	found := regexp.MustCompile(`"` + regexp.QuoteMeta(args[1]) + `": "([^"]*)"`).FindStringSubmatch(ts.ReadFile(args[0]))
+	if found == nil {
+		ts.Fatalf("no text %s in %s", args[1], args[0])
+	}
+	ts.Setenv(args[2], found[1])
+}
+
+func cmdOrders(t *testing.T, ts *testscript.TestScript, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: orders FILE")
+	}
+	server := pgtest.NewServer(t)
+	pgtest.Exec(t, server.DSN("postgres"), "CREATE DATABASE shop")
+	pgtest.Exec(t, server.DSN("shop"), "CREATE TABLE orders (id int PRIMARY KEY, amount int); INSERT INTO orders SELECT g, g FROM generate_series(1, 1000) g")
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(server.DSN("shop")), 0o600))
+	dir, err := os.MkdirTemp("", "scratch")
+	ts.Check(err)
+	ts.Check(os.Chmod(dir, 0o711)) // #nosec G302 -- others pass through
+	ts.Defer(func() { ts.Check(os.RemoveAll(dir)) })
+	ts.Setenv("SCRATCH", dir)
 }
 
 func cmdFlip(ts *testscript.TestScript, neg bool, args []string) {

@@ -74,7 +74,7 @@ func TestProved(t *testing.T) {
 		{"the full one is bad since", b, []Proof{good(2), proof(b[0], 40, false)}, Refuted, Refuted},
 		{"the full one is bad", b[:2], []Proof{proof(b[0], 40, false)}, Refuted, Refuted},
 		{"bad, then good", b, []Proof{proof(b[2], 40, false), proof(b[2], 50, true)}, Proven, Proven},
-		{"good, then bad", b, []Proof{proof(b[2], 50, true), proof(b[2], 60, false)}, Refuted, Unproven},
+		{"good, then bad", b, []Proof{proof(b[2], 50, true), proof(b[2], 60, false)}, Refuted, Refuted},
 		{"of another file", b[:1], []Proof{{Piece: "b", SHA256: "other", Good: true}}, Unproven, Unproven},
 	} {
 		if got, _ := Proved(c.of, c.proofs); got != c.want {
@@ -102,6 +102,8 @@ func TestCompare(t *testing.T) {
 		{"another", []Figure{rows}, []Figure{{"orders", "rows", "9"}}, nil, false, "orders"},
 		{"missing", []Figure{rows}, nil, nil, false, "orders"},
 		{"more than there was", []Figure{rows}, []Figure{rows, {"goods", "rows", "0"}}, nil, false, "goods"},
+		{"what was not measured at capture", []Figure{rows}, []Figure{rows, {"orders", "orphans", "0"}}, nil, true, ""},
+		{"rows that were not counted at capture", []Figure{asked}, []Figure{asked, rows}, []Query{{ID: "late"}}, true, ""},
 		{"a query as at capture", []Figure{rows, asked}, []Figure{rows, asked}, []Query{{ID: "late"}}, true, ""},
 		{"a query that expects something else", []Figure{rows, asked}, []Figure{rows, asked}, expects, false, "late"},
 		{"a query that says what it expects", []Figure{rows}, []Figure{rows, {"late", MeasureResult, "4"}}, expects, true, ""},

@@ -68,6 +68,8 @@ func StateOf(c Chain, proofs []Proof) State {
 			state = Proven
 		case ok && p.ID == c.Full.ID:
 			return Refuted
+		case ok && state == Unproven:
+			state = Refuted
 		}
 	}
 	return state

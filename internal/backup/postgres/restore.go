@@ -244,7 +244,7 @@ func (l *laying) aim(dir string, r backup.Restore) (g goal, err error) {
 	case g.stop == 0 && w.last != l.end && l.end != l.line.start(l.end):
 		// Only a whole segment may end within a record.
 		return g, pieceError("", &damage{backup.FaultTruncated, w.last, "the log ends within a record"})
-	case behindHead(l.line, g.reached) < at:
+	case g.stop == 0 && behindHead(l.line, g.reached) < at:
 		return g, fmt.Errorf("the log goes to %s only, not to %s", g.reached, at)
 	case g.reached < l.Stop:
 		return g, errors.New("the moment is before the end of this full piece: take an earlier one")
