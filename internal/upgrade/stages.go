@@ -295,11 +295,15 @@ func (t *turn) momentous(answer any) {
 	t.beginSteps()
 }
 
+// runActor begins the runbook: who began the upgrade could only do so by the right that
+// its steps need, and a run of theirs would ask for it again at each.
+var runActor = continuity.Actor{Kind: continuity.ActorEngine, ID: "upgrade"}
+
 // beginSteps begins the runbook's run in the transaction in which the upgrade says so.
 func (t *turn) beginSteps() {
 	t.Run = t.ID + ".run-" + strconv.Itoa(t.Attempt)
 	t.Checked, t.Touched = []string{}, true
-	t.more = append(t.more, continuity.NewRun(t.Run, t.Service, t.Plan, t.spec.Runbook, continuity.KindUpgrade+"/"+t.ID, nil, t.By, t.now, ""))
+	t.more = append(t.more, continuity.NewRun(t.Run, t.Service, t.Plan, t.spec.Runbook, continuity.KindUpgrade+"/"+t.ID, nil, runActor, t.now, ""))
 	t.to("step")
 }
 
