@@ -13,7 +13,7 @@ func (c *cli) backupCommand() *cobra.Command {
 	cmd := c.group("backup", "backup")
 	cmd.AddCommand(
 		c.backupRunCommand(), c.backupListCommand(), c.backupShowCommand(), c.backupVerifyCommand(), c.backupRestoreCommand(), c.backupPruneCommand(),
-		c.backupKeysCommand(),
+		c.backupKeysCommand(), c.backupSetCommand(),
 	)
 	return cmd
 }

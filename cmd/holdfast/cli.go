@@ -172,7 +172,7 @@ func (c *cli) root() *cobra.Command {
 			c.windowCommand(), c.exerciseCommand(),
 		}},
 		{"responding", []*cobra.Command{c.incidentCommand(), c.runCommand()}},
-		{"keeping", []*cobra.Command{c.backupCommand(), c.upgradeCommand()}},
+		{"keeping", []*cobra.Command{c.backupCommand(), c.restoreCommand(), c.upgradeCommand()}},
 		{"node", []*cobra.Command{
 			c.controlCommand(), c.probeCommand(), c.loginCommand(), c.logoutCommand(), c.userCommand(), c.tokenCommand(), c.eventCommand(), c.stateCommand(),
 		}},
