@@ -59,11 +59,7 @@ func (v *vault) open() (*engine.Engine, error) {
 	}
 	o := engine.Options{Ring: ring, Scratch: set.Scratch, Version: v.node.o.Version, Log: v.node.log}
 	for i := range set.Targets {
-		t, err := v.target(&set.Targets[i])
-		if err != nil {
-			return nil, err
-		}
-		o.Targets = append(o.Targets, t)
+		o.Targets = append(o.Targets, v.target(&set.Targets[i]))
 	}
 	made, err := engine.New(o)
 	if err != nil {
