@@ -19,6 +19,7 @@ import (
 	"holdfast/internal/backup/folder"
 	"holdfast/internal/backupkey"
 	"holdfast/internal/continuity"
+	targetfolder "holdfast/internal/target/folder"
 )
 
 // place is a folder as a target.
@@ -492,14 +493,27 @@ func TestSweep(t *testing.T) {
 	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{filepath.Join(w.near, old.Path()), foreign, filepath.Join(w.far, old.Path()), filepath.Join(w.far, old.Path()+backup.ManifestSuffix)} {
+	unfinished := filepath.Join(w.near, w.set.Folder(), ".tmp-1")
+	if err := os.WriteFile(unfinished, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{filepath.Join(w.near, old.Path()), foreign, unfinished, filepath.Join(w.far, old.Path()), filepath.Join(w.far, old.Path()+backup.ManifestSuffix)} {
 		if err := os.Chtimes(name, past, past); err != nil {
 			t.Fatal(err)
 		}
 	}
+	// A real folder sweeps its unfinished files, too.
+	near, err := targetfolder.New(w.near)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.engine = w.newEngine(Target{Name: "near", At: near}, Target{Name: "far", At: place{w.far}})
 	swept, err := w.engine.Sweep(t.Context(), w.set)
 	if err != nil || len(swept) != 1 || swept[0] != "near:"+old.Path() {
 		t.Error(swept, err)
+	}
+	if _, err := os.Stat(unfinished); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("an unfinished file is left:", err)
 	}
 }
 
