@@ -33,11 +33,11 @@ func (c *cli) backupRunCommand() *cobra.Command {
 	cmd := c.command("run", "backup.run", exactly(0), nil)
 	b := c.addBackup(cmd, "to")
 	c.addSource(cmd, b)
-	var full, delta, follow bool
+	var full, delta bool
 	f := cmd.Flags()
 	f.BoolVar(&full, "full", false, c.t("cli.flag.backup-full"))
 	f.BoolVar(&delta, "delta", false, c.t("cli.flag.backup-delta"))
-	f.BoolVar(&follow, "follow", false, c.t("cli.flag.backup-follow"))
+	f.BoolVar(&b.source.follow, "follow", false, c.t("cli.flag.backup-follow"))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -70,7 +70,7 @@ func (c *cli) backupRunCommand() *cobra.Command {
 		case delta:
 			kind = backup.TypeDelta
 		}
-		if follow {
+		if b.source.follow {
 			return c.follow(ctx, e, set, kind)
 		}
 		return c.capture(ctx, e, set, kind)

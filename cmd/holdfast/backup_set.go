@@ -39,6 +39,7 @@ type sourceFlags struct {
 	tables  []string
 	spool   string
 	lock    bool
+	follow  bool
 }
 
 // addBackup adds the flags of every command about what lies on targets; word is how they
@@ -145,7 +146,7 @@ func (c *cli) withDriver(set *engine.Set, b *backupFlags, listings []engine.List
 		return err
 	}
 	set.Driver, err = drivers.New(set.Kind, drivers.Options{
-		Service: set.Service, Set: set.ID, DSN: dsn, Path: b.source.path, Spool: b.source.spool, Lock: b.source.lock, Log: c.warnings(),
+		Service: set.Service, Set: set.ID, DSN: dsn, Path: b.source.path, Spool: b.source.spool, Lock: b.source.lock, Follow: b.source.follow, Log: c.warnings(),
 	})
 	return err
 }

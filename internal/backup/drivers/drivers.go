@@ -10,6 +10,7 @@ import (
 
 	"holdfast/internal/backup"
 	"holdfast/internal/backup/folder"
+	"holdfast/internal/backup/mysql"
 	"holdfast/internal/backup/postgres"
 	"holdfast/internal/backup/sqlite"
 	"holdfast/internal/continuity"
@@ -23,6 +24,7 @@ type Options struct {
 	Path         string // of a folder or a file
 	Spool        string // a folder of this set's own, kept from run to run
 	Stanza       string // of pgBackRest
+	Follow       bool   // its changes are followed, too
 	Lock         bool   // writers may be held up for some milliseconds
 	Log          *slog.Logger
 }
@@ -30,6 +32,9 @@ type Options struct {
 var table = map[string]func(Options) (backup.Driver, error){
 	"folder": func(o Options) (backup.Driver, error) {
 		return folder.New(folder.Options{Path: o.Path, Spool: o.Spool, Log: o.Log})
+	},
+	"mysql": func(o Options) (backup.Driver, error) {
+		return mysql.New(mysql.Options{DSN: o.DSN, Spool: o.Spool, Follows: o.Follow, Log: o.Log})
 	},
 	"pgbackrest": func(o Options) (backup.Driver, error) {
 		return postgres.NewRepository(postgres.RepositoryOptions{DSN: o.DSN, Stanza: o.Stanza, Lock: o.Lock}), nil
