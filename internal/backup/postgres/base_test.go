@@ -1,10 +1,14 @@
 package postgres_test
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"holdfast/internal/backup"
 	"holdfast/internal/backup/postgres"
@@ -143,4 +148,70 @@ func TestFolderOutOfReach(t *testing.T) {
 	if continuity.CodeOf(err) != continuity.CodeBackupRestore || !strings.Contains(err.Error(), "chmod") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// restoring makes of this binary a program that restores and stays, to be killed.
+const restoring = "HOLDFAST_TEST_RESTORE"
+
+func restoreAndStay() int {
+	content, err := os.ReadFile(os.Getenv(restoring))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	i, err := postgres.New(postgres.Options{}).Restore(context.Background(), backup.Restore{
+		Pieces: []backup.Piece{stored(backup.Manifest{ID: "aaaaaaaaaa", Type: backup.TypeFull}, content)}, Dir: os.Getenv("HOLDFAST_TEST_DIR")})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(i.Address())
+	_, _ = io.Copy(io.Discard, os.Stdin) // whose other end is never closed
+	return 0
+}
+
+// Whoever restores may be killed: the server that was started goes with them, and what is
+// left is one folder.
+func TestRestoredServerEndsWithUs(t *testing.T) {
+	s := newSource(t)
+	_, content := s.full(t, "aaaaaaaaaa")
+	file := filepath.Join(t.TempDir(), "piece")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0]) // #nosec G204 -- this binary
+	cmd.Env = append(os.Environ(), restoring+"="+file, "HOLDFAST_TEST_DIR="+folder(t))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	dsn, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	dsn = strings.TrimSpace(dsn)
+	if n := ask[int](t, dsn, "SELECT count(*) FROM shop.customers"); n != 500 {
+		t.Errorf("%d customers", n)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	await(t, "the server to end", func() bool {
+		conn, err := pgx.Connect(t.Context(), dsn)
+		if err == nil {
+			err = conn.Close(t.Context())
+			return err != nil
+		}
+		return true
+	})
 }

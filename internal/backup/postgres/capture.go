@@ -143,6 +143,9 @@ func (d *Driver) rest(ctx context.Context, s source, w io.Writer, n note, goal L
 	if err := os.MkdirAll(d.Spool, 0o700); err != nil {
 		return 0, err
 	}
+	if err := sweep(d.Spool); err != nil {
+		return 0, err
+	}
 	dir, err := os.MkdirTemp(d.Spool, "base-")
 	if err != nil {
 		return 0, err
@@ -181,6 +184,22 @@ func (d *Driver) rest(ctx context.Context, s source, w io.Writer, n note, goal L
 		}
 	}
 	return end, out.Close()
+}
+
+// sweep removes what captures left that were killed. One that still goes on is younger.
+func sweep(spool string) error {
+	left, err := filepath.Glob(filepath.Join(spool, "base-*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range left {
+		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			if err := os.RemoveAll(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // addSegment adds what there is of a segment.

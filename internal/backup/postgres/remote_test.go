@@ -16,18 +16,16 @@ import (
 	"holdfast/internal/backup"
 )
 
-// remote is where pieces of the log are safe: elsewhere, and with the time at which each
-// came.
+// remote is where pieces of the log are safe: elsewhere.
 type remote struct {
 	mu      sync.Mutex
 	pieces  []backup.Piece
+	number  int
 	content map[string][]byte
-	came    map[string]time.Time
-	refuse  error // given to who publishes
 }
 
 func newRemote() *remote {
-	return &remote{content: map[string][]byte{}, came: map[string]time.Time{}}
+	return &remote{content: map[string][]byte{}}
 }
 
 func (r *remote) publish(_ context.Context, span backup.Span) error {
@@ -41,13 +39,11 @@ func (r *remote) publish(_ context.Context, span backup.Span) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.refuse != nil {
-		return r.refuse
-	}
-	id := fmt.Sprintf("log%07d", len(r.pieces))
+	r.number++
+	id := fmt.Sprintf("log%07d", r.number)
 	r.pieces = append(r.pieces, stored(backup.Manifest{ID: id, Type: backup.TypeLog, Started: time.Now(), Taken: span.Newest,
 		From: span.From, To: span.To, Versions: span.Versions, Content: fmt.Sprint(len(content))}, content))
-	r.content[id], r.came[id] = content, time.Now()
+	r.content[id] = content
 	return nil
 }
 

@@ -127,10 +127,16 @@ const uniform = `SET datestyle = 'ISO, YMD'; SET intervalstyle = 'iso_8601'; SET
 	SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'idle_session_timeout'`
 
 // connect opens a session whose values look the same everywhere.
-func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
+func connect(ctx context.Context, dsn string) (*pgx.Conn, error) { return connectTo(ctx, dsn, "") }
+
+// connectTo opens one in another database of the server.
+func connectTo(ctx context.Context, dsn, database string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, errors.New("the DSN can't be read") // the cause might show it
+	}
+	if database != "" {
+		config.Database = database
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing is kept by names, for poolers
 	if config.ConnectTimeout == 0 {

@@ -20,7 +20,15 @@ import (
 	"holdfast/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv(swapping) != "" {
+		os.Exit(swap())
+	}
+	if os.Getenv(restoring) != "" {
+		os.Exit(restoreAndStay())
+	}
+	os.Exit(pgtest.Main(m))
+}
 
 // schema has foreign keys between its tables, large values, and a table that no log
 // brings back.
@@ -154,6 +162,26 @@ type writer struct {
 	orders []order
 	stop   context.CancelFunc
 	done   sync.WaitGroup
+	calm   time.Duration
+}
+
+// calmly has each client wait between its orders.
+func (w *writer) calmly(between time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calm = between
+}
+
+func (w *writer) wait(ctx context.Context) {
+	w.mu.Lock()
+	between := w.calm
+	w.mu.Unlock()
+	if between > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(between):
+		}
+	}
 }
 
 // write has clients write orders until the test ends or stop is called; a client that
@@ -171,6 +199,7 @@ func (s *source) write(t *testing.T, clients int, seed uint64, first int64) *wri
 			defer conn.Close(context.Background())
 			random := rand.New(rand.NewPCG(seed, uint64(c))) // #nosec G115 G404 -- repeatable
 			for n := first; ctx.Err() == nil; n++ {
+				w.wait(ctx)
 				if !w.one(ctx, conn, n*100+int64(c), random) {
 					return
 				}
