@@ -19,12 +19,12 @@ import (
 
 func (c *cli) demoCommand() *cobra.Command {
 	cmd := c.group("demo", "demo")
-	cmd.AddCommand(c.demoStory("incident", demo.Incident), c.demoStory("maintenance", demo.Maintenance), c.demoShopCommand(), c.demoHandCommand())
+	cmd.AddCommand(c.demoStory("incident", demo.Incident), c.demoStory("maintenance", demo.Maintenance), c.demoStory("upgrade", demo.Upgrade), c.demoShopCommand(), c.demoHandCommand())
 	return cmd
 }
 
 // lasts is the longest that a demo may take.
-const lasts = 3 * time.Minute
+const lasts = 8 * time.Minute
 
 // demoStory tells one story. Its exit status is not 0 where a promise was broken.
 func (c *cli) demoStory(name string, tell func(context.Context, demo.Options, demo.Show) (*demo.Report, error)) *cobra.Command {
@@ -58,7 +58,9 @@ func (c *cli) demoStory(name string, tell func(context.Context, demo.Options, de
 	f := cmd.Flags()
 	f.StringVar(&o.Dir, "folder", "", c.t("cli.flag.demo-folder"))
 	f.StringVar(&o.ControlDSN, "control-dsn", "", c.t("cli.flag.demo-control-dsn"))
-	f.StringVar(&o.ShopDSN, "shop-dsn", "", c.t("cli.flag.demo-shop-dsn"))
+	if name != "upgrade" { // its shop has a server of its own, of which backups are made
+		f.StringVar(&o.ShopDSN, "shop-dsn", "", c.t("cli.flag.demo-shop-dsn"))
+	}
 	f.Uint64Var(&s.Seed, "seed", 0, c.t("cli.flag.demo-seed"))
 	f.BoolVar(&s.Keep, "keep", false, c.t("cli.flag.demo-keep"))
 	return cmd

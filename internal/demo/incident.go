@@ -335,27 +335,35 @@ func (i *outage) acts(ctx context.Context, who, step, what string, body any) err
 	}
 }
 
-// reconcile has the product compare what the relay kept with the shop's own list.
-func (p *play) reconcile(ctx context.Context) (clean bool, words string, err error) {
-	out, err := p.Holdfast(ctx, "reconcile", "orders", "--json", "--config", "relay.yaml")
-	var r struct {
-		Records int64 `json:"records"`
-		Found   int64 `json:"found"`
-		Amounts bool  `json:"amounts"`
-		Clean   bool  `json:"clean"`
-		Sums    []struct {
-			Amount string `json:"amount"`
-		} `json:"sums"`
+// compared is what the product says of the relay's records and the shop's own list.
+type compared struct {
+	Records int64 `json:"records"`
+	Found   int64 `json:"found"`
+	Amounts bool  `json:"amounts"`
+	Clean   bool  `json:"clean"`
+	Sums    []struct {
+		Amount string `json:"amount"`
+	} `json:"sums"`
+}
+
+// compare has the product compare what the relay kept with the shop's own list.
+func (p *play) compare(ctx context.Context) (r compared, words string, err error) {
+	out, failed := p.Holdfast(ctx, "reconcile", "orders", "--json", "--config", "relay.yaml")
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		return r, "", errors.Join(failed, err)
 	}
-	if read := json.Unmarshal([]byte(out), &r); read != nil {
-		return false, "", errors.Join(err, read)
-	}
+	r.Clean = r.Clean && r.Amounts && failed == nil
 	var sums []string
 	for _, s := range r.Sums {
 		sums = append(sums, s.Amount)
 	}
-	words = p.t("demo.words.reconciled", "found", r.Found, "records", r.Records, "sum", strings.Join(sums, ", "))
-	return err == nil && r.Clean && r.Amounts && r.Found == r.Records, words, nil
+	return r, p.t("demo.words.reconciled", "found", r.Found, "records", r.Records, "sum", strings.Join(sums, ", ")), nil
+}
+
+// reconcile is compare where each record has to be there.
+func (p *play) reconcile(ctx context.Context) (clean bool, words string, err error) {
+	r, words, err := p.compare(ctx)
+	return err == nil && r.Clean && r.Found == r.Records, words, err
 }
 
 // after: resolved, customers told, closed with its cause, and a review is due.

@@ -18,7 +18,10 @@ const oldRelease = "v1"
 
 // recount is how soon after its start a release counts totals anew, which takes minutes
 // elsewhere.
-const recount = 8 * time.Second
+const recount = 15 * time.Second
+
+// bake is how long a new release is watched, as the plan says; elsewhere a day.
+const bake = 30 * time.Second
 
 // serve starts the PostgreSQL of a shop that is upgraded. Its folder is not in the
 // world's: where this is root, the server's user has to get there. Restores are tried
@@ -59,4 +62,12 @@ func (w *World) release() string {
 		return oldRelease
 	}
 	return strings.TrimSpace(string(text))
+}
+
+// makeKeys makes the keys of the backups.
+func (w *World) makeKeys() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_, err := w.Holdfast(ctx, "backup", "keys", "new", "--key-file", "backup.keys")
+	return err
 }

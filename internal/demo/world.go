@@ -82,6 +82,7 @@ type places struct {
 	Postgres   string // address of the shop's server
 	Beside     string // the folder of that server, and of restores
 	Invariants []shop.Invariant
+	Bake       string // how long a new release is watched
 }
 
 // Password of every user and of the mail server.
@@ -147,7 +148,7 @@ func New(o Options) (w *World, err error) {
 		Lang: string(o.Lang), PerMinute: o.PerMinute, Program: o.Program, Folder: w.Folder,
 	}
 	if o.Releases {
-		w.at.Releases, w.at.Invariants = true, shop.Invariants()
+		w.at.Releases, w.at.Invariants, w.at.Bake = true, shop.Invariants(), bake.String()
 	}
 	driver, dsn := w.DB.Driver()
 	w.at.Driver = driver

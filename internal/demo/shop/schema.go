@@ -9,8 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
-	_ "modernc.org/sqlite"             // driver "sqlite"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // driver "sqlite"
 )
 
 // dialect is where the two databases differ.
@@ -82,9 +83,12 @@ func openDatabase(o options) (_ *store, err error) {
 	}
 	if o.dsn != "" {
 		s.dialect = postgresDialect
-		if s.write, err = sql.Open("pgx", o.dsn); err != nil {
+		config, err := pgx.ParseConfig(o.dsn)
+		if err != nil {
 			return nil, err
 		}
+		config.RuntimeParams["application_name"] = "shop " + s.release.name // its connections tell which release they are of
+		s.write = stdlib.OpenDB(*config)
 		s.write.SetMaxOpenConns(16)
 		s.write.SetMaxIdleConns(16)
 		s.read = s.write
