@@ -36,6 +36,11 @@ func (w *World) serve() (err error) {
 	if err := os.Chmod(w.at.Beside, 0o711); err != nil { // #nosec G302 -- passing through is not reading
 		return err
 	}
+	for _, place := range []string{"near", "far"} { // of backups: who makes them makes no places
+		if err := os.Mkdir(filepath.Join(w.Folder, place), 0o700); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if w.Server, err = postgres.Start(ctx, w.spawner, filepath.Join(w.at.Beside, "server"), w.at.Postgres); err != nil {
