@@ -8,6 +8,7 @@ import (
 	"holdfast/internal/measure"
 	"holdfast/internal/plan"
 	"holdfast/internal/upgrade"
+	"holdfast/internal/upgrade/figures"
 	"holdfast/internal/upgrade/precheck"
 )
 
@@ -148,4 +149,23 @@ func UpgradeTraffic(p *plan.Plan, route, over string) map[string]measure.Measure
 		}
 	}
 	return all
+}
+
+// UpgradeData is what of the data is compared. changed says that it has another form than
+// before.
+func UpgradeData(d *plan.Compared, changed bool) figures.Asked {
+	a := figures.Asked{Kind: d.Kind}
+	for i := range d.Tables {
+		t := &d.Tables[i]
+		a.Tables = append(a.Tables, figures.Table{Name: t.Table, Columns: t.Columns, Rows: t.Rows})
+	}
+	for i := range d.Invariants {
+		v := &d.Invariants[i]
+		query := v.SQL
+		if changed && v.After != "" {
+			query = v.After
+		}
+		a.Invariants = append(a.Invariants, figures.Invariant{ID: v.ID, SQL: query, Expect: v.Expect})
+	}
+	return a
 }

@@ -158,6 +158,15 @@ type UpgradeFigure struct {
 	Expect  string `json:"expect,omitempty"` // of an invariant that has one right value
 }
 
+// Measures of figures.
+const (
+	UpgradeMeasureRows      = "rows" // as many as before
+	UpgradeMeasureMore      = "more" // as many, or more
+	UpgradeMeasureHash      = "hash"
+	UpgradeMeasureOrphans   = "orphans"   // not more than before
+	UpgradeMeasureInvariant = "invariant" // as before, or the one right value
+)
+
 // UpgradePicture is data at a moment.
 type UpgradePicture struct {
 	At      time.Time       `json:"at"`

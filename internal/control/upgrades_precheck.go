@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"time"
 
@@ -37,7 +36,9 @@ func (u upgradePrecheck) Check(ctx context.Context, c upgrade.Call) ([]continuit
 	}
 	if r.Data != nil {
 		sources.Kind = r.Data.Kind
-		sources.Database = func(context.Context) (*sql.DB, error) { return u.node.openData(p, r) }
+		if sources.Database, err = u.node.dataOf(p, r); err != nil {
+			return nil, err
+		}
 	}
 	if len(needs.OnDuty) > 0 {
 		if sources.People, err = u.onDuty(ctx, p); err != nil {
@@ -47,7 +48,7 @@ func (u upgradePrecheck) Check(ctx context.Context, c upgrade.Call) ([]continuit
 	findings := precheck.Judge(needs, precheck.Gather(ctx, needs, sources))
 	for _, id := range binding.UpgradeChecks(p, c.Spec.ID) {
 		f := continuity.UpgradeFinding{ID: id, Level: continuity.FindingOK, Reason: continuity.CheckReason{Code: "upgrade.watch.up", Args: map[string]any{"id": id}}}
-		if state, _ := (eyes{u.node}).check(ctx, p.ID, id, ""); state != continuity.CheckUp && state != continuity.CheckDegraded {
+		if state, _ := eyes(u).check(ctx, p.ID, id, ""); state != continuity.CheckUp && state != continuity.CheckDegraded {
 			f.Level = continuity.FindingBlock
 			f.Reason = problemOf("upgrade.watch.check", "id", id, "state_text", "cli.check.state."+string(state)).Reason
 		}

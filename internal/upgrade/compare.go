@@ -7,15 +7,6 @@ import (
 	"holdfast/internal/continuity"
 )
 
-// Measures of figures.
-const (
-	MeasureRows      = "rows" // as many as before
-	MeasureMore      = "more" // as many, or more
-	MeasureHash      = "hash"
-	MeasureOrphans   = "orphans"   // not more than before
-	MeasureInvariant = "invariant" // as before, or the one right value
-)
-
 // compare says what of data is not as it was, or as it has to be. Once requests reach
 // the program (live), rows come and go: what holds at all times has to hold. exact is
 // for data that was brought back: nothing may differ.
@@ -31,7 +22,7 @@ func compare(before, now *continuity.UpgradePicture, live, exact bool) (all []Pr
 	is := map[string]continuity.UpgradeFigure{}
 	for _, f := range now.Figures {
 		is[f.Measure+"/"+f.Of] = f
-		if f.Measure == MeasureInvariant && f.Expect != "" && f.Value != f.Expect {
+		if f.Measure == continuity.UpgradeMeasureInvariant && f.Expect != "" && f.Value != f.Expect {
 			wrong("invariant", f, f.Expect)
 		}
 	}
@@ -40,18 +31,18 @@ func compare(before, now *continuity.UpgradePicture, live, exact bool) (all []Pr
 		switch {
 		case !there:
 			wrong("gone", continuity.UpgradeFigure{Of: was.Of, Value: "-"}, was.Value)
-		case was.Measure == MeasureOrphans:
+		case was.Measure == continuity.UpgradeMeasureOrphans:
 			if more(was.Value, f.Value) {
 				wrong("orphans", f, was.Value)
 			}
 		case live, was.Value == f.Value, f.Expect != "": // the one right value was looked at
-		case was.Measure == MeasureMore && !exact:
+		case was.Measure == continuity.UpgradeMeasureMore && !exact:
 			if more(f.Value, was.Value) {
 				wrong("rows", f, was.Value)
 			}
-		case was.Measure == MeasureRows, was.Measure == MeasureMore:
+		case was.Measure == continuity.UpgradeMeasureRows, was.Measure == continuity.UpgradeMeasureMore:
 			wrong("rows", f, was.Value)
-		case was.Measure == MeasureHash:
+		case was.Measure == continuity.UpgradeMeasureHash:
 			wrong("hash", f, was.Value)
 		default:
 			wrong("invariant", f, was.Value)

@@ -316,8 +316,8 @@ func pictureOf(d data, at time.Time) *continuity.UpgradePicture {
 		}
 	}
 	return &continuity.UpgradePicture{At: at, Schema: strconv.Itoa(d.schema), Figures: []continuity.UpgradeFigure{
-		{Of: "orders", Measure: MeasureRows, Value: strconv.Itoa(len(d.orders))}, {Of: "orders", Measure: MeasureHash, Value: strconv.Itoa(hash)},
-		{Of: "total", Measure: MeasureInvariant, Value: strconv.Itoa(sum)}, {Of: "negative", Measure: MeasureInvariant, Value: strconv.Itoa(negative), Expect: "0"},
+		{Of: "orders", Measure: continuity.UpgradeMeasureRows, Value: strconv.Itoa(len(d.orders))}, {Of: "orders", Measure: continuity.UpgradeMeasureHash, Value: strconv.Itoa(hash)},
+		{Of: "total", Measure: continuity.UpgradeMeasureInvariant, Value: strconv.Itoa(sum)}, {Of: "negative", Measure: continuity.UpgradeMeasureInvariant, Value: strconv.Itoa(negative), Expect: "0"},
 	}}
 }
 

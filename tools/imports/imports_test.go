@@ -217,6 +217,7 @@ var allowed = []struct{ from, to string }{
 	{"examples/demo", "holdfast/internal/demo/customers"},
 	{"internal/demo", "holdfast/internal/controlapi"},
 	{"internal/upgrade/precheck", "database/sql"},
+	{"internal/upgrade/figures", "database/sql"},
 	{"internal/demo/shop", sqlite},
 	{"internal/demo/shop", pgx},
 }

@@ -71,6 +71,14 @@ func Open(dsn string, dial Dial) (*sql.DB, error) {
 	return db, nil
 }
 
+// Opener opens a database when it is needed.
+type Opener func(context.Context) (*sql.DB, error)
+
+// Lazily opens a database as Open does, when it is needed.
+func Lazily(dsn string, dial Dial) Opener {
+	return func(context.Context) (*sql.DB, error) { return Open(dsn, dial) }
+}
+
 func connect(dsn string, dial Dial) (driver.Connector, error) {
 	scheme, rest, _ := strings.Cut(dsn, "://")
 	switch scheme {
