@@ -20,6 +20,7 @@ need mariadb-server test -e /usr/sbin/mariadbd
 need iproute2 present tc
 need util-linux present nsenter
 need poppler-utils present pdftotext
+need logrotate test -e /usr/sbin/logrotate
 need prometheus present promtool
 need gcc present gcc
 need libc6-dev test -e /usr/include/stdlib.h

@@ -126,7 +126,7 @@ func TestFaults(t *testing.T) {
 		t.Fatal(faults(got))
 	}
 	double, same := logSpan("d", 13, 20, 40), logSpan("e", 13, 20, 40)
-	double.Content, same.Content = "x", "y"
+	same.Content = "y" // d is as l2 was
 	other, fork := logSpan("o", 14, 60, 70), logSpan("t2", 14, 50, 70)
 	other.From.System, other.To.System = "another", "another"
 	fork.From.Timeline, fork.To.Timeline = 2, 2

@@ -72,9 +72,9 @@ var statuses = map[continuity.Code]int{
 	continuity.CodeCondition:      http.StatusPreconditionRequired,
 	continuity.CodeRepeated:       http.StatusConflict,
 	continuity.CodeBackupSource:   http.StatusBadGateway,
-	continuity.CodeBackupPiece:    http.StatusInternalServerError,
+	continuity.CodeBackupPiece:    http.StatusUnprocessableEntity,
 	continuity.CodeBackupSpool:    http.StatusInsufficientStorage,
-	continuity.CodeBackupRestore:  http.StatusInternalServerError,
+	continuity.CodeBackupRestore:  http.StatusBadGateway,
 	continuity.CodeBackupReplace:  http.StatusConflict,
 }
 
