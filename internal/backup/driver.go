@@ -61,6 +61,14 @@ type Following interface {
 	Follow(ctx context.Context, from Position, publish func(ctx context.Context, span Span) error) error
 }
 
+// Locating sources say how far their changes are, asked apart from whatever follows them:
+// so it is seen that following hangs though nothing fails.
+type Locating interface {
+	// Where is a place in the source's changes that following comes to, and a moment:
+	// whatever was changed before the moment stands before the place.
+	Where(ctx context.Context) (Position, time.Time, error)
+}
+
 // Span is a piece of a log.
 type Span struct {
 	From, To Position

@@ -87,7 +87,7 @@ func (v *vault) guard(set *controlconfig.Backup) (g backupkey.Guard, err error) 
 
 // set is a set of data as the engine wants it.
 func (v *vault) set(s *keeping.Set) (engine.Set, error) {
-	o := drivers.Options{Service: s.Service, Set: s.ID, Path: s.Path, Stanza: s.Stanza, Lock: s.Lock, Log: v.node.log}
+	o := drivers.Options{Service: s.Service, Set: s.ID, Path: s.Path, Stanza: s.Stanza, Follow: s.Follow, Lock: s.Lock, Log: v.node.log}
 	if !s.DSN.Empty() {
 		text, err := v.node.o.Config.Source().ForPlan(s.DSN)
 		if err != nil {
@@ -160,79 +160,6 @@ func resultsOf(outcomes []engine.Outcome) (all []continuity.TargetResult) {
 		all = append(all, r)
 	}
 	return all
-}
-
-// beatEvery is how often it is said that all changes are safe while there are none.
-const beatEvery = 5 * time.Second
-
-// Follow implements keeping.Vault. While no span is on its way to the targets, all
-// changes that the source has told of are safe.
-func (v *vault) Follow(ctx context.Context, s keeping.Set, safe func(time.Time)) error {
-	e, set, err := v.both(&s)
-	if err != nil {
-		return err
-	}
-	driver, can := set.Driver.(backup.Following)
-	if !can {
-		return continuity.E(continuity.CodeState, nil, "detail_id", "keeping.invalid.follow", "set", s.ID, "kind", s.Kind)
-	}
-	watched := &followed{Driver: set.Driver, Following: driver}
-	set.Driver = watched
-	ctx, cancel := context.WithCancel(ctx)
-	var beats sync.WaitGroup
-	defer beats.Wait()
-	defer cancel()
-	beats.Go(func() {
-		tick := time.NewTicker(beatEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case at := <-tick.C:
-				if watched.idle() {
-					safe(at)
-				}
-			}
-		}
-	})
-	return e.Follow(ctx, set, func(f engine.Followed) {
-		if !f.At.IsZero() {
-			safe(f.At)
-		}
-	})
-}
-
-// followed is a driver of which it is known whether a span is on its way.
-type followed struct {
-	backup.Driver
-	backup.Following
-
-	mu     sync.Mutex
-	begun  bool
-	flying int
-}
-
-// Follow implements backup.Following.
-func (f *followed) Follow(ctx context.Context, from backup.Position, publish func(context.Context, backup.Span) error) error {
-	f.note(func() { f.begun = true })
-	return f.Following.Follow(ctx, from, func(ctx context.Context, span backup.Span) error {
-		f.note(func() { f.flying++ })
-		defer f.note(func() { f.flying-- })
-		return publish(ctx, span)
-	})
-}
-
-func (f *followed) note(what func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	what()
-}
-
-func (f *followed) idle() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.begun && f.flying == 0
 }
 
 // mostDiffer bounds what is named of figures that were not found again.

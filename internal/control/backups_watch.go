@@ -31,10 +31,11 @@ type backupWatch struct {
 	store keeping.Reader
 	plans keeping.Plans
 
-	mu   sync.Mutex
-	at   time.Time // when the store was read
-	read map[string]keeping.Standing
-	ok   bool
+	mu     sync.Mutex
+	at     time.Time // when the store was read
+	read   map[string]keeping.Standing
+	ok     bool
+	unseen map[string]time.Time // since when a set is wanted of which the store says nothing
 }
 
 // backupsReadEvery is how often the store is read for warnings.
@@ -56,18 +57,31 @@ func (w *backupWatch) Look(ctx context.Context, now time.Time) warning.Sight {
 			w.read = read
 		}
 	}
+	unseen := map[string]time.Time{}
+	for i := range sets {
+		key := sets[i].Key()
+		if _, there := w.read[key]; !there && w.ok {
+			if unseen[key] = w.unseen[key]; unseen[key].IsZero() {
+				unseen[key] = now
+			}
+		}
+	}
+	w.unseen = unseen
 	for i := range sets {
 		sight.All = append(sight.All, w.sightings(&sets[i], now)...)
 	}
 	return sight
 }
 
-// sightings are what there is to warn of a set. One of which the leader has written
-// nothing yet is not known.
+// sightings are what there is to warn of a set. One of which nothing was written is late,
+// too, once it has been wanted for so long.
 func (w *backupWatch) sightings(set *keeping.Set, now time.Time) (all []warning.Sighting) {
 	s, there := w.read[set.Key()]
+	if !there {
+		s.Since = w.unseen[set.Key()]
+	}
 	found := map[string]keeping.Problem{}
-	if w.ok && there {
+	if w.ok {
 		for _, p := range keeping.Problems(set, &s, now) {
 			found[p.ID] = p
 		}
@@ -75,7 +89,7 @@ func (w *backupWatch) sightings(set *keeping.Set, now time.Time) (all []warning.
 	for _, id := range keeping.ProblemIDs() {
 		one := warning.Sighting{
 			ID: warning.RuleID(set.Service, continuity.FromBackup+"."+set.ID+"."+id), Service: set.Service, Source: continuity.FromBackup,
-			Rule: continuity.FromBackup + "." + set.ID + "." + id, Owner: set.Owner, Known: w.ok && there,
+			Rule: continuity.FromBackup + "." + set.ID + "." + id, Owner: set.Owner, Known: w.ok,
 			Text: both("keeping.warning."+id, func(lang catalogue.Lang) catalogue.Args {
 				name := set.Name.En
 				if lang == catalogue.Zh {

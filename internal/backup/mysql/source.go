@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	client "github.com/go-sql-driver/mysql"
 
@@ -37,6 +38,7 @@ type Driver struct {
 var (
 	_ backup.Driver    = (*Driver)(nil)
 	_ backup.Following = (*Driver)(nil)
+	_ backup.Locating  = (*Driver)(nil)
 )
 
 var (
@@ -140,6 +142,24 @@ func parse(p backup.Position) (file string, offset int64, err error) {
 type asked interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Where implements backup.Locating.
+func (d *Driver) Where(ctx context.Context) (at backup.Position, asked time.Time, err error) {
+	if d.config == nil {
+		return at, asked, d.failed(errNoSource)
+	}
+	db, err := connect(d.config)
+	if err != nil {
+		return at, asked, d.failed(err)
+	}
+	defer db.Close()
+	s, err := look(ctx, db)
+	if err == nil {
+		asked = time.Now()
+		at, err = s.now(ctx, db)
+	}
+	return at, asked, d.failed(err)
 }
 
 // now is where the log is.

@@ -19,7 +19,11 @@ const pace = 200 * time.Millisecond
 // so.
 const patience = 10 * time.Second
 
-var _ backup.Following = (*Driver)(nil)
+var (
+	_ backup.Following = (*Driver)(nil)
+	_ backup.Locating  = (*Driver)(nil)
+	_ backup.Locating  = (*Repository)(nil)
+)
 
 type publisher = func(context.Context, backup.Span) error
 

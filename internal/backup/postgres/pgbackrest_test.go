@@ -149,6 +149,26 @@ func TestPgBackRestIsProvenAndGoesToAMoment(t *testing.T) {
 			t.Fatal(t.Context().Err())
 		}
 	}
+	// The source that does nothing any more never ends its newest segment: with a time after
+	// which it would, following has come to where all older changes are.
+	var at backup.Position
+	pgtest.Exec(t, r.dsn, "ALTER SYSTEM SET archive_timeout = 60")
+	pgtest.Exec(t, r.dsn, "SELECT pg_reload_conf()")
+	await(t, "the setting", func() bool {
+		place, asked, err := r.driver.Where(t.Context())
+		at = place
+		return err == nil && time.Since(asked) >= time.Minute
+	})
+	for to := pieces[len(pieces)-1].To; to.Compare(at) < 0; {
+		select {
+		case s := <-spans:
+			to = s.To
+		case err := <-ended:
+			t.Fatalf("it follows no longer: %v", err)
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		}
+	}
 	stop()
 	if err := <-ended; err != nil {
 		t.Fatal(err)
