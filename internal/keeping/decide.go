@@ -461,7 +461,9 @@ func isAway(away []continuity.TargetResult, target string) bool {
 	return slices.ContainsFunc(away, func(r continuity.TargetResult) bool { return r.Target == target })
 }
 
-func sameTarget(a, b continuity.TargetResult) bool { return a.Target == b.Target && a.Why.Code == b.Why.Code }
+func sameTarget(a, b continuity.TargetResult) bool {
+	return a.Target == b.Target && a.Why.Code == b.Why.Code
+}
 
 // faultsOn are those that are known of targets that can't be asked now.
 func (t *turn) faultsOn(away []continuity.TargetResult) (all []continuity.BackupFault) {
