@@ -20,7 +20,7 @@ const (
 	mostRetry            = time.Hour
 	lookEvery            = 5 * time.Minute // at what the targets have
 	pruneEvery           = 24 * time.Hour
-	safeEvery            = 5 * time.Second // it is noted that changes are safe
+	safeEvery            = 3 * time.Second // it is noted that changes are safe, at most
 )
 
 // turn is one look at a set.
