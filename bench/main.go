@@ -21,6 +21,7 @@ type bench struct {
 	pending    int
 	remembered int
 	events     int
+	size       int64 // bytes of the database that is backed up
 	kills      int
 	only       string // a group of rows; empty: all
 	binary     string // holdfast, as it is installed
@@ -44,6 +45,7 @@ var groups = []struct {
 	{"pending", (*bench).pendingRows},
 	{"control", (*bench).controlRows},
 	{"checks", (*bench).checksRows},
+	{"backup", (*bench).backupRows},
 }
 
 func (b *bench) row(what, got, goal string) {
@@ -65,6 +67,7 @@ func main() {
 	pending := flag.Int("pending", 1_000_000, "records pending in the rows about them")
 	remembered := flag.Int("remembered", 10_000_000, "repeat keys remembered in the row about them")
 	events := flag.Int("events", 1_000_000, "events of a control node in the rows about its API")
+	size := flag.Int64("size", 1<<30, "bytes of the database in the rows about backups")
 	fillShape := flag.Int("pending-fill", -1, "internal")
 	reopenShape := flag.Int("pending-reopen", -1, "internal")
 	load := flag.String("load", "", "only load the server at this address, for a round")
@@ -109,7 +112,7 @@ func main() {
 	case *group != "" && !slices.Contains(names(), *group):
 		err = fmt.Errorf("-only %s: known are %s", *group, strings.Join(names(), ", "))
 	default:
-		b := &bench{round: *round, rounds: *rounds, pending: *pending, remembered: *remembered, events: *events, only: *group, kills: *kills, binary: *binary}
+		b := &bench{round: *round, rounds: *rounds, pending: *pending, remembered: *remembered, events: *events, size: *size, only: *group, kills: *kills, binary: *binary}
 		err = b.run(*dir)
 	}
 	if err != nil {

@@ -11,12 +11,8 @@ import (
 	"holdfast/internal/keeping"
 )
 
-// askEvery is how often the source of a set is asked how far its changes are, at most, and
-// beatEvery how often it is looked whether following has come there.
-const (
-	askEvery  = 5 * time.Second
-	beatEvery = time.Second
-)
+// beatEvery is how often the source of a set is asked how far its changes are.
+const beatEvery = 5 * time.Second
 
 // Follow implements keeping.Vault.
 func (v *vault) Follow(ctx context.Context, s keeping.Set, safe func(time.Time)) error {
@@ -28,7 +24,7 @@ func (v *vault) Follow(ctx context.Context, s keeping.Set, safe func(time.Time))
 	if !can {
 		return continuity.E(continuity.CodeState, nil, "detail_id", "keeping.invalid.follow", "set", s.ID, "kind", s.Kind)
 	}
-	watched := &followed{Driver: set.Driver, Following: driver, safe: safe, every: askEvery}
+	watched := &followed{Driver: set.Driver, Following: driver, safe: safe}
 	watched.source, _ = set.Driver.(backup.Locating)
 	set.Driver = watched
 	ctx, cancel := context.WithCancel(ctx)
@@ -65,8 +61,6 @@ type followed struct {
 
 	source backup.Locating // nil: only what comes is known to be safe
 	safe   func(time.Time)
-	every  time.Duration // the source is asked, at most
-	asked  time.Time     // when it was, the last time
 
 	mu      sync.Mutex
 	reached backup.Position // everything before it is on a target
@@ -108,35 +102,31 @@ func (f *followed) beat(ctx context.Context) error {
 	if f.source == nil {
 		return nil
 	}
-	if !f.arrived() || time.Since(f.asked) < f.every {
+	moment, waits := f.arrived()
+	if waits {
 		return nil
 	}
-	f.asked = time.Now()
-	ctx, cancel := context.WithTimeout(ctx, 2*askEvery)
+	if !moment.IsZero() {
+		f.safe(moment)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*beatEvery)
 	defer cancel()
-	goal, moment, err := f.source.Where(ctx)
+	goal, asked, err := f.source.Where(ctx)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
-	f.goal, f.moment = goal, moment
+	f.goal, f.moment = goal, asked
 	f.mu.Unlock()
-	f.arrived()
+	if _, waits = f.arrived(); !waits {
+		f.safe(asked)
+	}
 	return nil
 }
 
-// arrived says whether following has come to where the source was, or nobody asked where
-// that is; it tells once what is safe then.
-func (f *followed) arrived() bool {
+// arrived says before which moment all is safe; it waits while the goal was not reached.
+func (f *followed) arrived() (moment time.Time, waits bool) {
 	f.mu.Lock()
-	there := f.goal.IsZero() || f.reached.Along(f.goal) && f.reached.Compare(f.goal) >= 0
-	var moment time.Time
-	if there {
-		moment, f.moment = f.moment, time.Time{}
-	}
-	f.mu.Unlock()
-	if !moment.IsZero() {
-		f.safe(moment)
-	}
-	return there
+	defer f.mu.Unlock()
+	return f.moment, !f.goal.IsZero() && !(f.reached.Along(f.goal) && f.reached.Compare(f.goal) >= 0)
 }

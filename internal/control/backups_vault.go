@@ -227,11 +227,9 @@ func (v *vault) Holdings(ctx context.Context, s keeping.Set) (h keeping.Holdings
 	}
 	all := map[string]*continuity.Backup{}
 	var names []string
-	listings := e.List(ctx, set)
-	for _, l := range listings {
+	for _, l := range e.List(ctx, set) {
 		if l.Err != nil {
-			h.Away = append(h.Away, continuity.TargetResult{Target: l.Target, Why: keeping.Reason(l.Err)})
-			continue
+			return h, l.Err // what it has can't be told from what is gone
 		}
 		for _, c := range l.Chains {
 			for _, m := range slices.Concat([]backup.Manifest{c.Full}, c.Deltas) {
