@@ -51,6 +51,8 @@ type BackupSet struct {
 	Pruned time.Time     `json:"pruned,omitzero"`
 	Faults []BackupFault `json:"faults,omitempty"`
 	Due    time.Time     `json:"due,omitzero"` // the next full one
+
+	Away []TargetResult `json:"away,omitempty"` // targets that could not be asked when it was last looked
 }
 
 // BackupWork is one work on a set of data: what it was, how it went.

@@ -11,8 +11,12 @@ import (
 	"holdfast/internal/keeping"
 )
 
-// beatEvery is how often the source of a set is asked how far its changes are.
-const beatEvery = 5 * time.Second
+// askEvery is how often the source of a set is asked how far its changes are, at most, and
+// beatEvery how often it is looked whether following has come there.
+const (
+	askEvery  = 5 * time.Second
+	beatEvery = time.Second
+)
 
 // Follow implements keeping.Vault.
 func (v *vault) Follow(ctx context.Context, s keeping.Set, safe func(time.Time)) error {
@@ -24,7 +28,7 @@ func (v *vault) Follow(ctx context.Context, s keeping.Set, safe func(time.Time))
 	if !can {
 		return continuity.E(continuity.CodeState, nil, "detail_id", "keeping.invalid.follow", "set", s.ID, "kind", s.Kind)
 	}
-	watched := &followed{Driver: set.Driver, Following: driver, safe: safe}
+	watched := &followed{Driver: set.Driver, Following: driver, safe: safe, every: askEvery}
 	watched.source, _ = set.Driver.(backup.Locating)
 	set.Driver = watched
 	ctx, cancel := context.WithCancel(ctx)
@@ -61,6 +65,8 @@ type followed struct {
 
 	source backup.Locating // nil: only what comes is known to be safe
 	safe   func(time.Time)
+	every  time.Duration // the source is asked, at most
+	asked  time.Time     // when it was, the last time
 
 	mu      sync.Mutex
 	reached backup.Position // everything before it is on a target
@@ -102,31 +108,35 @@ func (f *followed) beat(ctx context.Context) error {
 	if f.source == nil {
 		return nil
 	}
-	moment, waits := f.arrived()
-	if waits {
+	if !f.arrived() || time.Since(f.asked) < f.every {
 		return nil
 	}
-	if !moment.IsZero() {
-		f.safe(moment)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*beatEvery)
+	f.asked = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, 2*askEvery)
 	defer cancel()
-	goal, asked, err := f.source.Where(ctx)
+	goal, moment, err := f.source.Where(ctx)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
-	f.goal, f.moment = goal, asked
+	f.goal, f.moment = goal, moment
 	f.mu.Unlock()
-	if _, waits = f.arrived(); !waits {
-		f.safe(asked)
-	}
+	f.arrived()
 	return nil
 }
 
-// arrived says before which moment all is safe; it waits while the goal was not reached.
-func (f *followed) arrived() (moment time.Time, waits bool) {
+// arrived says whether following has come to where the source was, or nobody asked where
+// that is; it tells once what is safe then.
+func (f *followed) arrived() bool {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.moment, !f.goal.IsZero() && !(f.reached.Along(f.goal) && f.reached.Compare(f.goal) >= 0)
+	there := f.goal.IsZero() || f.reached.Along(f.goal) && f.reached.Compare(f.goal) >= 0
+	var moment time.Time
+	if there {
+		moment, f.moment = f.moment, time.Time{}
+	}
+	f.mu.Unlock()
+	if !moment.IsZero() {
+		f.safe(moment)
+	}
+	return there
 }

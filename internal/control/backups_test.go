@@ -135,6 +135,21 @@ func TestASetOfAPlanIsKeptProvenAndBroughtBack(t *testing.T) {
 	if len(work.Targets) != 2 || work.Targets[0].Why.Code != "" || !strings.HasPrefix(work.Targets[1].Why.Code, "error.") {
 		t.Errorf("%+v", work)
 	}
+	until(t, "it is said which is away", func() bool { s := set(); return len(s.Away) == 1 && s.Running == nil })
+	if after := set(); after.Away[0].Target != "far" || after.Away[0].Why.Code == "" || len(after.Problems) != 1 || after.Problems[0].Why.Args["targets"] != "far" {
+		t.Errorf("%+v: %+v", after.Away, after.Problems)
+	}
+	all, _, err := n.backups.Backups(t.Context(), "shop", "goods", "", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stands := map[string]string{}
+	for _, b := range all {
+		stands[b.Piece] = strings.Join(b.Targets, " ")
+	}
+	if len(stands) != 2 || stands[work.Backup] != "nas" || stands[s.Full.Backup] != "far nas" {
+		t.Errorf("%v", stands)
+	}
 }
 
 // keepGoods lets a plan hold with a folder that is backed up, and a database whose

@@ -227,9 +227,11 @@ func (v *vault) Holdings(ctx context.Context, s keeping.Set) (h keeping.Holdings
 	}
 	all := map[string]*continuity.Backup{}
 	var names []string
-	for _, l := range e.List(ctx, set) {
+	listings := e.List(ctx, set)
+	for _, l := range listings {
 		if l.Err != nil {
-			return h, l.Err // what it has can't be told from what is gone
+			h.Away = append(h.Away, continuity.TargetResult{Target: l.Target, Why: keeping.Reason(l.Err)})
+			continue
 		}
 		for _, c := range l.Chains {
 			for _, m := range slices.Concat([]backup.Manifest{c.Full}, c.Deltas) {

@@ -20,7 +20,7 @@ const (
 	mostRetry            = time.Hour
 	lookEvery            = 5 * time.Minute // at what the targets have
 	pruneEvery           = 24 * time.Hour
-	safeEvery            = 5 * time.Second // it is noted that changes are safe
+	safeEvery            = 3 * time.Second // it is noted that changes are safe, at most
 )
 
 // turn is one look at a set.
@@ -397,15 +397,18 @@ func (t *turn) looked() {
 		t.e.forget(t.k.ID, laneLook)
 		return
 	}
-	before := t.k.Faults
+	faults, away := t.k.Faults, t.k.Away
 	more := t.take(f.out.holdings)
-	if more == nil && slices.Equal(before, t.k.Faults) {
+	if more == nil && slices.Equal(faults, t.k.Faults) && slices.EqualFunc(away, t.k.Away, sameTarget) {
 		t.e.forget(t.k.ID, laneLook)
 		return
 	}
 	action := "backup-set.looked"
-	if len(t.k.Faults) > len(before) {
+	switch {
+	case len(t.k.Faults) > len(faults):
 		action = "backup-set.fault"
+	case len(t.k.Away) > len(away):
+		action = "backup-set.target-away"
 	}
 	t.store(action, "", more...)
 }
@@ -415,10 +418,28 @@ func (t *turn) take(h *Holdings) (changes []continuity.Change) {
 	if h == nil {
 		return nil
 	}
-	t.k.Faults = h.Faults
+	t.k.Faults = append(h.Faults, t.faultsOn(h.Away)...)
+	t.k.Away = h.Away
+	all := slices.Clone(h.Backups)
+	for i := range all {
+		all[i].Targets = slices.Sorted(slices.Values(all[i].Targets))
+	}
+	for _, key := range slices.Sorted(maps.Keys(t.e.backups)) { // what stood on targets that are away stands there still
+		known := t.e.backups[key]
+		on := slices.DeleteFunc(slices.Clone(known.Targets), func(target string) bool { return !isAway(h.Away, target) })
+		if !strings.HasPrefix(key, t.k.ID+"/") || len(on) == 0 {
+			continue
+		}
+		if i := slices.IndexFunc(all, func(b continuity.Backup) bool { return b.ID == key }); i >= 0 {
+			all[i].Targets = slices.Sorted(slices.Values(append(all[i].Targets, on...)))
+			continue
+		}
+		known.Targets = on
+		all = append(all, known)
+	}
 	there := map[string]bool{}
-	for i := range h.Backups {
-		b := &h.Backups[i]
+	for i := range all {
+		b := &all[i]
 		there[b.ID] = true
 		known, is := t.e.backups[b.ID]
 		switch {
@@ -434,6 +455,24 @@ func (t *turn) take(h *Holdings) (changes []continuity.Change) {
 		}
 	}
 	return changes
+}
+
+func isAway(away []continuity.TargetResult, target string) bool {
+	return slices.ContainsFunc(away, func(r continuity.TargetResult) bool { return r.Target == target })
+}
+
+func sameTarget(a, b continuity.TargetResult) bool {
+	return a.Target == b.Target && a.Why.Code == b.Why.Code
+}
+
+// faultsOn are those that are known of targets that can't be asked now.
+func (t *turn) faultsOn(away []continuity.TargetResult) (all []continuity.BackupFault) {
+	for _, f := range t.k.Faults {
+		if isAway(away, f.Target) {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // alike says whether there is nothing new to say of a backup. How far the log behind it

@@ -21,7 +21,7 @@ type Vault interface {
 	Verify(ctx context.Context, set Set, piece string, report backup.Report) (Verdict, error)
 	// Prune removes what need not be kept.
 	Prune(ctx context.Context, set Set) (removed int, err error)
-	// Holdings are what the targets have of a set.
+	// Holdings are what those targets have of a set that can be asked.
 	Holdings(ctx context.Context, set Set) (Holdings, error)
 }
 
@@ -42,4 +42,5 @@ type Verdict struct {
 type Holdings struct {
 	Backups []continuity.Backup // full ones and deltas, by their keys
 	Faults  []continuity.BackupFault
+	Away    []continuity.TargetResult // that could not be asked: what they have is as it was
 }

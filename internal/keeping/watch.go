@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -103,8 +104,27 @@ func Problems(set *Set, s *Standing, now time.Time) (all []Problem) {
 		all = append(all, Problem{ID: Failing, Since: f.Started, Level: continuity.LevelYellow, Why: f.Why})
 	} else if s.Follow != nil && s.Follow.Failing && s.Follow.Tries > 1 {
 		all = append(all, Problem{ID: Failing, Since: s.Follow.Since, Level: continuity.LevelYellow, Why: s.Follow.Why})
+	} else if lacks := lacking(s); lacks != "" {
+		why := continuity.CheckReason{Code: "keeping.why.away", Args: map[string]any{"targets": lacks}}
+		all = append(all, Problem{ID: Failing, Level: continuity.LevelYellow, Why: why})
 	}
 	return all
+}
+
+// lacking are the targets that could not be asked when it was last looked, or did not
+// take the newest backup.
+func lacking(s *Standing) string {
+	var names []string
+	results := s.Away
+	if s.Captured != nil {
+		results = slices.Concat(s.Captured.Targets, s.Away)
+	}
+	for _, r := range results {
+		if r.Why.Code != "" && !slices.Contains(names, r.Target) {
+			names = append(names, r.Target)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // staleSince says whether nothing new has come for too long, and since when that is too

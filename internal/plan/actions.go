@@ -49,10 +49,11 @@ const anyParameter = "*"
 // upgradeParts are what a step of an upgrade's runbook can do of it; without one, all.
 var upgradeParts = []string{"stop", "put", "migrate", "start"}
 
-// isolating keeps a fault from spreading; recovering puts back to work.
+// isolating keeps a fault from spreading; recovering puts back to work. An upgrade holds
+// what arrives by itself.
 var (
 	isolating  = []string{"relay.hold", "relay.block", "relay.divert", "relay.reply"}
-	recovering = []string{"relay.pass", "relay.drain", "readmit", "backup.restore", "upgrade.start"}
+	recovering = []string{"relay.pass", "relay.drain", "readmit", "backup.restore"}
 )
 
 func init() { // not a literal: the modes take the same

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/calendar"
@@ -85,7 +86,7 @@ func (c *checker) checkUpgrades() {
 		c.call(u.Version, where+".version")
 		c.call(u.Code.Stop, where+".code.stop")
 		c.call(u.Code.Start, where+".code.start")
-		if c.call(&u.Code.Put, where+".code.put"); u.Code.Put.Command != "" && !u.Code.Put.told() {
+		if known := c.call(&u.Code.Put, where+".code.put"); known && u.Code.Put.Command != "" && !u.Code.Put.told() {
 			c.tech.Error(place(c.tech.places, where+".code.put"), "plan.put-version")
 		}
 		if m := u.Migration; m != nil {
@@ -140,21 +141,43 @@ func (c *checker) checkGate(u *Rollout, where string) {
 				c.tech.Error(place(c.tech.places, where+".id"), "plan.upgrade-unbacked", "id", u.ID, "set", id)
 			}
 		}
+		c.checkUpgradeSteps(u, up.Runbook)
 	}
 }
 
-// call reports words in braces that nothing fills.
-func (c *checker) call(call *Call, where string, more ...string) {
+// checkUpgradeSteps reports steps of an upgrade's runbook that set routes which the
+// upgrade itself holds and releases: they would fail, or be undone, in its midst.
+func (c *checker) checkUpgradeSteps(u *Rollout, runbook string) {
+	for i := range c.plan.Runbooks {
+		if c.plan.Runbooks[i].ID != runbook {
+			continue
+		}
+		for j := range c.plan.Runbooks[i].Steps {
+			step := &c.plan.Runbooks[i].Steps[j]
+			route := step.Told()["route"]
+			held := slices.ContainsFunc(u.Intake, func(in Intake) bool { return in.Route == route })
+			if held && strings.HasPrefix(step.Do, "relay.") {
+				c.business.Error(c.at(fmt.Sprintf("runbooks[%d].steps[%d].do", i, j)), "plan.upgrade-step", "do", step.Do, "route", route, "id", u.ID)
+			}
+		}
+	}
+}
+
+// call reports words in braces that nothing fills, and returns whether there are none.
+func (c *checker) call(call *Call, where string, more ...string) bool {
+	known := true
 	if call == nil {
-		return
+		return known
 	}
 	for name, value := range call.With {
 		for _, field := range braced.FindAllString(value, -1) {
 			if field != versionField && !slices.Contains(more, field) {
 				c.tech.Error(place(c.tech.places, where+".with."+name), "plan.call-field", "value", field)
+				known = false
 			}
 		}
 	}
+	return known
 }
 
 const (

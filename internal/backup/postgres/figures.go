@@ -190,7 +190,7 @@ func (d *Driver) hold(ctx context.Context, reader, other *pgx.Conn) (still, erro
 		case <-time.After(rand.N(40 * time.Millisecond)): // #nosec G404 -- not to meet the same job each time
 		}
 	}
-	for tries := 0; d.Lock && tries < 5; tries++ {
+	for tries := 0; d.Lock && tries < 20; tries++ {
 		s, err := attempt(ctx, reader, other, true)
 		if !errors.Is(err, errBusy) {
 			return s, err
@@ -198,7 +198,7 @@ func (d *Driver) hold(ctx context.Context, reader, other *pgx.Conn) (still, erro
 		select {
 		case <-ctx.Done():
 			return still{}, ctx.Err()
-		case <-time.After(time.Second):
+		case <-time.After(100*time.Millisecond + rand.N(400*time.Millisecond)): // #nosec G404 -- the same
 		}
 	}
 	return still{}, errBusy
@@ -224,6 +224,9 @@ func attempt(ctx context.Context, reader, other *pgx.Conn, lock bool) (s still, 
 		}
 	}()
 	if lock && len(names) > 0 {
+		// In another order each time: writers wait for each other's tables, too, and a wait in
+		// a ring ends by no time.
+		rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] }) // #nosec G404 -- no secret
 		held := "BEGIN; SET LOCAL lock_timeout = '300ms'; LOCK TABLE " + strings.Join(names, ", ") + " IN SHARE MODE"
 		defer func() { err = errors.Join(err, several(context.WithoutCancel(ctx), other, "ROLLBACK")) }()
 		if err := several(ctx, other, held); err != nil {
@@ -233,13 +236,21 @@ func attempt(ctx context.Context, reader, other *pgx.Conn, lock bool) (s still, 
 	if err := several(ctx, reader, begin+"SET LOCAL lock_timeout = 0"); err != nil {
 		return s, busy(err)
 	}
+	// Each call takes a number. Where the second one takes the next, nobody else took one
+	// in between: who changes anything has one of before, and the snapshot tells whether
+	// any of those was under way. Its xmax does not: it is next to the last that ended, and
+	// one that is writing its end right now has it, or a higher one.
+	before, err := number(ctx, other)
+	if err != nil {
+		return s, err
+	}
 	var low, high uint64
 	var none bool
 	if err := reader.QueryRow(ctx, `SELECT txid_snapshot_xmin(s)::text::numeric, txid_snapshot_xmax(s)::text::numeric,
 		NOT EXISTS (SELECT txid_snapshot_xip(s)) FROM txid_current_snapshot() s`).Scan(&low, &high, &none); err != nil {
 		return s, err
 	}
-	if !lock && (low != high || !none) {
+	if !lock && (low != high || !none || low <= before) {
 		return s, errBusy
 	}
 	var at string
@@ -249,8 +260,8 @@ func attempt(ctx context.Context, reader, other *pgx.Conn, lock bool) (s still, 
 	if s.at, err = parseLSN(at); err != nil {
 		return s, err
 	}
-	var after uint64
-	if err := other.QueryRow(ctx, `SELECT txid_snapshot_xmax(txid_current_snapshot())::text::numeric`).Scan(&after); err != nil {
+	after, err := number(ctx, other)
+	if err != nil {
 		return s, err
 	}
 	seen, err := counted(ctx, reader)
@@ -258,10 +269,16 @@ func attempt(ctx context.Context, reader, other *pgx.Conn, lock bool) (s still, 
 		return s, err
 	}
 	same := slices.EqualFunc(seen, s.tables, func(a, b table) bool { return a.String() == b.String() })
-	if !lock && after != high || !same {
+	if !lock && after != before+1 || !same {
 		return s, errBusy
 	}
 	return s, nil
+}
+
+// number takes the next number of a transaction.
+func number(ctx context.Context, conn *pgx.Conn) (n uint64, err error) {
+	err = conn.QueryRow(ctx, `SELECT txid_current()::text::numeric`).Scan(&n)
+	return n, err
 }
 
 // busy tells a lock that was not had from what is worse.

@@ -286,11 +286,12 @@ func (d *Repository) follow(ctx context.Context, from backup.Position, publish f
 		if err != nil {
 			return err
 		}
-		if end > last {
-			newest := mark{moment: at.moment}
-			for len(marks) > 0 && marks[0].at <= behindHead(s.line, end) {
-				newest, marks = marks[0], marks[1:]
-			}
+		// Told only up to a moment that is known to lie before the end.
+		var newest mark
+		for len(marks) > 0 && marks[0].at <= behindHead(s.line, end) {
+			newest, marks = marks[0], marks[1:]
+		}
+		if end > last && newest.at != 0 {
 			span := backup.Span{From: s.at(last), To: s.at(end), Newest: newest.moment, Versions: map[string]string{"postgresql": s.version},
 				Open: told(map[string]string{"stanza": d.o.Stanza, "from": last.String(), "to": end.String()})}
 			if err := publish(ctx, span); err != nil {
@@ -375,7 +376,9 @@ func (d *Repository) restore(ctx context.Context, r backup.Restore) (*instance, 
 	}
 	note := note{line: l.line, Database: l.Database, User: l.User, First: l.First}
 	s, err := serve(ctx, r.Dir, data, note, goal, r.Report)
+	whole := r.At.At == "" && r.Until.IsZero()
 	if err != nil && strings.Contains(err.Error(), logOver) {
+		whole = r.At.At == ""
 		// The archive has nothing behind the goal: all of it is what was wanted.
 		s, err = serve(ctx, r.Dir, data, note, goal.all(), r.Report)
 	}
@@ -383,6 +386,12 @@ func (d *Repository) restore(ctx context.Context, r backup.Restore) (*instance, 
 		return nil, err
 	}
 	i := &instance{server: s}
+	if whole {
+		// A log that could not be had looks to the server like one that ends.
+		if goal.stop, err = l.lastTold(r); err != nil {
+			return nil, errors.Join(err, s.close())
+		}
+	}
 	if err := i.ask(ctx, goal.stop); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -430,7 +439,7 @@ func (i *instance) ask(ctx context.Context, at LSN) (err error) {
 		return err
 	case system != i.server.note.System:
 		return fmt.Errorf("what was restored is of another system, %s", system)
-	case lsn < at && behindHead(i.server.note.line, lsn) < at:
+	case behindHead(i.server.note.line, lsn) < at:
 		return continuity.E(continuity.CodeBackupPiece, nil, "piece", "", "cause", fmt.Sprintf("the log goes to %s only, not to %s", lsn, at))
 	}
 	i.reached = i.server.note.at(lsn)
@@ -441,6 +450,22 @@ func (i *instance) ask(ctx context.Context, at LSN) (err error) {
 }
 
 var inCommand = strings.NewReplacer("'", `'\''`, "%", "%%")
+
+// lastTold is what has to be reached of the log by what the pieces say: of its last
+// segment something, as the last record may go on in the next one.
+func (l line) lastTold(r backup.Restore) (end LSN, err error) {
+	for _, p := range r.Pieces {
+		to, err := parseLSN(p.To.At)
+		if err != nil {
+			return 0, pieceError(p.ID, err)
+		}
+		end = max(end, to)
+	}
+	if l.start(end) == end {
+		end += longHeader + 1 - LSN(l.Segment)
+	}
+	return end, nil
+}
 
 // shellWords are words as a shell takes them from a setting of the server's.
 func shellWords(program string, args ...string) string {
