@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"holdfast/internal/backup"
@@ -23,7 +24,8 @@ func (v upgradeRestorer) find(service, id string) (keeping.Set, error) {
 	return keeping.Set{}, continuity.E(continuity.CodeNotFound, nil, "detail_id", "keeping.invalid.set", "set", id, "service", service)
 }
 
-// best brings back the best that there is of a set at a moment.
+// best brings back the best that there is of a set at a moment; where that is not what was
+// recorded, or can't be restored, another that reaches as far.
 func (v upgradeRestorer) best(ctx context.Context, service, set, id, into string, moment time.Time) (keeping.Set, continuity.RestoredCopy, error) {
 	s, err := v.find(service, set)
 	if err != nil {
@@ -36,11 +38,21 @@ func (v upgradeRestorer) best(ctx context.Context, service, set, id, into string
 	if len(choices) == 0 || choices[0].State == string(backup.Refuted) {
 		return s, continuity.RestoredCopy{}, continuity.E(continuity.CodeNotFound, nil, "detail_id", "keeping.invalid.choice", "set", set, "backup", "")
 	}
-	made, err := v.Bring(ctx, s, continuity.Restore{ID: id, Service: service, Into: into, Moment: moment}, choices[0], nil)
-	if err == nil && !made.Good {
-		err = continuity.E(continuity.CodeState, nil, "detail_id", "keeping.invalid.differs", "sets", set)
+	var errs []error
+	for _, choice := range choices {
+		if choice.State == string(backup.Refuted) || choice.Reaches.Before(choices[0].Reaches) || ctx.Err() != nil {
+			continue
+		}
+		made, err := v.Bring(ctx, s, continuity.Restore{ID: id, Service: service, Into: into, Moment: moment}, choice, nil)
+		if err == nil && made.Good {
+			return s, made, nil
+		}
+		if err == nil {
+			err = continuity.E(continuity.CodeBackupPiece, nil, "piece", choice.Backup, "cause", strings.Join(made.Differ, ", "))
+		}
+		errs = append(errs, err)
 	}
-	return s, made, err
+	return s, continuity.RestoredCopy{}, errors.Join(append(errs, ctx.Err())...)
 }
 
 // Prepare implements setRestorer.

@@ -72,6 +72,7 @@ type sim struct {
 	after   bool
 	killed  bool
 	fail    map[string]int // how often what fails
+	refuse  map[string]error
 	names   []string
 
 	store    *store.Store
@@ -204,6 +205,9 @@ func (s *sim) effect(name string, do func() error) error {
 	if s.effects == s.kill && !s.after {
 		s.killed = true
 		return errKilled
+	}
+	if err := s.refuse[name]; err != nil {
+		return err
 	}
 	if s.fail[name] > 0 {
 		s.fail[name]--

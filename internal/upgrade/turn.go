@@ -296,9 +296,10 @@ func (t *turn) failed(s *stage, err error) {
 		t.wait()
 		return
 	}
+	refusal := t.State == continuity.UpgradeRolling && isRefusal(err)
 	t.Tries++
 	t.Trying = &why
-	if !tired {
+	if !tired && !refusal {
 		t.Again = t.now.Add(pause)
 		t.at(t.Again)
 		t.mark("upgrade.again")
@@ -306,6 +307,8 @@ func (t *turn) failed(s *stage, err error) {
 	}
 	problem := Problem{Class: or(s.class, continuity.UpgradeCompatibility), Reason: why}
 	switch {
+	case refusal && s.tired == nil:
+		t.refused(problem)
 	case s.tired != nil:
 		s.tired(t, problem)
 	case t.State == continuity.UpgradeRolling:
@@ -315,6 +318,25 @@ func (t *turn) failed(s *stage, err error) {
 	default:
 		t.refuse(problem)
 	}
+}
+
+// isRefusal reports whether an effect was refused, rather than that it failed: done again
+// it would be refused again, until a person changes something.
+func isRefusal(err error) bool {
+	switch continuity.CodeOf(err) {
+	case continuity.CodeInvalid, continuity.CodeForbidden, continuity.CodeScope, continuity.CodeConfig, continuity.CodeNotFound,
+		continuity.CodeNoKey, continuity.CodeSecret, continuity.CodeApproval, continuity.CodeBackupPiece:
+		return true
+	}
+	return false
+}
+
+// refused has a person change what a way back was refused for. It is no rollback that was
+// tried in vain.
+func (t *turn) refused(p Problem) {
+	t.to("wait")
+	t.Asks = &p.Reason
+	t.say("waiting", continuity.UrgencyPage)
 }
 
 // reasonOf says what an error says.
