@@ -147,22 +147,20 @@ func (u *rollout) becomes(ctx context.Context, what string, so func(continuity.U
 
 // why is what was found, in words.
 func (u *rollout) why(is *continuity.Upgrade) string {
-	var words []string
-	add := func(r continuity.CheckReason) { words = append(words, catalogue.Text(u.Lang, r.Code, r.Args)) }
+	var all []continuity.CheckReason
 	if is.Failure != nil {
-		for _, r := range is.Failure.Reasons {
-			add(r)
-		}
+		all = append(all, is.Failure.Reasons...)
 	}
 	for _, r := range []*continuity.CheckReason{is.Trying, is.Asks} {
 		if r != nil {
-			add(*r)
+			all = append(all, *r)
 		}
 	}
-	if len(words) > 2 { // the others say the same of other tables
-		words = words[:2]
+	var words []string
+	for _, r := range all[:min(len(all), 2)] { // the others say the same of other tables
+		words = append(words, catalogue.Text(u.Lang, r.Code, r.Args))
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, map[catalogue.Lang]string{catalogue.En: "; ", catalogue.Zh: "；"}[u.Lang])
 }
 
 // act has a person do something with the upgrade, whatever its engine does meanwhile.
@@ -201,7 +199,7 @@ func (u *rollout) begins(ctx context.Context, to string) error {
 		u.line("36", "  "+mark+" "+catalogue.Text(u.Lang, f.Reason.Code, f.Reason.Args))
 	}
 	body := map[string]any{}
-	if counts[continuity.FindingWarn] > 0 {
+	if counts[continuity.FindingBlock] > 0 {
 		body["despite"] = u.t("demo.upgrade.words.despite")
 	}
 	if err := u.act(ctx, "chen.jie", "run", body); err != nil {

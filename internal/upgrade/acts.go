@@ -231,8 +231,8 @@ func (a *Acts) may(ctx context.Context, by continuity.Actor, service, word strin
 	return a.o.May(ctx, by, service, word)
 }
 
-// Run begins an upgrade, or one that went back once more. despite says why, whatever
-// was found that does not keep it from beginning.
+// Run begins an upgrade, or one that went back once more. despite says why it begins
+// though something was found that blocks it.
 func (a *Acts) Run(ctx context.Context, by continuity.Actor, id string, version int64, despite string) (Kept, error) {
 	return a.act(ctx, by, id, version, func(t *turn) error {
 		if err := a.may(ctx, by, t.Service, mayBegin); err != nil {

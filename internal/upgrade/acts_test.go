@@ -65,3 +65,21 @@ func TestARefusalIsNoRollbackInVain(t *testing.T) {
 		t.Errorf("%s after it was asked %d times: %v %v", u.State, asked, wrong, u.Trail)
 	}
 }
+
+// TestWarningsKeepNothingFromBeginning has an upgrade begin with a warning; with something
+// that blocks it, only where somebody says why.
+func TestWarningsKeepNothingFromBeginning(t *testing.T) {
+	for _, c := range []struct{ level, despite, end string }{
+		{continuity.FindingWarn, "", continuity.UpgradeDone}, {continuity.FindingBlock, "", continuity.UpgradePlanned}, {continuity.FindingBlock, "the disk grows tonight", continuity.UpgradeDone},
+	} {
+		t.Run(c.level+" "+c.despite, func(t *testing.T) {
+			s := newSim(t, flaw{none: true})
+			s.found = []continuity.UpgradeFinding{{ID: "disk", Level: c.level, Reason: continuity.CheckReason{Code: "upgrade.precheck.load"}}}
+			s.despite = c.despite
+			u := s.live(s.people)
+			if u.State != c.end || u.Despite != c.despite || c.end == continuity.UpgradePlanned && u.Failure.Class != continuity.UpgradeCompatibility {
+				t.Errorf("%s despite %q: %+v", u.State, u.Despite, u.Failure)
+			}
+		})
+	}
+}

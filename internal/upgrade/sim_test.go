@@ -73,6 +73,8 @@ type sim struct {
 	killed  bool
 	fail    map[string]int // how often what fails
 	refuse  map[string]error
+	found   []continuity.UpgradeFinding // before it begins
+	despite string                      // why it begins all the same
 	names   []string
 
 	store    *store.Store
@@ -290,7 +292,7 @@ func (s *sim) deliver(id int) bool {
 type hands struct{ *sim }
 
 func (h hands) Check(context.Context, Call) ([]continuity.UpgradeFinding, error) {
-	return []continuity.UpgradeFinding{{ID: "cpu", Level: continuity.FindingOK}}, h.effect("check", func() error { return nil })
+	return append([]continuity.UpgradeFinding{{ID: "cpu", Level: continuity.FindingOK}}, h.found...), h.effect("check", func() error { return nil })
 }
 
 func (h hands) Version(context.Context, Call) (v string, err error) {
@@ -501,7 +503,7 @@ func (s *sim) people(u *continuity.Upgrade) {
 	var err error
 	switch {
 	case u.Stage == "ready" && u.Failure == nil && u.Attempt == 0:
-		_, err = s.acts.Run(s.Context(), li, u.ID, continuity.VersionAny, "")
+		_, err = s.acts.Run(s.Context(), li, u.ID, continuity.VersionAny, s.despite)
 	case u.Stage == "items" && len(u.Ticked) == 0:
 		_, err = s.acts.Tick(s.Context(), li, u.ID, continuity.VersionAny, []string{"trained"})
 	case u.Stage == "approve" && len(u.Approvals) == 0:

@@ -128,7 +128,8 @@ func (t *turn) unlooked(p Problem) {
 	t.to("ready")
 }
 
-// checked goes on where nothing speaks against it.
+// checked goes on where nothing speaks against it, or somebody says why it goes on all the
+// same. Warnings are shown, and keep it from nothing.
 func (t *turn) checked(answer any) {
 	s := answer.(seen)
 	if !t.took(s) {
@@ -140,7 +141,7 @@ func (t *turn) checked(answer any) {
 	}
 	var against []Problem
 	for _, f := range s.findings {
-		if f.Level == continuity.FindingBlock || f.Level == continuity.FindingWarn && t.Despite == "" {
+		if f.Level == continuity.FindingBlock && t.Despite == "" {
 			against = append(against, Problem{Class: continuity.UpgradeCompatibility, Reason: f.Reason})
 		}
 	}
