@@ -17,6 +17,7 @@ import (
 )
 
 var (
+	places   = flag.Int("places", 20, "places of snapshots under writers that never rest, of each kind")
 	restores = flag.Int("restores", 2, "restores under a live writer")
 	seeded   = flag.Uint64("seed", 0, "of the restores under a live writer; 0: another one each time")
 )

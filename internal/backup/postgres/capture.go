@@ -60,33 +60,37 @@ func (d *Driver) capture(ctx context.Context, w io.Writer, queries []backup.Quer
 	if n.Start, n.Stop, err = d.base(ctx, other, s, w, report); err != nil {
 		return c, err
 	}
-	reader, err := connect(ctx, d.DSN)
+	// The base ended its segment, and has it whole.
+	from := s.start(n.Stop-1) + LSN(s.Segment)
+	dir, err := d.segments(s.line, from)
 	if err != nil {
 		return c, err
 	}
-	defer func() { err = errors.Join(err, closing(ctx, reader)) }()
-	at, err := d.hold(ctx, reader, other)
-	switch {
-	case errors.Is(err, errBusy): // it can be restored, and not be proven by figures
-		if at, err = now(ctx, other); err != nil {
-			return c, err
-		}
-	case err != nil:
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	log, err := newEnds(ctx, other, s.line, dir, from, func(ctx context.Context, to LSN) error { return d.receive(ctx, s, dir, to) })
+	if err != nil {
 		return c, err
-	default:
-		c.Exact = s.line.at(at.at)
-		if c.Figures, err = measure(ctx, reader, at.tables, queries, report); err != nil {
-			return c, err
-		}
+	}
+	defer func() { err = errors.Join(err, log.walk.Close()) }()
+	at, err := taking{d.DSN, d.Lock, d.Log}.take(ctx, other, log, queries, report)
+	if err != nil {
+		return c, err
 	}
 	// A transaction that ends has the log written out past the place.
-	if _, err := other.Exec(ctx, `SELECT txid_current()`); err != nil {
+	if _, err := number(ctx, other); err != nil {
 		return c, err
 	}
-	if n.End, err = d.rest(ctx, s, w, n, at.at); err != nil {
+	// Something of the next segment, as its head is part of the place of what comes next.
+	if goal := max(at.at, from+longHeader); behindHead(s.line, log.walk.last) < goal {
+		if err := d.receive(ctx, s, dir, goal); err != nil {
+			return c, err
+		}
+	}
+	if n.End, err = rest(s.line, w, n, dir, from, at.at); err != nil {
 		return c, err
 	}
 	c.Taken, c.From, c.To = at.moment, s.line.at(n.End), s.line.at(n.End)
+	c.Exact, c.Figures = at.exact(s.line), at.figures
 	c.Versions = map[string]string{"postgresql": s.version}
 	return c, nil
 }
@@ -137,32 +141,30 @@ func (d *Driver) base(ctx context.Context, conn *pgx.Conn, s source, w io.Writer
 	return start, stop, errors.Join(err1, err2)
 }
 
-// rest writes the second archive: the log from the segment behind the base's own to a
-// place, and the note. It returns how far that log goes, which is not before the place.
-func (d *Driver) rest(ctx context.Context, s source, w io.Writer, n note, goal LSN) (end LSN, err error) {
+// segments makes a folder in the spool into which the log is to be received.
+func (d *Driver) segments(l line, from LSN) (dir string, err error) {
 	if err := os.MkdirAll(d.Spool, 0o700); err != nil {
-		return 0, err
+		return "", err
 	}
 	if err := sweep(d.Spool); err != nil {
+		return "", err
+	}
+	if dir, err = os.MkdirTemp(d.Spool, "base-"); err != nil {
+		return "", err
+	}
+	if err := seed(dir, l, from); err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return dir, nil
+}
+
+// rest writes the second archive: the log from the segment behind the base's own to a
+// place, and the note. It returns how far that log goes, which is not before the place.
+func rest(l line, w io.Writer, n note, dir string, from, goal LSN) (end LSN, err error) {
+	if end, err = received(l, dir, from); err != nil {
 		return 0, err
 	}
-	dir, err := os.MkdirTemp(d.Spool, "base-")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	// The base ended its segment, and has it whole.
-	from := s.start(n.Stop-1) + LSN(s.Segment)
-	if goal < from+longHeader {
-		goal = from + longHeader
-	}
-	if err := d.receive(ctx, s, dir, from, goal); err != nil {
-		return 0, err
-	}
-	if end, err = received(s.line, dir, from); err != nil {
-		return 0, err
-	}
-	if behindHead(s.line, end) < goal {
+	if behindHead(l, end) < goal {
 		return 0, fmt.Errorf("the log was received up to %s only, not %s", end, goal)
 	}
 	n.End = end
@@ -178,8 +180,8 @@ func (d *Driver) rest(ctx context.Context, s source, w io.Writer, n note, goal L
 	if _, err := out.Write(said); err != nil {
 		return 0, err
 	}
-	for at := from; at < end; at += LSN(s.Segment) {
-		if err := addSegment(out, s.line, dir, at, min(end, at+LSN(s.Segment))); err != nil {
+	for at := from; at < end; at += LSN(l.Segment) {
+		if err := addSegment(out, l, dir, at, min(end, at+LSN(l.Segment))); err != nil {
 			return 0, err
 		}
 	}
@@ -220,17 +222,15 @@ func addSegment(out *tar.Writer, l line, dir string, at, end LSN) error {
 	return errors.Join(err, f.Close())
 }
 
-// receive has pg_receivewal fetch the log from where a segment begins to a place.
-func (d *Driver) receive(ctx context.Context, s source, dir string, from, to LSN) error {
+// receive has pg_receivewal fetch the log into a folder, from the newest segment there to
+// a place that the log is written past, or will be.
+func (d *Driver) receive(ctx context.Context, s source, dir string, to LSN) error {
 	path, err := program(s.major, "pg_receivewal")
 	if err != nil {
 		return err
 	}
 	env, err := environment(d.DSN)
 	if err != nil {
-		return err
-	}
-	if err := seed(dir, s.line, from); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Hour) // it waits without end for what was never written

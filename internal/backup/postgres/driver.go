@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"io"
+	"log/slog"
 
 	"holdfast/internal/backup"
 )
@@ -20,9 +21,10 @@ type Options struct {
 	// Slot is the name of the replication slot that keeps the log for Follow. Sets that
 	// follow the same server need different ones.
 	Slot string
-	// Lock lets the driver hold up writers for some milliseconds where the server is
-	// never still, so that figures can be compared exactly.
+	// Lock lets the driver hold up writers for some milliseconds where no place in the log
+	// is found otherwise at which figures can be compared exactly.
 	Lock bool
+	Log  *slog.Logger // nil: nothing is said
 }
 
 // Driver is backup.Driver, Following and Replacer for PostgreSQL.

@@ -5,12 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,6 +17,7 @@ import (
 type table struct {
 	Schema, Name string
 	Size         int64
+	View         bool // a materialized one, which nobody can lock by name
 }
 
 func (t table) quoted() string { return pgx.Identifier{t.Schema, t.Name}.Sanitize() }
@@ -29,7 +26,7 @@ func (t table) String() string { return t.Schema + "." + t.Name }
 // counted are all tables with rows of their own that the log brings back: not unlogged
 // ones, and of large objects only where there are any.
 func counted(ctx context.Context, conn *pgx.Conn) ([]table, error) {
-	rows, err := conn.Query(ctx, `SELECT n.nspname::text, c.relname::text, pg_relation_size(c.oid)
+	rows, err := conn.Query(ctx, `SELECT n.nspname::text, c.relname::text, pg_relation_size(c.oid), c.relkind = 'm'
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relpersistence = 'p' AND (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated)
 			AND (n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
@@ -163,130 +160,6 @@ func answer(ctx context.Context, conn *pgx.Conn, sql string) (string, error) {
 		return only, out.Error()
 	}
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil)), out.Error()
-}
-
-// still is a moment of the source at which nothing was being changed.
-type still struct {
-	at     LSN
-	moment time.Time
-	tables []table
-}
-
-var errBusy = errors.New("the server is never still")
-
-// hold finds a moment at which no transaction was under way, and leaves reader in a
-// transaction that sees the database as it was then. What is restored up to that place
-// in the log, and no further, has exactly those rows.
-func (d *Driver) hold(ctx context.Context, reader, other *pgx.Conn) (still, error) {
-	deadline := time.Now().Add(10 * time.Second)
-	for tries := 0; tries < 200 && time.Now().Before(deadline); tries++ {
-		s, err := attempt(ctx, reader, other, false)
-		if !errors.Is(err, errBusy) {
-			return s, err
-		}
-		select {
-		case <-ctx.Done():
-			return still{}, ctx.Err()
-		case <-time.After(rand.N(40 * time.Millisecond)): // #nosec G404 -- not to meet the same job each time
-		}
-	}
-	for tries := 0; d.Lock && tries < 20; tries++ {
-		s, err := attempt(ctx, reader, other, true)
-		if !errors.Is(err, errBusy) {
-			return s, err
-		}
-		select {
-		case <-ctx.Done():
-			return still{}, ctx.Err()
-		case <-time.After(100*time.Millisecond + rand.N(400*time.Millisecond)): // #nosec G404 -- the same
-		}
-	}
-	return still{}, errBusy
-}
-
-// attempt tries once. With lock, writers are held up until the place is known.
-func attempt(ctx context.Context, reader, other *pgx.Conn, lock bool) (s still, err error) {
-	if s.tables, err = counted(ctx, other); err != nil {
-		return s, err
-	}
-	var names []string
-	for _, t := range s.tables {
-		names = append(names, t.quoted())
-	}
-	// Before the snapshot, so that no table is emptied or rewritten behind its back.
-	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '300ms'; "
-	if len(names) > 0 {
-		begin += "LOCK TABLE ONLY " + strings.Join(names, ", ONLY ") + " IN ACCESS SHARE MODE; "
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, several(context.WithoutCancel(ctx), reader, "ROLLBACK"))
-		}
-	}()
-	if lock && len(names) > 0 {
-		// In another order each time: writers wait for each other's tables, too, and a wait in
-		// a ring ends by no time.
-		rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] }) // #nosec G404 -- no secret
-		held := "BEGIN; SET LOCAL lock_timeout = '300ms'; LOCK TABLE " + strings.Join(names, ", ") + " IN SHARE MODE"
-		defer func() { err = errors.Join(err, several(context.WithoutCancel(ctx), other, "ROLLBACK")) }()
-		if err := several(ctx, other, held); err != nil {
-			return s, busy(err)
-		}
-	}
-	if err := several(ctx, reader, begin+"SET LOCAL lock_timeout = 0"); err != nil {
-		return s, busy(err)
-	}
-	// Each call takes a number. Where the second one takes the next, nobody else took one
-	// in between: who changes anything has one of before, and the snapshot tells whether
-	// any of those was under way. Its xmax does not: it is next to the last that ended, and
-	// one that is writing its end right now has it, or a higher one.
-	before, err := number(ctx, other)
-	if err != nil {
-		return s, err
-	}
-	var low, high uint64
-	var none bool
-	if err := reader.QueryRow(ctx, `SELECT txid_snapshot_xmin(s)::text::numeric, txid_snapshot_xmax(s)::text::numeric,
-		NOT EXISTS (SELECT txid_snapshot_xip(s)) FROM txid_current_snapshot() s`).Scan(&low, &high, &none); err != nil {
-		return s, err
-	}
-	if !lock && (low != high || !none || low <= before) {
-		return s, errBusy
-	}
-	var at string
-	if err := other.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text, clock_timestamp()`).Scan(&at, &s.moment); err != nil {
-		return s, err
-	}
-	if s.at, err = parseLSN(at); err != nil {
-		return s, err
-	}
-	after, err := number(ctx, other)
-	if err != nil {
-		return s, err
-	}
-	seen, err := counted(ctx, reader)
-	if err != nil {
-		return s, err
-	}
-	same := slices.EqualFunc(seen, s.tables, func(a, b table) bool { return a.String() == b.String() })
-	if !lock && after != before+1 || !same {
-		return s, errBusy
-	}
-	return s, nil
-}
-
-// number takes the next number of a transaction.
-func number(ctx context.Context, conn *pgx.Conn) (n uint64, err error) {
-	err = conn.QueryRow(ctx, `SELECT txid_current()::text::numeric`).Scan(&n)
-	return n, err
-}
-
-// busy tells a lock that was not had from what is worse.
-func busy(err error) error {
-	if code(err) == "55P03" || code(err) == "42P01" || code(err) == "40P01" { // no lock, dropped meanwhile, deadlock
-		return errors.Join(errBusy, err)
-	}
-	return err
 }
 
 func tell(report backup.Report, phase string, done, total int64) {

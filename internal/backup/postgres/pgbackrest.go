@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -28,6 +30,7 @@ type RepositoryOptions struct {
 	Stanza string
 	Config string // pgBackRest's configuration; empty: where it looks by itself
 	Lock   bool   // as Options.Lock
+	Log    *slog.Logger
 }
 
 // Repository is backup.Driver and Following for servers that pgBackRest backs up: data
@@ -85,32 +88,57 @@ func (d *Repository) capture(ctx context.Context, w io.Writer, queries []backup.
 	if found == nil {
 		return c, errors.New("pgbackrest does not say what it called the backup")
 	}
-	reader, err := connect(ctx, d.o.DSN)
+	at, err := d.figures(ctx, other, s, queries, report)
 	if err != nil {
 		return c, err
-	}
-	defer func() { err = errors.Join(err, closing(ctx, reader)) }()
-	at, err := (&Driver{Options{Lock: d.o.Lock}}).hold(ctx, reader, other)
-	switch {
-	case errors.Is(err, errBusy): // it can be restored, and not be proven by figures
-		if at, err = now(ctx, other); err != nil {
-			return c, err
-		}
-	case err != nil:
-		return c, err
-	default:
-		c.Exact = s.at(at.at)
-		if c.Figures, err = measure(ctx, reader, at.tables, queries, report); err != nil {
-			return c, err
-		}
 	}
 	if err := d.archived(ctx, other, s.line, at.at); err != nil {
 		return c, err
 	}
 	c.Taken, c.From, c.To = at.moment, s.at(at.at), s.at(at.at)
+	c.Exact, c.Figures = at.exact(s.line), at.figures
 	c.Versions = map[string]string{"postgresql": s.version, "pgbackrest": strings.TrimPrefix(strings.TrimSpace(version), "pgBackRest ")}
 	return c, json.NewEncoder(w).Encode(label{Format: 1, Stanza: d.o.Stanza, Label: found[1],
 		Database: s.database, User: s.user, First: s.first, line: s.line})
+}
+
+// figures takes the figures. The log in which they have their place is what was archived.
+func (d *Repository) figures(ctx context.Context, other *pgx.Conn, s source, queries []backup.Query, report backup.Report) (at still, err error) {
+	own, err := findOwner()
+	if err != nil {
+		return at, err
+	}
+	dir, err := os.MkdirTemp("", "holdfast-pg-")
+	if err != nil {
+		return at, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if own.name != "" {
+		if err := os.Chown(dir, own.uid, own.gid); err != nil {
+			return at, err
+		}
+	}
+	begin, err := now(ctx, other)
+	if err != nil {
+		return at, err
+	}
+	next := s.start(begin.at)
+	log, err := newEnds(ctx, other, s.line, dir, next, func(ctx context.Context, to LSN) error {
+		if err := d.archived(ctx, other, s.line, to); err != nil {
+			return err
+		}
+		for ; next <= to; next += LSN(s.Segment) {
+			if _, err := d.run(ctx, "--no-archive-async", "archive-get", s.file(next), filepath.Join(dir, s.file(next))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return at, err
+	}
+	defer func() { err = errors.Join(err, log.walk.Close()) }()
+	return taking{d.o.DSN, d.o.Lock, d.o.Log}.take(ctx, other, log, queries, report)
 }
 
 // archived returns once the log up to a place is in the repository.

@@ -46,8 +46,10 @@ func (d *damage) Error() string { return fmt.Sprintf("write-ahead log at %s: %s"
 // record is one of the write-ahead log.
 type record struct {
 	at, end  LSN
+	by       uint32 // the transaction, or a part of one, that wrote it; 0: none
 	xact     time.Time
 	isSwitch bool
+	commit   commit
 }
 
 // walk reads a log record by record, and holds each against its checksum and each page
@@ -257,7 +259,7 @@ func (w *walk) try() (rec record, again bool, err error) {
 		return rec, false, &damage{backup.FaultTruncated, at, "the record fails its checksum"}
 	}
 	end := align(pos)
-	rec = record{at: at, end: end, xact: xactTime(body), isSwitch: body[17] == rmXLOG && body[16]&0xf0 == infoSwitch}
+	rec = record{at: at, end: end, by: le.Uint32(body[4:]), xact: xactTime(body), commit: commitOf(body), isSwitch: body[17] == rmXLOG && body[16]&0xf0 == infoSwitch}
 	w.prev, w.next, w.last = at, end, end
 	if rec.isSwitch {
 		w.next = w.start(pos-1) + LSN(w.Segment)
@@ -271,39 +273,4 @@ func (w *walk) follows(body []byte) LSN {
 		return w.prev
 	}
 	return LSN(binary.LittleEndian.Uint64(body[8:]))
-}
-
-// xactTime is when a transaction ended, of records of such ends.
-func xactTime(body []byte) time.Time {
-	le := binary.LittleEndian
-	if body[17] != rmXact {
-		return time.Time{}
-	}
-	switch body[16] & 0x70 {
-	case 0x00, 0x20, 0x30, 0x40: // commit, abort, and those of what was prepared
-	default:
-		return time.Time{}
-	}
-	rest := body[recordHeader:]
-	for len(rest) > 0 {
-		switch rest[0] {
-		case 255: // its own data, short
-			rest = rest[min(2, len(rest)):]
-		case 254:
-			rest = rest[min(5, len(rest)):]
-		case 253: // where it came from
-			rest = rest[min(3, len(rest)):]
-			continue
-		case 252: // of which transaction it is a part
-			rest = rest[min(5, len(rest)):]
-			continue
-		default:
-			return time.Time{}
-		}
-		if len(rest) < 8 {
-			return time.Time{}
-		}
-		return zeroTime.Add(time.Duration(le.Uint64(rest)) * time.Microsecond) // #nosec G115 -- a signed number
-	}
-	return time.Time{}
 }
