@@ -38,7 +38,7 @@ type sourceFlags struct {
 	path    string
 	tables  []string
 	spool   string
-	lock    bool
+	stanza  string
 	follow  bool
 }
 
@@ -63,7 +63,7 @@ func (c *cli) addSource(cmd *cobra.Command, b *backupFlags) {
 	f.StringVar(&b.source.path, "path", "", c.t("cli.flag.backup-path"))
 	f.StringSliceVar(&b.source.tables, "table", nil, c.t("cli.flag.backup-table"))
 	f.StringVar(&b.source.spool, "spool", "", c.t("cli.flag.backup-spool"))
-	f.BoolVar(&b.source.lock, "lock", false, c.t("cli.flag.backup-lock"))
+	f.StringVar(&b.source.stanza, "stanza", "", c.t("cli.flag.backup-stanza"))
 	c.addQueries(cmd, b)
 }
 
@@ -146,7 +146,7 @@ func (c *cli) withDriver(set *engine.Set, b *backupFlags, listings []engine.List
 		return err
 	}
 	set.Driver, err = drivers.New(set.Kind, drivers.Options{
-		Service: set.Service, Set: set.ID, DSN: dsn, Path: b.source.path, Spool: b.source.spool, Lock: b.source.lock, Follow: b.source.follow, Log: c.warnings(),
+		Service: set.Service, Set: set.ID, DSN: dsn, Path: b.source.path, Spool: b.source.spool, Stanza: b.source.stanza, Follow: b.source.follow, Log: c.warnings(),
 	})
 	return err
 }

@@ -30,7 +30,7 @@ func Sets(p *plan.Plan) (sets []keeping.Set) {
 		b := &p.Backups[at]
 		set := keeping.Set{
 			Service: p.ID, ID: b.ID, Name: continuity.Text(b.Name), Owner: b.Owner, Kind: from.Kind, Path: from.Path,
-			Stanza: from.Stanza, Tables: from.Tables, Lock: from.Lock, Targets: from.Targets, Every: b.Every, Follow: from.Follows(b),
+			Stanza: from.Stanza, Tables: from.Tables, Targets: from.Targets, Every: b.Every, Follow: from.Follows(b),
 			Deltas: from.Increments(), Full: full, Written: from.Full, Zone: zoneOf(from.Zone), Jitter: from.Jitter, Keep: longest(b.Keep), Proven: int(b.Proven),
 			Verify: longest(b.Verify), Restore: b.Restore, Holds: b.Holds,
 		}

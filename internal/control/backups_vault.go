@@ -87,7 +87,7 @@ func (v *vault) guard(set *controlconfig.Backup) (g backupkey.Guard, err error) 
 
 // set is a set of data as the engine wants it.
 func (v *vault) set(s *keeping.Set) (engine.Set, error) {
-	o := drivers.Options{Service: s.Service, Set: s.ID, Path: s.Path, Stanza: s.Stanza, Follow: s.Follow, Lock: s.Lock, Log: v.node.log}
+	o := drivers.Options{Service: s.Service, Set: s.ID, Path: s.Path, Stanza: s.Stanza, Follow: s.Follow, Log: v.node.log}
 	if !s.DSN.Empty() {
 		text, err := v.node.o.Config.Source().ForPlan(s.DSN)
 		if err != nil {

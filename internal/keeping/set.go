@@ -21,7 +21,6 @@ type Set struct {
 	Path    string
 	Stanza  string
 	Tables  []string
-	Lock    bool
 	Queries []backup.Query
 	Targets []string
 
@@ -46,7 +45,7 @@ func (s *Set) Key() string { return s.Service + "/" + s.ID }
 // same says whether nothing of the set is another.
 func (s *Set) same(t *Set) bool {
 	return s.Kind == t.Kind && s.DSN == t.DSN && s.Path == t.Path && s.Stanza == t.Stanza &&
-		slices.Equal(s.Tables, t.Tables) && s.Lock == t.Lock && slices.Equal(s.Queries, t.Queries) && slices.Equal(s.Targets, t.Targets) && s.Follow == t.Follow
+		slices.Equal(s.Tables, t.Tables) && slices.Equal(s.Queries, t.Queries) && slices.Equal(s.Targets, t.Targets) && s.Follow == t.Follow
 }
 
 // Limits of what is in time.

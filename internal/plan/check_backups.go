@@ -16,13 +16,13 @@ var (
 	// captures are the fields of kinds of data, as particular; the first of them must
 	// be there, where the kind has any use for it.
 	captures = map[string][]string{
-		"postgres":   {"dsn", "tables", "follow", "lock", "queries"},
-		"mysql":      {"dsn", "tables", "follow", "lock", "queries"},
+		"postgres":   {"dsn", "tables", "follow", "queries"},
+		"mysql":      {"dsn", "tables", "follow", "queries"},
 		"sqlite":     {"path", "queries"},
 		"folder":     {"path"},
 		"query":      {"dsn", "queries"},
 		"node":       {"path"},
-		"pgbackrest": {"stanza", "dsn", "follow", "lock", "queries"},
+		"pgbackrest": {"stanza", "dsn", "follow", "queries"},
 	}
 	ofCapture   = []string{"id", "kind", "full", "zone", "jitter", "targets"}
 	mustCapture = map[string][]string{

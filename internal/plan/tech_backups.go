@@ -17,7 +17,6 @@ type Capture struct {
 	Full    string        `yaml:"full" kind:"cron" default:"30 2 * * *"`
 	Zone    string        `yaml:"zone" kind:"zone" example:"Asia/Shanghai"`
 	Jitter  time.Duration `yaml:"jitter" kind:"duration" zero:"ok" default:"10m"`
-	Lock    bool          `yaml:"lock" kind:"bool" default:"false"`
 	Queries []DataQuery   `yaml:"queries" ids:".queries"`
 	Targets []string      `yaml:"targets" kind:"id" required:"true" example:"[nas, far]"`
 }

@@ -25,7 +25,6 @@ type Options struct {
 	Spool        string // a folder of this set's own, kept from run to run
 	Stanza       string // of pgBackRest
 	Follow       bool   // its changes are followed, too
-	Lock         bool   // writers may be held up for some milliseconds
 	Log          *slog.Logger
 }
 
@@ -37,13 +36,13 @@ var table = map[string]func(Options) (backup.Driver, error){
 		return mysql.New(mysql.Options{DSN: o.DSN, Spool: o.Spool, Follows: o.Follow, Log: o.Log})
 	},
 	"pgbackrest": func(o Options) (backup.Driver, error) {
-		return postgres.NewRepository(postgres.RepositoryOptions{DSN: o.DSN, Stanza: o.Stanza, Lock: o.Lock, Log: o.Log}), nil
+		return postgres.NewRepository(postgres.RepositoryOptions{DSN: o.DSN, Stanza: o.Stanza, Log: o.Log}), nil
 	},
 	"sqlite": func(o Options) (backup.Driver, error) {
 		return sqlite.New(sqlite.Options{Path: o.Path, Spool: o.Spool, Log: o.Log})
 	},
 	"postgres": func(o Options) (backup.Driver, error) {
-		return postgres.New(postgres.Options{DSN: o.DSN, Spool: o.Spool, Slot: slot(o), Lock: o.Lock, Log: o.Log}), nil
+		return postgres.New(postgres.Options{DSN: o.DSN, Spool: o.Spool, Slot: slot(o), Log: o.Log}), nil
 	},
 }
 

@@ -72,7 +72,7 @@ func (d *Driver) capture(ctx context.Context, w io.Writer, queries []backup.Quer
 		return c, err
 	}
 	defer func() { err = errors.Join(err, log.walk.Close()) }()
-	at, err := taking{d.DSN, d.Lock, d.Log}.take(ctx, other, log, queries, report)
+	at, err := taking{d.DSN, d.Log}.take(ctx, other, log, queries, report)
 	if err != nil {
 		return c, err
 	}

@@ -21,9 +21,6 @@ type Options struct {
 	// Slot is the name of the replication slot that keeps the log for Follow. Sets that
 	// follow the same server need different ones.
 	Slot string
-	// Lock lets the driver hold up writers for some milliseconds where no place in the log
-	// is found otherwise at which figures can be compared exactly.
-	Lock bool
 	Log  *slog.Logger // nil: nothing is said
 }
 

@@ -59,7 +59,7 @@ func Stills(ctx context.Context, o Options, n int, each func(at LSN, reader *pgx
 	}
 	defer func() { err = errors.Join(err, log.walk.Close()) }()
 	for range n {
-		at, err := hold(ctx, reader, other, log, d.Lock)
+		at, err := hold(ctx, reader, other, log)
 		if err == nil {
 			err = each(at.at, reader)
 		}

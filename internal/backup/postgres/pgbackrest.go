@@ -29,7 +29,6 @@ type RepositoryOptions struct {
 	DSN    string // as Options.DSN; who it names may also switch the log to its next segment
 	Stanza string
 	Config string // pgBackRest's configuration; empty: where it looks by itself
-	Lock   bool   // as Options.Lock
 	Log    *slog.Logger
 }
 
@@ -138,7 +137,7 @@ func (d *Repository) figures(ctx context.Context, other *pgx.Conn, s source, que
 		return at, err
 	}
 	defer func() { err = errors.Join(err, log.walk.Close()) }()
-	return taking{d.o.DSN, d.o.Lock, d.o.Log}.take(ctx, other, log, queries, report)
+	return taking{d.o.DSN, d.o.Log}.take(ctx, other, log, queries, report)
 }
 
 // archived returns once the log up to a place is in the repository.

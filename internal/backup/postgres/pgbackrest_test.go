@@ -54,7 +54,7 @@ func newRepository(t *testing.T) *repository {
 			t.Fatal(err)
 		}
 	}
-	r := &repository{source: s, config: config, driver: postgres.NewRepository(postgres.RepositoryOptions{DSN: s.dsn, Stanza: "shop", Config: config, Lock: true})}
+	r := &repository{source: s, config: config, driver: postgres.NewRepository(postgres.RepositoryOptions{DSN: s.dsn, Stanza: "shop", Config: config})}
 	pgtest.Exec(t, s.dsn, "SELECT pg_reload_conf()")
 	r.pgbackrest(t, "stanza-create")
 	return r

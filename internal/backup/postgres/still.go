@@ -34,9 +34,8 @@ func (s still) exact(l line) backup.Position {
 
 // taking is how figures are taken.
 type taking struct {
-	dsn  string
-	lock bool
-	log  *slog.Logger
+	dsn string
+	log *slog.Logger
 }
 
 // take takes them, of the source as it is at a place behind which log begins. Where no
@@ -48,11 +47,10 @@ func (t taking) take(ctx context.Context, other *pgx.Conn, log *ends, queries []
 		return at, err
 	}
 	defer func() { err = errors.Join(err, closing(ctx, reader)) }()
-	at, err = hold(ctx, reader, other, log, t.lock)
+	at, err = hold(ctx, reader, other, log)
 	if errors.Is(err, errBusy) {
 		if t.log != nil {
-			t.log.WarnContext(ctx, "this backup can be restored, but has no figures to prove it by: "+
-				"capture at a quieter time, or let writers wait for some milliseconds (lock)", "source", named(t.dsn), "error", err)
+			t.log.WarnContext(ctx, "this backup can be restored, but has no figures to prove it by: capture at another time", "source", named(t.dsn), "error", err)
 		}
 		return now(ctx, other)
 	}
@@ -162,13 +160,11 @@ func (e *ends) place(v view) (LSN, error) {
 
 // hold finds a place in the log before which exactly those transactions have ended that a
 // snapshot shows, and leaves reader in a transaction that has this snapshot. What is
-// restored up to there, and no further, has exactly its rows. Nobody has to wait for it;
-// with lock, writers are held up for some milliseconds where it is not to be had
-// otherwise.
-func hold(ctx context.Context, reader, other *pgx.Conn, log *ends, lock bool) (still, error) {
+// restored up to there, and no further, has exactly its rows. Nobody has to wait for it.
+func hold(ctx context.Context, reader, other *pgx.Conn, log *ends) (still, error) {
 	deadline := time.Now().Add(30 * time.Second)
 	for {
-		v, err := attempt(ctx, reader, other, false)
+		v, err := attempt(ctx, reader, other)
 		if err == nil {
 			if err = log.read(ctx, v.at); err == nil {
 				v.at, err = log.place(v)
@@ -188,15 +184,6 @@ func hold(ctx context.Context, reader, other *pgx.Conn, log *ends, lock bool) (s
 			return still{}, err
 		}
 	}
-	for tries := 0; lock && tries < 20; tries++ {
-		v, err := attempt(ctx, reader, other, true)
-		if !errors.Is(err, errBusy) {
-			return v.still, err
-		}
-		if err := pause(ctx, 100*time.Millisecond+rand.N(400*time.Millisecond)); err != nil { // #nosec G404 -- the same
-			return still{}, err
-		}
-	}
 	return still{}, errBusy
 }
 
@@ -209,9 +196,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// attempt takes a snapshot. With lock, nobody who writes was under way, and the place is
-// known.
-func attempt(ctx context.Context, reader, other *pgx.Conn, lock bool) (v view, err error) {
+// attempt takes a snapshot.
+func attempt(ctx context.Context, reader, other *pgx.Conn) (v view, err error) {
 	if v.tables, err = counted(ctx, other); err != nil {
 		return v, err
 	}
@@ -233,16 +219,6 @@ func attempt(ctx context.Context, reader, other *pgx.Conn, lock bool) (v view, e
 			err = errors.Join(err, several(context.WithoutCancel(ctx), reader, "ROLLBACK"))
 		}
 	}()
-	if lock && len(names) > 0 {
-		// In another order each time: writers wait for each other's tables, too, and a wait in
-		// a ring ends by no time.
-		rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] }) // #nosec G404 -- no secret
-		held := "BEGIN; SET LOCAL lock_timeout = '300ms'; LOCK TABLE " + strings.Join(names, ", ") + " IN SHARE MODE"
-		defer func() { err = errors.Join(err, several(context.WithoutCancel(ctx), other, "ROLLBACK")) }()
-		if err := several(ctx, other, held); err != nil {
-			return v, busy(err)
-		}
-	}
 	if err := several(ctx, reader, begin); err != nil {
 		return v, busy(err)
 	}
@@ -259,7 +235,7 @@ func attempt(ctx context.Context, reader, other *pgx.Conn, lock bool) (v view, e
 	for _, n := range under {
 		v.under[uint64(n)] = true // #nosec G115 -- the same
 	}
-	if v.at, err = v.behind(ctx, other, !lock); err != nil {
+	if v.at, err = v.behind(ctx, other); err != nil {
 		return v, err
 	}
 	if err := several(ctx, reader, strings.Join(append(views, "SET LOCAL lock_timeout = 0"), "; ")); err != nil {
@@ -274,9 +250,8 @@ func attempt(ctx context.Context, reader, other *pgx.Conn, lock bool) (v view, e
 
 // behind is a place in the log that is behind the snapshot. It also asks who had not
 // begun to end: a session that waits for its client has not, nor what was prepared, unless
-// ends are held up until a replica has them. With further, the log is written past the
-// place.
-func (v *view) behind(ctx context.Context, conn *pgx.Conn, further bool) (LSN, error) {
+// ends are held up until a replica has them. The log is written past the place.
+func (v *view) behind(ctx context.Context, conn *pgx.Conn) (LSN, error) {
 	var idle []int64
 	if err := conn.QueryRow(ctx, `SELECT ARRAY(SELECT backend_xid::text::bigint FROM pg_stat_activity
 			WHERE state LIKE 'idle in transaction%' AND backend_xid IS NOT NULL
@@ -289,7 +264,7 @@ func (v *view) behind(ctx context.Context, conn *pgx.Conn, further bool) (LSN, e
 		v.idle[uint32(n)] = true // #nosec G115 -- of 32 bits
 	}
 	at, err := now(ctx, conn)
-	if err == nil && further {
+	if err == nil {
 		_, err = number(ctx, conn)
 	}
 	return at.at, err

@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(pgtest.Main(m))
 }
 
-// schema has foreign keys between its tables, large values, and a table that no log
-// brings back.
+// schema has foreign keys between its tables, large values, a materialized view, and a
+// table that no log brings back.
 const schema = `
 	CREATE SCHEMA shop;
 	CREATE TABLE shop.customers (id int PRIMARY KEY, name text NOT NULL, photo bytea);
@@ -41,6 +41,7 @@ const schema = `
 	CREATE UNLOGGED TABLE shop.scratch (x int);
 	CREATE TABLE public.x (x int, "x.*" text);
 	INSERT INTO shop.customers SELECT g, 'customer ' || g, decode(repeat(md5(g::text), 40), 'hex') FROM generate_series(1, 500) g;
+	CREATE MATERIALIZED VIEW shop.photos AS SELECT id, length(photo) FROM shop.customers WHERE id > 10;
 	INSERT INTO shop.scratch VALUES (1);
 	INSERT INTO public.x VALUES (1, 'one'), (2, NULL)`
 
@@ -62,7 +63,7 @@ func newSource(t *testing.T, set ...string) *source {
 	pgtest.Exec(t, s.DSN("postgres"), "CREATE DATABASE shop")
 	s.dsn = s.DSN("shop")
 	pgtest.Exec(t, s.dsn, schema)
-	s.driver = postgres.New(postgres.Options{DSN: s.dsn, Spool: filepath.Join(t.TempDir(), "spool"), Slot: "holdfast_shop", Lock: true})
+	s.driver = postgres.New(postgres.Options{DSN: s.dsn, Spool: filepath.Join(t.TempDir(), "spool"), Slot: "holdfast_shop"})
 	return s
 }
 
