@@ -1,8 +1,11 @@
 package upgrade
 
 import (
+	"encoding/json"
+	"slices"
 	"testing"
 
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 )
 
@@ -81,5 +84,41 @@ func TestWarningsKeepNothingFromBeginning(t *testing.T) {
 				t.Errorf("%s despite %q: %+v", u.State, u.Despite, u.Failure)
 			}
 		})
+	}
+}
+
+// TestAudiencesHearHowItEnded looks at who is told, in words of their own, that an upgrade
+// is done or went back.
+func TestAudiencesHearHowItEnded(t *testing.T) {
+	for what, f := range map[string]flaw{"upgrade.tell.done": {none: true}, "upgrade.tell.rolled-back": {spoils: true}} {
+		s := newSim(t, f)
+		s.spec.Tell = []continuity.Recipient{{Kind: continuity.ToAudience, ID: "customers"}}
+		s.spec.Name = continuity.Text{En: "Web shop", Zh: "网上商城"}
+		u := s.live(s.people)
+		told := map[string]int{}
+		for cursor := ""; ; {
+			page, next, err := s.store.List(t.Context(), continuity.Query{Kind: continuity.KindNotification, Service: service, Cursor: cursor, Limit: 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range page {
+				var n continuity.Notification
+				if err := json.Unmarshal(o.Body, &n); err != nil {
+					t.Fatal(err)
+				}
+				if slices.Contains(n.To, s.spec.Tell[0]) {
+					told[n.Subject.En+" / "+n.Subject.Zh]++
+				}
+			}
+			if cursor = next; cursor == "" {
+				break
+			}
+		}
+		args := catalogue.Args{"name": "Web shop"}
+		zh := catalogue.Args{"name": "网上商城"}
+		want := catalogue.Text(catalogue.En, what+".subject", args) + " / " + catalogue.Text(catalogue.Zh, what+".subject", zh)
+		if len(told) != 1 || told[want] != 1 {
+			t.Errorf("%s: %v, want %s", u.State, told, want)
+		}
 	}
 }

@@ -62,7 +62,7 @@ func (t *turn) say(what, urgency string) {
 		for _, to := range t.spec.Tell {
 			t.tell(continuity.Notification{
 				Urgency: continuity.UrgencyInfo, To: []continuity.Recipient{to},
-				Subject: both("upgrade.say."+what+".subject", args), Text: both("upgrade.tell."+what, args),
+				Subject: both("upgrade.tell."+what+".subject", args), Text: both("upgrade.tell."+what+".text", args),
 			})
 		}
 	}
