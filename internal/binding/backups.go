@@ -32,7 +32,7 @@ func Sets(p *plan.Plan) (sets []keeping.Set) {
 			Service: p.ID, ID: b.ID, Name: continuity.Text(b.Name), Owner: b.Owner, Kind: from.Kind, Path: from.Path,
 			Stanza: from.Stanza, Tables: from.Tables, Targets: from.Targets, Every: b.Every, Follow: from.Follows(b),
 			Deltas: from.Increments(), Full: full, Written: from.Full, Zone: zoneOf(from.Zone), Jitter: from.Jitter, Keep: longest(b.Keep), Proven: int(b.Proven),
-			Verify: longest(b.Verify), Restore: b.Restore, Holds: b.Holds,
+			Verify: longest(b.Verify), Aside: b.Aside, Restore: b.Restore, Holds: b.Holds,
 		}
 		if from.Zone == "" {
 			set.Zone = zoneOf(p.Service.Zone)

@@ -52,6 +52,10 @@ type Restore struct {
 	Analysis  string           `json:"analysis,omitempty"`
 	Skipped   string           `json:"skipped,omitempty"` // why nothing was delivered again
 	SkippedBy *Actor           `json:"skipped_by,omitempty"`
+
+	Upgrade    string           `json:"upgrade,omitempty"`    // whose way back it was, by itself
+	Dropping   *RestoreApproval `json:"dropping,omitempty"`   // who wants the originals removed that were put aside; a second person has it done
+	AsideUntil time.Time        `json:"aside_until,omitzero"` // then they are removed, as the plan says; none: when people say so
 }
 
 // RestoreApproval is a second person's word.
@@ -100,6 +104,12 @@ type RestoreRoute struct {
 	Undecided int    `json:"undecided,omitempty"` // that a person has to look at
 	Delivered bool   `json:"delivered,omitempty"`
 	Released  bool   `json:"released,omitempty"`
+}
+
+// Aside says whether something stands beside what is used: the originals after copies took
+// their place, or these after that was undone.
+func (r *Restore) Aside() bool {
+	return r.Into == IntoOver && (r.State == RestoreDone || r.State == RestoreUndone)
 }
 
 // Over says whether nothing more is done about it by itself, nor anything of it left.

@@ -95,12 +95,30 @@ func (u upgradeBackups) Moment(ctx context.Context, c upgrade.Call) (time.Time, 
 
 // Restore implements upgrade.Backups.
 func (u upgradeBackups) Restore(ctx context.Context, c upgrade.Call, moment time.Time) error {
-	return u.each(c, func(set string) error { return u.node.restorer.Prepare(ctx, c.Spec.Service, set, c.Copy, moment) })
+	if err := u.each(c, func(set string) error { return u.node.restorer.Prepare(ctx, c.Spec.Service, set, c.Copy, moment) }); err != nil {
+		return err
+	}
+	return u.note(ctx, c, false)
 }
 
 // Switch implements upgrade.Backups.
 func (u upgradeBackups) Switch(ctx context.Context, c upgrade.Call) error {
-	return u.each(c, func(set string) error { return u.node.restorer.Switch(ctx, c.Spec.Service, set, c.Copy) })
+	if err := u.each(c, func(set string) error { return u.node.restorer.Switch(ctx, c.Spec.Service, set, c.Copy) }); err != nil {
+		return err
+	}
+	return u.note(ctx, c, true)
+}
+
+// note has people see, among restores, what stands beside the data from now on.
+func (u upgradeBackups) note(ctx context.Context, c upgrade.Call, switched bool) error {
+	r := continuity.Restore{ID: c.Copy, Service: c.Spec.Service, Upgrade: c.Upgrade.ID, Why: c.Upgrade.ID, Moment: c.Upgrade.Moment}
+	if f := c.Upgrade.Failure; f != nil {
+		r.Fault = f.At
+	}
+	for _, id := range c.Spec.Sets {
+		r.Sets = append(r.Sets, continuity.RestoreSet{Set: id})
+	}
+	return u.node.restores.OfUpgrade(ctx, upgradeActor, r, switched)
 }
 
 func (u upgradeBackups) each(c upgrade.Call, do func(set string) error) error {

@@ -218,7 +218,7 @@ func (a *RestoreActs) Restores(ctx context.Context, service string, past bool, c
 			if err != nil {
 				return nil, "", err
 			}
-			if past || !k.Over() {
+			if past || !k.Over() || k.Aside() {
 				page = append(page, k)
 			}
 		}
@@ -239,6 +239,9 @@ func (a *RestoreActs) edit(ctx context.Context, by continuity.Actor, id string, 
 	}
 	if !slices.Contains(states, k.State) {
 		return KeptRestore{}, continuity.E(continuity.CodeState, nil, "detail_id", "keeping.state", "id", id, "state_text", "keeping.restore."+k.State)
+	}
+	if k.Upgrade != "" && action != "restore.drop" {
+		return KeptRestore{}, invalid("of-upgrade", "id", id, "upgrade", k.Upgrade)
 	}
 	if err := change(&k.Restore); err != nil {
 		return KeptRestore{}, err
@@ -317,10 +320,45 @@ func (a *RestoreActs) Undo(ctx context.Context, by continuity.Actor, id string, 
 	})
 }
 
-// Drop removes copies, or, once they took the place of the originals, these.
+// Drop removes copies, or, once they took the place of the originals, these: one person
+// wants that, and it is done when a second one wants it, too.
 func (a *RestoreActs) Drop(ctx context.Context, by continuity.Actor, id string, version int64) (KeptRestore, error) {
 	return a.edit(ctx, by, id, version, "restore.drop", []string{continuity.RestoreRestoring, continuity.RestoreReady, continuity.RestoreDone, continuity.RestoreUndone}, func(r *continuity.Restore) error {
+		if r.State == continuity.RestoreDone {
+			switch {
+			case by.Kind != personKind:
+				return continuity.E(continuity.CodeApproval, nil, "nobody", true)
+			case r.Dropping == nil:
+				r.Dropping = &continuity.RestoreApproval{By: by, At: a.o.Now().UTC()}
+				return nil
+			case r.Dropping.By.ID == by.ID:
+				return continuity.E(continuity.CodeApproval, nil)
+			}
+		}
 		a.to(r, continuity.RestoreDropping)
 		return nil
 	})
+}
+
+// OfUpgrade writes down that an upgrade on its way back prepared copies of sets or, once
+// they are switched, put them in the place of the originals, so that what is beside them
+// is seen and can be removed. Done again it changes nothing.
+func (a *RestoreActs) OfUpgrade(ctx context.Context, by continuity.Actor, r continuity.Restore, switched bool) error {
+	now := a.o.Now().UTC().Truncate(time.Microsecond)
+	k, err := a.Restore(ctx, r.ID)
+	switch {
+	case continuity.CodeOf(err) == continuity.CodeNotFound:
+		k = KeptRestore{Restore: r, Version: continuity.VersionNew}
+		k.Into, k.By, k.At, k.State, k.Since, k.Readied = continuity.IntoOver, by, now, continuity.RestoreReady, now, now
+	case err != nil || !switched || k.State != continuity.RestoreReady:
+		return err
+	}
+	action := "restore." + k.State
+	if switched {
+		k.State, k.Since, k.Switched, k.Ended = continuity.RestoreDone, now, now, now
+		k.AsideUntil = AsideUntil(a.o.Plans, &k.Restore, now)
+		action = "restore." + k.State
+	}
+	_, err = a.commit(ctx, by, k.Version, action, k.Restore)
+	return err
 }

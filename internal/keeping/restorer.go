@@ -178,6 +178,12 @@ func (e *Restorer) decide(k *keptRestore, now time.Time) (after *continuity.Rest
 	case r.State == continuity.RestoreReady && r.Into == continuity.IntoCopy && !e.alive(&r):
 		r.State, r.Since = continuity.RestoreRestoring, now
 		return &r, "restore." + r.State, wait // its node has gone: it is made anew
+	case r.Aside() && !r.AsideUntil.IsZero():
+		if now.Before(r.AsideUntil) {
+			return nil, "", r.AsideUntil
+		}
+		r.State, r.Since = continuity.RestoreDropping, now
+		return &r, "restore.aside-over", wait
 	}
 	if do := e.workOf(r.State); do != nil {
 		e.begin(k, do)
@@ -215,8 +221,10 @@ func (e *Restorer) advance(r *continuity.Restore, now time.Time) {
 	case continuity.RestoreDraining:
 		r.State, r.Ended = continuity.RestoreDone, now
 		r.RTO, r.RPO = now.Sub(r.Fault), lost(r)
+		r.AsideUntil = AsideUntil(e.o.Plans, r, now)
 	case continuity.RestoreUndoing:
 		r.State, r.Ended = continuity.RestoreUndone, now
+		r.Dropping, r.AsideUntil = nil, AsideUntil(e.o.Plans, r, now)
 	case continuity.RestoreDropping:
 		r.State, r.Ended = continuity.RestoreDropped, now
 	}

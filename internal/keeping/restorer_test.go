@@ -248,7 +248,15 @@ func TestARestoreOverTheOriginal(t *testing.T) {
 				t.Errorf("RTO %s, RPO %s", k.RTO, k.RPO)
 			}
 			// In the end the originals that were put aside go.
-			if _, err = s.acts.Drop(t.Context(), li, k.ID, k.Version); err != nil {
+			for _, by := range []continuity.Actor{{Kind: "token", ID: "robot"}, li, li} { // one person is not enough
+				if _, err = s.acts.Drop(t.Context(), by, k.ID, continuity.VersionAny); by.Kind != "user" && continuity.CodeOf(err) != continuity.CodeApproval {
+					t.Errorf("%s removed it: %v", by.ID, err)
+				}
+			}
+			if k = s.until(k.ID, continuity.RestoreDone); k.Dropping == nil || continuity.CodeOf(err) != continuity.CodeApproval {
+				t.Errorf("%+v, %v", k.Dropping, err)
+			}
+			if _, err = s.acts.Drop(t.Context(), zhang, k.ID, k.Version); err != nil {
 				t.Fatal(err)
 			}
 			s.until(k.ID, continuity.RestoreDropped)
@@ -368,6 +376,57 @@ func TestWhoMayNotBringsNothingBack(t *testing.T) {
 		if len(s.did) > 0 {
 			t.Error(fmt.Sprint(s.did))
 		}
+		s.restorer.Close()
+	})
+}
+
+// TestWhatWasPutAsideStaysAsLongAsThePlanSays has a plan say how long the originals are
+// kept, and an upgrade put originals aside that are seen, and go, like others.
+func TestWhatWasPutAsideStaysAsLongAsThePlanSays(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		s := newShop(w)
+		for i := range w.sets {
+			w.sets[i].Aside = time.Duration(i+1) * 24 * time.Hour
+		}
+		of := continuity.Restore{ID: "shop-u-2026-1-1", Service: "shop", Upgrade: "shop-u-2026-1", Why: "it spoiled amounts", Sets: []continuity.RestoreSet{{Set: "orders"}}}
+		upgrade := continuity.Actor{Kind: continuity.ActorEngine, ID: "upgrade"}
+		for _, switched := range []bool{false, false, true, true} {
+			if err := s.acts.OfUpgrade(t.Context(), upgrade, of, switched); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k, err := s.acts.Propose(t.Context(), li, keeping.Draft{Service: "shop", Into: continuity.IntoOver, Why: "amounts are wrong"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k = s.until(k.ID, continuity.RestoreReady)
+		if k, err = s.acts.Approve(t.Context(), zhang, k.ID, k.Version, ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = s.acts.Switch(t.Context(), li, k.ID, k.Version, ""); err != nil {
+			t.Fatal(err)
+		}
+		k = s.until(k.ID, continuity.RestoreDone)
+		if want := w.clock().Add(48 * time.Hour); !k.AsideUntil.Equal(want) {
+			t.Errorf("%s, want %s", k.AsideUntil, want)
+		}
+		all, _, err := s.acts.Restores(t.Context(), "shop", false, "", 10)
+		if err != nil || len(all) != 2 || !all[0].Aside() || !all[1].Aside() {
+			t.Errorf("%+v, %v", all, err)
+		}
+		if _, err = s.acts.Undo(t.Context(), li, of.ID, continuity.VersionAny, "x"); continuity.CodeOf(err) != continuity.CodeInvalid {
+			t.Error(err)
+		}
+		later := func(d time.Duration) {
+			w.mu.Lock()
+			w.now = w.now.Add(d)
+			w.mu.Unlock()
+		}
+		later(24*time.Hour + time.Second)
+		s.until(of.ID, continuity.RestoreDropped)
+		s.until(k.ID, continuity.RestoreDone)
+		later(24 * time.Hour)
+		s.until(k.ID, continuity.RestoreDropped)
 		s.restorer.Close()
 	})
 }

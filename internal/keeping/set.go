@@ -34,6 +34,7 @@ type Set struct {
 	Keep    time.Duration
 	Proven  int
 	Verify  time.Duration // the newest backup is proven again after so long
+	Aside   time.Duration // so long what a restore put aside is kept; 0: until people have it removed
 
 	Restore string // the runbook
 	Holds   []string
@@ -60,6 +61,22 @@ const (
 // Stale is how long nothing new may come before somebody is told: 1.5 times the
 // interval.
 func (s *Set) Stale() time.Duration { return max(s.Every+s.Every/2, leastStale) }
+
+// AsideUntil is when what was put aside at a moment is removed by itself: when the plan of
+// each of these sets says so. The zero time: not by itself.
+func AsideUntil(plans Plans, r *continuity.Restore, at time.Time) (until time.Time) {
+	all, _ := plans.Sets()
+	for i := range r.Sets {
+		j := slices.IndexFunc(all, func(s Set) bool { return s.Service == r.Service && s.ID == r.Sets[i].Set })
+		if j < 0 || all[j].Aside <= 0 {
+			return time.Time{}
+		}
+		if end := at.Add(all[j].Aside); end.After(until) {
+			until = end
+		}
+	}
+	return until
+}
 
 // NextFull is when a full backup is due that comes after another one.
 func (s *Set) NextFull(after time.Time) time.Time {

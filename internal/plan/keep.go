@@ -45,6 +45,7 @@ type Backup struct {
 	Copies  []string      `yaml:"copies" kind:"word" of:"local,remote" required:"true" example:"[local, remote]"`
 	Encrypt bool          `yaml:"encrypt" kind:"bool" default:"true"`
 	Verify  Period        `yaml:"verify_every" kind:"period" default:"1mo"`
+	Aside   time.Duration `yaml:"keep_aside" kind:"duration" example:"14d"`
 	Restore string        `yaml:"restore" kind:"id" ref:"runbooks" required:"true" example:"restore-orders"`
 	Owner   string        `yaml:"owner" kind:"person" ref:"roles|people" required:"true" example:"technical"`
 }
