@@ -48,6 +48,9 @@ func (c *cli) backupSetListCommand() *cobra.Command {
 						why = append(why, watch.Say(c.lang, p.Why))
 					}
 				}
+				for i := range s.Progress {
+					why = append(why, c.progressOf(&s.Progress[i]))
+				}
 				t.add(s.ID, c.t("cli.backup.set.state."+s.State), clock(s.Safe), proven, clock(s.Due), strings.Join(why, "; "))
 			}
 			c.table(t)
@@ -77,7 +80,7 @@ func (c *cli) backupSetAskCommand(what string) *cobra.Command {
 // restoreCommand brings sets of data back with a control node.
 func (c *cli) restoreCommand() *cobra.Command {
 	cmd := c.onNode(c.group("restore", "restore"))
-	cmd.AddCommand(c.restoreChoicesCommand(), c.restoreBeginCommand(), c.restoreListCommand())
+	cmd.AddCommand(c.restoreChoicesCommand(), c.restoreBeginCommand(), c.restoreListCommand(), c.restoreShowCommand())
 	for _, what := range []string{"approve", "switch", "skip", "undo", "drop"} {
 		cmd.AddCommand(c.restoreActCommand(what))
 	}
@@ -175,7 +178,7 @@ func (c *cli) restoreListCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		all, err := controlapi.List[continuity.Restore](cmd.Context(), node, "/restores", query, 0)
+		all, err := controlapi.List[keeping.RestoreShown](cmd.Context(), node, "/restores", query, 0)
 		if err != nil {
 			return err
 		}
@@ -183,10 +186,7 @@ func (c *cli) restoreListCommand() *cobra.Command {
 			t := table{head: c.heads("kept-restore", "state", "kept-set", "kept-reaches", "kept-address", "why"), none: c.t("cli.restore.list.none")}
 			for i := range all {
 				r := &all[i]
-				why := r.Why
-				if r.Trying.Code != "" {
-					why = watch.Say(c.lang, r.Trying)
-				}
+				why := c.restoreNote(r)
 				for j := range r.Sets {
 					s, reached, address := &r.Sets[j], clock(r.Sets[j].Choice.Reaches), ""
 					if s.Copy != nil {
@@ -200,6 +200,85 @@ func (c *cli) restoreListCommand() *cobra.Command {
 	})
 	cmd.Flags().BoolVar(&past, "past", false, c.t("cli.flag.restore-past"))
 	return cmd
+}
+
+// progressOf is how far something got, in words.
+func (c *cli) progressOf(p *keeping.Progress) string {
+	left := ""
+	if p.Left > 0 {
+		left = c.span(p.Left)
+	}
+	total := ""
+	if p.Total > 0 {
+		total = c.bytes(p.Total)
+	}
+	return c.t("cli.kept.progress", "phase", c.t("backup.phase."+p.Phase), "done", c.bytes(p.Done), "total", total, "rate", c.bytes(int64(p.Rate)), "left", left)
+}
+
+// restoreNote is what there is to know of a restore at the moment.
+func (c *cli) restoreNote(r *keeping.RestoreShown) string {
+	switch {
+	case r.Trying.Code != "":
+		return watch.Say(c.lang, r.Trying)
+	case len(r.Progress) > 0:
+		return c.progressOf(&r.Progress[0])
+	case r.Aside() && r.Dropping != nil:
+		return c.t("cli.restore.note.dropping", "name", clean(c.actor(r.Dropping.By)))
+	case r.Aside() && !r.AsideUntil.IsZero():
+		return c.t("cli.restore.note.aside-until", "at", clock(r.AsideUntil))
+	case r.Aside():
+		return c.t("cli.restore.note.aside", "id", r.ID)
+	case r.Age > 0:
+		return c.t("cli.restore.note.age", "age", c.span(r.Age))
+	}
+	return r.Why
+}
+
+func (c *cli) restoreShowCommand() *cobra.Command {
+	return c.command("show <restore>", "restore.show", exactly(1), func(cmd *cobra.Command, args []string) error {
+		node, err := c.connectControl()
+		if err != nil {
+			return err
+		}
+		r, _, err := controlapi.Get[keeping.RestoreShown](cmd.Context(), node, "/restores/"+url.PathEscape(args[0]), nil)
+		if err != nil {
+			return err
+		}
+		return c.show(r, func() { c.showRestore(&r) })
+	})
+}
+
+func (c *cli) showRestore(r *keeping.RestoreShown) {
+	line := func(id string, args ...any) { c.say("cli.restore.show."+id, args...) }
+	line("head", "id", r.ID, "state_text", c.t("keeping.restore."+r.State), "since", clock(r.Since), "by", clean(c.actor(r.By)), "why", clean(r.Why))
+	line("moment", "moment", orClock(r.Moment), "fault", orClock(r.Fault))
+	for i := range r.Sets {
+		s := &r.Sets[i]
+		if s.Copy == nil {
+			line("set", "set", s.Set, "backup", orDash(s.Choice.Backup), "target", orDash(s.Choice.Target), "reached", orClock(s.Choice.Reaches), "good", "-", "address", "-")
+			continue
+		}
+		good := c.t("cli.restore.show.good")
+		if !s.Copy.Good {
+			good = clean(strings.Join(s.Copy.Differ, ", "))
+		}
+		line("set", "set", s.Set, "backup", orDash(s.Choice.Backup), "target", orDash(s.Choice.Target), "reached", orClock(s.Copy.Reached), "good", good, "address", orDash(s.Copy.Address))
+	}
+	if a := r.Approved; a != nil {
+		line("approved", "name", clean(c.actor(a.By)), "at", clock(a.At))
+	}
+	for _, route := range r.Routes {
+		line("route", "route", route.Route, "again", route.Again, "undecided", route.Undecided)
+	}
+	if r.RTO > 0 || r.RPO > 0 {
+		line("measured", "rto", c.span(r.RTO.Seconds()), "rpo", c.span(r.RPO.Seconds()))
+	}
+	if r.Analysis != "" {
+		line("analysis", "id", r.Analysis)
+	}
+	if note := c.restoreNote(r); note != r.Why {
+		line("note", "note", note)
+	}
 }
 
 // restoreActCommand is what a person does with a restore.

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"holdfast/internal/continuity"
@@ -24,10 +25,14 @@ func (n *Node) backupTargets() map[string]string {
 // openBackups has sets of data captured, proven and brought back as plans say.
 func (n *Node) openBackups(context.Context) error {
 	plans, vault := setPlans{n}, newVault(n)
+	var keeps atomic.Pointer[keeping.Engine] // while this node leads
+	var restores atomic.Pointer[keeping.Restorer]
 	n.whileLeading("backups", func(ctx context.Context, _ *continuity.Lease) {
 		wake, woken := waking()
 		engine := keeping.New(ctx, keeping.Options{Plans: plans, Vault: vault, Saw: n.store.Saw, Wake: wake, Log: n.log})
 		defer engine.Close()
+		keeps.Store(engine)
+		defer keeps.Store(nil)
 		n.follower("backups", keeping.Kinds(), engine, woken).Run(ctx)
 	})
 	n.whileLeading("restores", func(ctx context.Context, _ *continuity.Lease) {
@@ -35,6 +40,8 @@ func (n *Node) openBackups(context.Context) error {
 		restorer := keeping.NewRestorer(ctx, keeping.RestorerOptions{
 			Plans: plans, Bringer: vault, Relays: restoreRelays{n}, Analyse: n.analyse, Wake: wake, Log: n.log,
 		})
+		restores.Store(restorer)
+		defer restores.Store(nil)
 		defer func() {
 			restorer.Close()
 			if err := vault.forget(""); err != nil { // another node makes them anew
@@ -43,9 +50,20 @@ func (n *Node) openBackups(context.Context) error {
 		}()
 		n.follower("restores", keeping.RestorerKinds(), restorer, woken).Run(ctx)
 	})
-	n.backups = keeping.NewActs(keeping.ActsOptions{Store: n.store, Plans: plans})
+	n.backups = keeping.NewActs(keeping.ActsOptions{Store: n.store, Plans: plans, Progress: func(id string) []keeping.Progress {
+		if e := keeps.Load(); e != nil {
+			return e.Progress(id)
+		}
+		return nil
+	}})
 	n.restores = keeping.NewRestoreActs(keeping.RestoreActsOptions{
 		Store: n.store, Plans: plans, Chooser: vault, Routes: n.routesOf, May: n.mayRestore, Now: time.Now,
+		Progress: func(id string) []keeping.Progress {
+			if e := restores.Load(); e != nil {
+				return e.Progress(id)
+			}
+			return nil
+		},
 	})
 	n.restorer = upgradeRestorer{vault}
 	n.api.Backups, n.api.Restores = n.backups, n.restores

@@ -21,6 +21,7 @@ type Restores interface {
 	Skip(ctx context.Context, by continuity.Actor, id string, version int64, why string) (keeping.KeptRestore, error)
 	Undo(ctx context.Context, by continuity.Actor, id string, version int64, why string) (keeping.KeptRestore, error)
 	Drop(ctx context.Context, by continuity.Actor, id string, version int64) (keeping.KeptRestore, error)
+	Show(k *keeping.KeptRestore) keeping.RestoreShown
 }
 
 // NewRestore is what is to be brought back.
@@ -74,11 +75,11 @@ func registerRestores(s *server) {
 	register(s, put("drop", "dropRestore"), s.dropRestore)
 }
 
-func shownRestore(k keeping.KeptRestore, err error) (*object[continuity.Restore], error) {
+func (s *server) shownRestore(k keeping.KeptRestore, err error) (*object[keeping.RestoreShown], error) {
 	if err != nil {
 		return nil, err
 	}
-	return objectOf(k.Restore, k.Version), nil
+	return objectOf(s.Restores.Show(&k), k.Version), nil
 }
 
 func (s *server) listRestoreChoices(ctx context.Context, in *struct {
@@ -97,23 +98,23 @@ func (s *server) listRestores(ctx context.Context, in *struct {
 	Service string `query:"service" maxLength:"128"`
 	Past    bool   `query:"past" default:"false"` // those that are over, too
 	Paging
-}) (*list[continuity.Restore], error) {
+}) (*list[keeping.RestoreShown], error) {
 	page, next, err := s.Restores.Restores(ctx, in.Service, in.Past, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	items := make([]continuity.Restore, len(page))
+	items := make([]keeping.RestoreShown, len(page))
 	for i := range page {
-		items[i] = page[i].Restore
+		items[i] = s.Restores.Show(&page[i])
 	}
 	return listOf(items, next), nil
 }
 
-func (s *server) getRestore(ctx context.Context, in *RestoreID) (*object[continuity.Restore], error) {
-	return shownRestore(s.Restores.Restore(ctx, in.ID))
+func (s *server) getRestore(ctx context.Context, in *RestoreID) (*object[keeping.RestoreShown], error) {
+	return s.shownRestore(s.Restores.Restore(ctx, in.ID))
 }
 
-func (s *server) beginRestore(ctx context.Context, in *struct{ Body NewRestore }) (*object[continuity.Restore], error) {
+func (s *server) beginRestore(ctx context.Context, in *struct{ Body NewRestore }) (*object[keeping.RestoreShown], error) {
 	d := keeping.Draft{
 		Service: in.Body.Service, Sets: in.Body.Sets, Into: in.Body.Into, Moment: in.Body.Moment, Fault: in.Body.Fault, Pick: in.Body.Pick,
 		Incident: in.Body.Incident, Why: in.Body.Why,
@@ -121,41 +122,41 @@ func (s *server) beginRestore(ctx context.Context, in *struct{ Body NewRestore }
 	if in.Body.Routes != nil {
 		d.Routes = append([]string{}, *in.Body.Routes...)
 	}
-	return shownRestore(s.Restores.Propose(ctx, actorOf(ctx), d))
+	return s.shownRestore(s.Restores.Propose(ctx, actorOf(ctx), d))
 }
 
 func (s *server) approveRestore(ctx context.Context, in *struct {
 	RestoreID
 
 	Body RestoreNote
-}) (*object[continuity.Restore], error) {
-	return shownRestore(s.Restores.Approve(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Note))
+}) (*object[keeping.RestoreShown], error) {
+	return s.shownRestore(s.Restores.Approve(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Note))
 }
 
 func (s *server) switchRestore(ctx context.Context, in *struct {
 	RestoreID
 
 	Body RestoreDespite
-}) (*object[continuity.Restore], error) {
-	return shownRestore(s.Restores.Switch(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Despite))
+}) (*object[keeping.RestoreShown], error) {
+	return s.shownRestore(s.Restores.Switch(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Despite))
 }
 
 func (s *server) skipRestore(ctx context.Context, in *struct {
 	RestoreID
 
 	Body RestoreWhy
-}) (*object[continuity.Restore], error) {
-	return shownRestore(s.Restores.Skip(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Why))
+}) (*object[keeping.RestoreShown], error) {
+	return s.shownRestore(s.Restores.Skip(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Why))
 }
 
 func (s *server) undoRestore(ctx context.Context, in *struct {
 	RestoreID
 
 	Body RestoreWhy
-}) (*object[continuity.Restore], error) {
-	return shownRestore(s.Restores.Undo(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Why))
+}) (*object[keeping.RestoreShown], error) {
+	return s.shownRestore(s.Restores.Undo(ctx, actorOf(ctx), in.ID, versionOf(ctx), in.Body.Why))
 }
 
-func (s *server) dropRestore(ctx context.Context, in *RestoreID) (*object[continuity.Restore], error) {
-	return shownRestore(s.Restores.Drop(ctx, actorOf(ctx), in.ID, versionOf(ctx)))
+func (s *server) dropRestore(ctx context.Context, in *RestoreID) (*object[keeping.RestoreShown], error) {
+	return s.shownRestore(s.Restores.Drop(ctx, actorOf(ctx), in.ID, versionOf(ctx)))
 }

@@ -20,6 +20,8 @@ type ActsOptions struct {
 	Store Store
 	Plans Plans
 	Now   func() time.Time
+	// Progress is how far works on a set got that this node does; nil: it does none.
+	Progress func(id string) []Progress
 }
 
 // Acts are what people see of backups and do with them, on any node.
@@ -47,6 +49,7 @@ type SetShown struct {
 	Holds    []string        `json:"holds"`
 	Follows  bool            `json:"follows"`
 	Keep     int64           `json:"keep_proven"`
+	Progress []Progress      `json:"progress,omitempty"` // of what the asked node does at the moment
 	version  int64
 }
 
@@ -92,6 +95,9 @@ func (a *Acts) show(set *Set, all map[string]Standing) SetShown {
 	shown := SetShown{
 		BackupSet: s.BackupSet, Name: set.Name, State: State(set, &s, now), Safe: s.Safe, Schedule: set.Written, Zone: set.Zone.String(),
 		Targets: set.Targets, Holds: set.Holds, Follows: set.Follow, Keep: int64(set.Proven), version: s.Version,
+	}
+	if a.o.Progress != nil {
+		shown.Progress = a.o.Progress(set.Key())
 	}
 	for _, p := range Problems(set, &s, now) {
 		shown.Problems = append(shown.Problems, SetProblem{Problem: p.ID, Since: p.Since, Level: p.Level, Why: p.Why})

@@ -58,7 +58,7 @@ type flight struct {
 	well   bool // it follows, and changes have been safe since it began
 	done   bool
 	out    outcome
-	got    backup.Progress
+	got    meter
 }
 
 // outcome is what came of a work.
@@ -269,6 +269,18 @@ func (e *Engine) report(f *flight) backup.Report {
 	return func(p backup.Progress) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		f.got = p
+		f.got.note(p, e.o.Now())
 	}
+}
+
+// Progress is how far works on a set got that can be measured.
+func (e *Engine) Progress(id string) (all []Progress) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, lane := range []string{laneWork, laneProof} {
+		if f := e.flights[id+lane]; f != nil && !f.done && f.got.got.Phase != "" {
+			all = append(all, f.got.shown(f.kind, e.o.Now()))
+		}
+	}
+	return all
 }

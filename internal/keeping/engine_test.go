@@ -186,7 +186,8 @@ func (w *world) do(ctx context.Context, work string) error {
 	return err
 }
 
-func (w *world) Capture(ctx context.Context, set keeping.Set, work string, _ backup.Report) (keeping.Captured, error) {
+func (w *world) Capture(ctx context.Context, set keeping.Set, work string, report backup.Report) (keeping.Captured, error) {
+	report(backup.Progress{Phase: "capture", Done: 30, Total: 100})
 	if err := w.do(ctx, work); err != nil {
 		return keeping.Captured{}, err
 	}
@@ -364,6 +365,36 @@ func TestANodeThatDiesLeavesAWorkThatIsBegunAnew(t *testing.T) {
 			t.Errorf("%d backups", n)
 		}
 	})
+}
+
+// TestHowFarAWorkGotIsShown has a capture go on for ten seconds.
+func TestHowFarAWorkGotIsShown(t *testing.T) {
+	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "state.db"))
+	w.sets = []keeping.Set{orders(t, nil)}
+	hang := make(chan struct{})
+	w.hang[continuity.WorkFull] = hang
+	acts := keeping.NewActs(keeping.ActsOptions{Store: w.store, Plans: w, Now: w.clock, Progress: func(id string) []keeping.Progress { return w.engine.Progress(id) }})
+	shown := func() []keeping.Progress {
+		t.Helper()
+		s, err := acts.Set(t.Context(), "shop", "orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Progress
+	}
+	w.rest("it goes on", func(keeping.Standing) bool { return len(shown()) == 1 })
+	w.mu.Lock()
+	w.now = w.now.Add(10 * time.Second)
+	w.mu.Unlock()
+	want := keeping.Progress{Work: continuity.WorkFull, Phase: "capture", Done: 30, Total: 100, Rate: 3, Left: 70. / 3}
+	if got := shown(); len(got) != 1 || got[0] != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	close(hang)
+	w.rest("it is over", proven)
+	if got := shown(); len(got) > 0 {
+		t.Errorf("%+v", got)
+	}
 }
 
 // TestWhatFailsIsTriedLessAndLessOften counts tries against a target that is gone, and

@@ -30,6 +30,8 @@ type RestoreActsOptions struct {
 	// their role on the node.
 	May func(ctx context.Context, by continuity.Actor, service, word string) error
 	Now func() time.Time
+	// Progress is how far a restore got that this node leads; nil: it leads none.
+	Progress func(id string) []Progress
 }
 
 // RestoreActs are what people do to bring sets of data back, on any node.
@@ -53,6 +55,28 @@ type KeptRestore struct {
 	continuity.Restore
 
 	Version int64
+}
+
+// RestoreShown is a restore as people see it.
+type RestoreShown struct {
+	continuity.Restore
+
+	Age      float64    `json:"age,omitempty"`      // seconds since the newest change of the oldest copy that can be asked
+	Progress []Progress `json:"progress,omitempty"` // of what the asked node does at the moment
+}
+
+// Show is a restore as people see it now.
+func (a *RestoreActs) Show(k *KeptRestore) RestoreShown {
+	shown := RestoreShown{Restore: k.Restore}
+	for i := range k.Sets {
+		if c := k.Sets[i].Copy; c != nil && k.State == continuity.RestoreReady {
+			shown.Age = max(shown.Age, a.o.Now().Sub(c.Reached).Seconds())
+		}
+	}
+	if a.o.Progress != nil {
+		shown.Progress = a.o.Progress(k.ID)
+	}
+	return shown
 }
 
 func (a *RestoreActs) set(service, id string) (Set, error) {

@@ -78,7 +78,7 @@ type bringing struct {
 	done   bool
 	after  continuity.Restore // as the work leaves it
 	err    error
-	got    backup.Progress
+	got    meter
 }
 
 // RestorerKinds are the objects that a Restorer has to see.
@@ -284,7 +284,7 @@ func (e *Restorer) begin(k *keptRestore, do func(context.Context, *continuity.Re
 			err = do(ctx, &r, func(p backup.Progress) {
 				e.mu.Lock()
 				defer e.mu.Unlock()
-				f.got = p
+				f.got.note(p, e.o.Now())
 			})
 		}
 		e.mu.Lock()
@@ -408,11 +408,11 @@ func (e *Restorer) drop(ctx context.Context, r *continuity.Restore, _ backup.Rep
 }
 
 // Progress is how far the work on a restore got that runs on this node.
-func (e *Restorer) Progress(id string) (backup.Progress, bool) {
+func (e *Restorer) Progress(id string) []Progress {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if f := e.flights[id]; f != nil && !f.done {
-		return f.got, true
+	if f := e.flights[id]; f != nil && !f.done && f.got.got.Phase != "" {
+		return []Progress{f.got.shown(f.state, e.o.Now())}
 	}
-	return backup.Progress{}, false
+	return nil
 }
