@@ -12,11 +12,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/continuity"
 )
 
 // note is what of a full piece is needed to restore it.
@@ -62,11 +65,11 @@ func (d *Driver) capture(ctx context.Context, w io.Writer, queries []backup.Quer
 	}
 	// The base ended its segment, and has it whole.
 	from := s.start(n.Stop-1) + LSN(s.Segment)
-	dir, err := d.segments(s.line, from)
+	dir, done, err := d.segments(s.line, from)
 	if err != nil {
-		return c, err
+		return c, d.spoolError(err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	log, err := newEnds(ctx, other, s.line, dir, from, func(ctx context.Context, to LSN) error { return d.receive(ctx, s, dir, to) })
 	if err != nil {
 		return c, err
@@ -141,21 +144,68 @@ func (d *Driver) base(ctx context.Context, conn *pgx.Conn, s source, w io.Writer
 	return start, stop, errors.Join(err1, err2)
 }
 
-// segments makes a folder in the spool into which the log is to be received.
-func (d *Driver) segments(l line, from LSN) (dir string, err error) {
+// segments makes a folder in the spool into which the log is to be received, until done.
+func (d *Driver) segments(l line, from LSN) (dir string, done func() error, err error) {
 	if err := os.MkdirAll(d.Spool, 0o700); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if err := sweep(d.Spool); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if dir, err = os.MkdirTemp(d.Spool, "base-"); err != nil {
-		return "", err
+		return "", nil, err
 	}
+	lock, err := claim(dir)
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	done = func() error { return errors.Join(os.RemoveAll(dir), lock.Close()) }
 	if err := seed(dir, l, from); err != nil {
-		return "", errors.Join(err, os.RemoveAll(dir))
+		return "", nil, errors.Join(err, done())
 	}
-	return dir, nil
+	return dir, done, nil
+}
+
+// claim keeps a folder until it is closed, or we are killed.
+func claim(dir string) (*os.File, error) {
+	f, err := os.Open(dir) // #nosec G304 -- in a folder of our own
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil { // #nosec G115 -- a descriptor
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// sweep removes what captures left that were killed. One that goes on has its folder
+// claimed, or will have within a minute.
+func sweep(spool string) error {
+	left, err := filepath.Glob(filepath.Join(spool, "base-*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range left {
+		info, err := os.Stat(name)
+		if err != nil || time.Since(info.ModTime()) < time.Minute {
+			continue
+		}
+		if lock, err := claim(name); err == nil {
+			if err := errors.Join(os.RemoveAll(name), lock.Close()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// spoolError is what people are told where the spool's disk is full, or the spool can't
+// be used.
+func (d *Driver) spoolError(err error) error {
+	if err == nil || continuity.CodeOf(err) != continuity.CodeInternal {
+		return err
+	}
+	return continuity.E(continuity.CodeBackupSpool, err, "folder", d.Spool, "full", errors.Is(err, syscall.ENOSPC), "cause", err.Error())
 }
 
 // rest writes the second archive: the log from the segment behind the base's own to a
@@ -186,22 +236,6 @@ func rest(l line, w io.Writer, n note, dir string, from, goal LSN) (end LSN, err
 		}
 	}
 	return end, out.Close()
-}
-
-// sweep removes what captures left that were killed. One that still goes on is younger.
-func sweep(spool string) error {
-	left, err := filepath.Glob(filepath.Join(spool, "base-*"))
-	if err != nil {
-		return err
-	}
-	for _, name := range left {
-		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > 24*time.Hour {
-			if err := os.RemoveAll(name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // addSegment adds what there is of a segment.
@@ -238,6 +272,9 @@ func (d *Driver) receive(ctx context.Context, s source, dir string, to LSN) erro
 	cmd := command(ctx, path, "--directory="+dir, "--endpos="+to.String(), "--no-loop", "--no-sync", "--no-password")
 	cmd.Env = env
 	_, err = run(cmd)
+	if errors.Is(err, syscall.ENOSPC) {
+		return d.spoolError(err)
+	}
 	return err
 }
 

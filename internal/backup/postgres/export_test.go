@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/jackc/pgx/v5"
 
@@ -48,11 +47,11 @@ func Stills(ctx context.Context, o Options, n int, each func(at LSN, reader *pgx
 		return err
 	}
 	from := s.start(begin.at)
-	dir, err := d.segments(s.line, from)
+	dir, done, err := d.segments(s.line, from)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, done()) }()
 	log, err := newEnds(ctx, other, s.line, dir, from, func(ctx context.Context, to LSN) error { return d.receive(ctx, s, dir, to) })
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,12 +38,12 @@ func (d *Driver) Follow(ctx context.Context, from backup.Position, publish publi
 func (d *Driver) follow(ctx context.Context, from backup.Position, publish publisher) error {
 	f, err := openTrail(d.Spool, from, publish)
 	if err != nil {
-		return err
+		return d.spoolError(err)
 	}
 	defer func() { _ = f.close() }() // files that were read
 	// What came before a crash, whether or not the server still lives.
 	if err := f.advance(ctx); err != nil {
-		return err
+		return d.room(err)
 	}
 	again := time.NewTicker(pace)
 	defer again.Stop()
@@ -58,7 +59,7 @@ func (d *Driver) follow(ctx context.Context, from backup.Position, publish publi
 		}
 		var bad *damage
 		if errors.Is(err, backup.ErrNeedsFull) || errors.As(err, &bad) || errors.Is(err, errPublish) || time.Since(well) > patience {
-			return err
+			return d.room(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -66,6 +67,14 @@ func (d *Driver) follow(ctx context.Context, from backup.Position, publish publi
 		case <-again.C:
 		}
 	}
+}
+
+// room says that the spool has none, where that is what is wrong.
+func (d *Driver) room(err error) error {
+	if errors.Is(err, errPublish) || !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	return d.spoolError(err)
 }
 
 var errPublish = errors.New("what came could not be handed on")

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -84,8 +85,22 @@ func (c *child) failure() error {
 	if c.err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w: %s", filepath.Base(c.cmd.Path), c.err, c.said.String())
+	return fmt.Errorf("%s: %w: %w", filepath.Base(c.cmd.Path), c.err, c.reason())
 }
+
+// reason is what the program said; that a disk of this machine is full can be asked of it.
+func (c *child) reason() error {
+	said := errors.New(c.said.String())
+	if all := c.said.all(); strings.Contains(all, syscall.ENOSPC.Error()) || strings.Contains(all, "No space left on device") {
+		return noRoom{said}
+	}
+	return said
+}
+
+// noRoom is an error because of a disk that is full.
+type noRoom struct{ error }
+
+func (noRoom) Is(target error) bool { return target == syscall.ENOSPC }
 
 // stop asks the program to end, and makes it.
 func (c *child) stop(ask os.Signal, within time.Duration) {

@@ -273,5 +273,8 @@ func restoreError(err error) error {
 	if continuity.CodeOf(err) != continuity.CodeInternal {
 		return err
 	}
+	if code(err) == "53100" {
+		err = noRoom{err}
+	}
 	return continuity.E(continuity.CodeBackupRestore, err, "cause", err.Error())
 }

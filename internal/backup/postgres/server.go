@@ -120,7 +120,7 @@ func (s *server) promoted(ctx context.Context, report backup.Report) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.child.done:
-			return fmt.Errorf("the restored server ended: %s", &s.child.said)
+			return fmt.Errorf("the restored server ended: %w", s.child.reason())
 		case <-again.C:
 		}
 	}

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(restoring) != "" {
 		os.Exit(restoreAndStay())
 	}
+	if what := os.Getenv(working); what != "" {
+		os.Exit(work(what))
+	}
 	os.Exit(pgtest.Main(m))
 }
 
