@@ -42,17 +42,18 @@ func (e *Engine) Follow(ctx context.Context, set Set, tell func(Followed)) error
 	f := &follower{engine: e, set: set, tell: tell, away: map[string]error{}}
 	listings := e.List(ctx, set)
 	for _, l := range listings {
-		if l.Err != nil {
-			f.away[l.Target] = l.Err
-		}
 		f.told = append(f.told, backup.Superseded(l.Pieces)...)
 	}
 	f.targets = e.targets(set)
 	defer f.wait.Wait()
 	defer cancel()
 	for _, t := range f.targets {
-		if f.away[t.Name] != nil || e.level(ctx, t, listingOf(listings, t.Name), listings, logOf(listings)) != nil {
-			f.leave(ctx, t, f.away[t.Name])
+		// Who can't be given what it misses is away, too: what nobody took must not be
+		// taken for safe on it.
+		if err := e.level(ctx, t, listingOf(listings, t.Name), listings, logOf(listings)); err != nil {
+			f.mu.Lock()
+			f.leave(ctx, t, err)
+			f.mu.Unlock()
 		}
 	}
 	err := driver.Follow(ctx, end(listings), f.publish)
@@ -144,8 +145,7 @@ func (f *follower) once(ctx context.Context, span backup.Span) ([]Outcome, error
 	return outcomes, nil
 }
 
-// leave has a target stand aside until it took what it misses. The follower is locked, or
-// nobody else has it yet.
+// leave has a target stand aside until it took what it misses. The follower is locked.
 func (f *follower) leave(ctx context.Context, t Target, why error) {
 	f.away[t.Name] = why
 	f.wait.Go(func() {

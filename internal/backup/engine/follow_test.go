@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -240,4 +241,49 @@ func TestSpansThatOthersCoverGo(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// A target that can't be given what it misses takes no part in what is safe: a span that
+// nobody else takes stays with the source.
+func TestFollowIsNotSafeOnATargetThatMissesSomething(t *testing.T) {
+	w := newWorld(t)
+	synctest.Test(t, func(t *testing.T) {
+		w.T = t
+		near, far := &away{place: place{w.near}}, &filling{place: place{w.far}}
+		w.engine = w.newEngine(Target{Name: "near", At: near}, Target{Name: "far", At: far})
+		source := &counter{until: 1000, has: 1}
+		w.set.Kind, w.set.Driver = "counter", source
+		w.capture(backup.TypeFull)
+		far.full.Store(true)
+		w.follow(source, 20*time.Second, func() {})
+		told := w.follow(source, 100*time.Second, func() {
+			time.Sleep(5 * time.Second)
+			near.cut.Store(true)
+			time.Sleep(5 * time.Second)
+			near.cut.Store(false)
+		})
+		if l := w.list("near"); len(l.Chains[0].Faults) > 0 {
+			t.Errorf("the log on the only target that took anything: %s, %v", w.logOf("near"), l.Chains[0].Faults)
+		}
+		for _, f := range told {
+			for _, o := range f.Targets {
+				if o.Target == "far" && o.Err == nil {
+					t.Fatalf("%v was told to be safe on a target that takes nothing", f.To)
+				}
+			}
+		}
+	})
+}
+
+// filling is a place that can be listed, and takes nothing more.
+type filling struct {
+	place
+	full atomic.Bool
+}
+
+func (f *filling) Put(ctx context.Context, name string, r io.Reader) error {
+	if f.full.Load() {
+		return syscall.ENOSPC
+	}
+	return f.place.Put(ctx, name, r)
 }
