@@ -98,7 +98,7 @@ func (b *bench) backupRows() error {
 		b.row(beside+"CPU of a restore with its proof", ratios(ours.restoreCPU, f.restoreCPU), "")
 	}
 	b.row(what+": resident at the most", told(ours.peaks), "holdfast < 200 MB")
-	return nil
+	return b.powerCutRow(dir)
 }
 
 // less is each without what belongs to something else.
@@ -365,25 +365,46 @@ func (s *backedUp) fill(size int64) error {
 	return nil
 }
 
-// copiers are Holdfast and its peers.
-func (b *bench) copiers(dir string, s *backedUp) ([]copier, error) {
-	ours := filepath.Join(dir, "holdfast")
-	if err := os.Mkdir(ours, 0o700); err != nil {
+// keeper is Holdfast with keys and a place for copies.
+type keeper struct {
+	binary, copies string
+	source, keys   []string // flags
+}
+
+func (b *bench) newKeeper(dir string, s *backedUp) (*keeper, error) {
+	dir = filepath.Join(dir, "holdfast")
+	file := func(name string) string { return filepath.Join(dir, name) }
+	k := &keeper{
+		binary: b.binary, copies: file("copies"),
+		source: []string{"--dsn-file", file("dsn"), "--spool", file("spool")},
+		keys:   []string{"--kind", "postgres", "--service", "bench", "--set", "orders", "--key-file", file("keys"), "--guard-file", file("guard")},
+	}
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(k.copies, 0o700), os.WriteFile(file("dsn"), []byte(s.dsn), 0o600)); err != nil {
 		return nil, err
 	}
-	dsn, key, ring := filepath.Join(ours, "dsn"), filepath.Join(ours, "guard"), filepath.Join(ours, "keys")
-	if err := os.WriteFile(dsn, []byte(s.dsn), 0o600); err != nil {
-		return nil, err
-	}
-	for _, args := range [][]string{{"guard", key}, {"new", "--key-file", ring, "--guard-file", key}} {
+	for _, args := range [][]string{{"guard", file("guard")}, {"new", "--key-file", file("keys"), "--guard-file", file("guard")}} {
 		if out, err := exec.Command(b.binary, append([]string{"backup", "keys"}, args...)...).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("holdfast backup keys: %w: %s", err, out)
 		}
 	}
-	holdfast := func(args ...string) *exec.Cmd {
-		return exec.Command(b.binary, append([]string{"backup"}, append(args, "--key-file", ring, "--guard-file", key, "--service", "bench", "--set", "orders")...)...)
+	return k, nil
+}
+
+func (k *keeper) run(flag string) *exec.Cmd {
+	return exec.Command(k.binary, slices.Concat([]string{"backup", "run", flag, "--json", "--to", k.copies}, k.source, k.keys)...)
+}
+
+func (k *keeper) restore(into string) *exec.Cmd {
+	return exec.Command(k.binary, slices.Concat([]string{"backup", "restore", "--json", "--from", k.copies, "--into", into}, k.keys)...)
+}
+
+// copiers are Holdfast and its peers.
+func (b *bench) copiers(dir string, s *backedUp) ([]copier, error) {
+	ours, err := b.newKeeper(dir, s)
+	if err != nil {
+		return nil, err
 	}
-	copies, repo, pipe := filepath.Join(ours, "copies"), filepath.Join(filepath.Dir(s.data), "repo"), filepath.Join(filepath.Dir(s.data), "pipe")
+	repo, pipe := filepath.Join(filepath.Dir(s.data), "repo"), filepath.Join(filepath.Dir(s.data), "pipe")
 	empty := func(path string) func() error {
 		return func() error { return errors.Join(os.RemoveAll(path), s.folder(path)) }
 	}
@@ -398,13 +419,8 @@ func (b *bench) copiers(dir string, s *backedUp) ([]copier, error) {
 	tool := filepath.Join(s.programs, "pg_basebackup")
 	return []copier{
 		{
-			name: "Holdfast", clear: empty(copies), stored: copies,
-			back: func() *exec.Cmd {
-				return holdfast("run", "--full", "--kind", "postgres", "--dsn-file", dsn, "--spool", filepath.Join(ours, "spool"), "--to", copies)
-			},
-			restore: func(into string) *exec.Cmd {
-				return holdfast("restore", "--json", "--from", copies, "--kind", "postgres", "--into", into)
-			},
+			name: "Holdfast", clear: empty(ours.copies), stored: ours.copies, restore: ours.restore,
+			back: func() *exec.Cmd { return ours.run("--full") },
 		},
 		{
 			name: "pgBackRest", stored: filepath.Join(repo, "backup"), serve: true,
