@@ -18,6 +18,8 @@ const (
 	atOnce, provenAtOnce = 4, 1
 	firstRetry           = time.Minute
 	mostRetry            = time.Hour
+	firstHeldRetry       = 2 * time.Second // while requests are held
+	mostHeldRetry        = time.Minute
 	lookEvery            = 5 * time.Minute // at what the targets have
 	pruneEvery           = 24 * time.Hour
 	safeEvery            = 3 * time.Second // it is noted that changes are safe, at most

@@ -166,7 +166,7 @@ func (e *Restorer) decide(k *keptRestore, now time.Time) (after *continuity.Rest
 	case f != nil && f.err != nil:
 		r = f.after // as far as it came
 		r.Tries, r.Trying = k.Tries+1, Reason(f.err)
-		r.Again = now.Add(backoff(r.Tries))
+		r.Again = now.Add(pauseOf(&r))
 		return &r, "restore.failed", wait
 	case f != nil:
 		r = f.after
@@ -189,6 +189,16 @@ func (e *Restorer) decide(k *keptRestore, now time.Time) (after *continuity.Rest
 		e.begin(k, do)
 	}
 	return nil, "", wait
+}
+
+// pauseOf is how long after it failed a restore is tried again. While requests are held
+// their customers wait, and a relay that is started anew is there again soon.
+func pauseOf(r *continuity.Restore) time.Duration {
+	switch r.State {
+	case continuity.RestoreRestoring, continuity.RestoreDropping:
+		return backoff(r.Tries)
+	}
+	return min(firstHeldRetry<<min(r.Tries-1, 10), mostHeldRetry)
 }
 
 // alive says whether all copies can be asked.

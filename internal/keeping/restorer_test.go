@@ -296,6 +296,9 @@ func TestWhatCantBeDeliveredAgainIsAPersonsWord(t *testing.T) {
 		if !s.held {
 			t.Error("requests reach it before what is missing")
 		}
+		if wait := k.Again.Sub(w.clock()); wait > 10*time.Second {
+			t.Errorf("customers wait for %s until it is tried again", wait)
+		}
 		if _, err = s.acts.Skip(t.Context(), li, k.ID, k.Version, " "); continuity.CodeOf(err) != continuity.CodeInvalid {
 			t.Error(err)
 		}
