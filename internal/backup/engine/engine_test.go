@@ -466,6 +466,41 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// A file that was cut after it was proven is no backup any more: it is not green, nothing
+// goes because of it, and who follows on it gives the target a whole one.
+func TestFileThatWasCutAfterItsProof(t *testing.T) {
+	w := newWorld(t)
+	w.set.Rules = backup.Rules{Proven: 1, For: time.Nanosecond, Every: time.Hour}
+	w.write("a", "one")
+	w.capture(backup.TypeFull)
+	proven := w.capture(backup.TypeFull)
+	if p := w.verify("near", ""); !p.Good {
+		t.Fatal(p)
+	}
+	newest := w.capture(backup.TypeFull)
+	if dry := w.engine.Prune(t.Context(), w.set, true)[0]; len(dry.Goes) != 1 {
+		t.Fatalf("%d would go", len(dry.Goes))
+	}
+	for _, m := range []backup.Manifest{proven, newest} {
+		if err := os.Truncate(filepath.Join(w.near, m.Path()), m.Bytes/2); err != nil {
+			t.Fatal(err)
+		}
+		if _, there := w.list("near").Piece(m.ID); there {
+			t.Error("half a file counts for a backup")
+		}
+	}
+	if p := w.engine.Prune(t.Context(), w.set, false)[0]; p.Done != 0 || continuity.CodeOf(p.Err) != continuity.CodeState {
+		t.Errorf("%d went because of half a file, %v", p.Done, p.Err)
+	}
+	w.capture(backup.TypeDelta)
+	if l := w.list("near"); len(l.Bad) != 1 || pieces(l) != "full full delta" {
+		t.Errorf("%+v %s", l.Bad, pieces(l))
+	}
+	if p := w.verify("near", ""); !p.Good {
+		t.Error(p)
+	}
+}
+
 // dying is a place whose identity dies after some deletions.
 type dying struct {
 	place

@@ -45,8 +45,12 @@ func (l Listing) Piece(id string) (backup.Manifest, bool) {
 	return l.Pieces[i], true
 }
 
-// errGone is what is wrong with a manifest whose file is not there.
-var errGone = errors.New("the file is gone, its manifest is not")
+// What is wrong with a manifest whose file is not there, or is not the one that was
+// written. That is seen before anybody reads it: what was proven of it is true no more.
+var (
+	errGone = errors.New("the file is gone, its manifest is not")
+	errSize = errors.New("the file has not the size that its manifest tells")
+)
 
 const readers = 8 // of small files, at once
 
@@ -88,9 +92,9 @@ func (e *Engine) list(ctx context.Context, t Target, set Set) Listing {
 		l.Err = err
 		return l
 	}
-	there := map[string]bool{}
+	there := map[string]int64{}
 	for _, o := range objects {
-		there[o.Name] = true
+		there[o.Name] = o.Size
 	}
 	objects = slices.DeleteFunc(objects, func(o Object) bool {
 		file, beside := strings.CutSuffix(o.Name, backup.ManifestSuffix)
@@ -106,15 +110,19 @@ func (e *Engine) list(ctx context.Context, t Target, set Set) Listing {
 		return l
 	}
 	for i, o := range objects {
-		switch f := found[i]; {
+		f := found[i]
+		size, lies := there[f.manifest.Path()]
+		switch {
 		case f.err != nil:
 			if continuity.CodeOf(f.err) != continuity.CodeNotFound { // it went meanwhile
 				l.Bad = append(l.Bad, Bad{o.Name, f.err})
 			}
 		case f.proof.Piece != "":
 			l.Proofs = append(l.Proofs, f.proof)
-		case !there[f.manifest.Path()]:
+		case !lies:
 			l.Bad = append(l.Bad, Bad{o.Name, damaged(f.manifest.Path(), errGone)})
+		case size != f.manifest.Bytes:
+			l.Bad = append(l.Bad, Bad{o.Name, damaged(f.manifest.Path(), errSize)})
 		default:
 			l.Pieces = append(l.Pieces, f.manifest)
 		}
