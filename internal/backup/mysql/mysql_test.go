@@ -164,6 +164,11 @@ func TestADumpComesBack(t *testing.T) {
 		if got := value(t, restored, "SELECT @@skip_networking + 10 * @@log_bin"); got != "1" {
 			t.Errorf("the private server listens, or logs: %s", got)
 		}
+		// It asks for no password, so nobody else may get to it, whatever the folder allows.
+		folder, err := os.Stat(filepath.Dir(value(t, restored, "SELECT @@socket")))
+		if err != nil || folder.Mode().Perm() != 0o700 {
+			t.Errorf("the folder of the private server's socket: %v %v", folder.Mode(), err)
+		}
 		if got := value(t, restored, "SELECT COUNT(*) FROM information_schema.routines WHERE routine_name = 'p'"); got != "1" {
 			t.Error("the procedure is gone")
 		}

@@ -51,7 +51,9 @@ func start(ctx context.Context, dir string, more ...string) (p *private, err err
 			return nil, err
 		}
 	}
-	p = &private{socket: filepath.Join(dir, "s")}
+	// It lies where nobody else gets: the server lets everybody write to it, and knows no
+	// password. Of the folder itself that may not be so: it can be one that was there.
+	p = &private{socket: filepath.Join(tmp, "s")}
 	if len(p.socket) > longestSocket {
 		if p.apart, err = os.MkdirTemp("", "hf"); err != nil {
 			return nil, err
