@@ -6,10 +6,8 @@ import (
 	"time"
 
 	"holdfast/internal/api"
-	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlconfig"
-	"holdfast/internal/incident"
 	"holdfast/internal/plan"
 )
 
@@ -112,28 +110,4 @@ func (r restoreRelays) Release(ctx context.Context, of continuity.Restore, id st
 	defer done()
 	_, err = relay.Switch(ctx, api.SwitchRequest{Route: id, Intake: "auto", Replay: "auto", Person: restorePerson(&of), Why: restoreWhy(&of)})
 	return err
-}
-
-// analyse opens the analysis of the cause: a task of the incident, for who is responsible
-// for the data. A restore of no incident has none.
-func (n *Node) analyse(ctx context.Context, r continuity.Restore) (string, error) {
-	desk, ok := n.api.Incidents.(incidentsDesk)
-	if r.Incident == "" || !ok {
-		return "", nil
-	}
-	owner := ""
-	sets, _ := setPlans{n}.Sets()
-	for i := range sets {
-		if sets[i].Service == r.Service && len(r.Sets) > 0 && sets[i].ID == r.Sets[0].Set {
-			owner = sets[i].Owner
-		}
-	}
-	by := incident.By{Actor: continuity.Actor{Kind: continuity.ActorEngine, ID: "restores", Via: n.name}, Trusted: true}
-	task, err := desk.Assign(ctx, by, r.Incident, catalogue.Text(catalogue.Lang(n.o.Config.Language), "keeping.analysis", catalogue.Args{"id": r.ID}), owner, time.Time{})
-	switch continuity.CodeOf(err) {
-	case continuity.CodeNotFound, continuity.CodeState, continuity.CodeInvalid: // the incident is over, or takes no tasks
-		n.log.Warn("no analysis of the cause was opened", "restore", r.ID, "incident", r.Incident, "error", err)
-		return "", nil
-	}
-	return task.ID, err
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -111,6 +112,15 @@ func TestASetOfAPlanIsKeptProvenAndBroughtBack(t *testing.T) {
 	k = ready(over.ID, continuity.RestoreDone)
 	if text, err := os.ReadFile(filepath.Join(source, "prices")); err != nil || string(text) != "tea 20\n" || k.RTO <= 0 || k.RPO < 0 { // #nosec G304 -- of the test
 		t.Errorf("%q, %v: %+v", text, err, k.Restore)
+	}
+	// Nobody declared an incident: the cause is looked for all the same, and somebody told.
+	o, err := n.store.Get(t.Context(), continuity.KindTask, k.Analysis)
+	var task continuity.Task
+	if err == nil {
+		err = json.Unmarshal(o.Body, &task)
+	}
+	if _, told := n.store.Get(t.Context(), continuity.KindNotification, k.Analysis+".n-1"); err != nil || told != nil || task.Owner != "commander" || task.State != continuity.TaskOpen || !strings.Contains(task.Text, k.ID) {
+		t.Errorf("%+v, %v, %v", task, err, told)
 	}
 	if _, err = n.restores.Undo(ctx, li, k.ID, k.Version, "they were right"); err != nil {
 		t.Fatal(err)
