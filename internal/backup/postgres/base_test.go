@@ -27,6 +27,7 @@ import (
 // A full piece that was taken while others write brings back exactly what its figures
 // say, by itself, and nothing of the source's is touched.
 func TestFullPieceIsProvenByItself(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	w := s.write(t, 3, 1, 1)
 	await(t, "100 orders", func() bool { return w.count() > 100 })
@@ -71,6 +72,7 @@ func TestFullPieceIsProvenByItself(t *testing.T) {
 
 // What can't be restored is refused before there is a server, with what is wrong with it.
 func TestDamagedFullPieceIsRefused(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	pgtest.Exec(t, s.dsn, "INSERT INTO shop.orders SELECT g, 1 + g % 500, g FROM generate_series(1, 5000) g")
 	piece, content := s.full(t, "aaaaaaaaaa")
@@ -102,6 +104,7 @@ func TestDamagedFullPieceIsRefused(t *testing.T) {
 }
 
 func TestWhatCannotBeCapturedIsSaid(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	space := filepath.Join(filepath.Dir(s.Data()), "space")
 	if err := os.Mkdir(space, 0o700); err != nil {
@@ -139,6 +142,7 @@ func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 // A folder that PostgreSQL's user can't get to is said to be one.
 func TestFolderOutOfReach(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		return // the user is ourselves
 	}
@@ -173,6 +177,7 @@ func restoreAndStay() int {
 // Whoever restores may be killed: the server that was started goes with them, and what is
 // left is one folder.
 func TestRestoredServerEndsWithUs(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	_, content := s.full(t, "aaaaaaaaaa")
 	file := filepath.Join(t.TempDir(), "piece")

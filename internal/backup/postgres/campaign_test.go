@@ -26,6 +26,7 @@ var (
 // to moments in between: all that was acknowledged before the moment is there, and
 // nothing that was sent after it. The ledger is outside of the database.
 func TestRestoresUnderALiveWriter(t *testing.T) {
+	t.Parallel()
 	seed := *seeded
 	if seed == 0 {
 		seed = rand.Uint64()

@@ -40,6 +40,7 @@ func small(t *testing.T, dir, size string) (grow func(size string)) {
 // A spool whose disk is full is said to be that, nothing of what did not come is handed
 // on, and with more room it goes on without a gap.
 func TestFullSpool(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	grow := small(t, s.driver.Spool, "9m")
 	full := func(err error) {
@@ -81,6 +82,7 @@ func TestFullSpool(t *testing.T) {
 // A scratch whose disk is full is not the piece's fault, whether the piece does not fit in
 // or the server that plays its log; nothing goes on running, and with more room it works.
 func TestFullScratch(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	r := newRemote()
 	s.follow(t, r, backup.Position{})

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,7 @@ import (
 // Each fault of a log is found before a restore is offered: by the manifests where these
 // tell, and by the log itself where they lie.
 func TestFaultsOfTheLog(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	r := newRemote()
 	stop := s.follow(t, r, backup.Position{})
@@ -163,6 +165,7 @@ func cutFrom(t *testing.T, name string, span backup.Manifest) []byte {
 
 // What can't be followed any further is said, with why, and that a full piece is needed.
 func TestFollowingThatNeedsAFullPiece(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "max_slot_wal_keep_size=16MB", "min_wal_size=32MB", "max_wal_size=48MB")
 	r := newRemote()
 	begin := func() {
@@ -192,28 +195,61 @@ func TestFollowingThatNeedsAFullPiece(t *testing.T) {
 	if n := ask[int](t, s.dsn, "SELECT count(*) FROM pg_replication_slots"); n != 0 {
 		t.Errorf("%d slots hold the log back for nobody", n)
 	}
+}
 
-	begin()
+// promote has a server go over to another timeline, as failing over does.
+func (s *source) promote(t *testing.T) {
+	t.Helper()
 	s.Kill()
-	signal := filepath.Join(s.Data(), "standby.signal")
-	if err := os.WriteFile(signal, nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(filepath.Join(s.Data(), "standby.signal"), nil, 0o666))
 	s.Start()
 	if !ask[bool](t, s.dsn, "SELECT pg_promote()") {
 		t.Fatal("not promoted")
 	}
-	refused("timeline 1 to 2", r.last())
+}
 
-	begin()
-	if r.last().Timeline != 2 {
-		t.Errorf("followed timeline %d", r.last().Timeline)
+// After failing over, it is said that a full piece is needed; behind that the chain goes
+// on, whatever there was before.
+func TestFailingOver(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	r := newRemote()
+	stop := s.follow(t, r, backup.Position{})
+	await(t, "the log", func() bool { return len(r.all()) > 0 && r.covers(t, s) })
+	old, _ := s.full(t, "aaaaaaaaaa")
+	s.promote(t)
+	if err := stop(); !errors.Is(err, context.Canceled) && !errors.Is(err, backup.ErrNeedsFull) { // it may have noticed by itself
+		t.Errorf("following ended with %v", err)
+	}
+	if err := s.driver.Follow(t.Context(), r.last(), r.publish); !errors.Is(err, backup.ErrNeedsFull) ||
+		!strings.Contains(err.Error(), "timeline 1 to 2") || continuity.CodeOf(err) != continuity.CodeBackupSource {
+		t.Errorf("got %v", err)
+	}
+	stop = s.follow(t, r, backup.Position{})
+	await(t, "the log of the other timeline", func() bool { return r.last().Timeline == 2 })
+	base, _ := s.full(t, "bbbbbbbbbb")
+	pgtest.Exec(t, s.dsn, "INSERT INTO public.x VALUES (4)")
+	await(t, "all of the log", func() bool { return r.covers(t, s) })
+	_ = stop()
+	pieces := chain(t, base, r.all())
+	if faults := s.driver.Check(manifests(pieces)); len(faults) > 0 {
+		t.Errorf("faults: %+v", faults)
+	}
+	i := restored(t, backup.Restore{Pieces: pieces})
+	if n := ask[int](t, i.Address(), "SELECT count(*) FROM public.x WHERE x = 4"); n != 1 {
+		t.Errorf("%d rows came back", n)
+	}
+	// What is of the other timeline does not go behind the full piece of the first one.
+	other := append([]backup.Piece{old}, pieces[1:]...)
+	if faults := s.driver.Check(manifests(other)); len(faults) == 0 || faults[0].Kind != backup.FaultForked {
+		t.Errorf("faults: %+v", faults)
 	}
 }
 
 // A server that was set back, as to a snapshot of its disk, tells another story from there
 // on, under the same names.
 func TestFollowingAServerThatWasSetBack(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	r := newRemote()
 	grow := func(table string, rows int) {

@@ -13,6 +13,7 @@ import (
 // The log goes on without a gap whoever is killed: the program that receives it, the
 // server, we ourselves. Nothing that was acknowledged is missing, and nothing is double.
 func TestFollowingSurvivesDeaths(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	r := newRemote()
 	stop := s.follow(t, r, backup.Position{})
@@ -25,7 +26,7 @@ func TestFollowingSurvivesDeaths(t *testing.T) {
 		await(t, "more orders", func() bool { return w.count() > n+50 })
 	}
 	grow()
-	if n := kill(t, "pg_receivewal"); n != 1 {
+	if n := kill(t, "pg_receivewal", s.driver.Spool); n != 1 {
 		t.Fatalf("%d programs receive", n)
 	}
 	grow()

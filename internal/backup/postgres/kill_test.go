@@ -143,6 +143,7 @@ func killed(cmd *exec.Cmd, after time.Duration) bool {
 // Who captures may be killed at any moment: on the source and on this machine nothing
 // goes on for them, and the next capture removes what they left and is as good as any.
 func TestCapturesThatAreKilled(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	s.write(t, 1, 1, 1).calmly(5 * time.Millisecond)
 	seed := rand.Uint64()
@@ -179,6 +180,7 @@ func TestCapturesThatAreKilled(t *testing.T) {
 // Who follows may be killed at any moment: the next one takes up the slot and the log
 // where it was left, without a gap and without anything twice and different.
 func TestFollowersThatAreKilled(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	dir := t.TempDir()
 	w := s.write(t, 2, 1, 1)
@@ -228,6 +230,7 @@ func TestFollowersThatAreKilled(t *testing.T) {
 // Who restores, to prove or to use it, may be killed at any moment: no server goes on for
 // them, and the source is as it was.
 func TestRestoresThatAreKilled(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	piece, content := s.full(t, "aaaaaaaaaa")
 	file := filepath.Join(t.TempDir(), "piece")

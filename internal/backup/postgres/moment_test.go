@@ -13,6 +13,7 @@ import (
 // Back to a moment and back to a place in the log: all of before is there, and nothing of
 // after.
 func TestRestoreToAMomentAndToAPlace(t *testing.T) {
+	t.Parallel()
 	s := newSource(t)
 	r := newRemote()
 	s.follow(t, r, backup.Position{})

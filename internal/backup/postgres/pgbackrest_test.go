@@ -106,6 +106,7 @@ func (r *repository) restored(t *testing.T, what backup.Restore) (backup.Instanc
 // What pgBackRest keeps is proven as our own pieces are, while others write, and goes to
 // any moment of what it archived; its repository stays as it is.
 func TestPgBackRestIsProvenAndGoesToAMoment(t *testing.T) {
+	t.Parallel()
 	r := newRepository(t)
 	w := r.write(t, 3, 1, 1)
 	await(t, "100 orders", func() bool { return w.count() > 100 })
@@ -234,6 +235,7 @@ func TestPgBackRestIsProvenAndGoesToAMoment(t *testing.T) {
 
 // What is not there any more is said, and nothing is started.
 func TestPgBackRestWithoutItsRepository(t *testing.T) {
+	t.Parallel()
 	r := newRepository(t)
 	piece := r.full(t, "aaaaaaaaaa")
 	if err := os.RemoveAll(filepath.Join(filepath.Dir(r.config), "repo")); err != nil {

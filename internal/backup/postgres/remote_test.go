@@ -110,8 +110,9 @@ func (r *remote) covers(t *testing.T, s *source) bool {
 	return last.At != "" && last.Compare(backup.Position{At: at}) >= 0
 }
 
-// kill ends, as kill -9 does, the children of this process that have a name.
-func kill(t *testing.T, name string) (killed int) {
+// kill ends, as kill -9 does, the children of this process that have a name and work in a
+// folder.
+func kill(t *testing.T, name, dir string) (killed int) {
 	t.Helper()
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -125,6 +126,10 @@ func kill(t *testing.T, name string) (killed int) {
 		for child := range strings.FieldsSeq(string(children)) {
 			comm, err := os.ReadFile("/proc/" + child + "/comm")
 			if err != nil || strings.TrimSpace(string(comm)) != name {
+				continue
+			}
+			args, err := os.ReadFile("/proc/" + child + "/cmdline")
+			if err != nil || !strings.Contains(string(args), dir) {
 				continue
 			}
 			pid, err := strconv.Atoi(child)

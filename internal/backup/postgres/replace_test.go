@@ -86,6 +86,7 @@ func (s *source) state(t *testing.T, spoiltRows, newestOrder int) {
 // A whole database goes into the original's place and back again, as often as one likes,
 // with its rights and settings, and those who use it notice nothing until the switch.
 func TestReplaceWholeDatabase(t *testing.T) {
+	t.Parallel()
 	s, i, was := damaged(t)
 	if err := s.driver.Switch(t.Context(), id); continuity.CodeOf(err) != continuity.CodeBackupReplace {
 		t.Errorf("switched to what was never prepared: %v", err)
@@ -137,6 +138,7 @@ func TestReplaceWholeDatabase(t *testing.T) {
 // Killed in the middle of a switch or an undo, at whatever moment, and done again, it ends
 // right; the one or the other is in place, and both are there.
 func TestReplaceKilledInItsMidst(t *testing.T) {
+	t.Parallel()
 	s, i, _ := damaged(t, "max_prepared_transactions=2")
 	must(t, s.driver.Prepare(t.Context(), i, id, nil, nil))
 	// What was begun in two phases keeps the name of its database.
@@ -178,6 +180,7 @@ func TestReplaceKilledInItsMidst(t *testing.T) {
 // Single tables come back in an order that foreign keys allow, by one transaction, and
 // what refers to them stays.
 func TestReplaceTables(t *testing.T) {
+	t.Parallel()
 	s, i, _ := damaged(t)
 	lines := "INSERT INTO shop.lines VALUES (5000, 1, 'new')"
 	pgtest.Exec(t, s.dsn, lines)

@@ -78,6 +78,7 @@ func busy(t *testing.T, dsn string, clients, first int, seed uint64, lazy bool) 
 // Where a snapshot is said to be exact, exactly what it shows has ended by what the server
 // itself reads of its log, however much is under way.
 func TestPlacesOfSnapshotsAreExact(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	// An end takes some milliseconds between the log and being seen by others.

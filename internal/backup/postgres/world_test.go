@@ -104,11 +104,12 @@ func stored(m backup.Manifest, content []byte) backup.Piece {
 func (s *source) full(t *testing.T, id string) (backup.Piece, []byte) {
 	t.Helper()
 	var content bytes.Buffer
+	began := time.Now()
 	c, err := s.driver.Full(t.Context(), &content, queries, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stored(backup.Manifest{ID: id, Type: backup.TypeFull, Taken: c.Taken, From: c.From, To: c.To,
+	return stored(backup.Manifest{ID: id, Type: backup.TypeFull, Started: began, Taken: c.Taken, From: c.From, To: c.To,
 		Versions: c.Versions, Figures: c.Figures, Exact: c.Exact}, content.Bytes()), content.Bytes()
 }
 
