@@ -44,6 +44,9 @@ func (c *cli) backupRunCommand() *cobra.Command {
 		if b.service == "" || b.set == "" || b.source.kind == "" || full && delta {
 			return invalid("backup.invalid.run")
 		}
+		if err := c.hasState(&b.source); err != nil {
+			return err
+		}
 		e, err := c.openBackups(ctx, b)
 		if err != nil {
 			return err

@@ -145,8 +145,11 @@ func (c *cli) withDriver(set *engine.Set, b *backupFlags, listings []engine.List
 	if err != nil {
 		return err
 	}
+	queries := set.Queries
+	set.Queries = drivers.Checks(set.Kind, queries)
 	set.Driver, err = drivers.New(set.Kind, drivers.Options{
 		Service: set.Service, Set: set.ID, DSN: dsn, Path: b.source.path, Spool: b.source.spool, Stanza: b.source.stanza, Follow: b.source.follow, Log: c.warnings(),
+		Queries: queries, State: c.ownState(b.scratch), Journal: journals{},
 	})
 	return err
 }

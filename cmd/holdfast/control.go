@@ -114,7 +114,7 @@ func (c *cli) runControl(ctx context.Context, listen string) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	node, err := control.New(control.Options{Config: settings, Version: version, Logger: logger})
+	node, err := control.New(control.Options{Config: settings, Version: version, Logger: logger, Journals: journals{}})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,6 +29,7 @@ import (
 //	                    Sets $CONTROL to its address.
 //	node stop [NAME]    ends it as a service manager would
 //	node kill [NAME]    kill -9
+//	green N             until so many sets of data are proven
 //	staff ID...         people in the database of the node on the folder control
 //	postgres VARIABLE   makes an empty database of a private PostgreSQL and puts its
 //	                    address into the variable
@@ -65,7 +67,7 @@ func TestControlScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"node": cmdNode, "named": cmdNamed, "staff": cmdStaff, "zh": cmdZh, "edit": cmdEdit, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
+			"node": cmdNode, "green": cmdGreen, "named": cmdNamed, "staff": cmdStaff, "zh": cmdZh, "edit": cmdEdit, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
 			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
 		},
 	})
@@ -153,6 +155,24 @@ func cmdNode(ts *testscript.TestScript, neg bool, args []string) {
 		delete(n.all, name)
 	default:
 		ts.Fatalf("node %s?", args[0])
+	}
+}
+
+func cmdGreen(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: green N")
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(6 * patience); ; <-tick.C {
+		ts.Check(ts.Exec("holdfast", "backup", "set", "list"))
+		list := ts.ReadFile("stdout")
+		if strconv.Itoa(strings.Count(list, "\tgreen\t")) == args[0] {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("not %s sets are proven:\n%s", args[0], list)
+		}
 	}
 }
 

@@ -87,7 +87,8 @@ func (v *vault) guard(set *controlconfig.Backup) (g backupkey.Guard, err error) 
 
 // set is a set of data as the engine wants it.
 func (v *vault) set(s *keeping.Set) (engine.Set, error) {
-	o := drivers.Options{Service: s.Service, Set: s.ID, Path: s.Path, Stanza: s.Stanza, Follow: s.Follow, Log: v.node.log}
+	o := drivers.Options{Service: s.Service, Set: s.ID, Path: s.Path, Stanza: s.Stanza, Follow: s.Follow, Queries: s.Queries, Log: v.node.log}
+	o.State, o.Journal = OwnState{Exports: v.node.store.Export, Scratch: v.node.o.Config.Backup.Scratch}, v.node.o.Journals
 	if !s.DSN.Empty() {
 		text, err := v.node.o.Config.Source().ForPlan(s.DSN)
 		if err != nil {
@@ -108,7 +109,7 @@ func (v *vault) set(s *keeping.Set) (engine.Set, error) {
 		return engine.Set{}, err
 	}
 	return engine.Set{
-		Service: s.Service, ID: s.ID, Kind: s.Kind, Driver: driver, Queries: s.Queries, Tables: s.Tables, Targets: s.Targets,
+		Service: s.Service, ID: s.ID, Kind: s.Kind, Driver: driver, Queries: drivers.Checks(s.Kind, s.Queries), Tables: s.Tables, Targets: s.Targets,
 		Rules: backup.Rules{Proven: s.Proven, For: s.Keep, Every: min(s.Full.Gap(), 31*24*time.Hour)},
 	}, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"holdfast/internal/access"
+	"holdfast/internal/backup/node"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlapi"
 	"holdfast/internal/controlconfig"
@@ -39,6 +40,8 @@ type Options struct {
 	Config  controlconfig.Control
 	Version string
 	Logger  *slog.Logger
+	// Journals reads those of relays for backups of them; nil: there are none.
+	Journals node.Journal
 
 	engine func(*Node) // one more; for tests
 }

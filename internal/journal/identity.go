@@ -39,7 +39,7 @@ func parseIdentity(text string) (id journalID, err error) {
 // readIdentity returns the id of the journal in a directory, or ok false where
 // there is no identity file.
 func readIdentity(dir FS) (id journalID, ok bool, err error) {
-	file, err := dir.Open(identityName)
+	file, err := dir.Open(IdentityFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return id, false, nil
 	}
@@ -53,16 +53,16 @@ func readIdentity(dir FS) (id journalID, ok bool, err error) {
 	}
 	text := make([]byte, min(size, maxIdentity))
 	if n, err := file.ReadAt(text, 0); n < len(text) {
-		return id, false, damaged(identityName, 0, err)
+		return id, false, damaged(IdentityFile, 0, err)
 	}
 	if id, err = parseIdentity(string(text)); err != nil {
-		return id, false, damaged(identityName, 0, err)
+		return id, false, damaged(IdentityFile, 0, err)
 	}
 	return id, true, nil
 }
 
 func (f *Files) writeIdentity() error {
-	tmp := identityName + tmpSuffix
+	tmp := IdentityFile + tmpSuffix
 	file, err := f.fs.Create(tmp)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (f *Files) writeIdentity() error {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	if err := f.fs.Rename(tmp, identityName); err != nil {
+	if err := f.fs.Rename(tmp, IdentityFile); err != nil {
 		return err
 	}
 	return f.syncDir()

@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
-// The names of a journal's files.
+// IdentityFile says which journal a folder holds.
+const IdentityFile = "JOURNAL"
+
+// The names of a journal's other files.
 const (
 	lockName      = "lock"
-	identityName  = "JOURNAL"
 	tmpSuffix     = ".tmp"
 	segmentSuffix = ".segment"
 	freePrefix    = "free-"

@@ -51,7 +51,7 @@ func (f *Files) recover() (rec Recovered, err error) {
 		return rec, err
 	}
 	if len(r.order) == 0 && r.known {
-		return rec, damaged(identityName, 0, errNoSegments)
+		return rec, damaged(IdentityFile, 0, errNoSegments)
 	}
 	last, torn, err := r.last()
 	if err != nil {
@@ -87,7 +87,7 @@ func (f *Files) recover() (rec Recovered, err error) {
 	}
 	if !hadIdentity {
 		if !rec.Created {
-			f.log.Warn("journal identity file was missing; written again", "file", identityName)
+			f.log.Warn("journal identity file was missing; written again", "file", IdentityFile)
 		}
 		err = f.writeIdentity()
 	}

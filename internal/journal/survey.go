@@ -35,7 +35,7 @@ func newSurvey(dir FS) (*survey, error) {
 	}
 	isJournal := func(name string) bool {
 		_, segment := parseSegmentName(name)
-		return segment || name == identityName
+		return segment || name == IdentityFile
 	}
 	if !slices.ContainsFunc(names, isJournal) {
 		return nil, fmt.Errorf("journal: no journal in this directory: %w", fs.ErrNotExist)
@@ -73,11 +73,11 @@ func (s *survey) look(names []string) (err error) {
 	s.id, s.known, err = readIdentity(s.fs)
 	switch {
 	case errors.Is(err, ErrDamaged):
-		s.found(Finding{What: FoundIdentity, Damage: true, File: identityName}, err)
+		s.found(Finding{What: FoundIdentity, Damage: true, File: IdentityFile}, err)
 	case err != nil:
 		return err
 	case !s.known:
-		s.found(Finding{What: FoundIdentity, File: identityName}, fs.ErrNotExist)
+		s.found(Finding{What: FoundIdentity, File: IdentityFile}, fs.ErrNotExist)
 	}
 	if _, s.keys, _, err = readKeys(s.fs); err != nil {
 		s.found(Finding{What: FoundHeader, Damage: true, File: keysName}, err)

@@ -39,7 +39,8 @@ type Journal interface {
 	Check(ctx context.Context, dir string) ([]backup.Figure, error)
 }
 
-// Options say what is backed up: a state, or a journal.
+// Options say what is backed up: the journal in the folder that is named, or else the
+// state. What is restored is what the pieces hold, where it was handed in.
 type Options struct {
 	State   State
 	Journal Journal
@@ -82,6 +83,7 @@ var (
 	errNoSource = errors.New("the folder or the spool is not named")
 	errQueries  = errors.New("it answers no queries")
 	errMoment   = errors.New("no piece is of that moment or place")
+	errUnknown  = errors.New("nobody here knows what it holds")
 )
 
 func (d *Driver) failed(err error) error {
@@ -103,13 +105,13 @@ func (d *Driver) Full(ctx context.Context, w io.Writer, queries []backup.Query, 
 	if len(queries) > 0 {
 		return backup.Captured{}, d.failed(errQueries)
 	}
-	if d.o.State != nil {
+	switch {
+	case d.o.Folder == "" && d.o.State != nil:
 		return d.state(ctx, w)
+	case d.o.Folder != "" && d.o.Journal != nil && d.spool != nil:
+		return d.journal(ctx, w, report)
 	}
-	if d.o.Journal == nil || d.o.Folder == "" || d.spool == nil {
-		return backup.Captured{}, d.failed(errNoSource)
-	}
-	return d.journal(ctx, w, report)
+	return backup.Captured{}, d.failed(errNoSource)
 }
 
 func (d *Driver) captured(taken time.Time, figures []backup.Figure) backup.Captured {
@@ -149,7 +151,10 @@ func (d *Driver) state(ctx context.Context, w io.Writer) (backup.Captured, error
 	if to.err != nil {
 		return backup.Captured{}, to.err
 	}
-	if err = errors.Join(err, c.err); err != nil {
+	if err == nil { // else what was read is cut off
+		err = c.err
+	}
+	if err != nil {
 		return backup.Captured{}, d.failed(err)
 	}
 	return d.captured(taken, c.figures), nil

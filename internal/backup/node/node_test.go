@@ -132,7 +132,7 @@ func TestAStateThatChanges(t *testing.T) {
 	}()
 	for range 3 {
 		before := acknowledged.Load()
-		i := comeBack(t, driver(t, node.Options{State: state{s, t.TempDir()}, System: "n1"}), driver(t, node.Options{State: state{nil, t.TempDir()}}))
+		i := comeBack(t, driver(t, node.Options{State: state{s, t.TempDir()}, System: "n1"}), driver(t, node.Options{State: state{nil, t.TempDir()}, Journal: journals{}}))
 		archive, err := os.ReadFile(i.Address())
 		if err != nil {
 			t.Fatal(err)
@@ -225,7 +225,7 @@ func TestAJournalThatIsWritten(t *testing.T) {
 	d := driver(t, node.Options{Journal: journals{}, Folder: dir, Spool: t.TempDir(), System: "relay"})
 	for range 6 {
 		before := log.End()
-		i := comeBack(t, d, driver(t, node.Options{Journal: journals{}}))
+		i := comeBack(t, d, driver(t, node.Options{State: state{nil, t.TempDir()}, Journal: journals{}}))
 		copied, _, err := journal.Open(journal.Options{Dir: i.Address(), Ring: ring, SegmentBytes: 256 << 10})
 		if err != nil {
 			t.Fatal(err)
@@ -267,6 +267,15 @@ func TestWhatFailsIsSaid(t *testing.T) {
 	}
 	if _, err := of.Full(t.Context(), io.Discard, []backup.Query{{ID: "q"}}, nil); continuity.CodeOf(err) != continuity.CodeBackupSource {
 		t.Errorf("queries: %v", err)
+	}
+	var archive bytes.Buffer
+	c, err := of.Full(t.Context(), &archive, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := driver(t, node.Options{Journal: journals{}})
+	if _, err := unknown.Restore(t.Context(), backup.Restore{Pieces: []backup.Piece{piece(c, archive.Bytes())}, Dir: t.TempDir()}); continuity.CodeOf(err) != continuity.CodeBackupRestore {
+		t.Errorf("a state where only journals are known: %v", err)
 	}
 	none := driver(t, node.Options{Journal: journals{}, Folder: t.TempDir(), Spool: t.TempDir()})
 	if _, err := none.Full(t.Context(), io.Discard, nil, nil); continuity.CodeOf(err) != continuity.CodeBackupSource {

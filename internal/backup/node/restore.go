@@ -21,12 +21,19 @@ func (d *Driver) Restore(ctx context.Context, r backup.Restore) (backup.Instance
 	}
 	p := pieces[0]
 	i := &instance{driver: d, reached: p.To, moment: p.Taken}
-	if d.o.State != nil {
+	var err error
+	if i.state, err = holdsState(ctx, p); err != nil {
+		return nil, err
+	}
+	switch {
+	case i.state && d.o.State == nil, !i.state && d.o.Journal == nil:
+		return nil, restoring(errUnknown)
+	case i.state:
 		i.path = filepath.Join(r.Dir, stateName)
 		if err := store(ctx, p, i.path); err != nil {
 			return nil, err
 		}
-	} else {
+	default:
 		inside, err := folder.New(folder.Options{})
 		if err != nil {
 			return nil, restoring(err)
@@ -58,8 +65,26 @@ func store(ctx context.Context, p backup.Piece, path string) error {
 	return restoring(errors.Join(err, out.Close()))
 }
 
+// holdsState tells a state, which is an archive of lines of JSON, from a journal, which
+// is a folder.
+func holdsState(ctx context.Context, p backup.Piece) (bool, error) {
+	in, err := p.Open(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	var first [1]byte
+	if _, err := io.ReadFull(in, first[:]); errors.Is(err, io.EOF) {
+		return false, continuity.E(continuity.CodeBackupPiece, err, "piece", p.ID, "cause", err.Error())
+	} else if err != nil {
+		return false, restoring(err)
+	}
+	return first[0] == '{', nil
+}
+
 type instance struct {
 	driver  *Driver
+	state   bool
 	path    string
 	reached backup.Position
 	moment  time.Time
@@ -70,7 +95,7 @@ func (i *instance) Figures(ctx context.Context, queries []backup.Query, _ backup
 	if len(queries) > 0 {
 		return nil, restoring(errQueries)
 	}
-	if i.driver.o.State == nil {
+	if !i.state {
 		figures, err := i.driver.o.Journal.Check(ctx, i.path)
 		return figures, restoring(err)
 	}

@@ -2,9 +2,11 @@ package storetest
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -62,9 +64,19 @@ func archiveReturns(t *testing.T, fresh func(testing.TB) string) {
 		if name == "empty" {
 			continue
 		}
-		n, _, err := s.LastEvent(t.Context())
+		n, head, err := s.LastEvent(t.Context())
 		if err != nil {
 			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if tried, err := store.Try(t.Context(), dir, bytes.NewReader(archive)); err != nil || tried.Events != n || tried.Head != hex.EncodeToString(head[:]) || tried.Objects == 0 {
+			t.Errorf("%+v, %v; want %d events to %x", tried, err, n, head)
+		}
+		if _, err := store.Try(t.Context(), dir, bytes.NewReader(archive[:len(archive)/2])); continuity.CodeOf(err) != continuity.CodeArchive {
+			t.Error(err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Errorf("left behind: %v, %v", left, err)
 		}
 		apply(t, other, create("check", "1", "", `1`)) // the chain goes on
 		verified(t, other, n+1)
