@@ -316,6 +316,10 @@ func (a *RestoreActs) Switch(ctx context.Context, by continuity.Actor, id string
 		if len(differ) > 0 && strings.TrimSpace(despite) == "" {
 			return continuity.E(continuity.CodeState, nil, "detail_id", "keeping.invalid.differs", "sets", strings.Join(differ, ", "))
 		}
+		// Who agreed before there was anything to look at did not agree to that.
+		if len(differ) > 0 && r.Approved.At.Before(r.Readied) {
+			return continuity.E(continuity.CodeApproval, nil)
+		}
 		a.to(r, continuity.RestoreHolding)
 		return nil
 	})

@@ -35,6 +35,7 @@ type shop struct {
 	switched map[string]bool
 	held     bool
 	sent     int
+	bad      bool // the copies are not what was recorded
 
 	restorer *keeping.Restorer
 	steps    *follow.Follower
@@ -119,7 +120,7 @@ func (s *shop) Bring(_ context.Context, set keeping.Set, r continuity.Restore, c
 	} else {
 		s.beside[set.ID] = true
 	}
-	return continuity.RestoredCopy{Reached: c.Reaches, Good: c.Backup != "bad", Address: "postgres://127.0.0.1/" + set.ID}, nil
+	return continuity.RestoredCopy{Reached: c.Reaches, Good: !s.bad, Address: "postgres://127.0.0.1/" + set.ID}, nil
 }
 
 func (s *shop) Alive(set keeping.Set, _ string) bool {
@@ -322,6 +323,38 @@ func TestWhatCantBeDeliveredAgainIsAPersonsWord(t *testing.T) {
 
 // TestACopyIsMadeAnewWhenItsNodeIsGone has people look things up, and nobody touch
 // anything.
+// TestDifferingCopiesTakeTwoWhoKnowIt: a leave that was given before the copies were there
+// is none for what was not found to be the recorded data.
+func TestDifferingCopiesTakeTwoWhoKnowIt(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		s := newShop(w)
+		s.bad = true
+		k, err := s.acts.Propose(t.Context(), li, keeping.Draft{Service: "shop", Sets: []string{"orders"}, Into: continuity.IntoOver, Why: "amounts are wrong"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k, err = s.acts.Approve(t.Context(), zhang, k.ID, k.Version, "whatever comes"); err != nil {
+			t.Fatal(err)
+		}
+		w.pass(time.Minute)
+		k = s.until(k.ID, continuity.RestoreReady)
+		if k.Sets[0].Copy.Good {
+			t.Fatal("the copy is good")
+		}
+		for despite, want := range map[string]continuity.Code{"": continuity.CodeState, "in a hurry": continuity.CodeApproval} {
+			if _, err := s.acts.Switch(t.Context(), li, k.ID, k.Version, despite); continuity.CodeOf(err) != want {
+				t.Errorf("%q: %v", despite, err)
+			}
+		}
+		if k, err = s.acts.Approve(t.Context(), zhang, k.ID, k.Version, "I looked at it"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.acts.Switch(t.Context(), li, k.ID, k.Version, "the rest is worse"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestACopyIsMadeAnewWhenItsNodeIsGone(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		s := newShop(w)
