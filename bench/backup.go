@@ -164,6 +164,7 @@ func (s *backedUp) round(c copier, into string, bytes int64, f, proof *copied) e
 			return fmt.Errorf("what was restored is not what was backed up: %w: %s", err, out)
 		}
 		proof.restore = append(proof.restore, doc.Speed.Figures)
+		restore.wall = restore.answered // then it ends the server, as the peers' is ended afterwards
 	}
 	f.back, f.backCPU = append(f.back, back.wall.Seconds()), append(f.backCPU, back.cpu.Seconds())
 	f.restore, f.restoreCPU = append(f.restore, restore.wall.Seconds()), append(f.restoreCPU, restore.cpu.Seconds())

@@ -16,6 +16,7 @@ import (
 // took is what a command took, with all that it started.
 type took struct {
 	wall, cpu time.Duration
+	answered  time.Duration    // until it said something
 	peaks     map[string]int64 // bytes resident at the most, by program
 }
 
@@ -28,7 +29,8 @@ func measured(cmd *exec.Cmd, server int, then func() (time.Duration, error)) (t 
 			return t, nil, err
 		}
 	}
-	var said, wrong bytes.Buffer
+	var said stamped
+	var wrong bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &wrong
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -50,7 +52,7 @@ func measured(cmd *exec.Cmd, server int, then func() (time.Duration, error)) (t 
 		}
 		t.cpu += more
 	}
-	t.wall = time.Since(began)
+	t.wall, t.answered = time.Since(began), said.first.Sub(began)
 	if server != 0 {
 		after, err := spent(server)
 		if err != nil {
@@ -58,7 +60,20 @@ func measured(cmd *exec.Cmd, server int, then func() (time.Duration, error)) (t 
 		}
 		t.cpu += after - before
 	}
-	return t, said.Bytes(), nil
+	return t, said.text.Bytes(), nil
+}
+
+// stamped keeps what a command says, and when it began to.
+type stamped struct {
+	text  bytes.Buffer
+	first time.Time
+}
+
+func (s *stamped) Write(p []byte) (int, error) {
+	if s.first.IsZero() {
+		s.first = time.Now()
+	}
+	return s.text.Write(p)
 }
 
 // spent is what a process has computed, with its children: those that it has, and those
