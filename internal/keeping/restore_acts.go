@@ -202,12 +202,12 @@ func (a *RestoreActs) Propose(ctx context.Context, by continuity.Actor, d Draft)
 			r.Routes = append(r.Routes, continuity.RestoreRoute{Route: route})
 		}
 	}
-	return a.commit(ctx, by, continuity.VersionNew, "restore.proposed", r)
+	return a.commit(ctx, by, continuity.VersionNew, "restore.proposed", r.Why, r)
 }
 
-func (a *RestoreActs) commit(ctx context.Context, by continuity.Actor, version int64, action string, r continuity.Restore) (KeptRestore, error) {
+func (a *RestoreActs) commit(ctx context.Context, by continuity.Actor, version int64, action, why string, r continuity.Restore) (KeptRestore, error) {
 	objects, err := a.o.Store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{
-		continuity.Set(continuity.KindRestore, r.ID, r.Service, version, action, "", r),
+		continuity.Set(continuity.KindRestore, r.ID, r.Service, version, action, strings.TrimSpace(why), r),
 	}})
 	if err != nil {
 		return KeptRestore{}, err
@@ -252,8 +252,9 @@ func (a *RestoreActs) Restores(ctx context.Context, service string, past bool, c
 	}
 }
 
-// edit changes a restore that is in one of these states.
-func (a *RestoreActs) edit(ctx context.Context, by continuity.Actor, id string, version int64, action string, states []string, change func(*continuity.Restore) error) (KeptRestore, error) {
+// edit changes a restore that is in one of these states; why is what the person says of it,
+// which stays in the audit.
+func (a *RestoreActs) edit(ctx context.Context, by continuity.Actor, id string, version int64, action, why string, states []string, change func(*continuity.Restore) error) (KeptRestore, error) {
 	k, err := a.Restore(ctx, id)
 	if err != nil {
 		return KeptRestore{}, err
@@ -273,7 +274,7 @@ func (a *RestoreActs) edit(ctx context.Context, by continuity.Actor, id string, 
 	if version == continuity.VersionAny {
 		version = k.Version
 	}
-	return a.commit(ctx, by, version, action, k.Restore)
+	return a.commit(ctx, by, version, action, why, k.Restore)
 }
 
 func (a *RestoreActs) to(r *continuity.Restore, state string) {
@@ -283,7 +284,7 @@ func (a *RestoreActs) to(r *continuity.Restore, state string) {
 
 // Approve is a second person's leave that copies take the place of the originals.
 func (a *RestoreActs) Approve(ctx context.Context, by continuity.Actor, id string, version int64, note string) (KeptRestore, error) {
-	return a.edit(ctx, by, id, version, "restore.approved", []string{continuity.RestoreRestoring, continuity.RestoreReady}, func(r *continuity.Restore) error {
+	return a.edit(ctx, by, id, version, "restore.approved", note, []string{continuity.RestoreRestoring, continuity.RestoreReady}, func(r *continuity.Restore) error {
 		switch {
 		case r.Into != continuity.IntoOver:
 			return invalid("approval-needless", "id", r.ID)
@@ -300,7 +301,7 @@ func (a *RestoreActs) Approve(ctx context.Context, by continuity.Actor, id strin
 // Switch has copies take the place of the originals. Copies that are not what was
 // recorded do so only with a reason.
 func (a *RestoreActs) Switch(ctx context.Context, by continuity.Actor, id string, version int64, despite string) (KeptRestore, error) {
-	return a.edit(ctx, by, id, version, "restore.switch", []string{continuity.RestoreReady}, func(r *continuity.Restore) error {
+	return a.edit(ctx, by, id, version, "restore.switch", despite, []string{continuity.RestoreReady}, func(r *continuity.Restore) error {
 		if r.Into != continuity.IntoOver {
 			return invalid("switch-copy", "id", r.ID)
 		}
@@ -327,7 +328,7 @@ func (a *RestoreActs) Switch(ctx context.Context, by continuity.Actor, id string
 
 // Skip goes on though what reached the originals since can't be delivered again.
 func (a *RestoreActs) Skip(ctx context.Context, by continuity.Actor, id string, version int64, why string) (KeptRestore, error) {
-	return a.edit(ctx, by, id, version, "restore.skipped", []string{continuity.RestoreRedelivering}, func(r *continuity.Restore) error {
+	return a.edit(ctx, by, id, version, "restore.skipped", why, []string{continuity.RestoreRedelivering}, func(r *continuity.Restore) error {
 		if why = strings.TrimSpace(why); why == "" {
 			return invalid("why")
 		}
@@ -339,7 +340,7 @@ func (a *RestoreActs) Skip(ctx context.Context, by continuity.Actor, id string, 
 
 // Undo puts the originals back in the place of copies.
 func (a *RestoreActs) Undo(ctx context.Context, by continuity.Actor, id string, version int64, why string) (KeptRestore, error) {
-	return a.edit(ctx, by, id, version, "restore.undo", []string{continuity.RestoreSwitching, continuity.RestoreRedelivering, continuity.RestoreDraining, continuity.RestoreDone}, func(r *continuity.Restore) error {
+	return a.edit(ctx, by, id, version, "restore.undo", why, []string{continuity.RestoreSwitching, continuity.RestoreRedelivering, continuity.RestoreDraining, continuity.RestoreDone}, func(r *continuity.Restore) error {
 		if strings.TrimSpace(why) == "" {
 			return invalid("why")
 		}
@@ -351,7 +352,7 @@ func (a *RestoreActs) Undo(ctx context.Context, by continuity.Actor, id string, 
 // Drop removes copies, or, once they took the place of the originals, these: one person
 // wants that, and it is done when a second one wants it, too.
 func (a *RestoreActs) Drop(ctx context.Context, by continuity.Actor, id string, version int64) (KeptRestore, error) {
-	return a.edit(ctx, by, id, version, "restore.drop", []string{continuity.RestoreRestoring, continuity.RestoreReady, continuity.RestoreDone, continuity.RestoreUndone}, func(r *continuity.Restore) error {
+	return a.edit(ctx, by, id, version, "restore.drop", "", []string{continuity.RestoreRestoring, continuity.RestoreReady, continuity.RestoreDone, continuity.RestoreUndone}, func(r *continuity.Restore) error {
 		if r.State == continuity.RestoreDone {
 			switch {
 			case by.Kind != personKind:
@@ -387,6 +388,6 @@ func (a *RestoreActs) OfUpgrade(ctx context.Context, by continuity.Actor, r cont
 		k.AsideUntil = AsideUntil(a.o.Plans, &k.Restore, now)
 		action = "restore." + k.State
 	}
-	_, err = a.commit(ctx, by, k.Version, action, k.Restore)
+	_, err = a.commit(ctx, by, k.Version, action, "", k.Restore)
 	return err
 }

@@ -352,6 +352,13 @@ func TestDifferingCopiesTakeTwoWhoKnowIt(t *testing.T) {
 		if _, err := s.acts.Switch(t.Context(), li, k.ID, k.Version, "the rest is worse"); err != nil {
 			t.Error(err)
 		}
+		// Why stays to be read.
+		events, err := w.store.EventsSince(t.Context(), 0, 1000)
+		if err != nil || !slices.ContainsFunc(events, func(e continuity.AuditEvent) bool {
+			return e.Action == "restore.switch" && e.Actor.ID == li.ID && e.Reason == "the rest is worse"
+		}) {
+			t.Errorf("nobody can read why it was switched: %v", err)
+		}
 	})
 }
 
