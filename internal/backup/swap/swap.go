@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 
 	"holdfast/internal/durable"
 )
@@ -59,7 +60,27 @@ func Switch(path, id string) error {
 	case !w.siblingNew:
 		return ErrNotPrepared
 	}
+	if w.pathThere {
+		if err := alike(path, Sibling(path, id)); err != nil {
+			return err
+		}
+	}
 	return change(path, id, w)
+}
+
+// alike lets those in who could get at what is replaced, and nobody else: what was
+// prepared is its maker's own until then. An owner can be given by the system's
+// administrator alone; whoever else restores goes on without.
+func alike(old, restored string) error {
+	info, err := os.Stat(old)
+	if err != nil {
+		return err
+	}
+	s := info.Sys().(*syscall.Stat_t)
+	if err := os.Lchown(restored, int(s.Uid), int(s.Gid)); err != nil && (os.Geteuid() == 0 || !errors.Is(err, fs.ErrPermission)) {
+		return err
+	}
+	return os.Chmod(restored, info.Mode())
 }
 
 // Undo puts back what Switch put aside, and what was restored beside it.

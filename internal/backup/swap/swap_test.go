@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -128,5 +129,32 @@ func TestAHalfPreparedOneIsNotSwitchedTo(t *testing.T) {
 	stands(t, path, "old")
 	if err := Switch(path, "../x"); !errors.Is(err, ErrNotPrepared) {
 		t.Errorf("an id that is a path: %v", err)
+	}
+}
+
+// Programs that could read what is replaced can read what comes in its place.
+func TestSwitchKeepsWhoGetsIn(t *testing.T) {
+	path := prepare(t, true)
+	if err := os.Chmod(path, 0o640); err != nil { // #nosec G302 -- that is the point
+		t.Fatal(err)
+	}
+	owner := os.Getuid()
+	if owner == 0 {
+		owner = 4321
+		if err := os.Chown(path, owner, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do(t, Switch, path)
+	stands(t, path, "new")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o640 {
+		t.Errorf("what was restored is %o, what it replaces was 640", got)
+	}
+	if got := int(info.Sys().(*syscall.Stat_t).Uid); got != owner {
+		t.Errorf("what was restored is of user %d, what it replaces was of %d", got, owner)
 	}
 }
