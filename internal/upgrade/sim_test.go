@@ -66,6 +66,7 @@ type sim struct {
 	snaps    map[time.Time]data
 	prepared map[string]data
 	switched map[string]bool
+	backedUp bool
 
 	effects int
 	kill    int
@@ -347,8 +348,15 @@ func (h hands) Down(_ context.Context, _ Call, schema string) error {
 	})
 }
 
-func (h hands) Ready(context.Context, Call) ([]continuity.UpgradeSet, error) {
-	return []continuity.UpgradeSet{{Set: "orders", Backup: "abc", Taken: h.now}}, h.effect("ready", func() error { return nil })
+// Ready has a backup made that is not there yet when it is asked for first.
+func (h hands) Ready(context.Context, Call) (sets []continuity.UpgradeSet, err error) {
+	return sets, h.effect("ready", func() error {
+		sets = []continuity.UpgradeSet{{Set: "orders", Backup: "abc", Taken: h.now}}
+		if !h.backedUp {
+			sets[0].Lacks, h.backedUp = &continuity.CheckReason{Code: "upgrade.fault.set-full", Args: map[string]any{"set": "orders"}}, true
+		}
+		return nil
+	})
 }
 
 func (h hands) Moment(context.Context, Call) (at time.Time, err error) {
@@ -530,6 +538,11 @@ func (s *sim) right(u *continuity.Upgrade) (wrong []string) {
 	}
 	if u.Rollbacks > mostRollbacks {
 		bad("%d rollbacks", u.Rollbacks)
+	}
+	for _, set := range u.Sets {
+		if set.Lacks != nil {
+			bad("it began though %s lacks %s", set.Set, set.Lacks.Code)
+		}
 	}
 	want := map[string]int{continuity.UpgradeDone: 2, continuity.UpgradeRolled: 1, continuity.UpgradePlanned: 1, continuity.UpgradeAborted: 1}[u.State]
 	if u.State == continuity.UpgradeWaiting {
