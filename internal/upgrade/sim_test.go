@@ -539,6 +539,9 @@ func (s *sim) right(u *continuity.Upgrade) (wrong []string) {
 	if u.Rollbacks > mostRollbacks {
 		bad("%d rollbacks", u.Rollbacks)
 	}
+	if s.spec.Data.Back != "" && !u.Held.IsZero() && len(u.Approvals) != 2 {
+		bad("%d people agreed to bringing data back", len(u.Approvals))
+	}
 	for _, set := range u.Sets {
 		if set.Lacks != nil {
 			bad("it began though %s lacks %s", set.Set, set.Lacks.Code)

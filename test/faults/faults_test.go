@@ -185,7 +185,7 @@ var table = []fault{
 }
 
 func all() []fault {
-	return slices.Concat(table, modesFaults, replayFaults, trustFaults, outboundFaults, protocolFaults, seamFaults, planFaults, controlFaults, incidentFaults)
+	return slices.Concat(table, modesFaults, replayFaults, trustFaults, outboundFaults, protocolFaults, seamFaults, planFaults, controlFaults, incidentFaults, backupFaults)
 }
 
 // Whoever moves a line that a fault replaces hears of it in a moment, not at
