@@ -124,6 +124,7 @@ func TestUpgradesOutliveTheirRunner(t *testing.T) {
 		{"v2", continuity.UpgradeRolled, "v1", "", "step"},
 		{"v2.0.1", continuity.UpgradeRolled, "v1", "", "back-again"},
 		{"v2.1", continuity.UpgradeRolled, "v1", continuity.UpgradeVerifying, "back-release"},
+		{"v2.1", continuity.UpgradeRolled, "v1", continuity.UpgradeBaking, "back-again"},
 	}
 	if *kills < 100 { // one of them, by chance
 		i := rnd.IntN(len(back))
