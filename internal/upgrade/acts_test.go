@@ -122,3 +122,27 @@ func TestAudiencesHearHowItEnded(t *testing.T) {
 		}
 	}
 }
+
+// TestAFailureBearsTheClassThatAPersonGives has a person send a released version back, for
+// each reason that there is; what names none is refused.
+func TestAFailureBearsTheClassThatAPersonGives(t *testing.T) {
+	for _, class := range []string{continuity.UpgradeCompatibility, continuity.UpgradeMigration, continuity.UpgradeOperator, continuity.UpgradeSecurity} {
+		s, done := newSim(t, flaw{none: true}), false
+		u := s.live(func(u *continuity.Upgrade) {
+			s.people(u)
+			if u.State != continuity.UpgradeBaking || done {
+				return
+			}
+			done = true
+			if _, err := s.acts.Rollback(s.Context(), zhang, u.ID, continuity.VersionAny, "found while it bakes", "weather"); continuity.CodeOf(err) != continuity.CodeInvalid {
+				t.Error(err)
+			}
+			if _, err := s.acts.Rollback(s.Context(), zhang, u.ID, continuity.VersionAny, "found while it bakes", class); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if u.State != continuity.UpgradeRolled || u.Failure == nil || u.Failure.Class != class {
+			t.Errorf("%s, want %s: %+v", u.State, class, u.Failure)
+		}
+	}
+}
