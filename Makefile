@@ -17,10 +17,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # top of the plain run of everything.
 RACE ?= $(shell go list ./internal/... | grep -E '/(journal|ledger|loop|http1|nethttp|listener|upstream|health|identity|admission|caller|sensitive|stale|outcome|sign|keyring|webhook|restore|relay|replay|api|app|job|watch|warning|notices|logs|measure|controlapi|oncall|public|incident|announce|evidence)(/|$$)' | grep -v /extract)
 
-.PHONY: help build fonts demo test needs lint tools fuzz race bench deb clean
+.PHONY: help build fonts demo test needs lint tools fuzz race bench campaigns deb clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: fonts ## static binaries into bin/: holdfast and the example shop
 	@mkdir -p bin
@@ -55,6 +55,14 @@ fuzz: ## each fuzz target for FUZZTIME (5 s)
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg </dev/null; \
 		done; \
 	done
+
+campaigns: needs ## everything that tests try only a share of: restores under a live writer, kills at each stage, mutated files, histories (hours)
+	go test ./internal/backup/postgres -count=1 -run 'RestoresUnderALiveWriter|PlacesOfSnapshots' -timeout 180m -args -restores=200 -places=200
+	go test ./internal/backup/postgres -count=1 -run Fault -timeout 60m
+	go test ./internal/backupfile -count=1 -timeout 60m -args -cycles=10000
+	go test ./internal/backup -count=1 -timeout 60m -args -histories=100000
+	go test ./internal/upgrade -count=1 -timeout 120m -args -cycles=0
+	go test ./test/respond -count=1 -timeout 180m -args -kills=100
 
 race: ## the concurrent packages under the race detector
 	CGO_ENABLED=1 go test -race -short -timeout 30m $(RACE)

@@ -27,6 +27,7 @@ import (
 	"holdfast/internal/endpoint"
 	"holdfast/internal/loopback"
 	"holdfast/internal/pgtest"
+	"holdfast/internal/target/targettest"
 )
 
 func TestMain(m *testing.M) {
@@ -57,6 +58,8 @@ func (t tests) Run() int { return pgtest.Main(t.m) }
 //	field FILE NAME VARIABLE    sets a variable to the first text of that name in a JSON file
 //	orders FILE                 makes a PostgreSQL database with orders, and a file with its address;
 //	                            $SCRATCH is a folder that its server's user reaches
+//	bucket NAME                 a real S3 server with that bucket; $S3 is its address, and
+//	                            s3.credentials a file with what opens it
 //	flip FILE                   changes a byte in the middle of what is not zero
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -75,6 +78,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "viewed": cmdViewed, "day": cmdDay, "paused": cmdPaused, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "field": cmdField, "orders": func(ts *testscript.TestScript, _ bool, args []string) { cmdOrders(t, ts, args) }, "envsubst": cmdEnvsubst,
+			"bucket": func(ts *testscript.TestScript, _ bool, args []string) { cmdBucket(t, ts, args) },
 		},
 	})
 }
@@ -320,6 +324,16 @@ func cmdField(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no text %s in %s", args[1], args[0])
 	}
 	ts.Setenv(args[2], found[1])
+}
+
+func cmdBucket(t *testing.T, ts *testscript.TestScript, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: bucket NAME")
+	}
+	folder := ts.MkAbs("buckets")
+	ts.Check(os.MkdirAll(filepath.Join(folder, args[0]), 0o700))
+	ts.Setenv("S3", targettest.Store(t, folder))
+	ts.Check(os.WriteFile(ts.MkAbs("s3.credentials"), []byte(targettest.Access+"\n"+targettest.Secret+"\n"), 0o600))
 }
 
 func cmdOrders(t *testing.T, ts *testscript.TestScript, args []string) {

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"io"
+	"os"
 	"strconv"
 
 	"holdfast/internal/backup"
@@ -20,6 +21,11 @@ func (s OwnState) Export(ctx context.Context, w io.Writer) error { return s.Expo
 
 // Check restores an archive beside any node, and says what came back.
 func (s OwnState) Check(ctx context.Context, archive io.Reader) ([]backup.Figure, error) {
+	if s.Scratch != "" { // which whoever restores first makes
+		if err := os.MkdirAll(s.Scratch, 0o711); err != nil { // #nosec G301 -- as they make it: servers of other users pass through
+			return nil, err
+		}
+	}
 	c, err := store.Try(ctx, s.Scratch, archive)
 	if err != nil {
 		return nil, err
