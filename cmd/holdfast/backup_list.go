@@ -10,6 +10,7 @@ import (
 
 	"holdfast/internal/backup"
 	"holdfast/internal/backup/engine"
+	"holdfast/internal/continuity"
 )
 
 type listingDoc struct {
@@ -21,6 +22,14 @@ type listingDoc struct {
 	Pieces  []backup.Manifest `json:"pieces,omitempty"`
 	Proofs  []backup.Proof    `json:"proofs,omitempty"`
 	Bad     []badDoc          `json:"bad,omitempty"`
+	Lone    []string          `json:"without_manifest,omitempty"`
+	Orphans []string          `json:"without_full,omitempty"`
+}
+
+// well reports whether nothing is wrong with what a target has.
+func (d *listingDoc) well() bool {
+	refuted := slices.ContainsFunc(d.Chains, func(c chainDoc) bool { return c.State == backup.Refuted })
+	return d.Error == "" && len(d.Bad)+len(d.Lone)+len(d.Orphans) == 0 && !refuted
 }
 
 type chainDoc struct {
@@ -40,7 +49,12 @@ type badDoc struct {
 }
 
 func (c *cli) listing(set engine.Set, l engine.Listing) listingDoc {
-	doc := listingDoc{Service: set.Service, Set: set.ID, Target: l.Target, Error: c.wrong(l.Err), Chains: []chainDoc{}, Pieces: l.Pieces, Proofs: l.Proofs}
+	doc := listingDoc{Service: set.Service, Set: set.ID, Target: l.Target, Error: c.wrong(l.Err), Chains: []chainDoc{}, Pieces: l.Pieces, Proofs: l.Proofs, Lone: l.Lone}
+	for _, p := range l.Pieces {
+		if _, there := l.Piece(p.Base); p.Type == backup.TypeDelta && !there {
+			doc.Orphans = append(doc.Orphans, p.Path())
+		}
+	}
 	for _, chain := range l.Chains {
 		doc.Chains = append(doc.Chains, chainOf(chain, l.Proofs))
 	}
@@ -86,9 +100,13 @@ func (c *cli) backupListCommand() *cobra.Command {
 				all = append(all, doc)
 			}
 		}
-		return c.show(struct {
+		err = c.show(struct {
 			Items []listingDoc `json:"items"`
 		}{all}, func() { c.chains(all) })
+		if err == nil && slices.ContainsFunc(all, func(d listingDoc) bool { return !d.well() }) {
+			err = findings{}
+		}
+		return err
 	}
 	return cmd
 }
@@ -105,6 +123,12 @@ func (c *cli) chains(all []listingDoc) {
 		for _, bad := range l.Bad {
 			c.warn("backup.list.bad", "target", l.Target, "name", bad.Name, "reason", bad.Error)
 		}
+		for _, name := range l.Lone {
+			c.warn("backup.list.lone", "target", l.Target, "name", name)
+		}
+		for _, name := range l.Orphans {
+			c.warn("backup.list.orphan", "target", l.Target, "name", name)
+		}
 		for _, chain := range l.Chains {
 			t.add(l.Service, l.Set, l.Target, chain.Full, chain.Kind, fmt.Sprint(chain.Pieces), c.bytes(chain.Bytes),
 				clock(chain.Begins), clock(chain.Ends), c.proofState(chain.State))
@@ -114,6 +138,25 @@ func (c *cli) chains(all []listingDoc) {
 		}
 	}
 	c.table(t)
+}
+
+// sealedElsewhere counts the files that the keys at hand don't open, and warns of them: newer
+// backups may be among them.
+func (c *cli) sealedElsewhere(listings []engine.Listing, file string) int {
+	n := 0
+	for _, l := range listings {
+		closed := 0
+		for _, b := range l.Bad {
+			if continuity.CodeOf(b.Err) == continuity.CodeNoKey {
+				closed++
+			}
+		}
+		if closed > 0 {
+			c.warn("backup.list.closed", "target", l.Target, "n", closed, "file", file)
+		}
+		n += closed
+	}
+	return n
 }
 
 // proofState names what is proven for people; pipes get the stable word.

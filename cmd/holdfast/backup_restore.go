@@ -101,6 +101,10 @@ func (c *cli) restore(ctx context.Context, e *engine.Engine, set engine.Set, r *
 			c.warn("backup.list.unreachable", "target", l.Target, "reason", c.wrong(l.Err))
 		}
 	}
+	closed := c.sealedElsewhere(listings, r.ring.file)
+	if len(candidates) == 0 && closed > 0 {
+		return otherKeys(set, r.ring.file)
+	}
 	if len(candidates) == 0 {
 		return invalid("backup.invalid.no-candidate", "set", set.ID)
 	}
@@ -114,7 +118,7 @@ func (c *cli) restore(ctx context.Context, e *engine.Engine, set engine.Set, r *
 		return err
 	}
 	if !c.json {
-		c.candidates(candidates[r.candidate-1 : r.candidate])
+		c.candidates(candidates[r.candidate-1:r.candidate], r.candidate)
 	}
 	if r.over {
 		if err := c.typedConfirm(r.yes, set.ID, "backup.restore.confirm", "set", set.Folder()); err != nil {
@@ -247,10 +251,11 @@ func (c *cli) showCandidates(all []backup.Candidate) error {
 	}
 	return c.show(struct {
 		Items []candidateDoc `json:"items"`
-	}{docs}, func() { c.candidates(all) })
+	}{docs}, func() { c.candidates(all, 1) })
 }
 
-func (c *cli) candidates(all []backup.Candidate) {
+// candidates shows candidates, the first by this number.
+func (c *cli) candidates(all []backup.Candidate, number int) {
 	t := table{head: c.heads("number", "target", "full", "pieces", "bytes", "reaches", "loss", "takes", "reasons"), right: []int{0, 3, 4, 6, 7}}
 	for i, k := range all {
 		reasons := make([]string, 0, len(k.Reasons))
@@ -261,7 +266,7 @@ func (c *cli) candidates(all []backup.Candidate) {
 		if k.Takes > 0 {
 			takes = c.span(k.Takes.Seconds())
 		}
-		t.add(fmt.Sprint(i+1), k.Target, k.Pieces[0].ID, fmt.Sprint(len(k.Pieces)), c.bytes(k.Bytes), clock(k.Reaches), c.span(k.Loss.Seconds()), takes, strings.Join(reasons, ", "))
+		t.add(fmt.Sprint(i+number), k.Target, k.Pieces[0].ID, fmt.Sprint(len(k.Pieces)), c.bytes(k.Bytes), clock(k.Reaches), c.span(k.Loss.Seconds()), takes, strings.Join(reasons, ", "))
 	}
 	c.table(t)
 }

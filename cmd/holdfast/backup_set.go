@@ -14,6 +14,7 @@ import (
 	"holdfast/internal/backup/drivers"
 	"holdfast/internal/backup/engine"
 	"holdfast/internal/backupkey"
+	"holdfast/internal/continuity"
 	"holdfast/internal/sensitive"
 )
 
@@ -89,12 +90,22 @@ func (c *cli) openBackups(ctx context.Context, b *backupFlags) (*engine.Engine, 
 
 func (c *cli) engineOf(ctx context.Context, b *backupFlags, ring *backupkey.Ring) (*engine.Engine, error) {
 	o := engine.Options{Ring: ring, Scratch: b.scratch, Version: version, Log: c.warnings()}
+	some := false
+	var away error
 	for _, url := range b.places {
 		t, err := c.openTarget(ctx, url, b.credentials)
-		if err != nil {
+		if ctx.Err() != nil || continuity.CodeOf(err) == continuity.CodeInvalid {
 			return nil, err
 		}
+		if err != nil { // it fails by itself, not the others
+			t, away = engine.Target{Name: url, At: awayPlace{err}}, err
+		} else {
+			some = true
+		}
 		o.Targets = append(o.Targets, t)
+	}
+	if !some && away != nil {
+		return nil, away
 	}
 	return engine.New(o)
 }
@@ -126,6 +137,11 @@ func (c *cli) oneSet(ctx context.Context, e *engine.Engine, b *backupFlags) (eng
 	}
 	set.Service, set.ID = fits[0].Service, fits[0].ID
 	return set, nil
+}
+
+// otherKeys says that nothing of a set was sealed by the keys at hand.
+func otherKeys(set engine.Set, file string) error {
+	return continuity.E(continuity.CodeNoKey, nil, "detail_id", "backup.other-keys", "set", set.ID, "file", file)
 }
 
 // withDriver gives a set the driver of its kind, which is told or stands in manifests.

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -35,6 +36,9 @@ func (c *cli) backupVerifyCommand() *cobra.Command {
 			return err
 		}
 		listings := e.List(ctx, set)
+		if c.sealedElsewhere(listings, b.ring.file) > 0 && !slices.ContainsFunc(listings, func(l engine.Listing) bool { return len(l.Pieces) > 0 }) {
+			return otherKeys(set, b.ring.file)
+		}
 		if err := c.withDriver(&set, b, listings); err != nil {
 			return err
 		}

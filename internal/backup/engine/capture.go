@@ -30,6 +30,11 @@ func (e *Engine) Capture(ctx context.Context, set Set, kind string, report backu
 	report = quiet(report)
 	began := time.Now()
 	listings := e.List(ctx, set)
+	if chain, found := newestChain(listings); found {
+		if err := sameKind(set, chain.Full); err != nil {
+			return Captured{}, err
+		}
+	}
 	var c Captured
 	err = backup.ErrNeedsFull
 	if kind != backup.TypeFull {

@@ -22,7 +22,8 @@ type Listing struct {
 	Chains []backup.Chain
 	Proofs []backup.Proof
 	Bad    []Bad
-	Err    error // the target could not be asked: nothing else says anything then
+	Lone   []string // files of pieces without a manifest: lost, or still to come
+	Err    error    // the target could not be asked: nothing else says anything then
 }
 
 // Bad is a file beside a piece that is not what was signed, or can't be read by these keys.
@@ -95,6 +96,12 @@ func (e *Engine) list(ctx context.Context, t Target, set Set) Listing {
 	there := map[string]int64{}
 	for _, o := range objects {
 		there[o.Name] = o.Size
+	}
+	for _, o := range objects {
+		_, bad := backup.ParseName(o.Name)
+		if _, told := there[o.Name+backup.ManifestSuffix]; bad == nil && !told {
+			l.Lone = append(l.Lone, o.Name)
+		}
 	}
 	objects = slices.DeleteFunc(objects, func(o Object) bool {
 		file, beside := strings.CutSuffix(o.Name, backup.ManifestSuffix)
@@ -238,8 +245,7 @@ func (e *Engine) Sets(ctx context.Context) ([]Set, error) {
 		objects, err := t.At.List(ctx, "")
 		errs = append(errs, err)
 		for _, o := range objects {
-			file, is := strings.CutSuffix(o.Name, backup.ManifestSuffix)
-			if n, bad := backup.ParseName(file); is && bad == nil {
+			if n, bad := backup.ParseName(strings.TrimSuffix(o.Name, backup.ManifestSuffix)); bad == nil {
 				seen[n.Folder()] = Set{Service: n.Service, ID: n.Set}
 			}
 		}

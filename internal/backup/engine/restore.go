@@ -76,6 +76,9 @@ func (e *Engine) Restore(ctx context.Context, set Set, want Want, report backup.
 	if len(want.Pieces) == 0 {
 		return nil, continuity.E(continuity.CodeNotFound, nil, "detail_id", "backup.no-candidate", "set", set.ID)
 	}
+	if err := sameKind(set, want.Pieces[0]); err != nil {
+		return nil, err
+	}
 	r := &Restored{ID: backup.NewID(), Dir: want.Dir}
 	if want.Dir == "" {
 		s, err := e.newScratch("restore")
@@ -91,6 +94,9 @@ func (e *Engine) Restore(ctx context.Context, set Set, want Want, report backup.
 			err = errors.Join(err, r.Close(false))
 		} else if r.scratch != nil {
 			err = errors.Join(err, r.scratch.remove())
+		}
+		if r.scratch == nil { // a part looks like the whole
+			err = errors.Join(err, clearDir(want.Dir))
 		}
 		return nil, err
 	}
@@ -151,6 +157,23 @@ func emptyDir(dir string) error {
 		return noFolder(err)
 	}
 	return nil
+}
+
+// clearDir removes what is in a folder that had been empty.
+func clearDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
+}
+
+// sameKind refuses to take a set for what its backups are not of.
+func sameKind(set Set, m backup.Manifest) error {
+	if set.Kind == m.Driver {
+		return nil
+	}
+	return continuity.E(continuity.CodeInvalid, nil, "detail_id", "backup.invalid.other-kind", "set", set.ID, "kind", set.Kind, "is", m.Driver)
 }
 
 // restore has the driver make an instance of pieces as they lie on a target.

@@ -26,6 +26,9 @@ func (e *Engine) Verify(ctx context.Context, set Set, on, piece string, report b
 	if err != nil {
 		return backup.Proof{}, err
 	}
+	if err := sameKind(set, m); err != nil {
+		return backup.Proof{}, err
+	}
 	proof := backup.Proof{
 		Format: manifestFormat, Service: set.Service, Set: set.ID, Piece: m.ID, SHA256: m.SHA256, Started: now(),
 		With: map[string]string{"holdfast": e.o.Version},
