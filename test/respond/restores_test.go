@@ -54,7 +54,8 @@ func TestRestoresOutliveTheirRunner(t *testing.T) {
 		t.Errorf("nothing was delivered again: %+v", over)
 	}
 	s.ordered(20)
-	b.act(r, "chen.jie", "drop", struct{}{}) // what was spoilt goes
+	b.act(r, "chen.jie", "drop", struct{}{}) // what was spoilt goes, by two people
+	b.act(r, "li.wei", "drop", struct{}{})
 	b.through(r, "", continuity.RestoreDropped)
 
 	s.pause() // what reaches the copy is not sent to the original by itself
