@@ -11,6 +11,24 @@ import (
 // follow on: the next piece has to be a full one.
 var ErrNeedsFull = errors.New("a full backup is needed first")
 
+// ErrHere says that this machine can't restore, whatever the backup is like: a program is
+// missing, a server can't get to its folder.
+var ErrHere = errors.New("this machine can't restore it")
+
+// Here makes an error one of this machine.
+func Here(err error) error {
+	if err == nil {
+		return nil
+	}
+	return here{err}
+}
+
+// here is an error that says only what it is of; that it is of this machine is for programs.
+type here struct{ error }
+
+func (h here) Unwrap() error    { return h.error }
+func (h here) Is(of error) bool { return of == ErrHere }
+
 // Progress is how far something got. Total is 0 where nobody knows it.
 type Progress struct {
 	Phase string // capture, upload, download, restore, recover, figures, compare

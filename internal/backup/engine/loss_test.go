@@ -1,8 +1,13 @@
 package engine
 
 import (
+	"context"
+	"errors"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,5 +58,32 @@ func TestLostManifestAndAnotherKind(t *testing.T) {
 		if want := l.Target == "near"; (len(l.Lone) == 1) != want {
 			t.Errorf("without a manifest on %s: %v", l.Target, l.Lone)
 		}
+	}
+}
+
+// helpless is a driver on a machine that can't restore.
+type helpless struct {
+	backup.Driver
+	err error
+}
+
+func (h helpless) Restore(context.Context, backup.Restore) (backup.Instance, error) {
+	return nil, continuity.E(continuity.CodeBackupRestore, h.err, "cause", h.err.Error())
+}
+
+// What is wrong with this machine is never signed as a proof that a backup is bad.
+func TestThisMachineRefutesNoBackup(t *testing.T) {
+	w := newWorld(t)
+	w.write("one", "1")
+	w.capture(backup.TypeFull)
+	for _, err := range []error{backup.Here(errors.New("a server can't get there")), &fs.PathError{Op: "open", Path: "scratch", Err: syscall.EACCES}, syscall.EROFS, exec.ErrNotFound} {
+		set := w.set
+		set.Driver = helpless{set.Driver, err}
+		if p, got := w.engine.Verify(t.Context(), set, "near", "", nil); !errors.Is(got, err) || p.Piece != "" {
+			t.Errorf("%v: %v, %+v", err, got, p)
+		}
+	}
+	if l := w.list("near"); len(l.Proofs) > 0 || backup.StateOf(l.Chains[0], l.Proofs) != backup.Unproven {
+		t.Errorf("a proof was signed: %+v", l.Proofs)
 	}
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os/exec"
 	"slices"
 	"syscall"
 	"time"
@@ -74,12 +76,19 @@ func provable(l Listing, set Set, id string) (backup.Manifest, []backup.Manifest
 }
 
 // circumstance tells what says nothing of a backup: that a target is away, that there is
-// no room, that a program or key is missing here.
+// no room, that a program or key is missing here, that this machine lets us not do it.
 func circumstance(err error) bool {
-	return errors.Is(err, errNoRoom) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || slices.Contains([]continuity.Code{
+	local := func(of error) bool { return errors.Is(err, of) }
+	return slices.ContainsFunc(localFaults, local) || slices.Contains([]continuity.Code{
 		continuity.CodeUnreachable, continuity.CodeTimeout, continuity.CodeDiskFull, continuity.CodeConfig, continuity.CodeSecret,
 		continuity.CodeNoKey, continuity.CodeForbidden, continuity.CodeBusy, continuity.CodeState, continuity.CodeInvalid, continuity.CodeNotFound,
 	}, continuity.CodeOf(err))
+}
+
+// localFaults are of this machine, and of the folder that a restore was given.
+var localFaults = []error{
+	errNoRoom, backup.ErrHere, fs.ErrPermission, exec.ErrNotFound, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO,
+	syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN,
 }
 
 func (e *Engine) prove(ctx context.Context, set Set, from Target, m backup.Manifest, pieces []backup.Manifest, proof *backup.Proof, report backup.Report) (err error) {

@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	client "github.com/go-sql-driver/mysql"
+
+	"holdfast/internal/backup"
 )
 
 // program finds one by its names, the first that is installed.
@@ -25,7 +27,7 @@ func program(names ...string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s is not installed", names[0])
+	return "", backup.Here(fmt.Errorf("%s is not installed", names[0]))
 }
 
 func isFile(path string) bool {

@@ -60,8 +60,8 @@ func (d *Driver) Restore(ctx context.Context, r backup.Restore) (_ backup.Instan
 	if l.database != "" { // the log names it
 		i.name = l.database
 	}
-	if i.server, err = start(ctx, r.Dir); err != nil {
-		return nil, restoring(err)
+	if i.server, err = start(ctx, r.Dir); err != nil { // it is empty: nothing of the backup is in it
+		return nil, restoring(backup.Here(err))
 	}
 	defer func() {
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"os/user"
 	"strconv"
 	"syscall"
+
+	"holdfast/internal/backup"
 )
 
 // owner is who a server of ours runs as, and to whom its files belong: ourselves, or
@@ -33,7 +35,7 @@ func findOwner() (owner, error) {
 			return owner{name, uid, gid}, nil
 		}
 	}
-	return owner{}, errors.New("PostgreSQL refuses to run as root, and this machine has no user postgres")
+	return owner{}, backup.Here(errors.New("PostgreSQL refuses to run as root, and this machine has no user postgres"))
 }
 
 // take gives a file to the owner.
@@ -59,7 +61,7 @@ func (o owner) reaches(dir, program string) error {
 	o.as(cmd)
 	err := cmd.Run()
 	if errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("PostgreSQL runs as user %s, who can't get to %s: let everybody pass through the folders above it (chmod o+x), or name another place", o.name, dir)
+		err = fmt.Errorf("PostgreSQL runs as user %s, who can't get to %s: let everybody pass through the folders above it (chmod o+x), or name another place", o.name, dir)
 	}
-	return err
+	return backup.Here(err)
 }

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"holdfast/internal/backup"
 )
 
 var versionForm = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
@@ -37,7 +39,7 @@ func program(major int, name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s of PostgreSQL %d is not installed: apt-get install postgresql-%d, or the like", name, major, major)
+	return "", backup.Here(fmt.Errorf("%s of PostgreSQL %d is not installed: apt-get install postgresql-%d, or the like", name, major, major))
 }
 
 // child is a program that runs for us, and never without us.
@@ -88,11 +90,16 @@ func (c *child) failure() error {
 	return fmt.Errorf("%s: %w: %w", filepath.Base(c.cmd.Path), c.err, c.reason())
 }
 
-// reason is what the program said; that a disk of this machine is full can be asked of it.
+// reason is what the program said; whether it is of this machine can be asked of it.
 func (c *child) reason() error {
 	said := errors.New(c.said.String())
 	if all := c.said.all(); strings.Contains(all, syscall.ENOSPC.Error()) || strings.Contains(all, "No space left on device") {
 		return noRoom{said}
+	}
+	for _, fault := range []string{"Permission denied", "Cannot allocate memory", "could not create shared memory", "Too many open files"} {
+		if strings.Contains(c.said.all(), fault) {
+			return backup.Here(said)
+		}
 	}
 	return said
 }
