@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,11 +64,11 @@ func guardOf(passphrase, guard string) (backupkey.Guard, error) {
 	case passphrase != "" && guard != "":
 		return g, invalid("backup.invalid.guards")
 	case passphrase != "":
-		raw, err := backupkey.ReadFile(passphrase)
+		raw, err := secretFile(passphrase)
 		g.Passphrase = strings.TrimRight(string(raw), "\r\n")
 		return g, err
 	case guard != "":
-		raw, err := backupkey.ReadFile(guard)
+		raw, err := secretFile(guard)
 		if err != nil {
 			return g, err
 		}
@@ -74,6 +76,15 @@ func guardOf(passphrase, guard string) (backupkey.Guard, error) {
 		return g, err
 	}
 	return g, nil
+}
+
+// secretFile reads a file with a secret that is no ring of keys.
+func secretFile(name string) ([]byte, error) {
+	raw, err := backupkey.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, invalid("backup.invalid.no-file", "file", name)
+	}
+	return raw, err
 }
 
 func (c *cli) ring(r *ringFlags) (*backupkey.Ring, error) {

@@ -53,6 +53,9 @@ func (c *cli) backupKeysNew() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if flags.passphrase == "" && flags.guard == "" {
+			c.warn("backup.keys.plain", "file", flags.file)
+		}
 		return c.showRing(flags.file, ring, "backup.keys.made")
 	}
 	return cmd

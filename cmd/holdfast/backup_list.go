@@ -267,10 +267,15 @@ func (c *cli) showPiece(set engine.Set, listings []engine.Listing, id string) er
 // verdict tells what a restore for proof found; of figures only those that differ.
 func (c *cli) verdict(target string, p backup.Proof) {
 	id := "backup.verify.good"
-	if !p.Good {
+	switch {
+	case !p.Good && p.Broken != "":
+		id = "backup.verify.broken"
+	case !p.Good && p.Failed != "":
+		id = "backup.verify.failing"
+	case !p.Good:
 		id = "backup.verify.bad"
 	}
-	c.say(id, "target", target, "piece", p.Piece, "at", clock(p.Ended), "n", len(p.Found), "took_seconds", p.Speed.Restore+p.Speed.Figures, "reason", p.Reason)
+	c.say(id, "target", target, "piece", p.Piece, "at", clock(p.Ended), "n", len(p.Found), "took_seconds", p.Speed.Restore+p.Speed.Figures, "reason", p.Reason, "broken", p.Broken)
 	t := table{head: c.heads("what", "measure", "wanted", "found")}
 	for _, f := range slices.DeleteFunc(slices.Clone(p.Found), func(f backup.Compared) bool { return f.Good }) {
 		t.add(f.Of, c.t("backup.measure."+f.Measure), f.Want, f.Got)

@@ -149,6 +149,7 @@ func (c *cli) follow(ctx context.Context, e *engine.Engine, set engine.Set, kind
 		}
 	}()
 	var said time.Time
+	var unsaid *engine.Followed // what is newer than the last line
 	err := e.Follow(ctx, set, func(f engine.Followed) {
 		if f.NeedsFull {
 			c.warnOnly("backup.follow.needs-full", "set", set.ID)
@@ -156,10 +157,15 @@ func (c *cli) follow(ctx context.Context, e *engine.Engine, set engine.Set, kind
 			return
 		}
 		if now := time.Now(); now.Sub(said) >= plainEvery || c.json {
-			said = now
+			said, unsaid = now, nil
 			c.followed(f)
+		} else {
+			unsaid = &f
 		}
 	})
+	if unsaid != nil {
+		c.followed(*unsaid)
+	}
 	if err == nil {
 		return <-done
 	}

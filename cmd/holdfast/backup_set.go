@@ -181,7 +181,7 @@ func dsnOf(s *sourceFlags, env func(string) string) (string, error) {
 	case s.dsnFile != "" && s.dsnEnv != "":
 		return "", invalid("backup.invalid.dsn")
 	case s.dsnFile != "":
-		raw, err := backupkey.ReadFile(s.dsnFile)
+		raw, err := secretFile(s.dsnFile)
 		return strings.TrimSpace(string(raw)), err
 	case s.dsnEnv != "":
 		if v := env(s.dsnEnv); v != "" {

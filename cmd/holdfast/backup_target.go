@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"holdfast/internal/backup/engine"
-	"holdfast/internal/backupkey"
 	"holdfast/internal/target/open"
 )
 
@@ -25,7 +24,7 @@ func (c *cli) openTarget(ctx context.Context, address, credentials string) (engi
 	var secret []byte
 	if credentials != "" {
 		var err error
-		if secret, err = backupkey.ReadFile(credentials); err != nil {
+		if secret, err = secretFile(credentials); err != nil {
 			return engine.Target{}, err
 		}
 	}

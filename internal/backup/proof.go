@@ -21,6 +21,7 @@ type Proof struct {
 	Good    bool              `json:"good"`
 	Failed  string            `json:"failed,omitempty"` // code of the error that ended it
 	Reason  string            `json:"reason,omitempty"` // the error's words, for people who mend it
+	Broken  string            `json:"broken,omitempty"` // id of the piece that is not what it has to be, where that is known
 	Found   []Compared        `json:"found,omitempty"`
 	Reached Position          `json:"reached,omitzero"`
 	Moment  time.Time         `json:"moment,omitzero"`

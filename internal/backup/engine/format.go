@@ -7,6 +7,7 @@ import (
 
 	"holdfast/internal/backup"
 	"holdfast/internal/backupfile"
+	"holdfast/internal/continuity"
 )
 
 const manifestFormat = 1
@@ -40,7 +41,29 @@ func (e *Engine) open(ctx context.Context, t Target, m backup.Manifest, read fun
 	if err != nil {
 		return nil, err
 	}
-	return backupfile.NewReader(&told{r, read}, e.o.Ring, backupfile.BoundOf(m))
+	in, err := backupfile.NewReader(&told{r, read}, e.o.Ring, backupfile.BoundOf(m))
+	if err != nil {
+		return nil, ofPiece(m.ID, err)
+	}
+	return &named{in, m.ID}, nil
+}
+
+// named says in errors which piece is not what it has to be.
+type named struct {
+	io.ReadCloser
+	piece string
+}
+
+func (n *named) Read(p []byte) (int, error) {
+	read, err := n.ReadCloser.Read(p)
+	return read, ofPiece(n.piece, err)
+}
+
+func ofPiece(id string, err error) error {
+	if err == nil || err == io.EOF || continuity.CodeOf(err) != continuity.CodeBackupPiece {
+		return err
+	}
+	return continuity.E(continuity.CodeBackupPiece, err, "piece", id, "cause", err.Error())
 }
 
 // told tells how much was read.

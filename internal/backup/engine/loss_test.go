@@ -87,3 +87,42 @@ func TestThisMachineRefutesNoBackup(t *testing.T) {
 		t.Errorf("a proof was signed: %+v", l.Proofs)
 	}
 }
+
+// still is a driver whose log has no change that tells a time.
+type still struct{ backup.Driver }
+
+type stillInstance struct{ backup.Instance }
+
+func (s still) Restore(ctx context.Context, r backup.Restore) (backup.Instance, error) {
+	i, err := s.Driver.Restore(ctx, r)
+	return stillInstance{i}, err
+}
+
+func (stillInstance) Reached() (backup.Position, time.Time) { return backup.Position{}, time.Time{} }
+
+// A restore says up to when, also where nothing was changed in the log; and a proof says
+// which of the pieces is damaged, not which one was to be proven.
+func TestRestoreSaysUpToWhenAndProofsWhichPiece(t *testing.T) {
+	w := newWorld(t)
+	w.write("one", "1")
+	full := w.capture(backup.TypeFull)
+	w.set.Driver = still{w.set.Driver}
+	if p := w.verify("near", ""); !p.Good || !p.Moment.Equal(full.Taken) {
+		t.Errorf("the moment of a restore is %v, not %v", p.Moment, full.Taken)
+	}
+	w.set.Driver = w.driver()
+	w.write("two", "2")
+	delta := w.capture(backup.TypeDelta)
+	name := filepath.Join(w.near, full.Path())
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)-5] ^= 1
+	if err := os.WriteFile(name, raw, 0o600); err != nil { // #nosec G703 -- a test's own
+		t.Fatal(err)
+	}
+	if p := w.verify("near", ""); p.Good || p.Piece != delta.ID || p.Broken != full.ID {
+		t.Errorf("piece %s is told to be broken, not %s, proving %s", p.Broken, full.ID, p.Piece)
+	}
+}

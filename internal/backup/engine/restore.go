@@ -109,7 +109,7 @@ func (e *Engine) Restore(ctx context.Context, set Set, want Want, report backup.
 	if r.Instance, r.Speed, err = e.restore(ctx, set, e.target(want.Target), want.Pieces, r.Dir, how, quiet(report)); err != nil {
 		return drop(err)
 	}
-	r.Reached, r.Moment = r.Instance.Reached()
+	r.Reached, r.Moment = reached(r.Instance, want.Pieces)
 	began := time.Now()
 	found, err := r.Instance.Figures(ctx, set.Queries, quiet(report))
 	if err != nil {
@@ -123,6 +123,21 @@ func (e *Engine) Restore(ctx context.Context, set Set, want Want, report backup.
 	r.Found, r.Good = backup.Compare(recorded, found, set.Queries)
 	r.Good = r.Good || len(r.Found) == 0 && !r.Exact
 	return r, nil
+}
+
+// reached is how far an instance is. Where no change tells a time, nothing was changed in
+// the log, and it is as the last piece that is no log found it.
+func reached(i backup.Instance, pieces []backup.Manifest) (backup.Position, time.Time) {
+	position, moment := i.Reached()
+	if !moment.IsZero() {
+		return position, moment
+	}
+	for _, p := range pieces {
+		if p.Type != backup.TypeLog {
+			moment = p.Taken
+		}
+	}
+	return position, moment
 }
 
 // recordedOf are the figures of the last piece that has any of its own.

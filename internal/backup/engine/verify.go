@@ -49,6 +49,10 @@ func (e *Engine) Verify(ctx context.Context, set Set, on, piece string, report b
 	proof.Ended = now()
 	if err != nil {
 		proof.Failed, proof.Reason = string(continuity.CodeOf(err)), err.Error()
+		var told *continuity.Error
+		if errors.As(err, &told) && told.Code == continuity.CodeBackupPiece {
+			proof.Broken, _ = told.Args["piece"].(string)
+		}
 	}
 	raw, err := backupfile.SignProof(proof, e.o.Ring)
 	if err == nil {
@@ -103,7 +107,7 @@ func (e *Engine) prove(ctx context.Context, set Set, from Target, m backup.Manif
 		return err
 	}
 	defer func() { err = errors.Join(err, instance.Close()) }()
-	proof.Reached, proof.Moment = instance.Reached()
+	proof.Reached, proof.Moment = reached(instance, pieces)
 	began := time.Now()
 	found, err := instance.Figures(ctx, set.Queries, report)
 	proof.Speed.Figures = time.Since(began).Seconds()
