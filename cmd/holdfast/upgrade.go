@@ -139,7 +139,7 @@ func (c *cli) upgradeListCommand() *cobra.Command {
 			return err
 		}
 		return c.show(all, func() {
-			t := table{head: c.heads("upgrade", "what", "from", "to", "state", "since", "actor"), none: c.t("cli.upgrade.list.none")}
+			t := table{head: c.heads("upgrade", "what", "from", "to", "state", "since", "actor"), none: c.t("cli.upgrade.list.none", "past", past)}
 			for i := range all {
 				u := &all[i]
 				t.add(u.ID, clean(u.Upgrade), clean(u.From), clean(u.To), c.term("upgrade.state.", u.State), clock(u.Since), clean(c.actor(u.By)))

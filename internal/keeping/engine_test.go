@@ -465,6 +465,29 @@ func TestARefutedBackupIsNotGreen(t *testing.T) {
 	})
 }
 
+// TestASetThatATargetLacksIsNotGreen has a place not take the newest backup, and another
+// one not be there when it was looked.
+func TestASetThatATargetLacksIsNotGreen(t *testing.T) {
+	set := orders(t, nil)
+	gone := continuity.CheckReason{Code: "error.unreachable"}
+	work := continuity.BackupWork{Backup: "p1", Ended: begin, Good: true}
+	for name, want := range map[string]struct {
+		state       string
+		taken, away []continuity.TargetResult
+	}{
+		"all took it": {continuity.SetGreen, []continuity.TargetResult{{Target: "near"}, {Target: "far"}}, nil},
+		"one did not": {continuity.SetLacking, []continuity.TargetResult{{Target: "near"}, {Target: "far", Why: gone}}, nil},
+		"one is away": {continuity.SetLacking, []continuity.TargetResult{{Target: "near"}, {Target: "far"}}, []continuity.TargetResult{{Target: "far", Why: gone}}},
+	} {
+		captured, proved := work, work
+		captured.Targets = want.taken
+		s := keeping.Standing{Safe: begin, BackupSet: continuity.BackupSet{Since: begin, Captured: &captured, Full: &captured, Proven: &proved, Away: want.away}}
+		if state := keeping.State(&set, &s, begin.Add(time.Minute)); state != want.state {
+			t.Errorf("%s: %s", name, state)
+		}
+	}
+}
+
 func ask(t *testing.T, w *world, work string) {
 	t.Helper()
 	acts := keeping.NewActs(keeping.ActsOptions{Store: w.store, Plans: w, Now: w.clock})

@@ -148,6 +148,8 @@ func State(set *Set, s *Standing, now time.Time) string {
 		state = continuity.SetWaiting
 	} else if s.Proven == nil {
 		state = continuity.SetUnproven
+	} else if lacking(s) != "" {
+		state = continuity.SetLacking
 	}
 	problems := Problems(set, s, now)
 	for _, id := range []string{continuity.SetUnproven, continuity.SetStale, continuity.SetFaulty} {
