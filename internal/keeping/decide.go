@@ -493,6 +493,9 @@ func Reason(err error) continuity.CheckReason {
 	case errors.Is(err, errEnded):
 		return continuity.CheckReason{Code: "keeping.why.ended"}
 	case errors.As(err, &e):
+		if id, is := e.Args["detail_id"].(string); is { // the code's own text speaks of relays and nodes
+			return continuity.CheckReason{Code: id, Args: e.Args}
+		}
 		return continuity.CheckReason{Code: "error." + string(e.Code), Args: e.Args}
 	}
 	return continuity.CheckReason{Code: "error." + string(continuity.CodeInternal)}

@@ -6,17 +6,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"holdfast/internal/backup"
 	"holdfast/internal/calendar"
+	"holdfast/internal/catalogue"
 	"holdfast/internal/continuity"
 	"holdfast/internal/follow"
 	"holdfast/internal/keeping"
 	"holdfast/internal/pgtest"
 	"holdfast/internal/store"
+	"holdfast/internal/target"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -463,6 +466,14 @@ func TestARefutedBackupIsNotGreen(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
+}
+
+// TestAPlaceThatIsGoneIsNamed has the reason speak of the place, and of no relay.
+func TestAPlaceThatIsGoneIsNamed(t *testing.T) {
+	why := keeping.Reason(fmt.Errorf("capture: %w", target.NoPlace("/srv/nas", errors.New("gone"))))
+	if text := catalogue.Text(catalogue.En, why.Code, why.Args); !strings.HasPrefix(text, "/srv/nas is not there") {
+		t.Error(text)
+	}
 }
 
 // TestASetThatATargetLacksIsNotGreen has a place not take the newest backup, and another
