@@ -50,8 +50,9 @@ func (e *Engine) store(ctx context.Context, targets []Target, m *backup.Manifest
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	f := &fan{stall: e.o.Stall}
+	path := m.Path() // while write fills in the manifest
 	for _, t := range targets {
-		f.start(ctx, func(ctx context.Context, r io.Reader) error { return t.At.Put(ctx, m.Path(), r) })
+		f.start(ctx, func(ctx context.Context, r io.Reader) error { return t.At.Put(ctx, path, r) })
 	}
 	file, err := e.seal(ctx, f, m, write)
 	ends := f.close(err)
@@ -73,7 +74,7 @@ func (e *Engine) store(ctx context.Context, targets []Target, m *backup.Manifest
 	var wait sync.WaitGroup
 	for i, t := range targets {
 		if ends[i] == nil {
-			wait.Go(func() { outcomes[i].Err = e.put(ctx, t, m.Path()+backup.ManifestSuffix, raw) })
+			wait.Go(func() { outcomes[i].Err = e.put(ctx, t, path+backup.ManifestSuffix, raw) })
 		}
 	}
 	wait.Wait()

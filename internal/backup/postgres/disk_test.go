@@ -59,7 +59,7 @@ func TestFullSpool(t *testing.T) {
 		t.Errorf("%d slots are left on the source", n)
 	}
 
-	grow("40m")
+	grow("120m")
 	s.full(t, "aaaaaaaaaa")
 	r := newRemote()
 	stop := s.follow(t, r, backup.Position{})
