@@ -155,13 +155,14 @@ func (e *Restorer) decide(k *keptRestore, now time.Time) (after *continuity.Rest
 		e.mu.Unlock()
 		return nil, "", wait
 	}
-	if f != nil && f.done {
+	done := f != nil && f.done // it may end at any moment
+	if done {
 		delete(e.flights, k.ID)
 	}
 	e.mu.Unlock()
 	r := k.Restore
 	switch {
-	case f != nil && !f.done:
+	case f != nil && !done:
 		return nil, "", wait
 	case f != nil && f.err != nil:
 		r = f.after // as far as it came
