@@ -142,7 +142,7 @@ func TestASetOfAPlanIsKeptProvenAndBroughtBack(t *testing.T) {
 		work, done, err = n.backups.Answer(t.Context(), "shop", "goods", asked.Asked)
 		return done
 	})
-	if len(work.Targets) != 2 || work.Targets[0].Why.Code != "" || !strings.HasPrefix(work.Targets[1].Why.Code, "error.") {
+	if len(work.Targets) != 2 || work.Targets[0].Why.Code != "" || work.Targets[1].Why.Code != "target.no-place" {
 		t.Errorf("%+v", work)
 	}
 	until(t, "it is said which is away", func() bool { s := set(); return len(s.Away) == 1 && s.Running == nil })

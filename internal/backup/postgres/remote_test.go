@@ -73,7 +73,7 @@ func (s *source) follow(t *testing.T, r *remote, from backup.Position) (stop fun
 		cancel()
 		return <-ended
 	})
-	t.Cleanup(func() { _ = stop() })
+	t.Cleanup(func() { t.Log("following ended:", stop()) })
 	return stop
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"holdfast/internal/backup"
@@ -261,7 +262,11 @@ func (t *trail) hand(ctx context.Context, from, to LSN) error {
 	if t.done = to; to == t.start(to) {
 		t.sum = sha256.New()
 	}
-	return t.keep(to == t.start(to))
+	err := t.keep(to == t.start(to))
+	if errors.Is(err, syscall.ENOSPC) {
+		return nil // what is lost is a comparison, and room comes by going on: what was handed on goes
+	}
+	return err
 }
 
 // keep writes down how far it is. Within a segment that need not survive the machine: what
