@@ -80,7 +80,7 @@ func (c *cli) backupSetAskCommand(what string) *cobra.Command {
 // restoreCommand brings sets of data back with a control node.
 func (c *cli) restoreCommand() *cobra.Command {
 	cmd := c.onNode(c.group("restore", "restore"))
-	cmd.AddCommand(c.restoreChoicesCommand(), c.restoreBeginCommand(), c.restoreListCommand(), c.restoreShowCommand())
+	cmd.AddCommand(c.restoreChoicesCommand(), c.restoreBeginCommand(), c.restoreListCommand(), c.restoreShowCommand(), c.restoreAskCommand())
 	for _, what := range []string{"approve", "switch", "skip", "undo", "drop"} {
 		cmd.AddCommand(c.restoreActCommand(what))
 	}

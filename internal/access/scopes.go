@@ -42,6 +42,8 @@ const (
 	UpgradesAgree      Scope = "upgrades:agree"      // tick off, agree to bringing data back, abort
 	RunsWrite          Scope = "runs:write"          // go through runbooks; what a step decides is up to the plan's roles
 
+	RestoresLookUp Scope = "restores:look-up" // ask copies of restored data, as far as the plan says
+
 	BackupsRestore Scope = "backups:restore" // bring data back, as far as the plan says
 
 	WindowsWrite   Scope = "windows:write"   // propose, plan, change, cancel, lead
@@ -88,7 +90,7 @@ type rung struct {
 }
 
 var ladder = []rung{
-	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, RunsRead, WindowsRead, CalendarRead, ExercisesRead, BackupsRead, UpgradesRead, ReportsWrite}},
+	{Viewer, []Scope{EventsRead, PlansRead, ChecksRead, WarningsRead, NoticesRead, MeasuresRead, PeopleRead, ChannelsRead, NotificationsRead, IncidentsRead, RunsRead, WindowsRead, CalendarRead, ExercisesRead, BackupsRead, UpgradesRead, ReportsWrite, RestoresLookUp}},
 	{Responder, []Scope{WarningsWrite, NoticesWrite, HeartbeatsWrite, TokensWrite, NotificationsWrite, IncidentsWrite, UpgradesAgree, RunsWrite, BackupsRestore}},
 	{Operator, []Scope{SignalsWrite, PlansWrite, PlansApproveTech, ChecksWrite, PeopleWrite, ChannelsWrite, ProbesReport, WindowsWrite, ExercisesWrite, BackupsRun, UpgradesWrite}},
 	{Commander, []Scope{PlansApprove, UsersRead, IncidentsCommand, EvidenceRead}},

@@ -7,6 +7,7 @@ const (
 	KindBackupSet = "backup-set" // what is known of a set of data's backups
 	KindBackup    = "backup"     // one of them that stands on the targets
 	KindRestore   = "restore"    // a set of data that is being brought back
+	KindLookUp    = "look-up"    // what was last asked of a restore's copies; each question is an event
 )
 
 // How a set of data stands, the worst that holds.

@@ -94,6 +94,7 @@ type RestoredCopy struct {
 	Exact   bool          `json:"exact"` // everything could be compared
 	Differ  []string      `json:"differ,omitempty"`
 	Address string        `json:"address,omitempty"` // where it can be asked, without passwords
+	Node    string        `json:"node,omitempty"`    // of a copy for look-ups: the one that has it
 }
 
 // RestoreRoute is a route whose requests are held while copies take their place.
@@ -115,4 +116,13 @@ func (r *Restore) Aside() bool {
 // Over says whether nothing more is done about it by itself, nor anything of it left.
 func (r *Restore) Over() bool {
 	return r.State == RestoreUndone || r.State == RestoreDropped
+}
+
+// LookUp is a question that somebody asked of a restore's copy. What was answered is
+// nowhere kept; the statement is the reason of the event.
+type LookUp struct {
+	Restore string    `json:"restore"`
+	Set     string    `json:"set"`
+	By      Actor     `json:"by"`
+	At      time.Time `json:"at"`
 }

@@ -84,6 +84,14 @@ func TestASetOfAPlanIsKeptProvenAndBroughtBack(t *testing.T) {
 	}
 	k := ready(copied.ID, continuity.RestoreReady)
 	looked(k)
+	_, err = n.restores.LookUp(ctx, li, copied.ID, keeping.LookUp{SQL: "select 1"})
+	var e *continuity.Error
+	if !errors.As(err, &e) || e.Args["detail_id"] != "keeping.look-up.kind" || e.Args["address"] != k.Sets[0].Copy.Address {
+		t.Errorf("a folder was asked: %v", err)
+	}
+	if _, err = n.restores.LookUp(t.Context(), li, copied.ID, keeping.LookUp{SQL: "select 1"}); continuity.CodeOf(err) != continuity.CodeScope {
+		t.Errorf("whom no plan names: %v", err)
+	}
 	if !k.Sets[0].Copy.Good || k.Sets[0].Choice.State != "proven" {
 		t.Errorf("%+v", k.Sets)
 	}

@@ -334,7 +334,7 @@ func (v *vault) Bring(ctx context.Context, s keeping.Set, r continuity.Restore, 
 		}
 	}
 	if r.Into == continuity.IntoCopy {
-		made.Address = shownAddress(restored.Instance.Address())
+		made.Address, made.Node = shownAddress(restored.Instance.Address()), v.node.name
 		v.keep(s.Key()+" "+r.ID, restored)
 		made.Took = time.Since(began)
 		return made, nil
@@ -400,6 +400,22 @@ func (v *vault) Alive(s keeping.Set, id string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.copies[s.Key()+" "+id] != nil
+}
+
+// Ask implements keeping.Copies.
+func (v *vault) Ask(ctx context.Context, s keeping.Set, id string, q backup.LookUp) (backup.Answer, error) {
+	v.mu.Lock()
+	r := v.copies[s.Key()+" "+id]
+	v.mu.Unlock()
+	if r == nil {
+		return backup.Answer{}, continuity.E(continuity.CodeState, nil, "detail_id", "keeping.look-up.gone", "id", id)
+	}
+	asked, can := r.Instance.(backup.Askable)
+	if !can {
+		return backup.Answer{}, continuity.E(continuity.CodeState, nil, "detail_id", "keeping.look-up.kind", "set", s.ID, "kind", s.Kind,
+			"address", shownAddress(r.Instance.Address()), "node", v.node.name)
+	}
+	return asked.Ask(ctx, q)
 }
 
 // Switch implements keeping.Bringer.

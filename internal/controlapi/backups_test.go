@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,6 +170,18 @@ func TestBackupsAreShownAndAskedFor(t *testing.T) {
 	}
 	if code := edit("li", "/api/v1/restores/"+restore.ID+"/switch", "{}"); code != http.StatusConflict { // it is not ready
 		t.Error(code)
+	}
+	// To look things up takes a right of its own; here is no copy to ask.
+	callers["token"] = Caller{Actor: continuity.Actor{Kind: "user", ID: "wu"}, Scopes: access.SetOf(access.BackupsRead, access.BackupsRestore)}
+	for who, want := range map[string]int{"token": http.StatusForbidden, "viewer": http.StatusConflict} {
+		if code := ask(who, http.MethodPost, "/api/v1/restores/"+restore.ID+"/look-ups", `{"query":"select 1"}`, nil); code != want {
+			t.Errorf("%s looked something up: %d", who, code)
+		}
+	}
+	for _, body := range []string{`{}`, `{"query":""}`, `{"query":"select 1","rows":1001}`, `{"query":"` + strings.Repeat("x", 10001) + `"}`} {
+		if code := ask("viewer", http.MethodPost, "/api/v1/restores/"+restore.ID+"/look-ups", body, nil); code != http.StatusBadRequest && code != http.StatusUnprocessableEntity {
+			t.Errorf("%.40s: %d", body, code)
+		}
 	}
 	if code := edit("li", "/api/v1/restores/"+restore.ID+"/drop", ""); code != http.StatusOK {
 		t.Error(code)

@@ -21,6 +21,7 @@ type Restores interface {
 	Skip(ctx context.Context, by continuity.Actor, id string, version int64, why string) (keeping.KeptRestore, error)
 	Undo(ctx context.Context, by continuity.Actor, id string, version int64, why string) (keeping.KeptRestore, error)
 	Drop(ctx context.Context, by continuity.Actor, id string, version int64) (keeping.KeptRestore, error)
+	LookUp(ctx context.Context, by continuity.Actor, id string, q keeping.LookUp) (keeping.LookedUp, error)
 	Show(k *keeping.KeptRestore) keeping.RestoreShown
 }
 
@@ -35,6 +36,13 @@ type NewRestore struct {
 	Routes   *[]string         `json:"routes,omitempty" maxItems:"100"` // held while it takes the originals' place; absent: all of the service
 	Incident string            `json:"incident,omitempty" maxLength:"128"`
 	Why      string            `json:"why" minLength:"1" maxLength:"1000"`
+}
+
+// NewLookUp is what is asked of a copy.
+type NewLookUp struct {
+	Set   string `json:"set,omitempty" maxLength:"128"` // none: the only one
+	Query string `json:"query" minLength:"1" maxLength:"10000"`
+	Rows  int    `json:"rows,omitempty" minimum:"1" maximum:"1000" default:"200"` // at most
 }
 
 // RestoreNote is what a person says of a restore, where they say anything.
@@ -68,6 +76,9 @@ func registerRestores(s *server) {
 	register(s, operation{Method: http.MethodGet, Path: all, ID: "listRestores", Scope: read}, s.listRestores)
 	register(s, operation{Method: http.MethodGet, Path: one, ID: "getRestore", Scope: read}, s.getRestore)
 	register(s, operation{Method: http.MethodPost, Path: all, ID: "beginRestore", Scope: write}, s.beginRestore)
+	// What it answers is the business's own data, which is written down nowhere.
+	ask := operation{Method: http.MethodPost, Path: one + "/look-ups", ID: "lookUpInCopy", Scope: access.RestoresLookUp, Asks: true, Private: true}
+	register(s, ask, s.lookUpInCopy)
 	register(s, put("approve", "approveRestore"), s.approveRestore)
 	register(s, put("switch", "switchRestore"), s.switchRestore)
 	register(s, put("skip", "skipRestore"), s.skipRestore)
@@ -123,6 +134,15 @@ func (s *server) beginRestore(ctx context.Context, in *struct{ Body NewRestore }
 		d.Routes = append([]string{}, *in.Body.Routes...)
 	}
 	return s.shownRestore(s.Restores.Propose(ctx, actorOf(ctx), d))
+}
+
+func (s *server) lookUpInCopy(ctx context.Context, in *struct {
+	RestoreID
+
+	Body NewLookUp
+}) (*plain[keeping.LookedUp], error) {
+	q := keeping.LookUp{Set: in.Body.Set, SQL: in.Body.Query, Rows: in.Body.Rows}
+	return plainOf(s.Restores.LookUp(ctx, actorOf(ctx), in.ID, q))
 }
 
 func (s *server) approveRestore(ctx context.Context, in *struct {

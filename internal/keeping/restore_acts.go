@@ -32,6 +32,7 @@ type RestoreActsOptions struct {
 	Now func() time.Time
 	// Progress is how far a restore got that this node leads; nil: it leads none.
 	Progress func(id string) []Progress
+	Copies   Copies
 }
 
 // RestoreActs are what people do to bring sets of data back, on any node.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func newShop(w *world) *shop {
 	s := &shop{world: w, failing: map[string]error{}, beside: map[string]bool{}, switched: map[string]bool{}}
 	w.sets = []keeping.Set{orders(w.t, nil), orders(w.t, func(set *keeping.Set) { set.ID = "users" })}
 	s.acts = keeping.NewRestoreActs(keeping.RestoreActsOptions{
-		Store: w.store, Plans: w, Chooser: s, Now: w.clock, Routes: func(string) []string { return []string{"orders"} },
+		Store: w.store, Plans: w, Chooser: s, Copies: s, Now: w.clock, Routes: func(string) []string { return []string{"orders"} },
 		May: func(_ context.Context, by continuity.Actor, _, _ string) error {
 			if by.ID == "he.ping" {
 				return continuity.E(continuity.CodeScope, nil)
@@ -471,5 +472,96 @@ func TestWhatWasPutAsideStaysAsLongAsThePlanSays(t *testing.T) {
 		later(24 * time.Hour)
 		s.until(k.ID, continuity.RestoreDropped)
 		s.restorer.Close()
+	})
+}
+
+func (s *shop) Ask(_ context.Context, set keeping.Set, _ string, q backup.LookUp) (backup.Answer, error) {
+	if err := s.do("ask " + set.ID + ": " + q.SQL); err != nil {
+		return backup.Answer{}, err
+	}
+	secret := "wang.fang"
+	a := backup.Answer{Columns: []string{"customer"}}
+	a.Add(q, []*string{&secret})
+	return a, nil
+}
+
+// TestALookUpIsAskedOfTheCopyAndWrittenDown asks as somebody who may and one who may not,
+// and looks for what was written down of it.
+func TestALookUpIsAskedOfTheCopyAndWrittenDown(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		s := newShop(w)
+		defer s.restorer.Close()
+		begun := func(into string, sets ...string) string {
+			k, err := s.acts.Propose(t.Context(), li, keeping.Draft{Service: "shop", Sets: sets, Into: into, Why: "finance looks up payments"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return k.ID
+		}
+		const sql = "select customer from orders where no = 17"
+		refused := func(id, set string, by continuity.Actor, code continuity.Code, detail string) {
+			t.Helper()
+			_, err := s.acts.LookUp(t.Context(), by, id, keeping.LookUp{Set: set, SQL: sql})
+			var e *continuity.Error
+			if !errors.As(err, &e) || e.Code != code || detail != "" && e.Args["detail_id"] != detail {
+				t.Errorf("%v, want %s", err, detail)
+			}
+		}
+		id := begun(continuity.IntoCopy)
+		refused(id, "orders", li, continuity.CodeState, "keeping.state")
+		s.until(id, continuity.RestoreReady)
+		beside := begun(continuity.IntoBeside, "orders")
+		s.until(beside, continuity.RestoreReady)
+		refused(beside, "", li, continuity.CodeState, "keeping.look-up.into")
+		refused(id, "", li, continuity.CodeInvalid, "keeping.look-up.set") // which of two?
+		refused(id, "goods", li, continuity.CodeInvalid, "keeping.look-up.set")
+		refused(id, "orders", continuity.Actor{Kind: "user", ID: "he.ping"}, continuity.CodeScope, "")
+		refused("shop.restore-none", "", li, continuity.CodeNotFound, "")
+		events := func() []continuity.AuditEvent {
+			found, _, err := w.store.Events(t.Context(), continuity.EventQuery{Action: "look-up.asked"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return found
+		}
+		if n := len(events()); n > 0 {
+			t.Errorf("%d were written down that were not asked", n)
+		}
+		found, err := s.acts.LookUp(t.Context(), zhang, id, keeping.LookUp{Set: "orders", SQL: sql})
+		if err != nil || len(found.Rows) != 1 || *found.Rows[0][0] != "wang.fang" || !found.AsOf.Equal(begin.Add(-time.Second)) ||
+			found.Age != w.clock().Sub(begin.Add(-time.Second)).Seconds() || !found.Good || found.More {
+			t.Errorf("%+v, %v", found, err)
+		}
+		s.mu.Lock()
+		s.failing["ask users: "+sql] = continuity.E(continuity.CodeInvalid, nil)
+		did := s.did[len(s.did)-1]
+		s.mu.Unlock()
+		if did != "ask orders: "+sql {
+			t.Error(did)
+		}
+		refused(id, "users", zhang, continuity.CodeInvalid, "") // by the copy itself: it was asked
+		written := events()
+		if len(written) != 2 || written[0].Actor.ID != zhang.ID || written[0].Reason != sql || written[0].Service != "shop" || written[0].ID != id {
+			t.Errorf("%+v", written)
+		}
+		for _, e := range written {
+			if strings.Contains(string(e.After), "wang.fang") {
+				t.Errorf("what was answered was written down: %s", e.After)
+			}
+		}
+		// Another node has the copy now.
+		k, err := s.acts.Restore(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.Sets[0].Copy.Node = "control-2"
+		_, err = w.store.Apply(t.Context(), li, []continuity.Change{continuity.Put(continuity.KindRestore, id, "shop", "restore.ready", k.Restore)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.mu.Lock()
+		delete(s.copies, "orders")
+		s.mu.Unlock()
+		refused(id, "orders", zhang, continuity.CodeState, "keeping.look-up.elsewhere")
 	})
 }

@@ -117,7 +117,7 @@ type Role struct {
 	Name   Text     `yaml:"name"`
 	People []string `yaml:"people" kind:"person" ref:"people" required:"true" example:"[li.wei, zhang.min]"`
 	Rota   []string `yaml:"rota" kind:"id" ref:"rotas" example:"engineers"`
-	May    []string `yaml:"may" kind:"word" of:"declare,grade,switch,publish,restore,spend,approve,close" example:"[switch, publish]"`
+	May    []string `yaml:"may" kind:"word" of:"declare,grade,switch,publish,restore,look-up,spend,approve,close" example:"[switch, publish]"`
 	Duties Text     `yaml:"duties"`
 	Under  string   `yaml:"under" kind:"id" ref:"roles" example:"commander"`
 }

@@ -157,6 +157,7 @@ type instance struct {
 	server  *server
 	reached backup.Position
 	newest  time.Time
+	reader  reader
 }
 
 func (i *instance) Figures(ctx context.Context, queries []backup.Query, report backup.Report) (figures []backup.Figure, err error) {

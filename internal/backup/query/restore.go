@@ -13,6 +13,7 @@ import (
 
 	"holdfast/internal/backup"
 	"holdfast/internal/backup/records"
+	"holdfast/internal/backup/sqlite"
 	"holdfast/internal/backup/tally"
 	"holdfast/internal/continuity"
 )
@@ -234,3 +235,8 @@ func (i *instance) Address() string { return i.path }
 
 // Close lets go of the file.
 func (i *instance) Close() error { return i.db.Close() }
+
+// Ask implements backup.Askable.
+func (i *instance) Ask(ctx context.Context, q backup.LookUp) (backup.Answer, error) {
+	return sqlite.Ask(ctx, i.path, q)
+}
