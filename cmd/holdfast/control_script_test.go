@@ -67,7 +67,7 @@ func TestControlScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"node": cmdNode, "green": cmdGreen, "named": cmdNamed, "staff": cmdStaff, "zh": cmdZh, "edit": cmdEdit, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
+			"node": cmdNode, "green": cmdGreen, "restored": cmdRestored, "named": cmdNamed, "staff": cmdStaff, "zh": cmdZh, "edit": cmdEdit, "postgres": func(ts *testscript.TestScript, _ bool, args []string) { ts.Setenv(args[0], pgtest.Database(t)) },
 			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "envsubst": cmdEnvsubst,
 		},
 	})
@@ -162,16 +162,29 @@ func cmdGreen(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: green N")
 	}
+	listed(ts, args[0], "green", "backup", "set", "list")
+}
+
+// cmdRestored waits until so many restores are ready.
+func cmdRestored(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: restored N")
+	}
+	listed(ts, args[0], "ready", "restore", "list")
+}
+
+// listed waits until a command lists so many in a state.
+func listed(ts *testscript.TestScript, n, state string, command ...string) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(6 * patience); ; <-tick.C {
-		ts.Check(ts.Exec("holdfast", "backup", "set", "list"))
+		ts.Check(ts.Exec("holdfast", command...))
 		list := ts.ReadFile("stdout")
-		if strconv.Itoa(strings.Count(list, "\tgreen\t")) == args[0] {
+		if strconv.Itoa(strings.Count(list, "\t"+state+"\t")) == n {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("not %s sets are proven:\n%s", args[0], list)
+			ts.Fatalf("not %s are %s:\n%s", n, state, list)
 		}
 	}
 }
