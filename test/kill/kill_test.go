@@ -164,7 +164,7 @@ func newWorld(t *testing.T, shopAt string, in ...string) *world {
 	command := append(slices.Clone(in), shopPath, "--listen", shopAt, "--db", w.database)
 	w.shop = &program{t: t, path: command[0], args: command[1:], url: "http://" + shopAt + "/healthz"}
 	w.relay = &program{t: t, path: w.holdfast, args: []string{"relay", "--config", filepath.Join(dir, "relay.yaml")}, url: "http://" + adminAt + "/readyz"}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	t.Cleanup(cancel)
 	w.ctx = ctx
 	t.Cleanup(func() { w.shop.signal(syscall.SIGKILL); w.relay.signal(syscall.SIGKILL) })
