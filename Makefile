@@ -15,7 +15,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # Packages whose goroutines share state. The race detector makes code many
 # times slower, the pure-Go SQLite above all, so only these run under it, on
 # top of the plain run of everything.
-RACE ?= $(shell go list ./internal/... | grep -E '/(journal|ledger|loop|http1|nethttp|listener|upstream|health|identity|admission|caller|sensitive|stale|outcome|sign|keyring|webhook|restore|relay|replay|api|app|job|watch|warning|notices|logs|measure|controlapi|oncall|public|incident|announce|evidence|keeping|engine|target|backupfile)(/|$$)' | grep -v /extract)
+RACE ?= $(shell go list ./internal/... | grep -E '/(journal|ledger|loop|http1|nethttp|listener|upstream|health|identity|admission|caller|sensitive|stale|outcome|sign|keyring|webhook|restore|relay|replay|api|app|job|watch|warning|notices|logs|measure|controlapi|oncall|public|incident|announce|evidence|keeping|engine|backupfile)(/|$$)' | grep -v /extract)
 
 .PHONY: help build fonts demo test needs lint tools fuzz race bench campaigns deb clean
 
