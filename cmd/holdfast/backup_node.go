@@ -106,10 +106,11 @@ func (c *cli) restoreChoicesCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		found, err := controlapi.List[continuity.RestoreChoice](cmd.Context(), node, "/restore-choices", query, 0)
+		page, _, err := controlapi.Get[controlapi.Page[continuity.RestoreChoice]](cmd.Context(), node, "/restore-choices", query) // all at once
 		if err != nil {
 			return err
 		}
+		found := page.Items
 		return c.show(found, func() {
 			t := table{head: c.heads("kept-set", "kept-target", "kept-backup", "kept-reaches", "loss", "state"), none: c.t("cli.restore.choices.none")}
 			for _, f := range found {
