@@ -7,6 +7,10 @@
 // by naming its database, from within another one, without rows (ALTER TABLE x.t), is
 // left out too: applications that do so are to be backed up after it.
 //
+// What was restored takes the original's place table by table, all by one statement
+// (ADR 0086): the copy is in a database beside it, and so is what was put aside. From
+// then on the log does not follow on what was captured before.
+//
 // What is restored runs on a private server that listens on a socket in its own folder
 // only, and logs nothing.
 package mysql

@@ -30,7 +30,7 @@ func measure(ctx context.Context, db asked, queries []backup.Query, report backu
 			report(backup.Progress{Phase: "figures"})
 		}
 	}
-	orphans, err := orphans(ctx, db)
+	orphans, err := orphans(ctx, db, "table_schema = DATABASE()")
 	if err != nil {
 		return nil, err
 	}
@@ -48,18 +48,19 @@ func measure(ctx context.Context, db asked, queries []backup.Query, report backu
 	return all, nil
 }
 
-// orphans counts, for each foreign key, the rows without what they refer to.
-func orphans(ctx context.Context, db asked) ([]backup.Figure, error) {
-	keys, err := list(ctx, db, `SELECT table_name, constraint_name, referenced_table_schema, referenced_table_name, column_name, referenced_column_name
-		FROM information_schema.key_column_usage WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL
-		ORDER BY table_name, constraint_name, ordinal_position`)
+// orphans counts, for each foreign key of those that a condition chooses, the rows
+// without what they refer to.
+func orphans(ctx context.Context, db asked, which string) ([]backup.Figure, error) {
+	keys, err := list(ctx, db, `SELECT table_name, constraint_name, referenced_table_schema, referenced_table_name, column_name, referenced_column_name, table_schema
+		FROM information_schema.key_column_usage WHERE `+which+` AND referenced_table_name IS NOT NULL
+		ORDER BY table_schema, table_name, constraint_name, ordinal_position`)
 	if err != nil {
 		return nil, err
 	}
 	var all []backup.Figure
 	for len(keys) > 0 {
 		n := 1
-		for n < len(keys) && keys[n][0] == keys[0][0] && keys[n][1] == keys[0][1] {
+		for n < len(keys) && keys[n][0] == keys[0][0] && keys[n][1] == keys[0][1] && keys[n][6] == keys[0][6] {
 			n++
 		}
 		var same, there []string
@@ -68,8 +69,8 @@ func orphans(ctx context.Context, db asked) ([]backup.Figure, error) {
 			there = append(there, "c."+quoted(k[4])+" IS NOT NULL")
 		}
 		k := keys[0]
-		found, err := list(ctx, db, fmt.Sprintf("SELECT COUNT(*) FROM %s c WHERE %s AND NOT EXISTS (SELECT 1 FROM %s.%s p WHERE %s)", // #nosec G201 -- names, quoted
-			quoted(k[0]), strings.Join(there, " AND "), quoted(k[2]), quoted(k[3]), strings.Join(same, " AND ")))
+		found, err := list(ctx, db, fmt.Sprintf("SELECT COUNT(*) FROM %s.%s c WHERE %s AND NOT EXISTS (SELECT 1 FROM %s.%s p WHERE %s)", // #nosec G201 -- names, quoted
+			quoted(k[6]), quoted(k[0]), strings.Join(there, " AND "), quoted(k[2]), quoted(k[3]), strings.Join(same, " AND ")))
 		if err != nil {
 			return nil, err
 		}

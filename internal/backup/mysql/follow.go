@@ -69,7 +69,7 @@ func (d *Driver) Follow(ctx context.Context, from backup.Position, publish func(
 	if !there {
 		return backup.ErrNeedsFull
 	}
-	f := &follower{driver: d, server: s, publish: publish, file: file, offset: offset, merge: offset, dir: d.spool.Path(logsName)}
+	f := &follower{driver: d, db: db, server: s, publish: publish, file: file, offset: offset, merge: offset, dir: d.spool.Path(logsName)}
 	err = f.run(ctx)
 	if f.failed != nil {
 		return f.failed
@@ -100,6 +100,7 @@ func (s server) has(ctx context.Context, db *sql.DB, from backup.Position, file 
 
 type follower struct {
 	driver  *Driver
+	db      *sql.DB
 	server  server
 	publish func(ctx context.Context, span backup.Span) error
 	failed  error // what publishing said
@@ -220,6 +221,15 @@ func (f *follower) came(ctx context.Context, next string) error {
 	}
 	if end == f.offset && next == "" {
 		return nil
+	}
+	// What was restored may have taken the place of what is followed: that is known
+	// before anything of it is in the log.
+	now, err := generation(ctx, f.db)
+	if err != nil {
+		return err
+	}
+	if now != f.server.generation {
+		return backup.ErrNeedsFull
 	}
 	f.newest = newest
 	start := f.offset

@@ -102,6 +102,8 @@ type server struct {
 	maria   bool
 	logs    bool // it writes a log
 	rows    bool // of rows
+
+	generation string // of the data in place
 }
 
 func look(ctx context.Context, db *sql.DB) (s server, err error) {
@@ -120,7 +122,13 @@ func look(ctx context.Context, db *sql.DB) (s server, err error) {
 	}
 	s = server{version: all["version"], maria: strings.Contains(all["version"], "MariaDB"), logs: all["log_bin"] == "ON", rows: all["binlog_format"] == "ROW"}
 	s.system = strings.Join([]string{all["server_id"], all["gtid_domain_id"], all["server_uid"] + all["server_uuid"]}, "-")
-	return s, rows.Err()
+	if err := rows.Err(); err != nil {
+		return s, err
+	}
+	if s.generation, err = generation(ctx, db); err == nil {
+		s.system += s.generation
+	}
+	return s, err
 }
 
 func (s server) at(file string, offset int64) backup.Position {
