@@ -1,7 +1,6 @@
 package folder
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -9,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
-	"strings"
 	"time"
 
 	"holdfast/internal/target"
@@ -156,26 +153,16 @@ func (f *Folder) Stat(_ context.Context, name string) (o target.Object, err erro
 
 // List lists files.
 func (f *Folder) List(ctx context.Context, prefix string) ([]target.Object, error) {
-	if err := target.CheckPrefix(prefix); err != nil {
-		return nil, err
-	}
-	var all []target.Object
-	err := f.walk(ctx, path.Dir(prefix+"x"), func(_ *os.Root, name string, info fs.FileInfo) error {
-		if strings.HasPrefix(name, prefix) && target.CheckName(name) == nil {
-			all = append(all, target.Object{Name: name, Size: info.Size(), Modified: info.ModTime()})
-		}
-		return nil
-	})
-	slices.SortFunc(all, func(a, b target.Object) int { return cmp.Compare(a.Name, b.Name) })
-	return all, err
+	return target.ListTree(ctx, f, prefix)
 }
 
-func (f *Folder) walk(ctx context.Context, from string, each func(*os.Root, string, fs.FileInfo) error) error {
+// Walk goes through files.
+func (f *Folder) Walk(ctx context.Context, from string, each func(string, fs.FileInfo, func() error) error) error {
 	root, err := f.open()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = root.Close() }() // it was only read
+	defer func() { _ = root.Close() }() // what was done has been synced
 	err = fs.WalkDir(root.FS(), from, func(name string, d fs.DirEntry, err error) error {
 		if err == nil {
 			err = ctx.Err()
@@ -193,7 +180,7 @@ func (f *Folder) walk(ctx context.Context, from string, each func(*os.Root, stri
 		if err != nil {
 			return err
 		}
-		return each(root, name, info)
+		return each(name, info, func() error { return root.Remove(name) })
 	})
 	return target.OfSystem(f.path, from, err)
 }
@@ -210,20 +197,7 @@ func (f *Folder) Delete(_ context.Context, name string) error {
 
 // Sweep removes what was not finished.
 func (f *Folder) Sweep(ctx context.Context, age time.Duration) (int, error) {
-	n := 0
-	err := f.walk(ctx, ".", func(root *os.Root, name string, info fs.FileInfo) error {
-		if !strings.HasPrefix(path.Base(name), target.TempPrefix) || time.Since(info.ModTime()) < age {
-			return nil
-		}
-		err := root.Remove(name)
-		if err == nil {
-			n++
-		} else if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return err
-	})
-	return n, err
+	return target.SweepTree(ctx, f, age)
 }
 
 // Close does nothing: each act opens the folder anew, as it may be mounted anew.

@@ -38,7 +38,17 @@ func TestAFolderThatIsNotThereIsNotMade(t *testing.T) {
 	if err := os.Remove(dir); err != nil { // as if unmounted
 		t.Fatal(err)
 	}
-	targettest.Fails(t, f.Put(t.Context(), "a/b", bytes.NewReader(nil)), continuity.CodeUnreachable)
+	targettest.Vanished(t, f)
+}
+
+func TestWritesAreDenied(t *testing.T) {
+	dir := targettest.SmallDisk(t, "1m")
+	f := open(t, dir)
+	if err := f.Put(t.Context(), "a/b.bak", bytes.NewReader([]byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	targettest.NoMoreWrites(t, dir)
+	targettest.MayOnlyRead(t, f, "a/b.bak", []byte("x"))
 }
 
 func TestDiskFull(t *testing.T) {

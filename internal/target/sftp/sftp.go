@@ -10,9 +10,7 @@ import (
 	"net"
 	"os"
 	"path"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -21,8 +19,6 @@ import (
 	"holdfast/internal/target"
 )
 
-const answer = 30 * time.Second // how long a server may take for its greeting
-
 // Settings say where a folder is, and who asks.
 type Settings struct {
 	Address string // host:port
@@ -30,6 +26,9 @@ type Settings struct {
 	Folder  string
 	Auth    ssh.AuthMethod
 	Known   ssh.HostKeyCallback
+	// Silence is how long a server that was asked may say nothing before its connection is
+	// given up; 0: 30 s.
+	Silence time.Duration
 }
 
 // Folder is a target. Its connection is made anew where it broke.
@@ -37,7 +36,7 @@ type Folder struct {
 	s     Settings
 	place string // for people
 
-	mu   sync.Mutex
+	turn chan struct{} // holds one while somebody makes or ends the connection
 	live *connection
 }
 
@@ -48,41 +47,53 @@ type connection struct {
 
 // New takes a folder that is there.
 func New(ctx context.Context, s Settings) (*Folder, error) {
-	f := &Folder{s: s, place: "sftp://" + s.User + "@" + s.Address + s.Folder}
+	s.Silence = cmp.Or(s.Silence, 30*time.Second)
+	f := &Folder{s: s, place: "sftp://" + s.User + "@" + s.Address + s.Folder, turn: make(chan struct{}, 1)}
 	c, err := f.connect(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = f.there(c)
 	}
-	info, err := c.Stat(s.Folder)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// there tells whether the folder is. A disk that is not mounted is no place without
+// files, and nothing is put where it was.
+func (f *Folder) there(c *sftp.Client) error {
+	info, err := c.Stat(f.s.Folder)
 	if err == nil && info.IsDir() {
-		return f, nil
+		return nil
 	}
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = target.NoPlace(f.place, err)
-	} else {
-		err = f.of("", err)
+		return target.NoPlace(f.place, err)
 	}
-	return nil, errors.Join(err, f.Close())
+	return f.of("", err)
 }
 
 func (f *Folder) connect(ctx context.Context) (*sftp.Client, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	if f.live != nil {
-		if _, _, err := f.live.ssh.SendRequest("keepalive@openssh.com", true, nil); err == nil {
+		if alive(f.live.ssh) == nil {
 			return f.live.sftp, nil
 		}
 		_ = f.live.ssh.Close() // it is dead
 		f.live = nil
 	}
-	dial := net.Dialer{Timeout: answer}
+	dial := net.Dialer{Timeout: f.s.Silence}
 	raw, err := dial.DialContext(ctx, "tcp", f.s.Address)
 	if err != nil {
 		return nil, target.Gone(f.place, "", err)
 	}
-	if err := raw.SetDeadline(time.Now().Add(answer)); err != nil {
-		return nil, errors.Join(target.Gone(f.place, "", err), raw.Close())
-	}
+	raw = &heard{raw, f.s.Silence}
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() }) // who greets does not look at ctx
+	defer stop()
 	conn, channels, requests, err := ssh.NewClientConn(raw, f.s.Address, &ssh.ClientConfig{
 		User: f.s.User, Auth: []ssh.AuthMethod{f.s.Auth}, HostKeyCallback: f.s.Known,
 	})
@@ -94,12 +105,61 @@ func (f *Folder) connect(ctx context.Context) (*sftp.Client, error) {
 		return nil, target.Gone(f.place, "", err)
 	}
 	client := ssh.NewClient(conn, channels, requests)
+	go ask(client, f.s.Silence/3)
 	files, err := sftp.NewClient(client, sftp.UseConcurrentWrites(true))
-	if err = errors.Join(err, raw.SetDeadline(time.Time{})); err != nil {
+	if err == nil && !stop() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(target.Gone(f.place, "", err), client.Close())
 	}
 	f.live = &connection{client, files}
 	return files, nil
+}
+
+// heard is a connection that ends once nothing was heard for so long. All that waits on it
+// then fails: the protocol itself would wait for as long as TCP does, a read for good.
+type heard struct {
+	net.Conn
+	silence time.Duration
+}
+
+func (h *heard) Read(p []byte) (int, error) {
+	if err := h.SetReadDeadline(time.Now().Add(h.silence)); err != nil {
+		return 0, err
+	}
+	n, err := h.Conn.Read(p)
+	if err != nil {
+		_ = h.Close() // wakes who waits to write
+	}
+	return n, err
+}
+
+// ask has a server that is there say something often enough, until the connection ends.
+func ask(client *ssh.Client, every time.Duration) {
+	ended := make(chan struct{})
+	go func() {
+		_ = client.Wait() // whoever uses it is told why
+		close(ended)
+	}()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-tick.C:
+			if alive(client) != nil {
+				_ = client.Close()
+			}
+		}
+	}
+}
+
+// alive asks whether the server is there: it may refuse to answer that.
+func alive(client *ssh.Client) error {
+	_, _, err := client.SendRequest("keepalive@openssh.com", true, nil)
+	return err
 }
 
 // of says of an error what it says of the place.
@@ -107,7 +167,7 @@ func (f *Folder) of(name string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return target.Missing(f.place, name, err)
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission) || err != nil && strings.Contains(err.Error(), "read-only file system"):
 		return target.Denied(f.place, name, err)
 	case err != nil && strings.Contains(err.Error(), "no space left on device"):
 		return target.Full(f.place, name, err)
@@ -124,7 +184,34 @@ func (f *Folder) within(ctx context.Context, name string, do func(c *sftp.Client
 	if err != nil {
 		return err
 	}
-	return f.of(name, do(c, path.Join(f.s.Folder, name)))
+	err = do(c, path.Join(f.s.Folder, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		if gone := f.there(c); gone != nil {
+			return gone
+		}
+	}
+	return f.of(name, err)
+}
+
+// makeFolder makes a folder of the place and what is above it, never the place itself.
+func (f *Folder) makeFolder(c *sftp.Client, dir string) error {
+	if dir == "." {
+		return f.there(c)
+	}
+	full := path.Join(f.s.Folder, dir)
+	if _, err := c.Stat(full); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := f.makeFolder(c, path.Dir(dir)); err != nil {
+		return err
+	}
+	err := c.Mkdir(full)
+	if err != nil {
+		if info, missing := c.Stat(full); missing == nil && info.IsDir() {
+			return nil // another one made it meanwhile
+		}
+	}
+	return err
 }
 
 // unsupported says that a server does not know a request.
@@ -137,7 +224,7 @@ func unsupported(err error) bool {
 func (f *Folder) Put(ctx context.Context, name string, r io.Reader) error {
 	in := target.NewInput(ctx, r)
 	err := f.within(ctx, name, func(c *sftp.Client, full string) (err error) {
-		if err := c.MkdirAll(path.Dir(full)); err != nil {
+		if err := f.makeFolder(c, path.Dir(name)); err != nil {
 			return err
 		}
 		temp := path.Join(path.Dir(full), target.TempPrefix+rand.Text())
@@ -194,15 +281,18 @@ func (f *Folder) Open(ctx context.Context, name string) (io.ReadCloser, int64, e
 	return &reader{file, f, name}, size, nil
 }
 
-// reader tells by its errors that the place is to blame.
+// reader tells by its errors that the place is to blame. It writes itself to nobody:
+// an error of doing so would be anybody's.
 type reader struct {
-	*sftp.File
+	file *sftp.File
 	f    *Folder
 	name string
 }
 
+func (r *reader) Close() error { return r.file.Close() }
+
 func (r *reader) Read(p []byte) (int, error) {
-	n, err := r.File.Read(p)
+	n, err := r.file.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // as readers have it
 		err = r.f.of(r.name, err)
 	}
@@ -226,21 +316,11 @@ func (f *Folder) Stat(ctx context.Context, name string) (o target.Object, err er
 
 // List lists files.
 func (f *Folder) List(ctx context.Context, prefix string) ([]target.Object, error) {
-	if err := target.CheckPrefix(prefix); err != nil {
-		return nil, err
-	}
-	var all []target.Object
-	err := f.walk(ctx, path.Dir(prefix+"x"), func(_ *sftp.Client, name string, info fs.FileInfo) error {
-		if strings.HasPrefix(name, prefix) && target.CheckName(name) == nil {
-			all = append(all, target.Object{Name: name, Size: info.Size(), Modified: info.ModTime()})
-		}
-		return nil
-	})
-	slices.SortFunc(all, func(a, b target.Object) int { return cmp.Compare(a.Name, b.Name) })
-	return all, err
+	return target.ListTree(ctx, f, prefix)
 }
 
-func (f *Folder) walk(ctx context.Context, from string, each func(*sftp.Client, string, fs.FileInfo) error) error {
+// Walk goes through files.
+func (f *Folder) Walk(ctx context.Context, from string, each func(string, fs.FileInfo, func() error) error) error {
 	c, err := f.connect(ctx)
 	if err != nil {
 		return err
@@ -248,6 +328,9 @@ func (f *Folder) walk(ctx context.Context, from string, each func(*sftp.Client, 
 	walker := c.Walk(path.Join(f.s.Folder, from))
 	for walker.Step() {
 		if errors.Is(walker.Err(), fs.ErrNotExist) {
+			if err := f.there(c); err != nil {
+				return err
+			}
 			continue // it went meanwhile, or was never there
 		}
 		if err := errors.Join(ctx.Err(), walker.Err()); err != nil {
@@ -257,7 +340,7 @@ func (f *Folder) walk(ctx context.Context, from string, each func(*sftp.Client, 
 			continue
 		}
 		name := strings.TrimPrefix(strings.TrimPrefix(walker.Path(), f.s.Folder), "/")
-		if err := each(c, name, walker.Stat()); err != nil {
+		if err := each(name, walker.Stat(), func() error { return c.Remove(walker.Path()) }); err != nil {
 			return f.of(name, err)
 		}
 	}
@@ -271,24 +354,13 @@ func (f *Folder) Delete(ctx context.Context, name string) error {
 
 // Sweep removes what was not finished.
 func (f *Folder) Sweep(ctx context.Context, age time.Duration) (int, error) {
-	n := 0
-	err := f.walk(ctx, ".", func(c *sftp.Client, name string, info fs.FileInfo) error {
-		if !strings.HasPrefix(path.Base(name), target.TempPrefix) || time.Since(info.ModTime()) < age {
-			return nil
-		}
-		err := c.Remove(path.Join(f.s.Folder, name))
-		if err == nil {
-			n++
-		}
-		return err
-	})
-	return n, err
+	return target.SweepTree(ctx, f, age)
 }
 
 // Close ends the connection.
 func (f *Folder) Close() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.turn <- struct{}{}
+	defer func() { <-f.turn }()
 	if f.live == nil {
 		return nil
 	}

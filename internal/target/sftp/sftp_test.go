@@ -2,15 +2,20 @@ package sftp_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
+	"io"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
@@ -19,6 +24,7 @@ import (
 	"holdfast/internal/continuity"
 	"holdfast/internal/target"
 	"holdfast/internal/target/open"
+	files "holdfast/internal/target/sftp"
 	"holdfast/internal/target/targettest"
 )
 
@@ -93,12 +99,12 @@ func session(conn net.Conn, config *ssh.ServerConfig) {
 				_ = r.Reply(r.Type == "subsystem", nil)
 			}
 		}()
-		files, err := sftp.NewServer(channel)
+		server, err := sftp.NewServer(channel)
 		if err != nil {
 			return
 		}
 		go func() {
-			_ = files.Serve()
+			_ = server.Serve()
 			_ = channel.Close()
 		}()
 	}
@@ -161,6 +167,139 @@ func TestTheServerGoesAwayInTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	targettest.Holds(t, f, "shop/whole.bak", content)
+}
+
+// TestAServerThatSaysNothing lets a network swallow what is sent, in both directions, in the
+// middle of a file: everything that waits fails, and what is asked once the network is back
+// does not.
+func TestAServerThatSaysNothing(t *testing.T) {
+	s, dir := serve(t), t.TempDir()
+	way := hole(t, s.address)
+	key, err := ssh.ParsePrivateKey([]byte(s.secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := files.New(t.Context(), files.Settings{
+		Address: way.address, User: "holdfast", Folder: dir, Auth: ssh.PublicKeys(key), Known: ssh.FixedHostKey(s.host.PublicKey()), Silence: 3 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	content := targettest.Noise(4, 24<<20)
+	if err := f.Put(t.Context(), "shop/a.bak", bytes.NewReader(content)); err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := f.Open(t.Context(), "shop/a.bak")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	swallowed := make(chan struct{})
+	all.Go(func() {
+		<-swallowed
+		_, err := io.Copy(io.Discard, r)
+		targettest.Fails(t, err, continuity.CodeUnreachable)
+		_ = r.Close() // of a connection that is dead
+	})
+	all.Go(func() {
+		half := &cutting{Reader: bytes.NewReader(content), after: 8 << 20, cut: func() {
+			way.swallows.Store(true)
+			close(swallowed)
+		}}
+		targettest.Fails(t, f.Put(t.Context(), "shop/b.bak", half), continuity.CodeUnreachable)
+	})
+	all.Go(func() {
+		<-swallowed
+		_, err := f.List(t.Context(), "")
+		targettest.Fails(t, err, continuity.CodeUnreachable)
+	})
+	all.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.Stat(ctx, "shop/a.bak"); err == nil {
+		t.Error("nothing was asked, and something answered")
+	}
+	way.swallows.Store(false)
+	targettest.Holds(t, f, "shop/a.bak", content)
+	if got := targettest.Names(t, f, ""); len(got) != 1 {
+		t.Error(got)
+	}
+}
+
+// network is a way to a server that can swallow what goes through it.
+type network struct {
+	address  string
+	swallows atomic.Bool
+}
+
+func hole(t *testing.T, to string) *network {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	n := &network{address: l.Addr().String()}
+	pipe := func(from, to net.Conn) {
+		buffer := make([]byte, 64<<10)
+		for swallowed := false; ; {
+			size, err := from.Read(buffer)
+			if err != nil {
+				_ = to.Close()
+				return
+			}
+			// A stream with a hole in it never goes on.
+			if swallowed = swallowed || n.swallows.Load(); swallowed {
+				continue
+			}
+			if _, err := to.Write(buffer[:size]); err != nil {
+				_ = from.Close()
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			go pipe(client, server)
+			go pipe(server, client)
+		}
+	}()
+	return n
+}
+
+func TestAFolderThatVanishedIsNotMade(t *testing.T) {
+	s, dir := serve(t), filepath.Join(t.TempDir(), "disk")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f := s.open(t, dir)
+	if err := os.Remove(dir); err != nil { // as if unmounted
+		t.Fatal(err)
+	}
+	targettest.Vanished(t, f)
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("it was made anew")
+	}
+}
+
+func TestWritesAreDenied(t *testing.T) {
+	s, dir := serve(t), targettest.SmallDisk(t, "1m")
+	f := s.open(t, dir)
+	if err := f.Put(t.Context(), "a/b.bak", bytes.NewReader([]byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	targettest.NoMoreWrites(t, dir)
+	targettest.MayOnlyRead(t, f, "a/b.bak", []byte("x"))
 }
 
 // cutting does something once so many bytes were read.

@@ -17,3 +17,11 @@ func mount(t *testing.T, dir, size string) {
 		}
 	})
 }
+
+// NoMoreWrites makes a disk of SmallDisk one that can only be read.
+func NoMoreWrites(t *testing.T, dir string) {
+	t.Helper()
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -74,6 +74,37 @@ func Fails(t *testing.T, err error, code continuity.Code) {
 	}
 }
 
+// MayOnlyRead requires a place whose identity may not write to say so, and to leave alone
+// what is there.
+func MayOnlyRead(t *testing.T, place target.Target, name string, content []byte) {
+	t.Helper()
+	Fails(t, place.Delete(t.Context(), name), continuity.CodeForbidden)
+	Fails(t, place.Put(t.Context(), name, bytes.NewReader([]byte("other"))), continuity.CodeForbidden)
+	Holds(t, place, name, content)
+}
+
+// Vanished requires a place whose folder went away to say so of everything: a disk that is
+// not mounted is no place without files, and what is put there would fill another one.
+func Vanished(t *testing.T, place target.Target) {
+	t.Helper()
+	ctx := t.Context()
+	Fails(t, place.Put(ctx, "a/b", bytes.NewReader([]byte("x"))), continuity.CodeUnreachable)
+	_, _, err := place.Open(ctx, "a/b")
+	Fails(t, err, continuity.CodeUnreachable)
+	_, err = place.Stat(ctx, "a/b")
+	Fails(t, err, continuity.CodeUnreachable)
+	Fails(t, place.Delete(ctx, "a/b"), continuity.CodeUnreachable)
+	for _, prefix := range []string{"", "a/"} {
+		all, err := place.List(ctx, prefix)
+		Fails(t, err, continuity.CodeUnreachable)
+		if len(all) > 0 {
+			t.Error(all)
+		}
+	}
+	_, err = place.Sweep(ctx, 0)
+	Fails(t, err, continuity.CodeUnreachable)
+}
+
 func whole(t *testing.T, place, again target.Target) {
 	ctx := t.Context()
 	const name = "shop/orders/20261120-orders-full-030000-abcdefghij.bak"
