@@ -76,6 +76,7 @@ type sim struct {
 	refuse  map[string]error
 	found   []continuity.UpgradeFinding // before it begins
 	despite string                      // why it begins all the same
+	first   []runbook.Step              // of the runbook, before what the upgrade does
 	names   []string
 
 	store    *store.Store
@@ -171,29 +172,8 @@ func (s *sim) restart() {
 	now := func() time.Time { return s.now }
 	s.engine = New(context.Background(), Options{Plans: s, Hands: Hands{hands{s}, hands{s}, hands{s}, hands{s}, hands{s}, hands{s}}})
 	s.upgrades = follow.New(follow.Options{Store: deadly{s.store, s}, Name: "upgrade", Node: "here", Kinds: Kinds(), Now: now, Lease: held}, s.engine)
-	s.runner = runbook.New(context.Background(), runbook.Options{Plans: book{}, Eyes: book{}, Actions: runbook.Actions{ActionStart: {Plain: true, Do: s.part}}})
+	s.runner = runbook.New(context.Background(), runbook.Options{Plans: book{s}, Eyes: book{s}, Actions: runbook.Actions{ActionStart: {Plain: true, Do: s.part}}})
 	s.books = follow.New(follow.Options{Store: deadly{s.store, s}, Name: "runbook", Node: "here", Kinds: runbook.Kinds, Now: now, Lease: held}, s.runner)
-}
-
-// book is the upgrade's runbook.
-type book struct{}
-
-func (book) Script(context.Context, string, int64, string) (*runbook.Script, error) {
-	s := &runbook.Script{Service: service, Plan: 3, Runbook: "upgrade"}
-	before := ""
-	for _, part := range []string{PartStop, PartPut, PartMigrate, PartStart} {
-		step := runbook.Step{ID: part, Do: ActionStart, With: map[string]string{"part": part}, Owner: "li.wei"}
-		if before != "" {
-			step.After = []string{before}
-		}
-		before = part
-		s.Steps = append(s.Steps, step)
-	}
-	return s, nil
-}
-
-func (book) Look(context.Context, string, *runbook.Condition) (well bool, why continuity.CheckReason) {
-	return true, why
 }
 
 // effect does something to the world, unless the runner is killed first or it fails.

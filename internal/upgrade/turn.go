@@ -306,6 +306,9 @@ func (t *turn) failed(s *stage, err error) {
 		return
 	}
 	problem := Problem{Class: or(s.class, continuity.UpgradeCompatibility), Reason: why}
+	if isIntruder(err) {
+		problem.Class = continuity.UpgradeSecurity
+	}
 	switch {
 	case refusal && s.tired == nil:
 		t.refused(problem)
@@ -326,6 +329,16 @@ func isRefusal(err error) bool {
 	switch continuity.CodeOf(err) {
 	case continuity.CodeInvalid, continuity.CodeForbidden, continuity.CodeScope, continuity.CodeConfig, continuity.CodeNotFound,
 		continuity.CodeNoKey, continuity.CodeSecret, continuity.CodeApproval, continuity.CodeBackupPiece:
+		return true
+	}
+	return false
+}
+
+// isIntruder reports whether somebody was refused for who they are: either they are not
+// who they should be, or whoever refused them is not.
+func isIntruder(err error) bool {
+	switch continuity.CodeOf(err) {
+	case continuity.CodeForbidden, continuity.CodeScope, continuity.CodeLogin:
 		return true
 	}
 	return false

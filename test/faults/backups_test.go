@@ -61,6 +61,11 @@ var backupFaults = []fault{
 		suite: "./internal/upgrade", run: "Test",
 	},
 	{
+		name: "an upgrade's silent person is waited for", file: "internal/runbook/tell.go",
+		from: "n.To, n.Escalate = []continuity.Recipient{n.Escalate[later-1]}, n.Escalate[later:]", to: "_ = later",
+		suite: "./internal/upgrade", run: "TestASilentPerson",
+	},
+	{
 		name: "a restore that delivers nothing again", file: "internal/keeping/restorer.go",
 		from: "if route.Delivered || r.Skipped != \"\" {", to: "if !route.Delivered || r.Skipped != \"\" {",
 		suite: "./internal/keeping", run: "TestARestoreOverTheOriginal",
