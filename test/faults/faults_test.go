@@ -12,7 +12,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"holdfast/test/harness"
 )
+
+func TestMain(m *testing.M) {
+	harness.Abreast(2)
+	os.Exit(m.Run())
+}
 
 var only = flag.String("faults.only", "", "seed only the fault of this name")
 
@@ -253,7 +260,7 @@ func (f fault) seed(t *testing.T, root string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	// #nosec G204 -- the table is above
-	out, err := exec.CommandContext(ctx, "go", "-C", root, "test", "-count=1", "-failfast", "-timeout=45s", "-overlay", list, "-run", f.run, f.suite).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "-C", root, "test", "-count=1", "-vet=off", "-failfast", "-timeout=45s", "-overlay", list, "-run", f.run, f.suite).CombinedOutput()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -4,9 +4,12 @@ package harness
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -22,6 +25,17 @@ func Build(t *testing.T, dir, pkg string, flags ...string) string {
 		t.Fatalf("build %s: %v\n%s", pkg, err, text)
 	}
 	return out
+}
+
+// Abreast has so many tests go on at the same time for each core, unless somebody says
+// how many: for tests most of whose time is waiting. Call it before tests run.
+func Abreast(each int) {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		_ = flag.Set("test.parallel", strconv.Itoa(each*runtime.GOMAXPROCS(0))) // it is a number
+	}
 }
 
 // Log keeps what a process writes. It may be read meanwhile.
