@@ -41,14 +41,15 @@ type trigger struct {
 	setting
 }
 
-// statement makes the trigger on a table, whatever its name is at the time.
-func (t trigger) statement(schema, table string) string {
+// statement makes the trigger on a table, whatever its name is at the time. It names no
+// database: the server keeps it as it is, and it may be restored under another name.
+func (t trigger) statement(table string) string {
 	user, host, _ := strings.Cut(t.Definer, "@")
 	if i := strings.LastIndexByte(t.Definer, '@'); i >= 0 {
 		user, host = t.Definer[:i], t.Definer[i+1:]
 	}
-	return fmt.Sprintf("CREATE DEFINER=%s TRIGGER %s.%s %s ON %[2]s.%[5]s FOR EACH ROW %[6]s",
-		account(user, host), quoted(schema), quoted(t.Name), t.When, quoted(table), t.Body)
+	return fmt.Sprintf("CREATE DEFINER=%s TRIGGER %s %s ON %s FOR EACH ROW %s",
+		account(user, host), quoted(t.Name), t.When, quoted(table), t.Body)
 }
 
 func account(user, host string) string {
@@ -194,7 +195,17 @@ func (s *session) furnish(ctx context.Context, want []object, rights []string) e
 	if failed != nil {
 		return failed
 	}
+	if len(rights) == 0 {
+		return nil
+	}
+	given, err := s.rights(ctx)
+	if err != nil {
+		return err
+	}
 	for _, grant := range rights {
+		if slices.Contains(given, grant) {
+			continue
+		}
 		// Of a routine that is on the other side only, there is nothing to grant.
 		if err := s.run(ctx, grant); err != nil && number(err) != 1305 {
 			return err

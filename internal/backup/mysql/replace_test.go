@@ -95,6 +95,7 @@ func (s *spoilt) left() string {
 // A whole database takes the original's place and goes again, as often as one likes,
 // with all that it consists of, and those who use it notice nothing until the switch.
 func TestReplaceWholeDatabase(t *testing.T) {
+	t.Parallel()
 	s := damaged(t)
 	s.is(original)
 	if err := s.driver.Switch(t.Context(), id); continuity.CodeOf(err) != continuity.CodeBackupReplace {
@@ -141,19 +142,16 @@ func TestReplaceWholeDatabase(t *testing.T) {
 	if left := s.left(); left != "" {
 		t.Errorf("left: %s", left)
 	}
-}
 
-// One that was dropped altogether comes back.
-func TestReplaceOfWhatIsGone(t *testing.T) {
-	s := damaged(t)
+	// One that was dropped altogether comes back.
 	run(t, s.db, "DROP DATABASE "+quoted(s.driver.config.DBName))
 	s.must(s.driver.Prepare(t.Context(), s.was, id, nil, nil))
 	s.must(s.driver.Switch(t.Context(), id))
-	db, err := sql.Open("mysql", s.dsn) // others were in the database that is gone
+	again, err := sql.Open("mysql", s.dsn) // others were in the database that is gone
 	s.must(err)
-	defer db.Close()
-	s.db = db
-	run(t, db, "GRANT EXECUTE ON FUNCTION twice TO clerk@localhost")
+	defer again.Close()
+	s.db = again
+	run(t, s.db, "GRANT EXECUTE ON FUNCTION twice TO clerk@localhost")
 	s.is(restored)
 }
 
@@ -201,6 +199,7 @@ var stride = flag.Int("stride", 16, "of a switch and of its undoing, one stateme
 // Whatever the statement is after which it ends, doing the same again leads to the right
 // end, and so does the other way round.
 func TestReplaceCutOffAfterStatements(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0)) // #nosec G404 -- repeatable

@@ -343,7 +343,7 @@ func (s *session) arm(ctx context.Context, all []trigger, table, now string) err
 	names, err := column(ctx, s.conn, "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE() AND event_object_table = "+literal(now))
 	for _, t := range all {
 		if err == nil && t.Table == table && !slices.Contains(names, t.Name) {
-			err = s.make(ctx, t.statement(s.own, now), t.setting)
+			err = s.make(ctx, t.statement(now), t.setting)
 		}
 	}
 	return err
