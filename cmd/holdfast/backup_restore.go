@@ -266,7 +266,7 @@ func (c *cli) candidates(all []backup.Candidate, number int) {
 		if k.Takes > 0 {
 			takes = c.span(k.Takes.Seconds())
 		}
-		t.add(fmt.Sprint(i+number), k.Target, k.Pieces[0].ID, fmt.Sprint(len(k.Pieces)), c.bytes(k.Bytes), clock(k.Reaches), c.span(k.Loss.Seconds()), takes, strings.Join(reasons, ", "))
+		t.add(fmt.Sprint(i+number), k.Target, k.Pieces[0].ID, fmt.Sprint(len(k.Pieces)), c.bytes(k.Bytes), clock(k.Reaches), c.span(k.Loss.Seconds()), takes, strings.Join(reasons, c.t("cli.notice.comma")))
 	}
 	c.table(t)
 }

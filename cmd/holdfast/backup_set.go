@@ -16,6 +16,8 @@ import (
 	"holdfast/internal/backupkey"
 	"holdfast/internal/continuity"
 	"holdfast/internal/sensitive"
+	"holdfast/internal/target"
+	"holdfast/internal/target/open"
 )
 
 // backupFlags say of a command which set it is about, where backups lie, and how they are
@@ -98,7 +100,7 @@ func (c *cli) engineOf(ctx context.Context, b *backupFlags, ring *backupkey.Ring
 			return nil, err
 		}
 		if err != nil { // it fails by itself, not the others
-			t, away = engine.Target{Name: url, At: awayPlace{err}}, err
+			t, away = engine.Target{Name: url, At: open.Later(func(context.Context) (target.Target, error) { return nil, err })}, err
 		} else {
 			some = true
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"path/filepath"
 	"strings"
 
@@ -31,19 +30,3 @@ func (c *cli) openTarget(ctx context.Context, address, credentials string) (engi
 	at, err := open.Target(ctx, where, string(secret))
 	return engine.Target{Name: address, At: at}, err
 }
-
-// awayPlace is a place that could not be opened. Whatever is asked of it fails for that
-// reason.
-type awayPlace struct{ err error }
-
-// Put implements engine.Place.
-func (p awayPlace) Put(context.Context, string, io.Reader) error { return p.err }
-
-// Open implements engine.Place.
-func (p awayPlace) Open(context.Context, string) (io.ReadCloser, int64, error) { return nil, 0, p.err }
-
-// List implements engine.Place.
-func (p awayPlace) List(context.Context, string) ([]engine.Object, error) { return nil, p.err }
-
-// Delete implements engine.Place.
-func (p awayPlace) Delete(context.Context, string) error { return p.err }

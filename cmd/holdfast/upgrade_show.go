@@ -91,7 +91,9 @@ func (c *cli) showFindings(all []continuity.UpgradeFinding) {
 func (c *cli) showUpgrade(u *continuity.Upgrade) {
 	c.showUpgradeHead(u)
 	line := func(id string, args ...any) { c.say("cli.upgrade.show."+id, args...) }
-	line("stage", "stage", c.term("upgrade.stage.", u.Stage), "at", clock(lastMark(u)))
+	if stage := c.term("upgrade.stage.", u.Stage); stage != c.term("upgrade.state.", u.State) { // else it is said
+		line("stage", "stage", stage, "at", clock(lastMark(u)))
+	}
 	if u.Trying != nil {
 		line("trying", "count", u.Tries, "why", clean(upgrade.Because(c.lang, *u.Trying)))
 	}
@@ -118,7 +120,7 @@ func (c *cli) showUpgrade(u *continuity.Upgrade) {
 		if r.NoDown != nil {
 			why = clean(upgrade.Because(c.lang, *r.NoDown))
 		}
-		line("rehearsal", "up", r.Up.Round(time.Millisecond), "down", r.Down.Round(time.Millisecond), "restore", r.Restore.Round(time.Millisecond), "why", why)
+		line("rehearsal", "up", c.lasts(r.Up), "down", c.lasts(r.Down), "restore", c.lasts(r.Restore), "why", why)
 	}
 	for _, s := range u.Sets {
 		line("set", "set", s.Set, "backup", orDash(s.Backup), "taken", orClock(s.Taken), "proven", orClock(s.Proven))

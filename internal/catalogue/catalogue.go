@@ -59,6 +59,9 @@ func Text(lang Lang, id string, args Args) string {
 		localizer = localizers()[En]
 	}
 	config := &i18n.LocalizeConfig{MessageID: id, TemplateData: plain(lang, args)}
+	if lang == Zh {
+		config.TemplateParser = chinese{}
+	}
 	if n, ok := args["n"]; ok {
 		config.PluralCount = n
 	}

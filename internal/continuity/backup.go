@@ -15,7 +15,8 @@ const (
 	SetWaiting  = "waiting"  // nothing was captured yet, and nothing is late
 	SetGreen    = "green"    // in time, and the newest full backup was proven by restoring it
 	SetLacking  = "lacking"  // in time, but a target could not be asked or did not take the newest backup
-	SetUnproven = "unproven" // in time, but the newest full backup was not proven in time
+	SetUnproven = "unproven" // in time, but nobody has restored the newest full backup yet
+	SetFailing  = "failing"  // nothing is late yet, but what is done for it fails
 	SetStale    = "stale"    // there is nothing new where there should be
 	SetFaulty   = "faulty"   // something of the backups is missing, or a restore found other data
 )

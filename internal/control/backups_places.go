@@ -2,8 +2,6 @@ package control
 
 import (
 	"context"
-	"io"
-	"sync"
 
 	"holdfast/internal/backup/engine"
 	"holdfast/internal/controlconfig"
@@ -22,7 +20,7 @@ func (v *vault) target(t *controlconfig.Target) engine.Target {
 }
 
 func (v *vault) place(address string, ref *secret.Ref) engine.Place {
-	return &laterPlace{open: func(ctx context.Context) (place.Target, error) {
+	return open.Later(func(ctx context.Context) (place.Target, error) {
 		credentials := ""
 		if ref != nil {
 			text, err := v.node.o.Config.Source().Resolve(*ref)
@@ -32,63 +30,5 @@ func (v *vault) place(address string, ref *secret.Ref) engine.Place {
 			credentials = text.Reveal()
 		}
 		return open.Target(ctx, address, credentials)
-	}}
-}
-
-// laterPlace is opened when it is used: one that is away keeps no other from being used,
-// and is asked again the next time.
-type laterPlace struct {
-	open func(context.Context) (place.Target, error)
-
-	mu sync.Mutex
-	at place.Target
-}
-
-func (p *laterPlace) now(ctx context.Context) (place.Target, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.at == nil {
-		at, err := p.open(ctx)
-		if err != nil {
-			return nil, err
-		}
-		p.at = at
-	}
-	return p.at, nil
-}
-
-// Put implements engine.Place.
-func (p *laterPlace) Put(ctx context.Context, name string, r io.Reader) error {
-	at, err := p.now(ctx)
-	if err != nil {
-		return err
-	}
-	return at.Put(ctx, name, r)
-}
-
-// Open implements engine.Place.
-func (p *laterPlace) Open(ctx context.Context, name string) (io.ReadCloser, int64, error) {
-	at, err := p.now(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	return at.Open(ctx, name)
-}
-
-// List implements engine.Place.
-func (p *laterPlace) List(ctx context.Context, prefix string) ([]engine.Object, error) {
-	at, err := p.now(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return at.List(ctx, prefix)
-}
-
-// Delete implements engine.Place.
-func (p *laterPlace) Delete(ctx context.Context, name string) error {
-	at, err := p.now(ctx)
-	if err != nil {
-		return err
-	}
-	return at.Delete(ctx, name)
+	})
 }

@@ -55,6 +55,19 @@ func (v upgradeRestorer) best(ctx context.Context, service, set, id, into string
 	return s, continuity.RestoredCopy{}, errors.Join(append(errs, ctx.Err())...)
 }
 
+// Away implements setRestorer.
+func (v upgradeRestorer) Away(ctx context.Context, service, set string) (away []string, err error) {
+	s, err := v.find(service, set)
+	if err != nil {
+		return nil, err
+	}
+	h, err := v.Holdings(ctx, s)
+	for _, r := range h.Away {
+		away = append(away, r.Target)
+	}
+	return away, err
+}
+
 // Prepare implements setRestorer.
 func (v upgradeRestorer) Prepare(ctx context.Context, service, set, id string, moment time.Time) error {
 	_, _, err := v.best(ctx, service, set, id, continuity.IntoOver, moment)

@@ -2,14 +2,19 @@ package control
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/continuity"
+	"holdfast/internal/keeping"
 	"holdfast/internal/upgrade"
 )
 
 // setRestorer brings sets of data back.
 type setRestorer interface {
+	// Away are the targets of a set that can't be asked now.
+	Away(ctx context.Context, service, set string) ([]string, error)
 	// Prepare makes a copy of a set at a moment, proves it and puts it beside the source
 	// under an id. Done again it changes nothing.
 	Prepare(ctx context.Context, service, set, id string, moment time.Time) error
@@ -26,7 +31,8 @@ type upgradeBackups struct{ node *Node }
 var upgradeActor = continuity.Actor{Kind: continuity.ActorEngine, ID: "upgrade"}
 
 // Ready implements upgrade.Backups: what is not fresh is captured now, and what is not
-// proven is proven.
+// proven is proven. Targets are asked, as nothing can be brought back to a moment that
+// is safe nowhere.
 func (u upgradeBackups) Ready(ctx context.Context, c upgrade.Call) (all []continuity.UpgradeSet, err error) {
 	for _, id := range c.Spec.Sets {
 		if u.node.restorer == nil && c.Spec.Data.Back != "" {
@@ -46,9 +52,18 @@ func (u upgradeBackups) Ready(ctx context.Context, c upgrade.Call) (all []contin
 		if s.Proven != nil && s.Proven.Good && s.Full != nil && s.Proven.Backup == s.Full.Backup {
 			set.Proven = s.Proven.Ended
 		}
+		away, err := u.away(ctx, c, id)
+		if err != nil {
+			return nil, err
+		}
+		if len(away) > 0 {
+			set.Lacks = &continuity.CheckReason{Code: "upgrade.fault.set-away", Args: map[string]any{"set": id, "targets": strings.Join(away, ", ")}}
+			all = append(all, set)
+			continue
+		}
 		work := ""
 		switch {
-		case s.Full == nil, time.Since(set.Taken) > c.Spec.Fresh:
+		case s.Full == nil, lacks(&s), time.Since(set.Taken) > c.Spec.Fresh:
 			work = continuity.WorkFull
 		case set.Proven.IsZero():
 			work = continuity.WorkVerify
@@ -64,6 +79,20 @@ func (u upgradeBackups) Ready(ctx context.Context, c upgrade.Call) (all []contin
 		all = append(all, set)
 	}
 	return all, nil
+}
+
+func (u upgradeBackups) away(ctx context.Context, c upgrade.Call, set string) ([]string, error) {
+	if u.node.restorer == nil {
+		return nil, nil
+	}
+	ctx, done := context.WithTimeout(ctx, time.Minute)
+	defer done()
+	return u.node.restorer.Away(ctx, c.Spec.Service, set)
+}
+
+// lacks says whether a target did not take the newest backup.
+func lacks(s *keeping.SetShown) bool {
+	return s.Captured != nil && slices.ContainsFunc(s.Captured.Targets, func(r continuity.TargetResult) bool { return r.Why.Code != "" })
 }
 
 // Moment implements upgrade.Backups: nothing changes while requests are held, so that

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/internal/api"
 	"holdfast/internal/backupkey"
 	"holdfast/internal/continuity"
 	"holdfast/internal/upgrade"
@@ -56,4 +57,39 @@ func TestAnUpgradeAsksForFreshBackups(t *testing.T) {
 		set := ready(time.Hour)
 		return set.Lacks == nil && set.Backup != first.Backup && set.Proven.After(first.Proven)
 	})
+	far := filepath.Join(dir, "far")
+	if err := os.Rename(far, far+" is away"); err != nil {
+		t.Fatal(err)
+	}
+	if lacks := ready(time.Hour).Lacks; lacks == nil || lacks.Code != "upgrade.fault.set-away" || lacks.Args["targets"] != "far" {
+		t.Errorf("a target is away: %+v", lacks)
+	}
+	if err := os.Rename(far+" is away", far); err != nil {
+		t.Fatal(err)
+	}
+	if lacks := ready(time.Hour).Lacks; lacks != nil {
+		t.Errorf("it is back: %+v", lacks)
+	}
+}
+
+// TestARouteThatItsChecksHoldIsNotReleased has what checks and people hold told apart.
+func TestARouteThatItsChecksHoldIsNotReleased(t *testing.T) {
+	health, check := api.Switch{Owner: continuity.OwnerHealth, Intake: "hold"}, api.Switch{Owner: continuity.OwnerCheck + "login", Intake: "hold"}
+	person := api.Switch{Owner: operatorPrefix + "li.wei", Intake: "hold"}
+	for name, c := range map[string]struct {
+		intake   string
+		switches []api.Switch
+		want     bool
+	}{
+		"its health":        {"hold", []api.Switch{health}, true},
+		"a check's word":    {"hold", []api.Switch{check}, true},
+		"nobody":            {"pass", nil, false},
+		"a standby":         {"divert", []api.Switch{health}, false},
+		"a person, too":     {"hold", []api.Switch{check, person}, false},
+		"a person's replay": {"hold", []api.Switch{check, {Owner: person.Owner, Replay: "off"}}, true},
+	} {
+		if got := heldByChecks(&api.Route{Intake: c.intake, Switches: c.switches}); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }

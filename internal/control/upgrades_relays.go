@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"holdfast/internal/api"
@@ -172,15 +173,24 @@ func (u upgradeRelays) Release(ctx context.Context, c upgrade.Call) error {
 	})
 }
 
-// Drained implements upgrade.Relays. What waits for a person does not count.
+// Drained implements upgrade.Relays. What waits for a person does not count, nor what a
+// person holds; a route that its checks still hold is not released yet.
 func (u upgradeRelays) Drained(ctx context.Context, c upgrade.Call) (done bool, err error) {
 	done = true
 	err = u.each(ctx, c, func(ctx context.Context, relay *api.Client, at upgrade.Route) error {
 		route, err := routeOf(ctx, relay, at.Route)
 		if err == nil {
-			done = done && route.Counters.Queued == 0 && route.Counters.Attempting == 0
+			done = done && route.Counters.Queued == 0 && route.Counters.Attempting == 0 && !heldByChecks(route)
 		}
 		return err
 	})
 	return done, err
+}
+
+// heldByChecks says whether a route keeps requests because of its health, or of the word of
+// a check, alone: that ends by itself.
+func heldByChecks(route *api.Route) bool {
+	return route.Intake == "hold" && !slices.ContainsFunc(route.Switches, func(s api.Switch) bool {
+		return strings.HasPrefix(s.Owner, operatorPrefix) && s.Intake == "hold"
+	})
 }

@@ -99,7 +99,11 @@ func (a *Acts) show(set *Set, all map[string]Standing) SetShown {
 	if a.o.Progress != nil {
 		shown.Progress = a.o.Progress(set.Key())
 	}
-	for _, p := range Problems(set, &s, now) {
+	problems := Problems(set, &s, now)
+	if p, tries := failing(&s); tries == 1 {
+		problems = append(problems, p)
+	}
+	for _, p := range problems {
 		shown.Problems = append(shown.Problems, SetProblem{Problem: p.ID, Since: p.Since, Level: p.Level, Why: p.Why})
 	}
 	return shown

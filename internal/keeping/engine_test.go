@@ -417,7 +417,7 @@ func TestWhatFailsIsTriedLessAndLessOften(t *testing.T) {
 			t.Errorf("%d tries of %d", n, len(w.did))
 		}
 		problems := keeping.Problems(set, &s, w.clock())
-		if len(problems) != 1 || problems[0].ID != keeping.Failing || keeping.State(set, &s, w.clock()) != continuity.SetWaiting {
+		if len(problems) != 1 || problems[0].ID != continuity.SetFailing || keeping.State(set, &s, w.clock()) != continuity.SetFailing {
 			t.Errorf("%+v", problems)
 		}
 		w.pass(time.Minute)
@@ -476,23 +476,35 @@ func TestAPlaceThatIsGoneIsNamed(t *testing.T) {
 	}
 }
 
-// TestASetThatATargetLacksIsNotGreen has a place not take the newest backup, and another
-// one not be there when it was looked.
-func TestASetThatATargetLacksIsNotGreen(t *testing.T) {
+// TestWhatIsGreen has a place not take the newest backup, another one not be there when it
+// was looked, a newer backup wait for its proof, and work fail.
+func TestWhatIsGreen(t *testing.T) {
 	set := orders(t, nil)
 	gone := continuity.CheckReason{Code: "error.unreachable"}
 	work := continuity.BackupWork{Backup: "p1", Ended: begin, Good: true}
+	failed := func(tries int, code string) *continuity.BackupWork {
+		return &continuity.BackupWork{Work: continuity.WorkFull, Started: begin, Tries: tries, Why: continuity.CheckReason{Code: code}}
+	}
 	for name, want := range map[string]struct {
 		state       string
 		taken, away []continuity.TargetResult
+		waits       time.Time
+		failing     *continuity.BackupWork
+		follow      *continuity.Followed
 	}{
-		"all took it": {continuity.SetGreen, []continuity.TargetResult{{Target: "near"}, {Target: "far"}}, nil},
-		"one did not": {continuity.SetLacking, []continuity.TargetResult{{Target: "near"}, {Target: "far", Why: gone}}, nil},
-		"one is away": {continuity.SetLacking, []continuity.TargetResult{{Target: "near"}, {Target: "far"}}, []continuity.TargetResult{{Target: "far", Why: gone}}},
+		"a newer one is not proven":  {state: continuity.SetUnproven, waits: begin},
+		"work failed once":           {state: continuity.SetFailing, failing: failed(1, gone.Code)},
+		"its node died once":         {state: continuity.SetGreen, failing: failed(1, "keeping.why.interrupted")},
+		"its node dies of it":        {state: continuity.SetFailing, failing: failed(2, "keeping.why.interrupted")},
+		"changes are not followed":   {state: continuity.SetFailing, follow: &continuity.Followed{Since: begin, Failing: true, Tries: 1}},
+		"changes are followed again": {state: continuity.SetGreen, follow: &continuity.Followed{Since: begin}},
+		"all took it":                {state: continuity.SetGreen, taken: []continuity.TargetResult{{Target: "near"}, {Target: "far"}}},
+		"one did not":                {state: continuity.SetLacking, taken: []continuity.TargetResult{{Target: "near"}, {Target: "far", Why: gone}}},
+		"one is away":                {state: continuity.SetLacking, taken: []continuity.TargetResult{{Target: "near"}, {Target: "far"}}, away: []continuity.TargetResult{{Target: "far", Why: gone}}},
 	} {
 		captured, proved := work, work
 		captured.Targets = want.taken
-		s := keeping.Standing{Safe: begin, BackupSet: continuity.BackupSet{Since: begin, Captured: &captured, Full: &captured, Proven: &proved, Away: want.away}}
+		s := keeping.Standing{Safe: begin, BackupSet: continuity.BackupSet{Since: begin, Captured: &captured, Full: &captured, Proven: &proved, Away: want.away, Waits: want.waits, Failing: want.failing, Follow: want.follow}}
 		if state := keeping.State(&set, &s, begin.Add(time.Minute)); state != want.state {
 			t.Errorf("%s: %s", name, state)
 		}

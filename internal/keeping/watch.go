@@ -67,12 +67,9 @@ func standingOf(ctx context.Context, store Reader, o continuity.Object) (Standin
 	return s, err
 }
 
-// Failing is the problem of a set some work on which fails, though nothing is late yet.
-const Failing = "failing"
-
 // ProblemIDs are all that can be wrong with a set.
 func ProblemIDs() []string {
-	return []string{continuity.SetStale, continuity.SetFaulty, continuity.SetUnproven, Failing}
+	return []string{continuity.SetStale, continuity.SetFaulty, continuity.SetUnproven, continuity.SetFailing}
 }
 
 // Problem is something that is not as it should be with a set.
@@ -100,13 +97,11 @@ func Problems(set *Set, s *Standing, now time.Time) (all []Problem) {
 	if late := s.Waits.Add(provenWithin); !s.Waits.IsZero() && now.After(late) {
 		all = append(all, Problem{ID: continuity.SetUnproven, Since: late, Level: continuity.LevelYellow})
 	}
-	if f := s.Failing; f != nil && f.Tries > 1 {
-		all = append(all, Problem{ID: Failing, Since: f.Started, Level: continuity.LevelYellow, Why: f.Why})
-	} else if s.Follow != nil && s.Follow.Failing && s.Follow.Tries > 1 {
-		all = append(all, Problem{ID: Failing, Since: s.Follow.Since, Level: continuity.LevelYellow, Why: s.Follow.Why})
+	if p, tries := failing(s); tries > 1 { // once is shown, and calls nobody
+		all = append(all, p)
 	} else if lacks := lacking(s); lacks != "" {
 		why := continuity.CheckReason{Code: "keeping.why.away", Args: map[string]any{"targets": lacks}}
-		all = append(all, Problem{ID: Failing, Level: continuity.LevelYellow, Why: why})
+		all = append(all, Problem{ID: continuity.SetFailing, Level: continuity.LevelYellow, Why: why})
 	}
 	return all
 }
@@ -146,18 +141,34 @@ func State(set *Set, s *Standing, now time.Time) string {
 	state := continuity.SetGreen
 	if s.Safe.IsZero() {
 		state = continuity.SetWaiting
-	} else if s.Proven == nil {
+	} else if s.Proven == nil || !s.Waits.IsZero() {
 		state = continuity.SetUnproven
 	} else if lacking(s) != "" {
 		state = continuity.SetLacking
 	}
+	if _, tries := failing(s); tries > 0 {
+		state = continuity.SetFailing
+	}
 	problems := Problems(set, s, now)
-	for _, id := range []string{continuity.SetUnproven, continuity.SetStale, continuity.SetFaulty} {
+	for _, id := range []string{continuity.SetStale, continuity.SetFaulty} {
 		if slices.ContainsFunc(problems, func(p Problem) bool { return p.ID == id }) {
 			state = id
 		}
 	}
 	return state
+}
+
+// failing is what fails at present of what is done for a set, and how often in a row it
+// did. That a node died once is no failure.
+func failing(s *Standing) (p Problem, tries int) {
+	p = Problem{ID: continuity.SetFailing, Level: continuity.LevelYellow}
+	if f := s.Failing; f != nil && (f.Why.Code != interrupted || f.Tries > 1) {
+		p.Since, p.Why, tries = f.Started, f.Why, f.Tries
+	}
+	if f := s.Follow; f != nil && f.Failing && f.Tries > tries {
+		p.Since, p.Why, tries = f.Since, f.Why, f.Tries
+	}
+	return p, tries
 }
 
 func faultReason(f continuity.BackupFault) continuity.CheckReason {

@@ -48,6 +48,7 @@ func init() { // not a literal: stages lead to each other
 		"rehearse": {state: continuity.UpgradeGate, do: rehearse, then: (*turn).rehearsed, most: copyTime, class: continuity.UpgradeMigration},
 		"fit":      {state: continuity.UpgradeGate, do: fit, then: (*turn).fits, class: continuity.UpgradeOperator},
 		"approve":  {state: continuity.UpgradeGate, then: (*turn).approved},
+		"again":    {state: continuity.UpgradeGate, do: ready, then: (*turn).readyAgain, most: copyTime, patience: time.Hour, class: continuity.UpgradeOperator},
 
 		"baseline": {state: continuity.UpgradeHolding, do: baseline, then: (*turn).based},
 		"hold":     {state: continuity.UpgradeHolding, do: hold, then: (*turn).held, most: holdTime, class: continuity.UpgradeOperator},
@@ -238,17 +239,19 @@ const approvers = 2
 
 func (t *turn) lacksApproval() bool { return t.spec.Data.Back != "" && len(t.Approvals) < approvers }
 
-// approved goes on when both people agreed to bringing data back. Where that took them
-// long, the backups are looked at again.
+// approved goes on when both people agreed to bringing data back.
 func (t *turn) approved(any) {
-	switch {
-	case t.lacksApproval():
-	case t.spec.Fresh > 0 && t.now.Sub(t.since()) > t.spec.Fresh:
-		t.to("backups")
-	default:
-		t.to("baseline")
-		t.say("began", continuity.UrgencyNotice)
+	if !t.lacksApproval() {
+		t.to("again")
 	}
+}
+
+// readyAgain goes on where all sets are still ready: what came in between may have taken
+// long, and from here on customers wait.
+func (t *turn) readyAgain(answer any) {
+	t.Sets = answer.([]continuity.UpgradeSet)
+	t.to("baseline")
+	t.say("began", continuity.UrgencyNotice)
 }
 
 func baseline(ctx context.Context, h *Hands, c Call) (any, error) { return h.Watch.Baseline(ctx, c) }

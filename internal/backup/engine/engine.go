@@ -46,6 +46,8 @@ type Place interface {
 	// List lists the files whose names begin so.
 	List(ctx context.Context, prefix string) ([]Object, error)
 	Delete(ctx context.Context, name string) error
+	// Sweep removes what uploads left that never ended, once nobody wrote to it for so long.
+	Sweep(ctx context.Context, age time.Duration) (int, error)
 }
 
 // Object is a file.

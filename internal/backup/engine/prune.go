@@ -81,12 +81,8 @@ func (e *Engine) Sweep(ctx context.Context, set Set) ([]string, error) {
 }
 
 func (e *Engine) sweep(ctx context.Context, t Target, set Set) ([]string, error) {
-	if place, can := t.Prune.(interface {
-		Sweep(ctx context.Context, age time.Duration) (int, error)
-	}); can {
-		if _, err := place.Sweep(ctx, target.SweepAge); err != nil {
-			return nil, err
-		}
+	if _, err := t.Prune.Sweep(ctx, target.SweepAge); err != nil {
+		return nil, err
 	}
 	objects, err := t.At.List(ctx, set.Folder()+"/")
 	if err != nil {
