@@ -53,15 +53,10 @@ func (j *joiner) Write(part []byte) (int, error) {
 
 func endsChinese(s string) bool {
 	r, _ := utf8.DecodeLastRuneInString(s)
-	return isChinese(r)
+	return unicode.Is(unicode.Han, r)
 }
 
 func beginsChinese(s string) bool {
 	r, _ := utf8.DecodeRuneInString(s)
-	return isChinese(r)
-}
-
-// isChinese says whether r is a Chinese character or the punctuation of Chinese.
-func isChinese(r rune) bool {
-	return unicode.Is(unicode.Han, r) || r >= 0x3000 && r <= 0x303F || r >= 0xFF00 && r <= 0xFFEF
+	return unicode.Is(unicode.Han, r)
 }
