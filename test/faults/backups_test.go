@@ -42,7 +42,12 @@ var backupFaults = []fault{
 	},
 	{
 		name: "the gate asks for backups, but not for fresh ones", file: "internal/control/upgrades_backups.go",
-		from: "case s.Full == nil, time.Since(set.Taken) > c.Spec.Fresh:", to: "case s.Full == nil:",
+		from: "case s.Full == nil, lacks(&s), time.Since(set.Taken) > c.Spec.Fresh:", to: "case s.Full == nil, lacks(&s):",
+		suite: "./internal/control", run: "TestAnUpgradeAsksForFreshBackups",
+	},
+	{
+		name: "the gate does not ask targets", file: "internal/control/upgrades_backups.go",
+		from: "if len(away) > 0 {", to: "if len(away) > 99 {",
 		suite: "./internal/control", run: "TestAnUpgradeAsksForFreshBackups",
 	},
 	{
