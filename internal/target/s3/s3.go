@@ -58,8 +58,8 @@ func New(ctx context.Context, s Settings) (*Bucket, error) {
 	endpoint, secure := "s3.amazonaws.com", true
 	if s.Endpoint != "" {
 		u, err := url.Parse(s.Endpoint)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" {
-			return nil, target.BadAddress(b.place, "endpoint", err)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			return nil, target.BadAddress(b.place, "endpoint", nil) // the error has the address, and whatever is in it
 		}
 		endpoint, secure = u.Host, u.Scheme == "https"
 	}
@@ -208,7 +208,9 @@ func (b *Bucket) Sweep(ctx context.Context, age time.Duration) (int, error) {
 		if upload.Err != nil {
 			return n, b.of("", upload.Err)
 		}
-		if time.Since(upload.Initiated) < age {
+		// Servers have been seen that name folders instead. To abort an upload without a name
+		// is to delete a file.
+		if upload.UploadID == "" || !strings.HasPrefix(upload.Key, b.prefix) || time.Since(upload.Initiated) < age {
 			continue
 		}
 		if err := core.AbortMultipartUpload(ctx, b.bucket, upload.Key, upload.UploadID); err != nil {

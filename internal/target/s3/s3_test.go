@@ -39,7 +39,7 @@ func TestConformance(t *testing.T) {
 	dir := t.TempDir()
 	endpoint := store(t, dir)
 	targettest.Run(t, bucket(t, endpoint), func(t *testing.T) target.Target { return bucket(t, endpoint) })
-	if n, err := bucket(t, endpoint).Sweep(t.Context(), 0); n != 0 || err != nil {
+	if n, err := bucket(t, listing(t, endpoint)).Sweep(t.Context(), 0); n != 0 || err != nil {
 		t.Error("uploads were left: ", n, err)
 	}
 	settings := s3.Settings{Endpoint: endpoint, Region: "x", Bucket: "none", Access: targettest.Access, Secret: targettest.Secret}
