@@ -133,7 +133,7 @@ func start(settings ...string) (c *cluster, err error) {
 	}
 	c.run = func() *exec.Cmd {
 		args := []string{"-D", data, "-k", dir, "-p", port, "-c", "listen_addresses=", "-c", "fsync=off",
-			"-c", "max_connections=60", "-c", "shared_buffers=16MB"}
+			"-c", "max_connections=150", "-c", "shared_buffers=16MB"}
 		for _, setting := range settings {
 			args = append(args, "-c", setting)
 		}

@@ -18,7 +18,8 @@ import (
 // answer. All that it left open is closed all the same, the relay is as it was before,
 // and nobody is waited for.
 func TestKilledAsAnExerciseEnds(t *testing.T) {
-	everywhere(t, func(t *testing.T, dsn string) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, dsn string, _ func(n int) bool) {
 		w := newWorld(t, demo.Options{ControlDSN: dsn, PerMinute: 1000}, worked)
 		w.answering()
 		p := &playing{world: w, t: t, death: death{wait: func() time.Duration { return 0 }}, clock: "drill"}

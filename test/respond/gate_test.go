@@ -17,7 +17,7 @@ import (
 )
 
 // kills is at how many of a hundred places a node is killed.
-var kills = flag.Int("kills", 20, "of a hundred stages of upgrades and restores, at how many the control node is killed; 100: at each")
+var kills = flag.Int("kills", 20, "of a hundred stages of upgrades and restores, at how many the control node is killed; 100: at each, and all else on each kind of database")
 
 // gate keeps objects of a kind from leaving where they are, in the control node's own
 // database, until the test lets them: the node that leads them can be killed at each
@@ -129,15 +129,21 @@ func (d *dying) mayDie(ctx context.Context, id, mark, name string) {
 	}
 	for most := 400 * time.Millisecond; ; most = 3 * time.Second {
 		<-time.After(time.Duration(d.rnd.Float64() * float64(most))) // in the midst of anything
-		d.did(d.Control.Kill(), "kill")
-		d.gate.died()
-		if at := d.gate.at(ctx, id, &json.RawMessage{}); at != mark {
-			d.t.Fatalf("%s was at %s when its node was killed, not at %s", id, at, mark)
-		}
-		d.died = append(d.died, name)
-		d.again()
+		d.dies(ctx, id, mark, name)
 		if d.rnd.IntN(5) > 0 {
 			return
 		}
 	}
+}
+
+// dies kills the node at a place, and starts it anew.
+func (d *dying) dies(ctx context.Context, id, mark, name string) {
+	d.t.Helper()
+	d.did(d.Control.Kill(), "kill")
+	d.gate.died()
+	if at := d.gate.at(ctx, id, &json.RawMessage{}); at != mark {
+		d.t.Fatalf("%s was at %s when its node was killed, not at %s", id, at, mark)
+	}
+	d.died = append(d.died, name)
+	d.again()
 }

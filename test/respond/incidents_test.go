@@ -77,7 +77,8 @@ func (w *world) words(ctx context.Context, id string) (map[string]int, error) {
 // there is one incident, its commander is asked by one page, and customers hear the
 // first word, what was approved, and the end, each once.
 func TestKilledAtEachStageOfAnIncident(t *testing.T) {
-	everywhere(t, func(t *testing.T, dsn string) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, dsn string, tried func(n int) bool) {
 		w := newWorld(t, demo.Options{ControlDSN: dsn, PerMinute: 1000}, func(w *demo.World) error {
 			if err := quiet(w); err != nil {
 				return err
@@ -86,6 +87,7 @@ func TestKilledAtEachStageOfAnIncident(t *testing.T) {
 		})
 		asked := map[string]string{}
 		kill := func() { w.did(w.Control.Kill(), "kill") }
+		incidents := 0
 		for n, s := range []struct {
 			name   string
 			drafts bool
@@ -117,6 +119,10 @@ func TestKilledAtEachStageOfAnIncident(t *testing.T) {
 				kill()
 			}},
 		} {
+			if !tried(n) {
+				continue
+			}
+			incidents++
 			t.Run(s.name, func(t *testing.T) {
 				mark, from := fmt.Sprintf("outage-%d", n), len(w.Inbox.Items(0))
 				if s.kill == nil {
@@ -158,8 +164,8 @@ func TestKilledAtEachStageOfAnIncident(t *testing.T) {
 				w.heard(id, "all-clear")
 				w.as("zhang.min", "/incidents/"+id, "close", map[string]any{"causes": []string{"software"}, "summary": "a test"})
 				all, err := controlapi.List[continuity.Incident](t.Context(), w.node(), "/incidents", url.Values{"service": {demo.Service}, "all": {"true"}}, 0)
-				if err != nil || len(all) != n+1 {
-					t.Errorf("%d incidents after %d: %v", len(all), n+1, err)
+				if err != nil || len(all) != incidents {
+					t.Errorf("%d incidents after %d: %v", len(all), incidents, err)
 				}
 				said := w.arrived(id, from)
 				if sent, err := w.words(t.Context(), id); err != nil || len(said) != sent["first"]+sent["update"]+sent["all-clear"] {

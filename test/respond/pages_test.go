@@ -77,7 +77,8 @@ const (
 // TestKilledAtEachStageOfAPage kills the node at each stage of a page, and each time
 // the page is there once, or twice and says so, and is acknowledged once.
 func TestKilledAtEachStageOfAPage(t *testing.T) {
-	everywhere(t, func(t *testing.T, dsn string) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, dsn string, tried func(n int) bool) {
 		w := newWorld(t, demo.Options{ControlDSN: dsn, PerMinute: 1000}, quiet)
 		stages := []struct {
 			name string
@@ -124,7 +125,12 @@ func TestKilledAtEachStageOfAPage(t *testing.T) {
 				}
 			}},
 		}
+		pages := 0
 		for i, s := range stages {
+			if !tried(i) {
+				continue
+			}
+			pages++
 			t.Run(s.name, func(t *testing.T) {
 				mark, from := fmt.Sprintf("stage-%d", i), len(w.Inbox.Items(0))
 				id := s.kill(mark, from)
@@ -143,7 +149,7 @@ func TestKilledAtEachStageOfAPage(t *testing.T) {
 			})
 		}
 		w.honest()
-		w.balanced(len(stages))
+		w.balanced(pages)
 	})
 }
 
@@ -271,10 +277,12 @@ func (w *world) balanced(least int) notify.Standing {
 	return s
 }
 
-// seed is the one of the environment, or a new one; it is printed.
+var chosen = sync.OnceValue(rand.Uint64)
+
+// seed is the one of the environment, or a new one for all tests; it is printed.
 func seed(t *testing.T) uint64 {
 	t.Helper()
-	n := rand.Uint64()
+	n := chosen()
 	if text := os.Getenv("RESPOND_SEED"); text != "" {
 		var err error
 		if n, err = strconv.ParseUint(text, 10, 64); err != nil {
@@ -289,12 +297,13 @@ func seed(t *testing.T) uint64 {
 // customers are told things all the time. Everything that the node took is told, what
 // comes twice says so, and pages know no repeat.
 func TestKilledAgainAndAgain(t *testing.T) {
-	everywhere(t, func(t *testing.T, dsn string) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, dsn string, _ func(n int) bool) {
 		rnd := rand.New(rand.NewPCG(seed(t), 7)) // #nosec G404 -- chance, not secrecy
 		w := newWorld(t, demo.Options{ControlDSN: dsn, PerMinute: 1000}, quiet)
-		kills, rounds := 0, 6
-		if testing.Short() {
-			rounds = 3
+		died, rounds := 0, 6
+		if *kills < 100 {
+			rounds = 4
 		}
 		var marks []string
 		ids := map[string]string{}
@@ -337,7 +346,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 			}
 			<-killed
 			w.Inbox.Taking(nil, nil)
-			kills++
+			died++
 			w.again()
 		}
 		s := w.balanced(len(marks))
@@ -367,7 +376,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 			repeats += max(0, said[mark]-1)
 		}
 		w.honest()
-		t.Logf("%d kills, %d notifications taken, %d answers lost with the node, %d marked repeats, states %v", kills, len(marks), unclear, repeats, s.States)
+		t.Logf("%d kills, %d notifications taken, %d answers lost with the node, %d marked repeats, states %v", died, len(marks), unclear, repeats, s.States)
 	})
 }
 

@@ -66,6 +66,7 @@ func (w *world) hears(mark, lang, text string) {
 // orders that it keeps, what they are told of an incident, while it stands, in their
 // language and over the death of the control node.
 func TestWhoOrdersHearsOfTheIncident(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, demo.Options{PerMinute: 1000}, func(w *demo.World) error {
 		if err := quiet(w); err != nil {
 			return err

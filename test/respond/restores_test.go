@@ -24,6 +24,7 @@ const set = "/backup-sets/" + demo.Service + "/orders-live"
 // up in; data in the place of the originals, from which on the relay delivers again what
 // they lost, before what waits; and the originals put back. The relay is killed meanwhile.
 func TestRestoresOutliveTheirRunner(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	n := seed(t)
 	w := newWorld(t, demo.Options{Releases: true, ControlDSN: dsn, PerMinute: 1000}, upgraded)

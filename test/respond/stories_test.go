@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,10 +17,13 @@ import (
 	"holdfast/internal/pgtest"
 )
 
-// TestStories plays all demos with the real program, on each kind of database, and
-// believes their reports only as far as these name what was promised.
+// TestStories plays all demos with the real program, one on SQLite and one on PostgreSQL
+// by chance, on both where the node is killed at each stage, and believes their reports
+// only as far as these name what was promised.
 func TestStories(t *testing.T) {
-	for _, story := range []struct {
+	t.Parallel()
+	chance := rand.New(rand.NewPCG(seed(t), 6)).IntN(2) // #nosec G404 -- chance, not secrecy
+	for n, story := range []struct {
 		name     string
 		promises []string
 	}{
@@ -27,9 +31,12 @@ func TestStories(t *testing.T) {
 		{"maintenance", []string{"errors", "lost", "doubled", "reordered", "books", "ladder", "workday", "contingency", "kept-until-verified", "batches", "restored", "review", "accounted", "genuine"}},
 		{"upgrade", []string{"errors", "lost", "doubled", "reordered", "books", "upgrade-at-once", "upgrade-later", "upgrade-killed", "upgrade-again", "upgrade-done", "upgrade-sound", "reconciled", "accounted", "genuine"}},
 	} {
-		for _, database := range []string{"sqlite", "postgresql"} {
-			if story.name == "upgrade" && database == "postgresql" {
+		for i, database := range []string{"sqlite", "postgresql"} {
+			switch {
+			case story.name == "upgrade" && database == "postgresql":
 				continue // its shop has a PostgreSQL of its own anyway
+			case story.name != "upgrade" && *kills < 100 && (n+chance)%2 != i:
+				continue
 			}
 			t.Run(story.name+"/"+database, func(t *testing.T) {
 				t.Parallel()
@@ -59,7 +66,7 @@ func TestStories(t *testing.T) {
 						t.Errorf("%s: not kept, or not looked at", id)
 					}
 				}
-				if r.Customers.Accepted == 0 || r.Customers.Books.Sum == 0 || r.Seconds > 300 {
+				if r.Customers.Accepted == 0 || r.Customers.Books.Sum == 0 {
 					t.Errorf("%+v", r)
 				}
 				if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {

@@ -21,7 +21,7 @@ func loud(w *demo.World) error {
 // TestTheFirstPageAfterAFault measures how long after the shop was killed somebody's
 // phone rings.
 func TestTheFirstPageAfterAFault(t *testing.T) {
-	everywhere(t, func(t *testing.T, dsn string) {
+	everywhere(t, func(t *testing.T, dsn string, _ func(n int) bool) {
 		w := newWorld(t, demo.Options{ControlDSN: dsn}, func(w *demo.World) error {
 			if err := quiet(w); err != nil {
 				return err

@@ -107,6 +107,7 @@ func upgraded(w *demo.World) error {
 // a person stops goes back too, and one that is right goes through. The relay is killed
 // while it holds, and while it gets what is delivered again. No customer gets an error.
 func TestUpgradesOutliveTheirRunner(t *testing.T) {
+	t.Parallel()
 	dsn := pgtest.Database(t)
 	n := seed(t)
 	w := newWorld(t, demo.Options{Releases: true, ControlDSN: dsn, PerMinute: 1000}, upgraded)
@@ -151,8 +152,9 @@ func TestUpgradesOutliveTheirRunner(t *testing.T) {
 type led struct {
 	*dying
 
-	s  *shopping
-	id string
+	s     *shopping
+	id    string
+	meets map[string]func(ctx context.Context, mark string) // what happens where it comes to a stage; nil: chance kills
 }
 
 // act has a person do something with the upgrade, once the node is there to hear it.
@@ -195,7 +197,11 @@ func (l *led) through(to, stop, relay string) (u continuity.Upgrade) {
 				l.s.relayDies(l.rnd)
 				l.died = append(l.died, "relay")
 			}
-			l.mayDie(ctx, l.id, mark, u.Stage)
+			if do := l.meets[u.Stage]; do != nil {
+				do(ctx, mark)
+			} else if l.meets == nil {
+				l.mayDie(ctx, l.id, mark, u.Stage)
+			}
 		}
 		if once := u.Stage; !decided[once+strconv.Itoa(u.Attempt)] {
 			decided[once+strconv.Itoa(u.Attempt)] = true

@@ -141,7 +141,8 @@ func both(d *maintenance.WindowDetail, step string) bool {
 // each step once, what was done outside is done once, there is one incident and one
 // run, and the relay is as it was before.
 func TestKilledAtEachStageOfAWindow(t *testing.T) {
-	everywhere(t, func(t *testing.T, dsn string) {
+	t.Parallel()
+	everywhere(t, func(t *testing.T, dsn string, tried func(n int) bool) {
 		rnd := rand.New(rand.NewPCG(seed(t), 11)) // #nosec G404 -- chance, not secrecy
 		w := newWorld(t, demo.Options{ControlDSN: dsn, PerMinute: 1000}, worked)
 		w.answering()
@@ -149,10 +150,10 @@ func TestKilledAtEachStageOfAWindow(t *testing.T) {
 			{"as it tells", true, nil},
 			{"soon after", false, func() time.Duration { return time.Duration(rnd.IntN(1200)) * time.Millisecond }},
 		}
-		if testing.Short() {
-			deaths = deaths[:1]
-		}
 		for n, d := range deaths {
+			if !tried(n) {
+				continue
+			}
 			t.Run(d.name, func(t *testing.T) {
 				in := *w
 				in.t = t

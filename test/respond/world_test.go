@@ -3,6 +3,7 @@ package respond
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	harness.Abreast(3)
 	code := pgtest.Main(m)
 	if dir, err := programs(); err == nil {
 		_ = os.RemoveAll(dir)
@@ -48,16 +50,19 @@ func holdfast(t *testing.T) string {
 	return program
 }
 
-// everywhere runs a test on each kind of database, at the same time: most of it is waiting.
-func everywhere(t *testing.T, test func(t *testing.T, dsn string)) {
-	for _, database := range []string{"sqlite", "postgresql"} {
+// everywhere runs a test on each kind of database, at the same time: most of it is
+// waiting. Of what the test tries one after the other each is tried on one of them, by
+// chance; on both where the node is killed at each stage.
+func everywhere(t *testing.T, test func(t *testing.T, dsn string, tried func(n int) bool)) {
+	chance := rand.New(rand.NewPCG(seed(t), 5)).IntN(2) // #nosec G404 -- chance, not secrecy
+	for i, database := range []string{"sqlite", "postgresql"} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()
 			dsn := ""
 			if database == "postgresql" {
 				dsn = pgtest.Database(t)
 			}
-			test(t, dsn)
+			test(t, dsn, func(n int) bool { return *kills >= 100 || (n+chance)%2 == i })
 		})
 	}
 }
