@@ -7,6 +7,10 @@
 // by naming its database, from within another one, without rows (ALTER TABLE x.t), is
 // left out too: applications that do so are to be backed up after it.
 //
+// A log that was begun anew (RESET MASTER) has places of the same names as before: it is
+// told from the earlier one by how far that had come, as the spool knows, and is another
+// system's from then on.
+//
 // What was restored takes the original's place table by table, all by one statement
 // (ADR 0086): the copy is in a database beside it, and so is what was put aside. From
 // then on the log does not follow on what was captured before.

@@ -38,7 +38,7 @@ func (d *Driver) Full(ctx context.Context, w io.Writer, queries []backup.Query, 
 		return backup.Captured{}, d.failed(err)
 	}
 	defer db.Close()
-	s, err := look(ctx, db)
+	s, err := d.look(ctx, db)
 	if err != nil {
 		return backup.Captured{}, d.failed(err)
 	}

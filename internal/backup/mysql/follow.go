@@ -21,6 +21,7 @@ import (
 const (
 	logsName = "binlog"
 	slice    = 250 * time.Millisecond // how often what came is published
+	unasked  = 8                      // after so many times the server is asked whether its log goes on
 	merged   = 200                    // so many slices of a file are superseded by one
 )
 
@@ -46,7 +47,7 @@ func (d *Driver) Follow(ctx context.Context, from backup.Position, publish func(
 		return d.failed(err)
 	}
 	defer db.Close()
-	s, err := look(ctx, db)
+	s, err := d.look(ctx, db)
 	if err != nil {
 		return d.failed(err)
 	}
@@ -136,11 +137,16 @@ func (f *follower) run(ctx context.Context) error {
 	defer c.kill()
 	tick := time.NewTicker(slice)
 	defer tick.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-c.ended:
-			return errors.Join(c.wait(), io.ErrUnexpectedEOF)
+			return errors.Join(f.goesOn(ctx), c.wait(), io.ErrUnexpectedEOF)
 		case <-tick.C:
+		}
+		if n%unasked == 0 { // a server that began its log anew may never send anything
+			if err := f.goesOn(ctx); err != nil {
+				return err
+			}
 		}
 		if err := f.look(ctx); err != nil {
 			return err
@@ -222,14 +228,8 @@ func (f *follower) came(ctx context.Context, next string) error {
 	if end == f.offset && next == "" {
 		return nil
 	}
-	// What was restored may have taken the place of what is followed: that is known
-	// before anything of it is in the log.
-	now, err := generation(ctx, f.db)
-	if err != nil {
+	if err := f.goesOn(ctx); err != nil {
 		return err
-	}
-	if now != f.server.generation {
-		return backup.ErrNeedsFull
 	}
 	f.newest = newest
 	start := f.offset
@@ -248,6 +248,17 @@ func (f *follower) came(ctx context.Context, next string) error {
 		f.merge, f.pieces = end, 0
 	}
 	return nil
+}
+
+// goesOn refuses a log that does not go on where it was: it was begun anew, or what was
+// restored took the place of what is followed. The latter is known before anything of it
+// is in the log.
+func (f *follower) goesOn(ctx context.Context) error {
+	now, err := f.driver.look(ctx, f.db)
+	if err == nil && now.system != f.server.system {
+		err = backup.ErrNeedsFull
+	}
+	return err
 }
 
 func (f *follower) give(ctx context.Context, h spanHead, to backup.Position) error {

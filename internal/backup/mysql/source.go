@@ -33,6 +33,7 @@ type Driver struct {
 	follows bool
 	log     *slog.Logger
 	mu      sync.Mutex // one dump at a time
+	noted   sync.Mutex // of what is known of the log
 }
 
 var (
@@ -102,8 +103,6 @@ type server struct {
 	maria   bool
 	logs    bool // it writes a log
 	rows    bool // of rows
-
-	generation string // of the data in place
 }
 
 func look(ctx context.Context, db *sql.DB) (s server, err error) {
@@ -125,9 +124,8 @@ func look(ctx context.Context, db *sql.DB) (s server, err error) {
 	if err := rows.Err(); err != nil {
 		return s, err
 	}
-	if s.generation, err = generation(ctx, db); err == nil {
-		s.system += s.generation
-	}
+	data, err := generation(ctx, db)
+	s.system += data
 	return s, err
 }
 
@@ -162,7 +160,7 @@ func (d *Driver) Where(ctx context.Context) (at backup.Position, asked time.Time
 		return at, asked, d.failed(err)
 	}
 	defer db.Close()
-	s, err := look(ctx, db)
+	s, err := d.look(ctx, db)
 	if err == nil {
 		asked = time.Now()
 		at, err = s.now(ctx, db)
