@@ -184,7 +184,7 @@ func (c *cli) restoreListCommand() *cobra.Command {
 			return err
 		}
 		return c.show(all, func() {
-			t := table{head: c.heads("kept-restore", "state", "kept-set", "kept-reaches", "kept-address", "why"), none: c.t("cli.restore.list.none")}
+			t := table{head: c.heads("kept-restore", "kept-into", "state", "kept-set", "kept-reaches", "kept-address", "why"), none: c.t("cli.restore.list.none")}
 			for i := range all {
 				r := &all[i]
 				why := c.restoreNote(r)
@@ -193,7 +193,7 @@ func (c *cli) restoreListCommand() *cobra.Command {
 					if s.Copy != nil {
 						reached, address = clock(s.Copy.Reached), s.Copy.Address
 					}
-					t.add(r.ID, c.t("keeping.restore."+r.State), s.Set, reached, address, why)
+					t.add(r.ID, c.t("cli.restore.into."+r.Into), c.t("keeping.restore."+r.State), s.Set, reached, address, why)
 				}
 			}
 			c.table(t)
@@ -223,6 +223,10 @@ func (c *cli) restoreNote(r *keeping.RestoreShown) string {
 		return watch.Say(c.lang, r.Trying)
 	case len(r.Progress) > 0:
 		return c.progressOf(&r.Progress[0])
+	case r.Into == continuity.IntoOver && r.State == continuity.RestoreReady && r.Approved == nil:
+		return c.t("cli.restore.note.approve", "id", r.ID)
+	case r.Into == continuity.IntoOver && r.State == continuity.RestoreReady:
+		return c.t("cli.restore.note.switch", "id", r.ID)
 	case r.Aside() && r.Dropping != nil:
 		return c.t("cli.restore.note.dropping", "name", clean(c.actor(r.Dropping.By)))
 	case r.Aside() && !r.AsideUntil.IsZero():
@@ -303,7 +307,12 @@ func (c *cli) restoreActCommand(what string) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.show(r, func() { c.say("cli.restore.act", "id", r.ID, "state_text", c.t("keeping.restore."+r.State)) })
+		return c.show(r, func() {
+			c.say("cli.restore.act", "id", r.ID, "state_text", c.t("keeping.restore."+r.State))
+			if note := c.restoreNote(&keeping.RestoreShown{Restore: r}); note != r.Why {
+				c.say("cli.restore.show.note", "note", note)
+			}
+		})
 	})
 	cmd.Flags().StringVar(&why, "why", "", c.t("cli.flag.restore-why"))
 	return cmd

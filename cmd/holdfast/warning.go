@@ -119,6 +119,10 @@ func (c *cli) evidenceRow(e *continuity.Evidence) []string {
 		if value = c.term("cli.check.state.", e.Text); e.Reason.Code != "" {
 			value = c.t("cli.warning.because", "state", value, "reason", watch.Say(c.lang, e.Reason))
 		}
+	case continuity.FromBackup:
+		if value = c.t("cli.backup.set.state." + e.Text); e.Reason.Code != "" {
+			value = c.t("cli.warning.because", "state", value, "reason", watch.Say(c.lang, e.Reason))
+		}
 	case "report":
 		value = c.term("warning.sign.", e.Text)
 	}

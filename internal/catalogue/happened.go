@@ -1,6 +1,9 @@
 package catalogue
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Happened is what an event's action is called: "task given" for task.assigned. An
 // action that has no words is shown as it is.
@@ -14,10 +17,15 @@ func Happened(lang Lang, action string) string {
 }
 
 // Because puts an engine's reason for an event into words. It is a code of the
-// catalogue, or what names the cause, and behind semicolons what else happened.
+// catalogue with what fills it ([holdfast/internal/continuity.CheckReason.Line]), or what
+// names the cause, and behind semicolons what else happened.
 func Because(lang Lang, kind, reason string) string {
-	if text := Text(lang, reason, nil); text != reason {
-		return text
+	code, filled, _ := strings.Cut(reason, " ")
+	var args Args
+	if filled == "" || json.Unmarshal([]byte(filled), &args) == nil {
+		if text := Text(lang, code, args); text != code {
+			return text
+		}
 	}
 	parts := strings.Split(reason, "; ")
 	for i, part := range parts[1:] {

@@ -16,6 +16,8 @@ func TestBecause(t *testing.T) {
 		"maintenance.cancelled.unready":              "到时仍未就绪",
 		"check/orders/database":                      "check/orders/database",
 		"":                                           "",
+		`target.no-place {"target":"/srv/nas"}`:      Text(Zh, "target.no-place", Args{"target": "/srv/nas"}),
+		"target.no-place and no JSON":                "target.no-place and no JSON",
 	} {
 		if got := Because(Zh, "incident", reason); got != want {
 			t.Errorf("%q: %q", reason, got)

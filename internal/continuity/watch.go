@@ -1,6 +1,9 @@
 package continuity
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // CheckState is what a look at a service found.
 type CheckState string
@@ -29,6 +32,19 @@ type CheckReason struct {
 	Step string         `json:"step,omitempty"` // of a flow: where it was seen
 	Code string         `json:"code"`
 	Args map[string]any `json:"args,omitempty"`
+}
+
+// Line is the reason in one line, as an event bears it: the id, and what fills its
+// placeholders as JSON.
+func (r CheckReason) Line() string {
+	if len(r.Args) == 0 {
+		return r.Code
+	}
+	args, err := json.Marshal(r.Args)
+	if err != nil { // what can't be written can't be said either
+		return r.Code
+	}
+	return r.Code + " " + string(args)
 }
 
 // CheckResult is what one look found.

@@ -143,7 +143,7 @@ func (t *turn) failed(running **continuity.BackupWork, work continuity.BackupWor
 	if why.Code != interrupted { // which is begun anew
 		t.answer(work)
 	}
-	t.store("backup-set.failed", why.Code, more...)
+	t.store("backup-set.failed", why.Line(), more...)
 }
 
 // waiting is since when the oldest full backup waits for its proof that is newer than
