@@ -171,6 +171,29 @@ func TestMutatedFilesAreRejected(t *testing.T) {
 	}
 }
 
+// TestNoBitOfTheHeadIsFree changes each, and cuts at each of its bytes: chance may miss one.
+func TestNoBitOfTheHeadIsFree(t *testing.T) {
+	r, keys := random(t), ring(t)
+	for _, size := range []int{0, 100} {
+		plain := content(r, size)
+		file, _ := write(t, keys, orders("a"), plain)
+		rejected := func(bad []byte, what string, at int) {
+			got, err := read(keys, orders("a"), bytes.NewReader(bad))
+			if code := continuity.CodeOf(err); code != continuity.CodeBackupPiece && code != continuity.CodeNoKey || len(got) > 0 {
+				t.Errorf("%s %d of a file of %d: %d bytes, %v", what, at, size, len(got), err)
+			}
+		}
+		for i := range min(headerBytes, len(file)) {
+			for bit := range 8 {
+				bad := bytes.Clone(file)
+				bad[i] ^= 1 << bit
+				rejected(bad, "changed byte", i)
+			}
+			rejected(file[:i], "cut at byte", i)
+		}
+	}
+}
+
 var manifest = backup.Manifest{
 	Format: 1, ID: "abcdefghij", Service: "shop", Set: "orders", Type: backup.TypeFull, Driver: "sqlite", Started: now, Taken: now,
 	Versions: map[string]string{"holdfast": "1"}, File: "20261120-orders-full-030000-abcdefghij.bak", Bytes: 1, SHA256: "00", Plain: 3, Key: "k",
