@@ -1,7 +1,6 @@
 package folder
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -36,7 +35,7 @@ func newIndex(r io.Reader) (*index, error) {
 
 func (x *index) advance() error {
 	kind, payload, err := x.in.Next()
-	if errors.Is(err, io.EOF) && !errors.Is(err, records.ErrDamaged) {
+	if err == io.EOF { //nolint:errorlint // as readers have it
 		x.next = nil
 		return nil
 	}

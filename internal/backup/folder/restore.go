@@ -133,7 +133,7 @@ func (t *tree) apply(ctx context.Context, stream io.Reader) error {
 			return err
 		}
 		kind, payload, err := in.Next()
-		if errors.Is(err, io.EOF) && !errors.Is(err, records.ErrDamaged) {
+		if err == io.EOF { //nolint:errorlint // as readers have it
 			break
 		}
 		if err != nil {
@@ -369,7 +369,7 @@ func (t *tree) finish() error {
 	}
 	for {
 		_, payload, err := in.Next()
-		if errors.Is(err, io.EOF) && !errors.Is(err, records.ErrDamaged) {
+		if err == io.EOF { //nolint:errorlint // as readers have it
 			return leave(0)
 		}
 		if err != nil {

@@ -74,7 +74,7 @@ func holdsState(ctx context.Context, p backup.Piece) (bool, error) {
 	}
 	defer in.Close()
 	var first [1]byte
-	if _, err := io.ReadFull(in, first[:]); errors.Is(err, io.EOF) {
+	if _, err := io.ReadFull(in, first[:]); err == io.EOF { //nolint:errorlint // of the piece; a source that fails has one for its cause
 		return false, continuity.E(continuity.CodeBackupPiece, err, "piece", p.ID, "cause", err.Error())
 	} else if err != nil {
 		return false, restoring(err)

@@ -90,7 +90,7 @@ func (i *instance) fill(ctx context.Context, db *sql.DB, stream io.Reader, repor
 	began, ended := false, false
 	for {
 		kind, payload, err := in.Next()
-		if errors.Is(err, io.EOF) && !errors.Is(err, records.ErrDamaged) {
+		if err == io.EOF { //nolint:errorlint // as readers have it
 			break
 		}
 		if err != nil {

@@ -100,10 +100,11 @@ func NewReader(r io.Reader, magic string) (*Reader, error) {
 	return in, nil
 }
 
-// cut makes an end that comes too early one that nobody takes for the end; what the
-// stream's source says of itself stays as it is.
+// cut makes an end that comes too early one that nobody takes for the end. What the
+// stream's source says of itself stays as it is: where a connection ended there is an
+// io.EOF in that, too, and the stream is not to blame.
 func cut(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if err == io.EOF || err == io.ErrUnexpectedEOF { //nolint:errorlint // as readers have it
 		return fmt.Errorf("%w: %w", ErrDamaged, io.ErrUnexpectedEOF)
 	}
 	return err
@@ -151,7 +152,7 @@ func (r *Reader) last(payload []byte) error {
 	switch _, err := r.in.ReadByte(); {
 	case err == nil:
 		return fmt.Errorf("%w: it goes on behind its end", ErrDamaged)
-	case !errors.Is(err, io.EOF):
+	case err != io.EOF: //nolint:errorlint // as above
 		return err
 	}
 	r.ended = true

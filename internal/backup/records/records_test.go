@@ -3,6 +3,7 @@ package records_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 
@@ -79,18 +80,23 @@ func TestAStreamIsWholeOrDamaged(t *testing.T) {
 
 var errGone = errors.New("gone")
 
-// What the source of a stream says is not hidden.
+// What the source of a stream says is not hidden, nor is the stream blamed for it: a
+// connection that ended says that of itself, and has an end for its cause.
 func TestASourcesErrorIsTold(t *testing.T) {
 	stream := write(t, [][]byte{[]byte("one"), []byte("two")})
-	r, err := records.NewReader(io.MultiReader(bytes.NewReader(stream), failing{}), magic)
-	for err == nil {
-		_, _, err = r.Next()
-	}
-	if !errors.Is(err, errGone) {
-		t.Errorf("got %v, want what the source said", err)
+	for _, gone := range []error{errGone, fmt.Errorf("%w: %w", errGone, io.EOF), fmt.Errorf("%w: %w", errGone, io.ErrUnexpectedEOF)} {
+		for at := range len(stream) + 1 {
+			r, err := records.NewReader(io.MultiReader(bytes.NewReader(stream[:at]), failing{gone}), magic)
+			for err == nil {
+				_, _, err = r.Next()
+			}
+			if !errors.Is(err, errGone) || errors.Is(err, records.ErrDamaged) {
+				t.Errorf("after %d bytes: %v, want what the source said: %v", at, err, gone)
+			}
+		}
 	}
 }
 
-type failing struct{}
+type failing struct{ err error }
 
-func (failing) Read([]byte) (int, error) { return 0, errGone }
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

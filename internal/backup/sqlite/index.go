@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -103,7 +102,7 @@ func readIndex(r io.Reader) (*index, error) {
 	x := &index{}
 	for {
 		kind, payload, err := in.Next()
-		if errors.Is(err, io.EOF) && !errors.Is(err, records.ErrDamaged) {
+		if err == io.EOF { //nolint:errorlint // as readers have it
 			break
 		}
 		if err != nil {

@@ -107,7 +107,7 @@ func (t *target) apply(ctx context.Context, stream io.Reader) error {
 			return err
 		}
 		kind, payload, err := in.Next()
-		if errors.Is(err, io.EOF) && !errors.Is(err, records.ErrDamaged) {
+		if err == io.EOF { //nolint:errorlint // as readers have it
 			break
 		}
 		if err != nil {
