@@ -1,6 +1,6 @@
 // Package mariatest gives tests real MariaDB databases, on a private server
 // started from the distribution's packages: in a folder of its own, on a Unix
-// socket only. The tests of a package share one server. Where the packages are
+// socket only, with a binary log. The tests of a package share one server. Where the packages are
 // missing the test fails and says how to install them.
 //
 //	func TestMain(m *testing.M) { os.Exit(mariatest.Main(m.Run)) }
@@ -124,7 +124,8 @@ func start() (s *server, err error) {
 	}
 	s.cmd = exec.Command(daemon, "--no-defaults", "--datadir="+data, "--socket="+s.socket(), "--skip-networking", // #nosec G204 -- as above
 		"--user="+who.Username, "--init-file="+boot, "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=16M",
-		"--pid-file="+filepath.Join(dir, "pid"), "--character-set-server=utf8mb4")
+		"--pid-file="+filepath.Join(dir, "pid"), "--character-set-server=utf8mb4",
+		"--log-bin="+filepath.Join(dir, "bin"), "--binlog-format=ROW", "--server-id=7") // so that it can be followed
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)

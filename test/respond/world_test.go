@@ -12,6 +12,7 @@ import (
 	"holdfast/internal/controlapi"
 	"holdfast/internal/demo"
 	"holdfast/internal/demo/inbox"
+	"holdfast/internal/mariatest"
 	"holdfast/internal/pgtest"
 	"holdfast/test/harness"
 )
@@ -24,7 +25,7 @@ var (
 
 func TestMain(m *testing.M) {
 	harness.Abreast(3)
-	code := pgtest.Main(m)
+	code := mariatest.Main(func() int { return pgtest.Main(m) })
 	if dir, err := programs(); err == nil {
 		_ = os.RemoveAll(dir)
 	}
