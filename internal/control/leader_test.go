@@ -17,6 +17,7 @@ import (
 	"holdfast/internal/command"
 	"holdfast/internal/continuity"
 	"holdfast/internal/controlconfig"
+	"holdfast/internal/mariatest"
 	"holdfast/internal/pgtest"
 	"holdfast/internal/secret"
 	"holdfast/internal/store"
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(pgtest.Main(m))
+	os.Exit(mariatest.Main(func() int { return pgtest.Main(m) }))
 }
 
 // beatingNode runs a node whose leader commits again and again, fenced, and says
