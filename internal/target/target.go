@@ -90,7 +90,12 @@ func Denied(place, name string, cause error) error {
 	return fail(continuity.CodeForbidden, "target.denied", place, name, cause)
 }
 
+// fail has no io.EOF in it: a connection that ended is no end of what is read, and whoever
+// looks for one in an error would take it for that.
 func fail(code continuity.Code, detail, place, name string, cause error) error {
+	if errors.Is(cause, io.EOF) || errors.Is(cause, io.ErrUnexpectedEOF) {
+		cause = errors.New(cause.Error())
+	}
 	return continuity.E(code, cause, "detail_id", detail, "place", place, "name", name)
 }
 

@@ -3,7 +3,10 @@ package s3_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -66,6 +69,45 @@ func TestAnIdentityThatMayNotDelete(t *testing.T) {
 	}
 	targettest.Fails(t, b.Delete(t.Context(), "a/b.bak"), continuity.CodeForbidden)
 	targettest.Holds(t, b, "a/b.bak", content)
+}
+
+// TestAReadThatIsCut ends in the middle, by a connection that does: that is neither the end
+// of the file nor a file that is too short.
+func TestAReadThatIsCut(t *testing.T) {
+	endpoint := store(t, t.TempDir())
+	content := targettest.Noise(7, 3<<20)
+	if err := bucket(t, endpoint).Put(t.Context(), "a/b.bak", bytes.NewReader(content)); err != nil {
+		t.Fatal(err)
+	}
+	to, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to)
+			r.Out.Host = r.In.Host // what was signed
+		},
+		ModifyResponse: func(r *http.Response) error {
+			r.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.LimitReader(r.Body, 1<<20), r.Body}
+			return nil
+		},
+		ErrorLog: log.New(io.Discard, "", 0),
+	})
+	t.Cleanup(s.Close)
+	r, _, err := bucket(t, s.URL).Open(t.Context(), "a/b.bak")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	got, err := io.ReadAll(r)
+	targettest.Fails(t, err, continuity.CodeUnreachable)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || !bytes.HasPrefix(content, got) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
 }
 
 // listing lets a client through to the server of tests, which takes a delimiter that is
