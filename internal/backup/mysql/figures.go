@@ -21,7 +21,7 @@ func measure(ctx context.Context, db asked, queries []backup.Query, report backu
 	}
 	var all []backup.Figure
 	for _, row := range tables {
-		total, err := count(ctx, db, "SELECT * FROM "+quoted(row[0]))
+		total, err := tally.Rows(ctx, db, "SELECT * FROM "+quoted(row[0]))
 		if err != nil {
 			return nil, err
 		}
@@ -105,27 +105,4 @@ func list(ctx context.Context, db asked, query string) (all [][]string, err erro
 		all = append(all, row)
 	}
 	return all, rows.Err()
-}
-
-func count(ctx context.Context, db asked, query string) (total tally.Total, err error) {
-	rows, err := db.QueryContext(ctx, query)
-	if err != nil {
-		return total, err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return total, err
-	}
-	values, into := make([]any, len(columns)), make([]any, len(columns))
-	for i := range values {
-		into[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return total, err
-		}
-		total.AddRow(values)
-	}
-	return total, rows.Err()
 }

@@ -12,6 +12,7 @@ import (
 	client "github.com/go-sql-driver/mysql"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/tally"
 )
 
 // prepareTables copies the rows of single tables beside them, and returns the tables in
@@ -35,11 +36,11 @@ func (s *session) prepareTables(ctx context.Context, was *sql.Conn, from *client
 		return nil, err
 	}
 	for _, table := range tables {
-		then, err := count(ctx, was, "SELECT * FROM "+quoted(table))
+		then, err := tally.Rows(ctx, was, "SELECT * FROM "+quoted(table))
 		if err != nil {
 			return nil, err
 		}
-		now, err := count(ctx, s.conn, "SELECT * FROM "+quoted(s.copy)+"."+quoted(table))
+		now, err := tally.Rows(ctx, s.conn, "SELECT * FROM "+quoted(s.copy)+"."+quoted(table))
 		if err != nil {
 			return nil, err
 		}

@@ -163,7 +163,7 @@ func (i *instance) make(ctx context.Context, tx *sql.Tx, t table) (*sql.Stmt, er
 func (i *instance) Figures(ctx context.Context, queries []backup.Query, report backup.Report) ([]backup.Figure, error) {
 	var all []backup.Figure
 	for _, name := range i.tables {
-		total, err := i.count(ctx, name)
+		total, err := tally.Rows(ctx, i.db, "SELECT * FROM "+quoted(name))
 		if err != nil {
 			return nil, restoring(err)
 		}
@@ -180,29 +180,6 @@ func (i *instance) Figures(ctx context.Context, queries []backup.Query, report b
 		all = append(all, backup.Figure{Of: q.ID, Measure: "result", Value: value})
 	}
 	return all, nil
-}
-
-func (i *instance) count(ctx context.Context, name string) (total tally.Total, err error) {
-	rows, err := i.db.QueryContext(ctx, "SELECT * FROM "+quoted(name)) // #nosec G202 -- quoted
-	if err != nil {
-		return total, err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return total, err
-	}
-	values, into := make([]any, len(columns)), make([]any, len(columns))
-	for n := range values {
-		into[n] = &values[n]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return total, err
-		}
-		total.AddRow(values)
-	}
-	return total, rows.Err()
 }
 
 func (i *instance) only(ctx context.Context, query string) (string, error) {

@@ -25,7 +25,7 @@ func measure(ctx context.Context, db asked, queries []backup.Query, report backu
 	}
 	var all []backup.Figure
 	for _, table := range tables {
-		total, err := count(ctx, db, "SELECT * FROM "+quoted(table))
+		total, err := tally.Rows(ctx, db, "SELECT * FROM "+quoted(table))
 		if err != nil {
 			return nil, err
 		}
@@ -84,27 +84,4 @@ func only(ctx context.Context, db asked, query string) (string, error) {
 		return "", err
 	}
 	return values[0], nil
-}
-
-func count(ctx context.Context, db asked, query string) (total tally.Total, err error) {
-	rows, err := db.QueryContext(ctx, query)
-	if err != nil {
-		return total, err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return total, err
-	}
-	values, into := make([]any, len(columns)), make([]any, len(columns))
-	for i := range values {
-		into[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return total, err
-		}
-		total.AddRow(values)
-	}
-	return total, rows.Err()
 }
