@@ -110,7 +110,7 @@ func (c *cli) showUpgrade(u *continuity.Upgrade) {
 		line("back", "version", clean(b.Version), "way", c.term("upgrade.way.", orWay(b.Way)), "count", u.Rollbacks, "minutes", b.Minutes, "records", b.Records, "again", b.Redelivered)
 	}
 	if !u.Held.IsZero() {
-		line("held", "at", clock(u.Held), "released", orClock(u.Released))
+		line("held", "at", clock(u.Held), "released", clock(u.Released))
 	}
 	if !u.Bake.IsZero() {
 		line("bake", "at", clock(u.Bake))
@@ -126,10 +126,16 @@ func (c *cli) showUpgrade(u *continuity.Upgrade) {
 		line("set", "set", s.Set, "backup", orDash(s.Backup), "taken", orClock(s.Taken), "proven", orClock(s.Proven))
 	}
 	for _, a := range u.Approvals {
-		line("approval", "name", clean(a.By.ID), "at", clock(a.At), "minutes", a.Minutes, "records", a.Records)
+		records := map[string]any{}
+		upgrade.SayRecords(records, "records", a.Records)
+		args := []any{"name", clean(a.By.ID), "at", clock(a.At), "minutes", a.Minutes}
+		for name, value := range records {
+			args = append(args, name, value)
+		}
+		line("approval", args...)
 	}
 	if u.Run != "" {
-		line("run", "run", u.Run, "steps", strings.Join(u.Checked, ", "))
+		line("run", "run", u.Run, "steps", orDash(strings.Join(u.Checked, ", ")))
 	}
 }
 

@@ -28,7 +28,7 @@ func Upgrade(p *plan.Plan, id string) *upgrade.Spec {
 		Limits: upgrade.Limits{Minutes: int(r.Undo.Most.Minutes()), Records: r.Undo.Records},
 	}
 	if s.Limits.Records == 0 {
-		s.Limits.Records = 1 << 53 // as many as there are: JSON bears no more
+		s.Limits.Records = upgrade.AnyRecords
 	}
 	switch r.Undo.Data {
 	case "down":

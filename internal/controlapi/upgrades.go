@@ -32,7 +32,7 @@ type NewUpgrade struct {
 
 // UpgradeRun begins one.
 type UpgradeRun struct {
-	Despite string `json:"despite,omitempty" maxLength:"1000"` // why, whatever was found that does not keep it from beginning
+	Despite string `json:"despite,omitempty" maxLength:"1000"` // why it begins whatever was found that blocks
 }
 
 // UpgradeTicks are items of the list before it that were done.

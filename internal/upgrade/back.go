@@ -139,7 +139,10 @@ func (t *turn) within(records int64) {
 		t.Back.Minutes, t.Back.Records = int(math.Ceil(t.now.Sub(t.Moment).Minutes())), records
 		most := limits(t.spec, &t.Upgrade)
 		if (t.Back.Minutes > most.Minutes || records > most.Records) && len(t.Back.Beyond) < approvers {
-			t.ask(asksLimits, map[string]any{"minutes": t.Back.Minutes, "records": records, "most_minutes": most.Minutes, "most_records": most.Records})
+			args := map[string]any{"minutes": t.Back.Minutes, "most_minutes": most.Minutes}
+			SayRecords(args, "records", records)
+			SayRecords(args, "most_records", most.Records)
+			t.ask(asksLimits, args)
 			return
 		}
 	}

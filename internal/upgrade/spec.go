@@ -75,6 +75,19 @@ type Limits struct {
 	Records int64 // of requests
 }
 
+// AnyRecords is the limit of a plan that states none: JSON bears no greater number.
+const AnyRecords = 1 << 53
+
+// SayRecords puts a number of requests among what fills a text: under its name, or in words
+// where there is no limit.
+func SayRecords(into map[string]any, name string, n int64) {
+	if n < AnyRecords {
+		into[name] = n
+		return
+	}
+	into[name+"_text"] = "upgrade.requests.any"
+}
+
 // Defaults of what a plan leaves open.
 const (
 	DefaultLost    = 2 * time.Minute

@@ -41,8 +41,9 @@ func (t *turn) say(what, urgency string) {
 		a := catalogue.Args{
 			"id": t.ID, "service": t.Service, "name": in(t.spec.Name, lang, t.Upgrade.Upgrade), "from": t.From, "to": t.To, "good": t.Good,
 			"why": "", "asks": "", "way": "", "again": int64(0), "class": "", "bake": clock(t.Bake, t.spec.Zone), "items": strings.Join(t.lackItems(lang), "\n"),
-			"minutes": t.spec.Limits.Minutes, "records": t.spec.Limits.Records,
+			"minutes": t.spec.Limits.Minutes,
 		}
+		SayRecords(a, "records", t.spec.Limits.Records)
 		if t.Failure != nil {
 			a["why"], a["class"] = Because(lang, t.Failure.Reasons...), catalogue.Text(lang, "upgrade.class."+t.Failure.Class, nil)
 		}
