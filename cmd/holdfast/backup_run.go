@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/backup"
@@ -98,7 +99,7 @@ func (c *cli) capture(ctx context.Context, e *engine.Engine, set engine.Set, kin
 	}
 	err = c.show(doc, func() {
 		c.warnOnly("backup.run.done", "piece", doc.Piece.ID, "type", c.t("backup.type."+doc.Piece.Type), "name", doc.Path,
-			"bytes", c.bytes(doc.Piece.Bytes), "took_seconds", doc.TookSecs)
+			"bytes", humanize.IBytes(uint64(max(doc.Piece.Bytes, 0))), "took_seconds", doc.TookSecs) // a sentence needs the unit in a pipe too
 		c.targets(doc.Targets)
 	})
 	if err == nil && missed {
