@@ -25,7 +25,8 @@ import (
 type backupFlags struct {
 	ring        *ringFlags
 	places      []string
-	credentials string
+	credentials []string // PLACE=FILE, or a file for the only place that needs one
+	removing    []string // the same, of an identity that may remove
 	service     string
 	set         string
 	scratch     string
@@ -51,8 +52,7 @@ func (c *cli) addBackup(cmd *cobra.Command, word string) *backupFlags {
 	b := &backupFlags{ring: c.addRing(cmd)}
 	f := cmd.Flags()
 	f.StringArrayVar(&b.places, word, nil, c.t("cli.flag.backup-"+word))
-	f.StringVar(&b.credentials, "credentials-file", c.env("HOLDFAST_BACKUP_CREDENTIALS_FILE"), c.t("cli.flag.backup-credentials-file"))
-	f.Lookup("credentials-file").DefValue = ""
+	f.StringArrayVar(&b.credentials, "credentials-file", nil, c.t("cli.flag.backup-credentials-file"))
 	f.StringVar(&b.service, "service", "", c.t("cli.flag.backup-service"))
 	f.StringVar(&b.set, "set", "", c.t("cli.flag.backup-set"))
 	return b
@@ -92,17 +92,33 @@ func (c *cli) openBackups(ctx context.Context, b *backupFlags) (*engine.Engine, 
 
 func (c *cli) engineOf(ctx context.Context, b *backupFlags, ring *backupkey.Ring) (*engine.Engine, error) {
 	o := engine.Options{Ring: ring, Scratch: b.scratch, Version: version, Log: c.warnings()}
+	given := b.credentials
+	if file := c.env("HOLDFAST_BACKUP_CREDENTIALS_FILE"); len(given) == 0 && file != "" {
+		given = []string{file}
+	}
+	secrets, err := readCredentials("credentials-file", given, b.places)
+	if err != nil {
+		return nil, err
+	}
+	removing, err := readCredentials("prune-credentials-file", b.removing, b.places)
+	if err != nil {
+		return nil, err
+	}
 	some := false
 	var away error
 	for _, url := range b.places {
-		t, err := c.openTarget(ctx, url, b.credentials)
+		at, err := openTarget(ctx, url, secrets[url])
 		if ctx.Err() != nil || continuity.CodeOf(err) == continuity.CodeInvalid {
 			return nil, err
 		}
 		if err != nil { // it fails by itself, not the others
-			t, away = engine.Target{Name: url, At: open.Later(func(context.Context) (target.Target, error) { return nil, err })}, err
+			at, away = open.Later(func(context.Context) (target.Target, error) { return nil, err }), err
 		} else {
 			some = true
+		}
+		t := engine.Target{Name: url, At: at}
+		if secret, other := removing[url]; other {
+			t.Prune = open.Later(func(ctx context.Context) (target.Target, error) { return openTarget(ctx, url, secret) })
 		}
 		o.Targets = append(o.Targets, t)
 	}

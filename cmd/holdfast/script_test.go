@@ -60,6 +60,9 @@ func (t tests) Run() int { return pgtest.Main(t.m) }
 //	                            $SCRATCH is a folder that its server's user reaches
 //	bucket NAME                 a real S3 server with that bucket; $S3 is its address, and
 //	                            s3.credentials a file with what opens it
+//	far-bucket NAME             another one, whose writer may not delete; $FAR is its address,
+//	                            far-writer.credentials and far-remover.credentials open it, and
+//	                            far.callers has who asked it
 //	flip FILE                   changes a byte in the middle of what is not zero
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -78,7 +81,8 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"upstream": cmdUpstream, "ready": cmdReady, "post": cmdPost, "until": cmdUntil, "viewed": cmdViewed, "day": cmdDay, "paused": cmdPaused, "exits": cmdExits, "sqlite": cmdSQLite, "flip": cmdFlip, "field": cmdField, "orders": func(ts *testscript.TestScript, _ bool, args []string) { cmdOrders(t, ts, args) }, "envsubst": cmdEnvsubst,
-			"bucket": func(ts *testscript.TestScript, _ bool, args []string) { cmdBucket(t, ts, args) },
+			"bucket":     func(ts *testscript.TestScript, _ bool, args []string) { cmdBucket(t, ts, args) },
+			"far-bucket": func(ts *testscript.TestScript, _ bool, args []string) { cmdFarBucket(t, ts, args) },
 		},
 	})
 }

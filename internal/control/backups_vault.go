@@ -216,8 +216,10 @@ func (v *vault) Prune(ctx context.Context, s keeping.Set) (removed int, err erro
 		removed += p.Done
 		errs = append(errs, p.Err)
 	}
-	_, swept := e.Sweep(ctx, set)
-	return removed, errors.Join(append(errs, swept)...)
+	for _, s := range e.Sweep(ctx, set) {
+		errs = append(errs, s.Err)
+	}
+	return removed, errors.Join(errs...)
 }
 
 // Holdings implements keeping.Vault.

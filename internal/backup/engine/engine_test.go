@@ -546,9 +546,9 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.engine = w.newEngine(Target{Name: "near", At: near}, Target{Name: "far", At: place{w.far}})
-	swept, err := w.engine.Sweep(t.Context(), w.set)
-	if err != nil || len(swept) != 1 || swept[0] != "near:"+old.Path() {
-		t.Error(swept, err)
+	swept := w.engine.Sweep(t.Context(), w.set)
+	if len(swept) != 2 || swept[0].Err != nil || swept[1].Err != nil || swept[0].Uploads != 1 || len(swept[0].Files) != 1 || swept[0].Files[0] != old.Path() || len(swept[1].Files) != 0 {
+		t.Error(swept)
 	}
 	if _, err := os.Stat(unfinished); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("an unfinished file is left:", err)

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -67,26 +66,33 @@ func (e *Engine) deletePiece(ctx context.Context, t Target, m backup.Manifest) e
 // behind: longer than the longest capture.
 const left = 7 * 24 * time.Hour
 
-// Sweep removes from the targets of a set what was left by who was killed: uploads that
-// never ended, files without a manifest, proofs of nothing. Times are the target's own.
-func (e *Engine) Sweep(ctx context.Context, set Set) ([]string, error) {
-	var swept []string
-	var errs []error
-	for _, t := range e.targets(set) {
-		names, err := e.sweep(ctx, t, set)
-		swept = append(swept, names...)
-		errs = append(errs, err)
-	}
-	return swept, errors.Join(errs...)
+// Swept is what was cleared away on one target.
+type Swept struct {
+	Target  string
+	Uploads int      // of any set, that were never finished
+	Files   []string // of the set, that mean nothing
+	Err     error    // why no more went
 }
 
-func (e *Engine) sweep(ctx context.Context, t Target, set Set) ([]string, error) {
-	if _, err := t.Prune.Sweep(ctx, target.SweepAge); err != nil {
-		return nil, err
+// Sweep removes from the targets of a set what was left by who was killed: uploads that
+// never ended, files without a manifest, proofs of nothing. Times are the target's own.
+func (e *Engine) Sweep(ctx context.Context, set Set) []Swept {
+	var all []Swept
+	for _, t := range e.targets(set) {
+		s := Swept{Target: t.Name}
+		s.Err = e.sweep(ctx, t, set, &s)
+		all = append(all, s)
+	}
+	return all
+}
+
+func (e *Engine) sweep(ctx context.Context, t Target, set Set, s *Swept) (err error) {
+	if s.Uploads, err = t.Prune.Sweep(ctx, target.SweepAge); err != nil {
+		return err
 	}
 	objects, err := t.At.List(ctx, set.Folder()+"/")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	there := map[string]bool{}
 	var newest time.Time
@@ -96,17 +102,16 @@ func (e *Engine) sweep(ctx context.Context, t Target, set Set) ([]string, error)
 			newest = o.Modified
 		}
 	}
-	var swept []string
 	for _, o := range objects {
 		if newest.Sub(o.Modified) < left || !lonely(o.Name, there) {
 			continue
 		}
 		if err := t.Prune.Delete(ctx, o.Name); err != nil {
-			return swept, err
+			return err
 		}
-		swept = append(swept, t.Name+":"+o.Name)
+		s.Files = append(s.Files, o.Name)
 	}
-	return swept, nil
+	return nil
 }
 
 // lonely says whether a file means nothing by itself.

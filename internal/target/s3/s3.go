@@ -205,6 +205,9 @@ func (b *Bucket) Sweep(ctx context.Context, age time.Duration) (int, error) {
 	n := 0
 	core := minio.Core{Client: b.client}
 	for upload := range b.client.ListIncompleteUploads(ctx, b.bucket, b.prefix, true) {
+		if unknown(upload.Err) { // so some servers say that there never was any
+			return n, nil
+		}
 		if upload.Err != nil {
 			return n, b.of("", upload.Err)
 		}
@@ -213,12 +216,18 @@ func (b *Bucket) Sweep(ctx context.Context, age time.Duration) (int, error) {
 		if upload.UploadID == "" || !strings.HasPrefix(upload.Key, b.prefix) || time.Since(upload.Initiated) < age {
 			continue
 		}
-		if err := core.AbortMultipartUpload(ctx, b.bucket, upload.Key, upload.UploadID); err != nil {
+		if err := core.AbortMultipartUpload(ctx, b.bucket, upload.Key, upload.UploadID); unknown(err) {
+			continue // it was ended meanwhile
+		} else if err != nil {
 			return n, b.of("", err)
 		}
 		n++
 	}
 	return n, ctx.Err()
+}
+
+func unknown(err error) bool {
+	return err != nil && minio.ToErrorResponse(err).Code == minio.NoSuchUpload
 }
 
 // Close lets go of connections.

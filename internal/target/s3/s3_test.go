@@ -38,6 +38,9 @@ func store(t *testing.T, dir string) string {
 func TestConformance(t *testing.T) {
 	dir := t.TempDir()
 	endpoint := store(t, dir)
+	if n, err := bucket(t, endpoint).Sweep(t.Context(), 0); n != 0 || err != nil {
+		t.Error("nothing was ever sent there: ", n, err)
+	}
 	targettest.Run(t, bucket(t, endpoint), func(t *testing.T) target.Target { return bucket(t, endpoint) })
 	if n, err := bucket(t, listing(t, endpoint)).Sweep(t.Context(), 0); n != 0 || err != nil {
 		t.Error("uploads were left: ", n, err)

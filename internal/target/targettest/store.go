@@ -44,8 +44,8 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 // Store starts an S3 server on a folder, whose folders are its buckets, and returns its
-// address. It ends with the test.
-func Store(t testing.TB, folder string) string {
+// address. It ends with the test. Its keys are ACCESS,SECRET; without any, the ones above.
+func Store(t testing.TB, folder string, keys ...string) string {
 	t.Helper()
 	program, err := built()
 	if err != nil {
@@ -60,7 +60,14 @@ func Store(t testing.TB, folder string) string {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	serve := exec.CommandContext(ctx, program, "serve", "s3", "--config", os.DevNull, "--addr", address, "--auth-key", Access+","+Secret, folder) // #nosec G204 -- as above
+	if len(keys) == 0 {
+		keys = []string{Access + "," + Secret}
+	}
+	args := []string{"serve", "s3", "--config", os.DevNull, "--addr", address}
+	for _, key := range keys {
+		args = append(args, "--auth-key", key)
+	}
+	serve := exec.CommandContext(ctx, program, append(args, folder)...) // #nosec G204 -- as above
 	log, err := os.Create(filepath.Join(t.TempDir(), "s3.log"))
 	if err != nil {
 		t.Fatal(err)
