@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,6 +27,8 @@ type restoring struct {
 	over      bool
 	serve     bool
 	yes       bool
+	by        string
+	approved  string
 	turn      map[string]*string // switch, undo, drop: the id of an earlier restore over the original
 }
 
@@ -60,6 +60,8 @@ func (c *cli) backupRestoreCommand() *cobra.Command {
 	f.BoolVar(&r.over, "over", false, c.t("cli.flag.backup-over"))
 	f.BoolVar(&r.serve, "serve", false, c.t("cli.flag.backup-serve"))
 	f.BoolVar(&r.yes, "yes", false, c.t("cli.flag.yes"))
+	f.StringVar(&r.by, "by", "", c.t("cli.flag.backup-by"))
+	f.StringVar(&r.approved, "approved-by", "", c.t("cli.flag.backup-approved-by"))
 	for _, turn := range []string{"switch", "undo", "drop"} {
 		r.turn[turn] = f.String(turn, "", c.t("cli.flag.backup-"+turn))
 	}
@@ -120,12 +122,18 @@ func (c *cli) restore(ctx context.Context, e *engine.Engine, set engine.Set, r *
 	if !c.json {
 		c.candidates(candidates[r.candidate-1:r.candidate], r.candidate)
 	}
+	want := engine.Want{Candidate: candidates[r.candidate-1], Moment: moment, Dir: r.into}
+	var people twoPeople
 	if r.over {
-		if err := c.typedConfirm(r.yes, set.ID, "backup.restore.confirm", "set", set.Folder()); err != nil {
+		if err := e.Replaceable(set); err != nil {
+			return err
+		}
+		reaches := clock(want.Reaches)
+		if people, err = c.agreed(r, set, reaches, "backup.restore.confirm", "set", set.Folder(), "reaches", reaches); err != nil {
 			return err
 		}
 	}
-	return c.carryOut(ctx, e, set, engine.Want{Candidate: candidates[r.candidate-1], Moment: moment, Dir: r.into}, r)
+	return c.carryOut(ctx, e, set, want, r, people)
 }
 
 type restoredDoc struct {
@@ -139,25 +147,34 @@ type restoredDoc struct {
 	Found    []backup.Compared `json:"found"`
 	Speed    backup.Speed      `json:"speed"`
 	Switched bool              `json:"switched"`
+	twoPeople
 }
 
 // carryOut restores, compares, and puts in place what is to be. What does not agree with
 // what was recorded is put in nobody's place.
-func (c *cli) carryOut(ctx context.Context, e *engine.Engine, set engine.Set, want engine.Want, r *restoring) (err error) {
+func (c *cli) carryOut(ctx context.Context, e *engine.Engine, set engine.Set, want engine.Want, r *restoring, people twoPeople) (err error) {
 	p := c.newProgress()
 	restored, err := e.Restore(ctx, set, want, p.report)
 	p.close()
 	if err != nil {
 		return err
 	}
-	keep := r.into != ""
+	keep, closed := r.into != "", false
+	end := func() error {
+		if closed {
+			return nil
+		}
+		closed = true
+		return restored.Close(keep)
+	}
 	defer func() {
-		if closed := restored.Close(keep); closed != nil {
-			err = errors.Join(err, closed)
+		if failed := end(); failed != nil {
+			err = errors.Join(err, failed)
 		}
 	}()
 	doc := restoredDoc{
 		Moment: restored.Moment, Reached: restored.Reached, Exact: restored.Exact, Good: restored.Good, Found: restored.Found, Speed: restored.Speed,
+		twoPeople: people,
 	}
 	if keep {
 		if doc.Folder, err = filepath.Abs(restored.Dir); err != nil {
@@ -165,17 +182,14 @@ func (c *cli) carryOut(ctx context.Context, e *engine.Engine, set engine.Set, wa
 		}
 	}
 	if r.over && restored.Good {
-		if err := e.Replace(ctx, set, restored, p.report); err != nil {
+		if err := c.putInPlace(ctx, e, set, restored, &doc, p); err != nil {
 			return err
 		}
-		p.close()
-		if err := e.Switch(ctx, set, restored.ID); err != nil {
-			return err
-		}
-		doc.ID, doc.Switched = restored.ID, true
 	}
 	if r.serve {
 		doc.Address = restored.Instance.Address()
+	} else if err := end(); err != nil { // what is said to be restored outlives a power cut
+		return err
 	}
 	if err := c.show(doc, func() { c.restored(set, doc) }); err != nil {
 		return err
@@ -186,6 +200,28 @@ func (c *cli) carryOut(ctx context.Context, e *engine.Engine, set engine.Set, wa
 	if !restored.Good {
 		return findings{}
 	}
+	return nil
+}
+
+// putInPlace puts what was restored in the place of its source. The id is told before
+// anything is done under it: whatever ends this, one can go on or go back by it.
+func (c *cli) putInPlace(ctx context.Context, e *engine.Engine, set engine.Set, restored *engine.Restored, doc *restoredDoc, p *progress) error {
+	doc.ID = restored.ID
+	c.warnOnly("backup.restore.begins", "id", doc.ID)
+	stage := "prepare"
+	err := e.Replace(ctx, set, restored, p.report)
+	p.close()
+	if err == nil {
+		stage = "switch"
+		err = e.Switch(ctx, set, doc.ID)
+	}
+	if err != nil {
+		if failed := c.show(doc, func() { c.warn("backup.restore.left-"+stage, "set", set.Folder(), "id", doc.ID) }); failed != nil {
+			err = errors.Join(err, failed)
+		}
+		return err
+	}
+	doc.Switched = true
 	return nil
 }
 
@@ -215,6 +251,7 @@ func (c *cli) restored(set engine.Set, doc restoredDoc) {
 	}
 	if doc.Switched {
 		c.say("backup.restore.switched", "set", set.Folder(), "id", doc.ID)
+		c.say("backup.restore.people", "by", clean(doc.By), "approved", clean(doc.Approved))
 	}
 }
 
@@ -224,7 +261,8 @@ func (c *cli) turnRestored(ctx context.Context, e *engine.Engine, set engine.Set
 	if err := c.withDriver(&set, r.backupFlags, e.List(ctx, set)); err != nil {
 		return err
 	}
-	if err := c.typedConfirm(r.yes, set.ID, "backup.restore.confirm-"+turn, "set", set.Folder(), "id", id); err != nil {
+	people, err := c.agreed(r, set, id, "backup.restore.confirm-"+turn, "set", set.Folder(), "id", id)
+	if err != nil {
 		return err
 	}
 	do := map[string]func(context.Context, engine.Set, string) error{"switch": e.Switch, "undo": e.Undo, "drop": e.Drop}[turn]
@@ -234,7 +272,11 @@ func (c *cli) turnRestored(ctx context.Context, e *engine.Engine, set engine.Set
 	return c.show(struct {
 		ID   string `json:"id"`
 		Done string `json:"done"`
-	}{id, turn}, func() { c.say("backup.restore.did-"+turn, "set", set.Folder(), "id", id) })
+		twoPeople
+	}{id, turn, people}, func() {
+		c.say("backup.restore.did-"+turn, "set", set.Folder(), "id", id)
+		c.say("backup.restore.people", "by", clean(people.By), "approved", clean(people.Approved))
+	})
 }
 
 func (c *cli) showCandidates(all []backup.Candidate) error {
@@ -277,20 +319,4 @@ func (c *cli) because(code string) string {
 		return code
 	}
 	return c.t("backup.because." + code)
-}
-
-// typedConfirm has whoever acts type what it is about: a yes comes too quickly.
-func (c *cli) typedConfirm(yes bool, word, id string, pairs ...any) error {
-	if yes {
-		return nil
-	}
-	if !terminal(c.in) || !terminal(c.err) {
-		return invalid("cli.invalid.confirm")
-	}
-	fmt.Fprint(c.err, c.t(id, slices.Concat(pairs, []any{"word", word})...)+" ")
-	line, err := bufio.NewReader(c.in).ReadString('\n')
-	if strings.TrimSpace(line) != word {
-		return errors.Join(invalid("cli.invalid.declined"), err)
-	}
-	return nil
 }

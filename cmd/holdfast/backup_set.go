@@ -107,10 +107,11 @@ func (c *cli) engineOf(ctx context.Context, b *backupFlags, ring *backupkey.Ring
 	some := false
 	var away error
 	for _, url := range b.places {
-		at, err := openTarget(ctx, url, secrets[url])
+		opened, err := openTarget(ctx, url, secrets[url])
 		if ctx.Err() != nil || continuity.CodeOf(err) == continuity.CodeInvalid {
 			return nil, err
 		}
+		var at engine.Place = opened
 		if err != nil { // it fails by itself, not the others
 			at, away = open.Later(func(context.Context) (target.Target, error) { return nil, err }), err
 		} else {

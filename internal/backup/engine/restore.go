@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/swap"
 	"holdfast/internal/continuity"
 )
 
@@ -39,10 +40,13 @@ type Restored struct {
 }
 
 // Close ends what was started for the instance, and removes it unless it is to be kept.
-// What is kept in a scratch folder is nobody's but the caller's then.
+// What is kept in a scratch folder is nobody's but the caller's then; what is kept in a
+// place of its own outlives a power cut.
 func (r *Restored) Close(keep bool) error {
 	err := r.Instance.Close()
 	switch {
+	case r.scratch == nil && keep:
+		return errors.Join(err, swap.SyncAll(r.Dir))
 	case r.scratch == nil:
 		return err
 	case keep:
@@ -215,6 +219,12 @@ func (e *Engine) restore(ctx context.Context, set Set, from Target, pieces []bac
 	instance, err := set.Driver.Restore(ctx, how)
 	speed.Restore = time.Since(began).Seconds()
 	return instance, speed, err
+}
+
+// Replaceable fails for sets that can't be put in the place of their source.
+func (e *Engine) Replaceable(set Set) error {
+	_, err := replacer(set)
+	return err
 }
 
 // Replace prepares a restored set beside its source; clients notice nothing. Switch puts

@@ -80,7 +80,7 @@ func (d *Driver) copy(ctx context.Context, from, to string, report backup.Report
 	if !slices.Equal(there.figures(), c.totals.figures()) {
 		return errCopy
 	}
-	return syncAll(to)
+	return swap.SyncAll(to)
 }
 
 // Switch puts what was prepared in the folder's place. Programs that have files of the

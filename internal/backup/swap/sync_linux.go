@@ -1,4 +1,4 @@
-package folder
+package swap
 
 import (
 	"errors"
@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncAll puts the whole file system of a folder on stable storage, which is cheaper
+// SyncAll puts the whole file system of a folder on stable storage, which is cheaper
 // than doing so with each file.
-func syncAll(dir string) error {
+func SyncAll(dir string) error {
 	f, err := os.Open(dir) // #nosec G304 -- the operator names the folder
 	if err != nil {
 		return err
