@@ -66,7 +66,7 @@ type sim struct {
 	snaps    map[time.Time]data
 	prepared map[string]data
 	switched map[string]bool
-	backedUp bool
+	backedUp map[string]bool // by the stage that asked
 
 	effects int
 	kill    int
@@ -95,7 +95,7 @@ func newSim(t *testing.T, f flaw) *sim {
 	t.Helper()
 	s := &sim{
 		T: t, flaw: f, now: time.Date(2026, 3, 6, 2, 0, 0, 0, time.UTC), version: 1, runs: true, data: data{1, map[int]int{}}, sent: map[int]time.Time{},
-		snaps: map[time.Time]data{}, prepared: map[string]data{}, switched: map[string]bool{}, fail: map[string]int{},
+		snaps: map[time.Time]data{}, prepared: map[string]data{}, switched: map[string]bool{}, backedUp: map[string]bool{}, fail: map[string]int{},
 	}
 	s.spec = &Spec{
 		Service: service, ID: "app", Plan: 3, Owner: "li.wei", Commander: "commander", Before: []Item{{ID: "trained"}}, Sets: []string{"orders"}, Fresh: time.Hour, Runbook: "upgrade",
@@ -328,12 +328,14 @@ func (h hands) Down(_ context.Context, _ Call, schema string) error {
 	})
 }
 
-// Ready has a backup made that is not there yet when it is asked for first.
-func (h hands) Ready(context.Context, Call) (sets []continuity.UpgradeSet, err error) {
+// Ready has a backup made that is not there yet when it is asked for first, at the gate
+// and again before requests are held.
+func (h hands) Ready(_ context.Context, c Call) (sets []continuity.UpgradeSet, err error) {
 	return sets, h.effect("ready", func() error {
 		sets = []continuity.UpgradeSet{{Set: "orders", Backup: "abc", Taken: h.now}}
-		if !h.backedUp {
-			sets[0].Lacks, h.backedUp = &continuity.CheckReason{Code: "upgrade.fault.set-full", Args: map[string]any{"set": "orders"}}, true
+		if !h.backedUp[c.Upgrade.Stage] {
+			sets[0].Lacks = &continuity.CheckReason{Code: "upgrade.fault.set-full", Args: map[string]any{"set": "orders"}}
+			h.backedUp[c.Upgrade.Stage] = true
 		}
 		return nil
 	})
