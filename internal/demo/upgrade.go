@@ -93,7 +93,11 @@ func (u *rollout) get(ctx context.Context) (continuity.Upgrade, error) {
 		}
 		// The runbook's steps are told instead of the stages between them.
 		if u.shown = m.At; m.Stage != "step-data" && (m.Stage != "step" || len(is.Checked) == 0) {
-			u.line("36", "  "+u.t("demo.upgrade.stage", "state", u.t("upgrade.state."+stateOf(m.Stage, is.State)), "stage", u.t("upgrade.stage."+m.Stage)))
+			state, stage := u.t("upgrade.state."+stateOf(m.Stage, is.State)), u.t("upgrade.stage."+m.Stage)
+			if state != stage {
+				state = u.t("demo.upgrade.stage", "state", state, "stage", stage)
+			}
+			u.line("36", "  "+state)
 		}
 	}
 	return is, nil
