@@ -96,12 +96,12 @@ func TestACopyAnswersWhatOnlyReads(t *testing.T) {
 	if _, err := os.Stat(place); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a file was written: %v", err)
 	}
-	again := time.NewTicker(20 * time.Millisecond)
+	ctx, again := soon(t), time.NewTicker(20*time.Millisecond)
 	defer again.Stop()
 	for value(t, copied, "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'holdfast_look_up'") != "0" {
 		select {
 		case <-again.C:
-		case <-t.Context().Done():
+		case <-ctx.Done():
 			t.Fatal("what was too long goes on")
 		}
 	}

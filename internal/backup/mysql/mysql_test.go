@@ -85,6 +85,13 @@ func run(t testing.TB, db *sql.DB, statements ...string) {
 	}
 }
 
+// soon ends what should have ended by itself, so that the test fails.
+func soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func value(t testing.TB, db *sql.DB, query string) string {
 	t.Helper()
 	var s sql.NullString
@@ -448,7 +455,7 @@ func TestAGapIsNotRestoredOver(t *testing.T) {
 		}
 	}
 	for name, from := range map[string]backup.Position{"other server": {System: "x", At: p.To.At}, "no such file": {System: p.To.System, At: "bin.999999:4"}, "behind its end": {System: p.To.System, At: strings.Split(p.To.At, ":")[0] + ":99999999"}} {
-		if err := d.Follow(t.Context(), from, f.publish); !errors.Is(err, backup.ErrNeedsFull) {
+		if err := d.Follow(soon(t), from, f.publish); !errors.Is(err, backup.ErrNeedsFull) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -472,7 +479,7 @@ func TestWhatFailsIsSaid(t *testing.T) {
 	run(t, db, "INSERT INTO customer VALUES (1, 'nobody is locked out')")
 	at := where(t, db)
 	run(t, db, "INSERT INTO customer VALUES (2, 'x')")
-	if err := d.Follow(t.Context(), at, func(context.Context, backup.Span) error { return errTarget }); !errors.Is(err, errTarget) {
+	if err := d.Follow(soon(t), at, func(context.Context, backup.Span) error { return errTarget }); !errors.Is(err, errTarget) {
 		t.Errorf("got %v", err)
 	}
 	logins, err := filepath.Glob(filepath.Join(spool, "login-*"))

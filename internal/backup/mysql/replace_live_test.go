@@ -91,7 +91,7 @@ func TestReplaceUnderWriters(t *testing.T) {
 	before := where(t, s.db)
 	f := &collector{t: t, came: make(chan struct{}, 1)}
 	ended := make(chan error, 1)
-	go func() { ended <- s.driver.Follow(t.Context(), before, f.publish) }()
+	go func() { ended <- s.driver.Follow(soon(t), before, f.publish) }()
 	run(t, s.db, "INSERT INTO customer VALUES (7777, 'x')")
 	f.until(where(t, s.db))
 	s.must(s.driver.Switch(t.Context(), id))
@@ -99,7 +99,7 @@ func TestReplaceUnderWriters(t *testing.T) {
 	if err := <-ended; !errors.Is(err, backup.ErrNeedsFull) {
 		t.Errorf("following goes on: %v", err)
 	}
-	if err := s.driver.Follow(t.Context(), before, f.publish); !errors.Is(err, backup.ErrNeedsFull) {
+	if err := s.driver.Follow(soon(t), before, f.publish); !errors.Is(err, backup.ErrNeedsFull) {
 		t.Errorf("following goes on later: %v", err)
 	}
 	for _, p := range f.pieces() {
