@@ -88,6 +88,7 @@ func TestProved(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	rows := Figure{"orders", "rows", "10"}
+	none := Figure{"database", MeasureTables, "0"}
 	asked := Figure{"late", MeasureResult, "3"}
 	expects := []Query{{ID: "late", Expect: "4"}}
 	for _, c := range []struct {
@@ -98,6 +99,9 @@ func TestCompare(t *testing.T) {
 		bad         string
 	}{
 		{"the same", []Figure{rows}, []Figure{rows}, nil, true, ""},
+		{"no table, as there was none", []Figure{none}, []Figure{none}, nil, true, ""},
+		{"a table where there was none", []Figure{none}, []Figure{{"database", MeasureTables, "1"}, rows}, nil, false, "database"},
+		{"tables that were not counted at capture", []Figure{rows}, []Figure{rows, {"database", MeasureTables, "1"}}, nil, true, ""},
 		{"nothing to compare", nil, nil, nil, false, ""},
 		{"another", []Figure{rows}, []Figure{{"orders", "rows", "9"}}, nil, false, "orders"},
 		{"missing", []Figure{rows}, nil, nil, false, "orders"},

@@ -55,7 +55,7 @@ type Position struct {
 // captured.
 type Figure struct {
 	Of      string `json:"of"`      // a table, a folder, a query of the plan
-	Measure string `json:"measure"` // rows, hash, orphans, files, bytes, integrity, result
+	Measure string `json:"measure"` // tables, rows, hash, orphans, files, bytes, integrity, result
 	Value   string `json:"value"`
 }
 

@@ -48,6 +48,7 @@ type Compared struct {
 // Measures that mean something to whoever compares.
 const (
 	MeasureRows   = "rows"
+	MeasureTables = "tables" // of a database; what agrees where it has none
 	MeasureResult = "result" // of the plan's own queries
 )
 
@@ -61,7 +62,7 @@ func Compare(recorded, found []Figure, queries []Query) (all []Compared, good bo
 	asked, counted := map[name]bool{}, false
 	for _, f := range recorded {
 		want[name{f.Of, f.Measure}] = f.Value
-		counted = counted || f.Measure == MeasureRows
+		counted = counted || f.Measure == MeasureRows || f.Measure == MeasureTables
 	}
 	for _, f := range found {
 		got[name{f.Of, f.Measure}] = f.Value

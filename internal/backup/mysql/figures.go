@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"holdfast/internal/backup"
@@ -19,7 +20,7 @@ func measure(ctx context.Context, db asked, queries []backup.Query, report backu
 	if err != nil {
 		return nil, err
 	}
-	var all []backup.Figure
+	all := []backup.Figure{{Of: "database", Measure: backup.MeasureTables, Value: strconv.Itoa(len(tables))}}
 	for _, row := range tables {
 		total, err := tally.Rows(ctx, db, "SELECT * FROM "+quoted(row[0]))
 		if err != nil {

@@ -185,6 +185,30 @@ func TestADumpComesBack(t *testing.T) {
 	}
 }
 
+// An empty database that comes back empty is right, and one that does not is not.
+func TestADatabaseWithoutATableIsProven(t *testing.T) {
+	db, dsn := source(t)
+	run(t, db, "DROP TABLE `order`", "DROP TABLE customer, totals")
+	for _, follows := range []bool{false, true} {
+		p := take(t, open(t, Options{DSN: dsn, Spool: t.TempDir(), Follows: follows}))
+		i, restored := restore(t, backup.Restore{Pieces: []backup.Piece{p}})
+		agrees := func() ([]backup.Compared, bool) {
+			found, err := i.Figures(t.Context(), nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return backup.Compare(p.Figures, found, nil)
+		}
+		if all, good := agrees(); !good {
+			t.Errorf("it is called bad: %+v", all)
+		}
+		run(t, restored, "CREATE TABLE more (id INT)")
+		if all, good := agrees(); good {
+			t.Errorf("a table more is not noticed: %+v", all)
+		}
+	}
+}
+
 // collector collects what is published.
 type collector struct {
 	sync.Mutex

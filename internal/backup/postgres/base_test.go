@@ -70,6 +70,37 @@ func TestFullPieceIsProvenByItself(t *testing.T) {
 	}
 }
 
+// An empty database that comes back empty is right, and one that does not is not.
+func TestADatabaseWithoutATableIsProven(t *testing.T) {
+	t.Parallel()
+	s := newSource(t)
+	pgtest.Exec(t, s.DSN("postgres"), "CREATE DATABASE bare")
+	s.dsn = s.DSN("bare")
+	driver := postgres.New(postgres.Options{DSN: s.dsn, Spool: filepath.Join(t.TempDir(), "spool")})
+	var content bytes.Buffer
+	c, err := driver.Full(t.Context(), &content, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	piece := stored(backup.Manifest{ID: "aaaaaaaaaa", Type: backup.TypeFull, Taken: c.Taken, From: c.From, To: c.To, Versions: c.Versions,
+		Figures: c.Figures, Exact: c.Exact}, content.Bytes())
+	i := restored(t, backup.Restore{Pieces: []backup.Piece{piece}, At: piece.Exact})
+	agrees := func() ([]backup.Compared, bool) {
+		found, err := i.Figures(t.Context(), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return backup.Compare(piece.Figures, found, nil)
+	}
+	if all, good := agrees(); !good {
+		t.Errorf("it is called bad: %+v", all)
+	}
+	pgtest.Exec(t, i.Address(), "CREATE TABLE more (id int)")
+	if all, good := agrees(); good {
+		t.Errorf("a table more is not noticed: %+v", all)
+	}
+}
+
 // What can't be restored is refused before there is a server, with what is wrong with it.
 func TestDamagedFullPieceIsRefused(t *testing.T) {
 	t.Parallel()

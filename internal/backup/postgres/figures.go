@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -44,7 +45,7 @@ func measure(ctx context.Context, conn *pgx.Conn, tables []table, queries []back
 	for _, t := range tables {
 		all += t.Size
 	}
-	var figures []backup.Figure
+	figures := []backup.Figure{{Of: "database", Measure: backup.MeasureTables, Value: strconv.Itoa(len(tables))}}
 	for _, t := range tables {
 		var rows, hash string
 		err := conn.QueryRow(ctx, `SELECT count(*)::text, coalesce(sum(hashtextextended((x.*)::text COLLATE "C", 0)), 0)::text FROM ONLY `+
