@@ -135,15 +135,20 @@ func (t *turn) answer(work continuity.BackupWork) {
 
 func (t *turn) failed(running **continuity.BackupWork, work continuity.BackupWork, why continuity.CheckReason, more ...continuity.Change) {
 	*running = nil
-	work.Ended, work.Why, work.Tries = t.now, why, 1
-	if before := t.k.Failing; before != nil && before.Work == work.Work {
-		work.Tries = before.Tries + 1
-	}
+	work.Ended, work.Why, work.Tries = t.now, why, t.tries(work.Work)+1
 	t.k.Failing = &work
 	if why.Code != interrupted { // which is begun anew
 		t.answer(work)
 	}
 	t.store("backup-set.failed", why.Line(), more...)
+}
+
+// tries is how often in a row a work failed.
+func (t *turn) tries(work string) int {
+	if before := t.k.Failing; before != nil && before.Work == work {
+		return before.Tries
+	}
+	return 0
 }
 
 // waiting is since when the oldest full backup waits for its proof that is newer than
@@ -294,7 +299,7 @@ func (t *turn) launch(lane string, work continuity.BackupWork) {
 // fly has a work done whose start is stored.
 func (t *turn) fly(lane string, work continuity.BackupWork) {
 	set, vault := *t.set, t.e.o.Vault
-	t.e.begin(t.set, lane, work.Work, work.Started, func(ctx context.Context, f *flight) (out outcome) {
+	t.e.begin(t.set, lane, work.Work, work.Started, t.tries(work.Work), func(ctx context.Context, f *flight) (out outcome) {
 		switch work.Work {
 		case continuity.WorkVerify:
 			out.verdict, out.err = vault.Verify(ctx, set, work.Backup, t.e.report(f))
@@ -338,13 +343,15 @@ func (t *turn) follow() {
 	case there:
 		return
 	}
+	before := 0
 	if fo := t.k.Follow; fo != nil && fo.Failing {
+		before = fo.Tries
 		if t.before(fo.Since.Add(min(time.Second<<min(fo.Tries-1, 8), time.Minute))) {
 			return
 		}
 	}
 	set, e := *t.set, t.e
-	e.begin(t.set, laneFollow, continuity.WorkFollow, t.now, func(ctx context.Context, f *flight) outcome {
+	e.begin(t.set, laneFollow, continuity.WorkFollow, t.now, before, func(ctx context.Context, f *flight) outcome {
 		var noted time.Time
 		err := e.o.Vault.Follow(ctx, set, func(at time.Time) {
 			now := e.o.Now()
@@ -370,6 +377,9 @@ func (t *turn) follow() {
 
 var errEnded = errors.New("keeping: following ended by itself")
 
+// workLook is no work that a set tells of.
+const workLook = "look"
+
 // look has it looked what the targets have, from time to time.
 func (t *turn) look() {
 	if _, there := t.e.flight(t.k.ID, laneLook); there || t.k.Captured == nil && t.k.Follow == nil || t.k.Running != nil || t.k.Proving != nil {
@@ -380,7 +390,7 @@ func (t *turn) look() {
 	}
 	t.e.began[t.k.ID+laneLook] = t.now
 	set, vault := *t.set, t.e.o.Vault
-	t.e.begin(t.set, laneLook, "look", t.now, func(ctx context.Context, _ *flight) (out outcome) {
+	t.e.begin(t.set, laneLook, workLook, t.now, 0, func(ctx context.Context, _ *flight) (out outcome) {
 		h, err := vault.Holdings(ctx, set)
 		if err == nil {
 			out.holdings = &h

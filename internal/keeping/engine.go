@@ -55,6 +55,7 @@ type flight struct {
 	kind   string
 	cancel context.CancelFunc
 	began  time.Time
+	before int  // how often in a row it failed before
 	well   bool // it follows, and changes have been safe since it began
 	done   bool
 	out    outcome
@@ -219,16 +220,17 @@ func (e *Engine) gone(id string) (changes []continuity.Change) {
 	return append(changes, continuity.Change{Kind: continuity.KindBackupSet, ID: id, Service: k.Service, Version: k.version, Action: "backup-set.removed"})
 }
 
-// begin has something done beside the engine.
-func (e *Engine) begin(set *Set, lane, kind string, at time.Time, do func(context.Context, *flight) outcome) {
+// begin has something done beside the engine that failed so often before.
+func (e *Engine) begin(set *Set, lane, kind string, at time.Time, before int, do func(context.Context, *flight) outcome) {
 	ctx, cancel := context.WithCancel(e.ctx)
-	f := &flight{set: *set, kind: kind, cancel: cancel, began: at}
+	f := &flight{set: *set, kind: kind, cancel: cancel, began: at, before: before}
 	e.mu.Lock()
 	e.flights[set.Key()+lane] = f
 	e.mu.Unlock()
 	e.work.Go(func() {
 		defer cancel()
 		out := do(ctx, f)
+		e.say(ctx, f, out)
 		e.mu.Lock()
 		f.done, f.out = true, out
 		e.mu.Unlock()

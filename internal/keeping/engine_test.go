@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,10 +55,36 @@ type world struct {
 	safe   chan time.Time // what following says
 	broken chan error     // how it ends
 
+	log      lines
 	wake     chan struct{}
 	engine   *keeping.Engine
 	follower *follow.Follower
 	stop     context.CancelFunc
+}
+
+// lines is a log.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, string(line))
+	return len(line), nil
+}
+
+// have are the lines that have a text.
+func (l *lines) have(text string) (all []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.all {
+		if strings.Contains(line, text) {
+			all = append(all, line)
+		}
+	}
+	return all
 }
 
 var begin = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
@@ -93,7 +120,7 @@ func (w *world) lead() {
 	ctx, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.engine = keeping.New(ctx, keeping.Options{
-		Plans: w, Vault: w, Saw: w.store.Saw, Now: w.clock,
+		Plans: w, Vault: w, Saw: w.store.Saw, Now: w.clock, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Wake: func() {
 			select {
 			case w.wake <- struct{}{}:
@@ -416,6 +443,14 @@ func TestWhatFailsIsTriedLessAndLessOften(t *testing.T) {
 		if n := s.Failing.Tries; n < 30 || n > 45 || len(w.did) != n {
 			t.Errorf("%d tries of %d", n, len(w.did))
 		}
+		for i, line := range w.log.have("a work on backups failed") {
+			if want := fmt.Sprintf("set=shop/orders work=full targets=far tries=%d reason=error.unreachable error=\"unreachable: gone\"", i+1); i >= s.Failing.Tries || !strings.Contains(line, want) {
+				t.Errorf("line %d: %s", i, line)
+			}
+		}
+		if n := len(w.log.have("")); n != s.Failing.Tries {
+			t.Errorf("%d lines of %d failures", n, s.Failing.Tries)
+		}
 		problems := keeping.Problems(set, &s, w.clock())
 		if len(problems) != 1 || problems[0].ID != continuity.SetFailing || keeping.State(set, &s, w.clock()) != continuity.SetFailing {
 			t.Errorf("%+v", problems)
@@ -446,6 +481,9 @@ func TestARefutedBackupIsNotGreen(t *testing.T) {
 		p := keeping.Problems(set, &s, w.clock())
 		if keeping.State(set, &s, w.clock()) != continuity.SetFaulty || len(p) != 1 || p[0].Why.Args["what"] != "orders rows" || s.Waits.IsZero() {
 			t.Errorf("%+v %+v", s, p)
+		}
+		if said := w.log.have("level=ERROR"); len(said) != 1 || !strings.Contains(said[0], `msg="a backup is bad" set=shop/orders work=verify backup=p1 target=far differ="orders rows"`) {
+			t.Errorf("in the log: %q", said)
 		}
 		// Nothing is removed on account of it, and it is not green the day after.
 		for range 24 {
@@ -559,6 +597,9 @@ func TestFollowingIsKeptGoing(t *testing.T) {
 		}
 		if s = w.standing(); len(keeping.Problems(set, &s, w.clock())) == 0 {
 			t.Error("nobody is told")
+		}
+		if said := w.log.have("changes are not copied"); len(said) != 2 || !strings.Contains(said[1], "set=shop/orders targets=far tries=2 reason=error.unreachable") {
+			t.Errorf("three failures, within a minute: %q", said)
 		}
 		w.safe <- w.clock()
 		w.rest("it goes on", func(s keeping.Standing) bool { return !s.Follow.Failing })

@@ -298,6 +298,9 @@ func (e *Restorer) begin(k *keptRestore, do func(context.Context, *continuity.Re
 				f.got.note(p, e.o.Now())
 			})
 		}
+		if err != nil && ctx.Err() == nil && (f.state == continuity.RestoreRestoring || seldom(r.Tries+1)) {
+			e.o.Log.Warn("a restore failed, and is tried again", "restore", r.ID, "state", f.state, "tries", r.Tries+1, "reason", Reason(err).Line(), "error", err)
+		}
 		e.mu.Lock()
 		f.done, f.after, f.err = true, r, err
 		e.mu.Unlock()
