@@ -227,6 +227,8 @@ func (c *cli) restoreNote(r *keeping.RestoreShown) string {
 		return c.t("cli.restore.note.approve", "id", r.ID)
 	case r.Into == continuity.IntoOver && r.State == continuity.RestoreReady:
 		return c.t("cli.restore.note.switch", "id", r.ID)
+	case r.WentOn() && r.Undoing != nil:
+		return c.t("cli.restore.note.undoing", "name", clean(c.actor(r.Undoing.By)), "id", r.ID)
 	case r.Aside() && r.Dropping != nil:
 		return c.t("cli.restore.note.dropping", "name", clean(c.actor(r.Dropping.By)))
 	case r.Aside() && !r.AsideUntil.IsZero():

@@ -1,6 +1,9 @@
 package continuity
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // States of a restore.
 const (
@@ -54,6 +57,7 @@ type Restore struct {
 	SkippedBy *Actor           `json:"skipped_by,omitempty"`
 
 	Upgrade    string           `json:"upgrade,omitempty"`    // whose way back it was, by itself
+	Undoing    *RestoreApproval `json:"undoing,omitempty"`    // who wants the originals back after requests went on; a second person has it done
 	Dropping   *RestoreApproval `json:"dropping,omitempty"`   // who wants the originals removed that were put aside; a second person has it done
 	AsideUntil time.Time        `json:"aside_until,omitzero"` // then they are removed, as the plan says; none: when people say so
 }
@@ -111,6 +115,11 @@ type RestoreRoute struct {
 // their place, or these after that was undone.
 func (r *Restore) Aside() bool {
 	return r.Into == IntoOver && (r.State == RestoreDone || r.State == RestoreUndone)
+}
+
+// WentOn says whether requests reach what took the originals' place.
+func (r *Restore) WentOn() bool {
+	return r.State == RestoreDone || r.State == RestoreDraining && slices.ContainsFunc(r.Routes, func(route RestoreRoute) bool { return route.Released })
 }
 
 // Over says whether nothing more is done about it by itself, nor anything of it left.

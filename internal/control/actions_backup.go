@@ -102,8 +102,12 @@ func (n *Node) restoreAction() runbook.Action {
 				}
 				return runbook.Result{}
 			}
-			if _, err = n.restores.Undo(ctx, c.Run.By, k.ID, k.Version, "run "+c.Run.ID); err != nil {
-				return backupFailed(c.Step.With["set"], err)
+			// Where requests went on it waits for a second person, and may be told again.
+			wanted := k.Undoing != nil || k.State == continuity.RestoreUndoing || k.State == continuity.RestoreUndone
+			if !wanted {
+				if _, err = n.restores.Undo(ctx, c.Run.By, k.ID, k.Version, "run "+c.Run.ID); err != nil {
+					return backupFailed(c.Step.With["set"], err)
+				}
 			}
 			return n.awaitRestore(ctx, c, k.ID, continuity.RestoreUndone)
 		},

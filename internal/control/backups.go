@@ -57,7 +57,7 @@ func (n *Node) openBackups(context.Context) error {
 		return nil
 	}})
 	n.restores = keeping.NewRestoreActs(keeping.RestoreActsOptions{
-		Store: n.store, Plans: plans, Chooser: vault, Routes: n.routesOf, May: n.mayRestore, Now: time.Now, Copies: vault,
+		Store: n.store, Plans: plans, Chooser: vault, Routes: n.routesOf, May: n.mayRestore, Now: time.Now, Copies: vault, Asks: n.askSecond,
 		Progress: func(id string) []keeping.Progress {
 			if e := restores.Load(); e != nil {
 				return e.Progress(id)

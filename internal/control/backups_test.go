@@ -130,8 +130,17 @@ func TestASetOfAPlanIsKeptProvenAndBroughtBack(t *testing.T) {
 	if _, told := n.store.Get(t.Context(), continuity.KindNotification, k.Analysis+".n-1"); err != nil || told != nil || task.Owner != "commander" || task.State != continuity.TaskOpen || !strings.Contains(task.Text, k.ID) {
 		t.Errorf("%+v, %v, %v", task, err, told)
 	}
-	if _, err = n.restores.Undo(ctx, li, k.ID, k.Version, "they were right"); err != nil {
-		t.Fatal(err)
+	for _, by := range []continuity.Actor{li, zhang} {
+		if _, err = n.restores.Undo(ctx, by, k.ID, continuity.VersionAny, "they were right"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var second continuity.Notification
+	if o, err := n.store.Get(t.Context(), continuity.KindNotification, k.ID+".n-undo"); err != nil || json.Unmarshal(o.Body, &second) != nil {
+		t.Errorf("nobody was asked to agree: %v", err)
+	}
+	if len(second.To) != 1 || second.To[0] != (continuity.Recipient{Kind: continuity.ToPerson, ID: "zhang.min"}) || !strings.Contains(second.Text.En, "li.wei") || !strings.Contains(second.Text.Zh, k.ID) {
+		t.Errorf("%+v", second)
 	}
 	ready(over.ID, continuity.RestoreUndone)
 	if text, err := os.ReadFile(filepath.Join(source, "prices")); err != nil || string(text) != "tea 2\n" { // #nosec G304 -- of the test

@@ -33,6 +33,9 @@ type RestoreActsOptions struct {
 	// Progress is how far a restore got that this node leads; nil: it leads none.
 	Progress func(id string) []Progress
 	Copies   Copies
+	// Asks is the change by which people are asked who may agree to what somebody wants of
+	// a restore, undo or drop; nil: nobody is.
+	Asks func(r continuity.Restore, what string, wish continuity.RestoreApproval) continuity.Change
 }
 
 // RestoreActs are what people do to bring sets of data back, on any node.
@@ -206,10 +209,9 @@ func (a *RestoreActs) Propose(ctx context.Context, by continuity.Actor, d Draft)
 	return a.commit(ctx, by, continuity.VersionNew, "restore.proposed", r.Why, r)
 }
 
-func (a *RestoreActs) commit(ctx context.Context, by continuity.Actor, version int64, action, why string, r continuity.Restore) (KeptRestore, error) {
-	objects, err := a.o.Store.Commit(ctx, continuity.Batch{Actor: by, Changes: []continuity.Change{
-		continuity.Set(continuity.KindRestore, r.ID, r.Service, version, action, strings.TrimSpace(why), r),
-	}})
+func (a *RestoreActs) commit(ctx context.Context, by continuity.Actor, version int64, action, why string, r continuity.Restore, more ...continuity.Change) (KeptRestore, error) {
+	changes := []continuity.Change{continuity.Set(continuity.KindRestore, r.ID, r.Service, version, action, strings.TrimSpace(why), r)}
+	objects, err := a.o.Store.Commit(ctx, continuity.Batch{Actor: by, Changes: append(changes, more...)})
 	if err != nil {
 		return KeptRestore{}, err
 	}
@@ -269,13 +271,34 @@ func (a *RestoreActs) edit(ctx context.Context, by continuity.Actor, id string, 
 	if k.Upgrade != "" && action != "restore.drop" {
 		return KeptRestore{}, invalid("of-upgrade", "id", id, "upgrade", k.Upgrade)
 	}
+	wishes := []*continuity.RestoreApproval{k.Undoing, k.Dropping}
 	if err := change(&k.Restore); err != nil {
 		return KeptRestore{}, err
+	}
+	var more []continuity.Change
+	for i, wish := range []*continuity.RestoreApproval{k.Undoing, k.Dropping} {
+		if wish != nil && wishes[i] == nil && a.o.Asks != nil {
+			more = append(more, a.o.Asks(k.Restore, []string{"undo", "drop"}[i], *wish))
+		}
 	}
 	if version == continuity.VersionAny {
 		version = k.Version
 	}
-	return a.commit(ctx, by, version, action, why, k.Restore)
+	return a.commit(ctx, by, version, action, why, k.Restore, more...)
+}
+
+// agreed says whether two people want something: the wish of the first one is noted.
+func (a *RestoreActs) agreed(by continuity.Actor, wish **continuity.RestoreApproval, why string) (bool, error) {
+	switch {
+	case by.Kind != personKind:
+		return false, continuity.E(continuity.CodeApproval, nil, "nobody", true)
+	case *wish == nil:
+		*wish = &continuity.RestoreApproval{By: by, At: a.o.Now().UTC(), Note: strings.TrimSpace(why)}
+		return false, nil
+	case (*wish).By.ID == by.ID:
+		return false, continuity.E(continuity.CodeApproval, nil)
+	}
+	return true, nil
 }
 
 func (a *RestoreActs) to(r *continuity.Restore, state string) {
@@ -339,11 +362,17 @@ func (a *RestoreActs) Skip(ctx context.Context, by continuity.Actor, id string, 
 	})
 }
 
-// Undo puts the originals back in the place of copies.
+// Undo puts the originals back in the place of copies. Once requests went on it takes two
+// people, as putting the copies there did: what came since is not in the originals.
 func (a *RestoreActs) Undo(ctx context.Context, by continuity.Actor, id string, version int64, why string) (KeptRestore, error) {
 	return a.edit(ctx, by, id, version, "restore.undo", why, []string{continuity.RestoreSwitching, continuity.RestoreRedelivering, continuity.RestoreDraining, continuity.RestoreDone}, func(r *continuity.Restore) error {
 		if strings.TrimSpace(why) == "" {
 			return invalid("why")
+		}
+		if r.WentOn() {
+			if agreed, err := a.agreed(by, &r.Undoing, why); !agreed {
+				return err
+			}
 		}
 		a.to(r, continuity.RestoreUndoing)
 		return nil
@@ -355,14 +384,8 @@ func (a *RestoreActs) Undo(ctx context.Context, by continuity.Actor, id string, 
 func (a *RestoreActs) Drop(ctx context.Context, by continuity.Actor, id string, version int64) (KeptRestore, error) {
 	return a.edit(ctx, by, id, version, "restore.drop", "", []string{continuity.RestoreRestoring, continuity.RestoreReady, continuity.RestoreDone, continuity.RestoreUndone}, func(r *continuity.Restore) error {
 		if r.State == continuity.RestoreDone {
-			switch {
-			case by.Kind != personKind:
-				return continuity.E(continuity.CodeApproval, nil, "nobody", true)
-			case r.Dropping == nil:
-				r.Dropping = &continuity.RestoreApproval{By: by, At: a.o.Now().UTC()}
-				return nil
-			case r.Dropping.By.ID == by.ID:
-				return continuity.E(continuity.CodeApproval, nil)
+			if agreed, err := a.agreed(by, &r.Dropping, ""); !agreed {
+				return err
 			}
 		}
 		a.to(r, continuity.RestoreDropping)

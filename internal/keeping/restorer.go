@@ -165,12 +165,12 @@ func (e *Restorer) decide(k *keptRestore, now time.Time) (after *continuity.Rest
 	case f != nil && !done:
 		return nil, "", wait
 	case f != nil && f.err != nil:
-		r = f.after // as far as it came
+		r = f.result(&k.Restore) // as far as it came
 		r.Tries, r.Trying = k.Tries+1, Reason(f.err)
 		r.Again = now.Add(pauseOf(&r))
 		return &r, "restore.failed", wait
 	case f != nil:
-		r = f.after
+		r = f.result(&k.Restore)
 		r.Tries, r.Trying, r.Again = 0, continuity.CheckReason{}, time.Time{}
 		e.advance(&r, now)
 		return &r, "restore." + r.State, wait
@@ -190,6 +190,13 @@ func (e *Restorer) decide(k *keptRestore, now time.Time) (after *continuity.Rest
 		e.begin(k, do)
 	}
 	return nil, "", wait
+}
+
+// result is what came of a work, with what people said meanwhile.
+func (f *bringing) result(now *continuity.Restore) continuity.Restore {
+	r := f.after
+	r.Approved, r.Undoing, r.Dropping = now.Approved, now.Undoing, now.Dropping
+	return r
 }
 
 // pauseOf is how long after it failed a restore is tried again. While requests are held

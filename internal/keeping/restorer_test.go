@@ -36,6 +36,9 @@ type shop struct {
 	switched map[string]bool
 	held     bool
 	sent     int
+	asked    []string
+	hang     map[string]chan struct{} // doings, until it is closed; each is named on hung
+	hung     chan string
 	bad      bool // the copies are not what was recorded
 
 	restorer *keeping.Restorer
@@ -51,6 +54,10 @@ func newShop(w *world) *shop {
 	w.sets = []keeping.Set{orders(w.t, nil), orders(w.t, func(set *keeping.Set) { set.ID = "users" })}
 	s.acts = keeping.NewRestoreActs(keeping.RestoreActsOptions{
 		Store: w.store, Plans: w, Chooser: s, Copies: s, Now: w.clock, Routes: func(string) []string { return []string{"orders"} },
+		Asks: func(r continuity.Restore, what string, wish continuity.RestoreApproval) continuity.Change {
+			s.asked = append(s.asked, what+" by "+wish.By.ID)
+			return continuity.Tell(continuity.Notification{ID: r.ID + ".n-" + what, Service: r.Service, At: wish.At})
+		},
 		May: func(_ context.Context, by continuity.Actor, _, _ string) error {
 			if by.ID == "he.ping" {
 				return continuity.E(continuity.CodeScope, nil)
@@ -87,6 +94,10 @@ func (s *shop) term() {
 
 // do notes a doing, after which the node may die: what it did is done, and nobody knows.
 func (s *shop) do(what string) error {
+	if hang := s.hang[what]; hang != nil {
+		s.hung <- what
+		<-hang
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dead {
@@ -267,6 +278,61 @@ func TestARestoreOverTheOriginal(t *testing.T) {
 	})
 }
 
+// TestWhatPeopleSayDuringAWorkStays has somebody approve while copies are made, and undo
+// while requests are still held, alone.
+func TestWhatPeopleSayDuringAWorkStays(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *world) {
+		s := newShop(w)
+		s.hang = map[string]chan struct{}{"bring orders": make(chan struct{}), "redeliver": make(chan struct{})}
+		s.hung = make(chan string)
+		during := func(what string, do func()) {
+			t.Helper()
+			for {
+				if _, err := s.steps.Step(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				select {
+				case got := <-s.hung:
+					if got != what {
+						t.Fatalf("%s, not %s", got, what)
+					}
+					do()
+					close(s.hang[what])
+					return
+				case <-s.wake:
+				case <-time.After(time.Minute):
+					t.Fatal("it never came to " + what)
+				}
+			}
+		}
+		k, err := s.acts.Propose(t.Context(), li, keeping.Draft{Service: "shop", Sets: []string{"orders"}, Into: continuity.IntoOver, Why: "amounts are wrong"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		during("bring orders", func() {
+			if _, err = s.acts.Approve(t.Context(), zhang, k.ID, continuity.VersionAny, "go"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if k = s.until(k.ID, continuity.RestoreReady); k.Approved == nil || k.Approved.By.ID != zhang.ID {
+			t.Fatalf("the approval is lost: %+v", k.Restore)
+		}
+		s.mu.Lock()
+		s.switched["users"] = true // it is not of this restore
+		s.mu.Unlock()
+		if _, err = s.acts.Switch(t.Context(), li, k.ID, k.Version, ""); err != nil {
+			t.Fatal(err)
+		}
+		during("redeliver", func() {
+			if _, err = s.acts.Undo(t.Context(), li, k.ID, continuity.VersionAny, "it is the wrong day"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		s.until(k.ID, continuity.RestoreUndone)
+		s.restorer.Close()
+	})
+}
+
 // TestWhatCantBeDeliveredAgainIsAPersonsWord fails at redelivery until somebody says why
 // it goes on, and is undone in the end.
 func TestWhatCantBeDeliveredAgainIsAPersonsWord(t *testing.T) {
@@ -311,7 +377,20 @@ func TestWhatCantBeDeliveredAgainIsAPersonsWord(t *testing.T) {
 		if k.Skipped == "" || k.SkippedBy.ID != "li.wei" || s.held {
 			t.Errorf("%+v", k)
 		}
-		if _, err = s.acts.Undo(t.Context(), li, k.ID, k.Version, "the old ones are better"); err != nil {
+		// Requests went on: one person is not enough, whoever asks twice, and a program is none.
+		robot := continuity.Actor{Kind: "token", ID: "robot"}
+		for i, by := range []continuity.Actor{robot, li, li} {
+			if _, err = s.acts.Undo(t.Context(), by, k.ID, continuity.VersionAny, "the old ones are better"); (continuity.CodeOf(err) == continuity.CodeApproval) != (i != 1) {
+				t.Errorf("%s: %v", by.ID, err)
+			}
+		}
+		if k = s.until(k.ID, continuity.RestoreDone); k.Undoing == nil || k.Undoing.By.ID != li.ID || k.Undoing.Note != "the old ones are better" || !s.switched["orders"] {
+			t.Errorf("%+v", k.Restore)
+		}
+		if want := []string{"undo by li.wei"}; !slices.Equal(s.asked, want) {
+			t.Errorf("%q were asked, want %q", s.asked, want)
+		}
+		if _, err = s.acts.Undo(t.Context(), zhang, k.ID, k.Version, "they are"); err != nil {
 			t.Fatal(err)
 		}
 		s.until(k.ID, continuity.RestoreUndone)

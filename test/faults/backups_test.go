@@ -76,6 +76,11 @@ var backupFaults = []fault{
 		suite: "./internal/keeping", run: "TestARestoreOverTheOriginal",
 	},
 	{
+		name: "one person undoes a restore that requests reach", file: "internal/keeping/restore_acts.go",
+		from: "if r.WentOn() {", to: "if r.State == continuity.RestoreDraining {",
+		suite: "./internal/keeping", run: "TestWhatCantBeDeliveredAgain",
+	},
+	{
 		name: "a refuted backup is green", file: "internal/keeping/decide.go",
 		from: "if t.k.Proven = &work; work.Good {", to: "if t.k.Proven = &work; true {",
 		suite: "./internal/keeping", run: "TestARefutedBackupIsNotGreen",
