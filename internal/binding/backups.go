@@ -54,23 +54,35 @@ func longest(p plan.Period) time.Duration {
 	return p.After(from).Sub(from)
 }
 
-// RefusedBackups reports targets that the node does not have, and copies that a plan
-// promises and no target of the set is. targets are the node's, by whether they are
-// local or remote.
-func RefusedBackups(p *plan.Plan, targets map[string]string) []yamldoc.Problem {
+// BackupPlaces are a node's places for backups.
+type BackupPlaces struct {
+	Targets map[string]string // by whether they are local or remote
+	Scratch string            // the folder in which backups are restored to prove them
+	Shut    func(kind string) (user string)
+}
+
+// RefusedBackups reports targets that the node does not have, copies that a plan promises
+// and no target of the set is, and sets that could not be restored where the node does
+// that, as somebody can't get there.
+func RefusedBackups(p *plan.Plan, node BackupPlaces) []yamldoc.Problem {
 	if p.Tech == nil {
 		return nil
 	}
-	r, known := newReport(p), slices.Sorted(maps.Keys(targets))
+	r, known := newReport(p), slices.Sorted(maps.Keys(node.Targets))
 	for i := range p.Tech.Backups {
 		set, where := &p.Tech.Backups[i], fmt.Sprintf("backups[%d]", i)
 		copies, missing := map[string]bool{}, false
+		if node.Shut != nil && len(set.Targets) > 0 {
+			if user := node.Shut(set.Kind); user != "" {
+				r.Tech(where+".kind", "keeping.plan.scratch", "id", set.ID, "user", user, "folder", node.Scratch)
+			}
+		}
 		for j, id := range set.Targets {
 			at := fmt.Sprintf("%s.targets[%d]", where, j)
 			if _, single := r.techPlaces()[at]; !single {
 				at = where + ".targets"
 			}
-			if kind, there := targets[id]; there {
+			if kind, there := node.Targets[id]; there {
 				copies[kind] = true
 				continue
 			}

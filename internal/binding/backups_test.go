@@ -55,9 +55,16 @@ func TestTargetsThatTheNodeDoesNotHave(t *testing.T) {
 		"misspelt":  {map[string]string{"nas": "local", "fra": "remote"}, []string{"target-near", "target-near"}},
 		"other":     {map[string]string{"nas": "local", "abroad": "remote"}, []string{"target", "target"}},
 		"all local": {map[string]string{"nas": "local", "far": "local"}, []string{"copies", "copies"}},
+		"shut":      {map[string]string{"nas": "local", "far": "remote", "shut": "local"}, []string{"scratch", "scratch"}},
 	} {
+		places := binding.BackupPlaces{Targets: c.node, Scratch: "/root/scratch", Shut: func(kind string) string {
+			if c.node["shut"] != "" && kind == "postgres" {
+				return "postgres"
+			}
+			return ""
+		}}
 		var got []string
-		for _, found := range binding.RefusedBackups(p, c.node) {
+		for _, found := range binding.RefusedBackups(p, places) {
 			got = append(got, strings.TrimPrefix(found.ID, "keeping.plan."))
 			for _, lang := range []catalogue.Lang{catalogue.En, catalogue.Zh} {
 				if said := found.Text(lang) + found.Hint(lang); strings.Contains(said, "keeping.") || strings.Contains(said, "no value") {

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"holdfast/internal/backup/drivers"
+	"holdfast/internal/binding"
 	"holdfast/internal/continuity"
 	"holdfast/internal/follow"
 	"holdfast/internal/keeping"
@@ -20,6 +22,16 @@ func (n *Node) backupTargets() map[string]string {
 		}
 	}
 	return targets
+}
+
+// backupPlaces are the places of the settings for backups.
+func (n *Node) backupPlaces() binding.BackupPlaces {
+	places := binding.BackupPlaces{Targets: n.backupTargets()}
+	if b := n.o.Config.Backup; b != nil {
+		places.Scratch = b.Scratch
+		places.Shut = func(kind string) string { return drivers.Shut(kind, b.Scratch) }
+	}
+	return places
 }
 
 // openBackups has sets of data captured, proven and brought back as plans say.

@@ -14,6 +14,7 @@ import (
 	"holdfast/internal/continuity"
 	"holdfast/internal/keeping"
 	"holdfast/internal/planbook"
+	"holdfast/internal/yamldoc"
 )
 
 // TestASetOfAPlanIsKeptProvenAndBroughtBack leads a folder from the plan to two targets,
@@ -31,7 +32,7 @@ func TestASetOfAPlanIsKeptProvenAndBroughtBack(t *testing.T) {
 	if _, err := backupkey.Create(filepath.Join(dir, "keys"), backupkey.Guard{}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	c := settings(t, dir, "backup:\n  key: keys\n  folders: ["+filepath.Join(dir, "data")+"]\n  targets:\n"+
+	c := settings(t, dir, "backup:\n  key: keys\n  scratch: "+passable(t)+"\n  folders: ["+filepath.Join(dir, "data")+"]\n  targets:\n"+
 		"    - {id: nas, url: "+filepath.Join(dir, "near")+", copy: local}\n    - {id: far, url: \"folder:"+filepath.Join(dir, "far")+"\", copy: remote}\n")
 	n := run(t, c)
 	keepGoods(t, n, source)
@@ -183,6 +184,15 @@ func TestASetOfAPlanIsKeptProvenAndBroughtBack(t *testing.T) {
 // address is nowhere.
 func keepGoods(t *testing.T, n *Node, source string) {
 	t.Helper()
+	if err := submitGoods(t, n, source); err != nil {
+		var e *continuity.Error
+		_ = errors.As(err, &e)
+		t.Fatal(err, e.Args["problems"])
+	}
+}
+
+func submitGoods(t *testing.T, n *Node, source string) error {
+	t.Helper()
 	small, err := os.ReadFile("../plan/testdata/good/small.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -197,10 +207,46 @@ func keepGoods(t *testing.T, n *Node, source string) {
 	if _, err := n.store.People().Import(t.Context(), li, people, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.plans.Submit(t.Context(), li, planbook.Submission{Service: "shop", Base: planbook.Whatever, Texts: texts}); err != nil {
-		var e *continuity.Error
-		_ = errors.As(err, &e)
-		t.Fatal(err, e.Args["problems"])
+	_, err = n.plans.Submit(t.Context(), li, planbook.Submission{Service: "shop", Base: planbook.Whatever, Texts: texts})
+	return err
+}
+
+// passable is a folder that servers get to which run as somebody else.
+func passable(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "passable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil { // #nosec G302 -- others pass through
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestAPlanIsToldWhereNothingCanBeProven has backups restored where only we get to, which
+// PostgreSQL does not where we are root.
+func TestAPlanIsToldWhereNothingCanBeProven(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "closed"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	n := run(t, settings(t, dir, "backup: {key: keys, scratch: closed/scratch, targets: [{id: nas, url: "+filepath.Join(dir, "near")+", copy: local}, {id: far, url: "+filepath.Join(dir, "far")+", copy: remote}]}\n"))
+	err := submitGoods(t, n, dir)
+	if os.Geteuid() != 0 {
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	var e *continuity.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("a plan was taken whose database could never be proven: %v", err)
+	}
+	problems, _ := e.Args["problems"].([]yamldoc.Problem)
+	if len(problems) == 0 || problems[0].Severity != yamldoc.Error || problems[0].ID != "keeping.plan.scratch" || problems[0].Args["id"] != "orders" || problems[0].Args["folder"] != filepath.Join(dir, "closed", "scratch") {
+		t.Errorf("%+v", e.Args["problems"])
 	}
 }
 

@@ -24,14 +24,7 @@ func TestACopyOfADatabaseIsLookedUpIn(t *testing.T) {
 	dsn := server.DSN("shop")
 	pgtest.Exec(t, dsn, "CREATE TABLE payments (no text, amount numeric); INSERT INTO payments VALUES ('P-1', 10.50), ('P-2', NULL)")
 	dir := t.TempDir()
-	scratch, err := os.MkdirTemp("", "look") // where the server's user gets
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(scratch) })
-	if err := os.Chmod(scratch, 0o711); err != nil { // #nosec G302 -- others pass through
-		t.Fatal(err)
-	}
+	scratch := passable(t)
 	for _, d := range []string{"nas", "secrets"} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
 			t.Fatal(err)

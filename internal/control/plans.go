@@ -47,7 +47,7 @@ func (n *Node) openPlans(ctx context.Context) error {
 					channels[i].Severity = yamldoc.Warning
 				}
 			}
-			backups := binding.RefusedBackups(p, n.backupTargets())
+			backups := binding.RefusedBackups(p, n.backupPlaces())
 			for i := range backups {
 				if n.o.Config.Backup == nil { // nor by where its backups go
 					backups[i].Severity = yamldoc.Warning

@@ -64,6 +64,15 @@ var table = map[string]func(Options) (backup.Driver, error){
 
 const kindQuery = "query"
 
+// Shut names the user who can't get to a folder in which sets of a kind are to be
+// restored, where there is one.
+func Shut(kind, folder string) string {
+	if kind == "postgres" || kind == "pgbackrest" {
+		return postgres.Shut(folder)
+	}
+	return ""
+}
+
 // Checks are those of a set's queries that ask what was restored. Of the kind query
 // there are none: its queries are what is kept.
 func Checks(kind string, queries []backup.Query) []backup.Query {

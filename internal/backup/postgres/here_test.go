@@ -31,4 +31,19 @@ func TestFaultsOfThisMachine(t *testing.T) {
 	if err := own.reaches(filepath.Join(closed, "in"), "/bin/true"); !errors.Is(err, backup.ErrHere) {
 		t.Error(err)
 	}
+	// A node asks before anything is captured. It is asked only as root.
+	if user := Shut(filepath.Join(closed, "in", "scratch")); user != own.name {
+		t.Errorf("%q can't get there, not %q", user, own.name)
+	}
+	way, err := os.MkdirTemp("", "pgway")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(way) })
+	if err := os.Chmod(way, 0o711); err != nil { // #nosec G302 -- others pass through
+		t.Fatal(err)
+	}
+	if user := Shut(filepath.Join(way, "scratch")); user != "" {
+		t.Errorf("%q can't get where everybody can", user)
+	}
 }

@@ -56,12 +56,35 @@ func (o owner) as(cmd *exec.Cmd) {
 
 // reaches says that the owner gets to a folder.
 func (o owner) reaches(dir, program string) error {
-	cmd := exec.Command(program, "--version") // #nosec G204 -- one of PostgreSQL's
-	cmd.Dir = dir
-	o.as(cmd)
-	err := cmd.Run()
+	err := o.enters(dir, program)
 	if errors.Is(err, os.ErrPermission) {
 		err = fmt.Errorf("PostgreSQL runs as user %s, who can't get to %s: let everybody pass through the folders above it (chmod o+x), or name another place", o.name, dir)
 	}
 	return backup.Here(err)
+}
+
+// enters has a program that does nothing start in a folder.
+func (o owner) enters(dir, program string) error {
+	cmd := exec.Command(program, "--version") // #nosec G204 -- one of PostgreSQL's, or true
+	cmd.Dir = dir
+	o.as(cmd)
+	return cmd.Run()
+}
+
+// Shut names the user that servers of ours run as where that one can't get to a folder in
+// which they are to run: nothing can be restored there, so nothing proven. Otherwise it is
+// empty.
+func Shut(folder string) string {
+	own, err := findOwner()
+	if err != nil || own.name == "" {
+		return ""
+	}
+	program, err := exec.LookPath("true")
+	if err != nil || os.MkdirAll(folder, 0o711) != nil { // #nosec G301 -- servers of that user pass through
+		return ""
+	}
+	if err := own.enters(folder, program); !errors.Is(err, os.ErrPermission) {
+		return ""
+	}
+	return own.name
 }
