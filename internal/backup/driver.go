@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"syscall"
 	"time"
 )
 
@@ -28,6 +29,15 @@ type here struct{ error }
 
 func (h here) Unwrap() error    { return h.error }
 func (h here) Is(of error) bool { return of == ErrHere }
+
+// NoRoom makes an error of which only its words tell that a disk is full one that is
+// syscall.ENOSPC.
+func NoRoom(err error) error { return noRoom{err} }
+
+type noRoom struct{ error }
+
+func (n noRoom) Unwrap() error    { return n.error }
+func (n noRoom) Is(of error) bool { return of == syscall.ENOSPC }
 
 // Progress is how far something got. Total is 0 where nobody knows it.
 type Progress struct {

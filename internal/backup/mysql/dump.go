@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/child"
 	"holdfast/internal/backup/spool"
 )
 
@@ -107,15 +108,15 @@ func (f *full) dump(ctx context.Context, begun func(first []byte) error, more ..
 	}
 	defer out.Close()
 	cmd.Stdout = in
-	c, err := launch(cmd)
+	c, err := child.Start(cmd)
 	if err = errors.Join(err, in.Close()); err != nil {
 		return err
 	}
-	defer c.kill()
+	defer c.Kill()
 	first := make([]byte, 1<<16)
 	n, err := firstTable(out, first)
 	if err == nil && n == 0 {
-		return errors.Join(c.wait(), errCut)
+		return errors.Join(c.Wait(), errCut)
 	}
 	if err == nil {
 		err = begun(first[:n])
@@ -129,7 +130,7 @@ func (f *full) dump(ctx context.Context, begun func(first []byte) error, more ..
 	if err != nil {
 		return err
 	}
-	if err := c.wait(); err != nil {
+	if err := c.Wait(); err != nil {
 		return err
 	}
 	if !bytes.Contains(f.end, []byte("-- Dump completed")) {

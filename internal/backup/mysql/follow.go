@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/child"
 )
 
 const (
@@ -130,17 +131,17 @@ func (f *follower) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := launch(cmd)
+	c, err := child.Start(cmd)
 	if err != nil {
 		return err
 	}
-	defer c.kill()
+	defer c.Kill()
 	tick := time.NewTicker(slice)
 	defer tick.Stop()
 	for n := 1; ; n++ {
 		select {
-		case <-c.ended:
-			return errors.Join(f.goesOn(ctx), c.wait(), io.ErrUnexpectedEOF)
+		case <-c.Done():
+			return errors.Join(f.goesOn(ctx), c.Wait(), io.ErrUnexpectedEOF)
 		case <-tick.C:
 		}
 		if n%unasked == 0 { // a server that began its log anew may never send anything

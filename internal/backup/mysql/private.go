@@ -12,13 +12,15 @@ import (
 	"time"
 
 	client "github.com/go-sql-driver/mysql"
+
+	"holdfast/internal/backup/child"
 )
 
 const longestSocket = 100 // what systems take is a little more
 
 // private is a server of our own, in a folder of its own.
 type private struct {
-	*child
+	*child.Process
 	socket string
 	apart  string // a folder for the socket where the path of the server's is too long
 }
@@ -43,11 +45,7 @@ func start(ctx context.Context, dir string, more ...string) (p *private, err err
 			return nil, err
 		}
 		install.Env = append(install.Env, "TMPDIR="+tmp)
-		c, err := launch(install)
-		if err != nil {
-			return nil, err
-		}
-		if err := c.wait(); err != nil {
+		if _, err := child.Run(install); err != nil {
 			return nil, err
 		}
 	}
@@ -72,7 +70,7 @@ func start(ctx context.Context, dir string, more ...string) (p *private, err err
 	if err != nil {
 		return p, err
 	}
-	if p.child, err = launch(cmd); err != nil {
+	if p.Process, err = child.Start(cmd); err != nil {
 		return p, err
 	}
 	return p, p.ready(ctx)
@@ -100,8 +98,8 @@ func (p *private) ready(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-p.ended:
-			return fmt.Errorf("%w: %s", errEnded, p.said)
+		case <-p.Done():
+			return fmt.Errorf("%w: %w", errEnded, p.Reason())
 		case <-retry.C:
 		}
 	}
@@ -109,13 +107,8 @@ func (p *private) ready(ctx context.Context) error {
 
 // Close ends the server.
 func (p *private) Close() error {
-	if p.child != nil && p.running() {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only where it has ended
-		select {
-		case <-p.ended:
-		case <-time.After(30 * time.Second):
-			p.kill()
-		}
+	if p.Process != nil && p.Running() {
+		p.Stop(syscall.SIGTERM, 30*time.Second)
 	}
 	if p.apart != "" {
 		return os.RemoveAll(p.apart)

@@ -1,20 +1,20 @@
 package mysql
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"regexp"
+	"slices"
 	"strings"
-	"sync"
 
 	client "github.com/go-sql-driver/mysql"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/child"
 )
 
 // program finds one by its names, the first that is installed.
@@ -35,79 +35,29 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// tail keeps the end of what a program says.
-type tail struct {
-	sync.Mutex
-	b []byte
-}
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.Lock()
-	defer t.Unlock()
-	t.b = append(t.b, b...)
-	if n := len(t.b) - 2000; n > 0 {
-		t.b = t.b[n:]
+// statements runs a client with statements on its input. Of what it says when one fails only
+// the server's answer is told: the statement has rows of the backup in it.
+func statements(client *exec.Cmd) error {
+	p, err := child.Run(client)
+	if p == nil || err == nil {
+		return err
 	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.Lock()
-	defer t.Unlock()
-	return string(bytes.TrimSpace(t.b))
-}
-
-// child is a program that runs.
-type child struct {
-	cmd   *exec.Cmd
-	said  *tail
-	ended chan struct{}
-	err   error // once it has ended
-}
-
-// launch starts a program that ends with us.
-func launch(cmd *exec.Cmd) (*child, error) {
-	c := &child{cmd: cmd, said: &tail{}, ended: make(chan struct{})}
-	cmd.Stderr = c.said
-	tie(cmd)
-	started := make(chan error)
-	go func() {
-		// On Linux a child dies with the thread that started it.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			c.err = cmd.Wait()
-			close(c.ended)
-		}
-	}()
-	return c, <-started
-}
-
-// wait returns once it has ended, with what it said.
-func (c *child) wait() error {
-	<-c.ended
-	if c.err == nil {
-		return nil
+	answers := answerForm.FindAllStringSubmatch(p.Said(), -1)
+	if len(answers) == 0 {
+		return err
 	}
-	return fmt.Errorf("%s: %w: %s", filepath.Base(c.cmd.Path), c.err, c.said)
-}
-
-// kill ends it.
-func (c *child) kill() {
-	_ = c.cmd.Process.Kill() // fails only where it has ended
-	<-c.ended
-}
-
-func (c *child) running() bool {
-	select {
-	case <-c.ended:
-		return false
-	default:
-		return true
+	last := answers[len(answers)-1]
+	err = fmt.Errorf("%s: %s", filepath.Base(client.Path), last[0])
+	if slices.Contains(noRoom, last[1]) {
+		return backup.NoRoom(err)
 	}
+	return err
 }
+
+var (
+	answerForm = regexp.MustCompile(`(?m)^ERROR (\d+) .*$`)
+	noRoom     = []string{"1021", "1114"} // the disk, or what a table lies on, is full
+)
 
 // credentials writes how to reach the server where only we may read it: an argument or a
 // variable would be seen by others.

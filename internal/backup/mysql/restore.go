@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/child"
 	"holdfast/internal/continuity"
 )
 
@@ -252,16 +253,16 @@ func (l *replay) run(ctx context.Context, i *instance) error {
 		return err
 	}
 	read.Stdout = in
-	reader, err := launch(read)
+	reader, err := child.Start(read)
 	if err = errors.Join(err, in.Close()); err != nil {
 		return errors.Join(err, out.Close())
 	}
-	defer reader.kill()
+	defer reader.Kill()
 	err = i.give(ctx, out, "--binary-mode")
 	if err = errors.Join(err, out.Close()); err != nil {
 		return err
 	}
-	if err := reader.wait(); err != nil {
+	if err := reader.Wait(); err != nil {
 		return err
 	}
 	return os.RemoveAll(l.dir)
@@ -283,11 +284,11 @@ func (i *instance) give(ctx context.Context, from io.Reader, more ...string) err
 		return err
 	}
 	cmd.Stdin = from
-	c, err := launch(cmd)
-	if err != nil {
-		return err
+	err = statements(cmd)
+	if reason := i.server.Reason(); err != nil && !i.server.Running() {
+		return fmt.Errorf("%w: %w: %w", errEnded, err, reason)
 	}
-	return c.wait()
+	return err
 }
 
 // counted reports how much was read, and keeps the end and what the source said.

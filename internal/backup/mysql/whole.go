@@ -14,6 +14,7 @@ import (
 	client "github.com/go-sql-driver/mysql"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/child"
 )
 
 // prepare copies what was restored beside the original, and compares the two.
@@ -117,21 +118,18 @@ func (s *session) copyIn(ctx context.Context, from *client.Config, tables []stri
 		return err
 	}
 	read.Stdout = in
-	reader, err := launch(read)
+	reader, err := child.Start(read)
 	if err = errors.Join(err, in.Close()); err != nil {
 		return errors.Join(err, out.Close())
 	}
-	defer reader.kill()
+	defer reader.Kill()
 	content := &counted{Reader: out, report: report}
 	write.Stdin = content
-	writer, err := launch(write)
-	if err == nil {
-		err = writer.wait()
-	}
+	err = statements(write)
 	if err = errors.Join(err, out.Close()); err != nil {
 		return err
 	}
-	if err := reader.wait(); err != nil {
+	if err := reader.Wait(); err != nil {
 		return err
 	}
 	if !bytes.Contains(content.end, []byte("-- Dump completed")) {

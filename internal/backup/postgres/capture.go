@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/child"
 	"holdfast/internal/continuity"
 )
 
@@ -124,17 +125,17 @@ func (d *Driver) base(ctx context.Context, conn *pgx.Conn, s source, w io.Writer
 	cmd := command(ctx, path, "--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--verbose", "--no-password")
 	out := &counter{w: w, told: func(done int64) { tell(report, "capture", done, max(size, done)) }}
 	cmd.Env, cmd.Stdout = env, out
-	child, err := run(cmd)
+	reader, err := child.Run(cmd)
 	if out.err != nil {
 		return 0, 0, out.err // of which the program knows only that nobody listens
 	}
 	if err != nil {
 		return 0, 0, err
 	}
-	said := child.said.all()
+	said := reader.Said()
 	begun, ended := startForm.FindStringSubmatch(said), stopForm.FindStringSubmatch(said)
 	if begun == nil || ended == nil {
-		return 0, 0, fmt.Errorf("pg_basebackup does not say where in the log it is: %s", &child.said)
+		return 0, 0, fmt.Errorf("pg_basebackup does not say where in the log it is: %w", reader.Reason())
 	}
 	if begun[2] != fmt.Sprint(s.Timeline) {
 		return 0, 0, fmt.Errorf("the server changed from timeline %d to %s meanwhile", s.Timeline, begun[2])
@@ -271,7 +272,7 @@ func (d *Driver) receive(ctx context.Context, s source, dir string, to LSN) erro
 	defer cancel()
 	cmd := command(ctx, path, "--directory="+dir, "--endpos="+to.String(), "--no-loop", "--no-sync", "--no-password")
 	cmd.Env = env
-	_, err = run(cmd)
+	_, err = child.Run(cmd)
 	if errors.Is(err, syscall.ENOSPC) {
 		return d.spoolError(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/child"
 )
 
 // pace is how often what came is looked at. What was committed is handed on within it.
@@ -97,20 +98,20 @@ func (d *Driver) stream(ctx context.Context, f *trail) (err error) {
 	defer cancel()
 	cmd := command(ctx, path, "--directory="+f.dir, "--slot="+d.Slot, "--no-loop", "--no-password", "--status-interval=1")
 	cmd.Env = env
-	child, err := start(cmd)
+	receiver, err := child.Start(cmd)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		cancel()
-		<-child.done
+		<-receiver.Done()
 	}()
 	again := time.NewTicker(pace)
 	defer again.Stop()
 	for {
 		ended := false
 		select {
-		case <-child.done:
+		case <-receiver.Done():
 			ended = true
 		case <-again.C:
 		}
@@ -118,12 +119,12 @@ func (d *Driver) stream(ctx context.Context, f *trail) (err error) {
 			return err
 		}
 		if ended {
-			err := child.failure()
-			if strings.Contains(child.said.all(), "has already been removed") {
+			err := receiver.Wait()
+			if strings.Contains(receiver.Said(), "has already been removed") {
 				return fmt.Errorf("%w: the server no longer has the log from %s on", backup.ErrNeedsFull, f.done)
 			}
 			if err == nil {
-				err = errors.New("pg_receivewal ended by itself: " + child.said.String())
+				err = errors.New("pg_receivewal ended by itself: " + receiver.Reason().Error())
 			}
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/child"
 	"holdfast/internal/continuity"
 )
 
@@ -240,7 +241,7 @@ func (d *Repository) run(ctx context.Context, args ...string) (string, error) {
 	own.as(cmd)
 	out := &strings.Builder{}
 	cmd.Stdout = out
-	if _, err := run(cmd); err != nil {
+	if _, err := child.Run(cmd); err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}

@@ -274,7 +274,7 @@ func restoreError(err error) error {
 		return err
 	}
 	if code(err) == "53100" {
-		err = noRoom{err}
+		err = backup.NoRoom(err)
 	}
 	return continuity.E(continuity.CodeBackupRestore, err, "cause", err.Error())
 }

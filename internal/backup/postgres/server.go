@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/child"
 )
 
 // server is a PostgreSQL of our own on restored data: on a socket in a private folder
@@ -27,7 +28,7 @@ type server struct {
 	own       owner
 	note      note
 	sockets   string
-	child     *child
+	child     *child.Process
 	once      sync.Once
 }
 
@@ -89,11 +90,11 @@ func (s *server) recover(ctx context.Context, data *os.Root, g goal, report back
 	cmd := exec.Command(s.program, "-D", s.data) // #nosec G204 -- PostgreSQL's; it outlives ctx
 	cmd.Dir, cmd.Env = s.data, []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
 	s.own.as(cmd)
-	child, err := start(cmd)
+	started, err := child.Start(cmd)
 	if err != nil {
 		return errors.Join(err, s.tidy())
 	}
-	s.child = child
+	s.child = started
 	if err := s.promoted(ctx, report); err != nil {
 		return errors.Join(err, s.close())
 	}
@@ -119,8 +120,8 @@ func (s *server) promoted(ctx context.Context, report backup.Report) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-s.child.done:
-			return fmt.Errorf("the restored server ended: %w", s.child.reason())
+		case <-s.child.Done():
+			return fmt.Errorf("the restored server ended: %w", s.child.Reason())
 		case <-again.C:
 		}
 	}
@@ -136,8 +137,8 @@ func (s *server) dsn(database, user string) string {
 func (s *server) close() (err error) {
 	s.once.Do(func() {
 		if s.child != nil {
-			s.child.stop(syscall.SIGINT, time.Minute)
-			err = s.child.failure()
+			s.child.Stop(syscall.SIGINT, time.Minute)
+			err = s.child.Wait()
 		}
 		err = errors.Join(err, s.tidy())
 	})

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 
 	"holdfast/internal/backup"
+	"holdfast/internal/backup/child"
 )
 
 // prepareWhole copies a restored database to one beside the original, with its owner, its
@@ -128,22 +131,28 @@ func (d *Driver) copy(ctx context.Context, from, to string, report backup.Report
 	writer := command(ctx, put, "--dbname="+to, "--exit-on-error", "--no-password")
 	writer.Env = append(slices.DeleteFunc(in, func(v string) bool { return strings.HasPrefix(v, "PGDATABASE=") }), "PGDATABASE="+to)
 	writer.Stdin = read
-	w, err := start(writer)
+	w, err := child.Start(writer)
 	if err != nil {
 		return errors.Join(err, read.Close(), write.Close())
 	}
 	err = read.Close() // the child has it
-	_, err3 := run(reader)
+	_, err3 := child.Run(reader)
 	if err3 != nil {
 		cancel() // or half of it would seem to be all
 	}
 	err = errors.Join(err, err3, write.Close())
-	<-w.done
-	if failed := w.failure(); failed != nil {
-		return failed // of which the reader only knows that nobody listens
+	if failed := w.Wait(); failed != nil {
+		// Of which the reader only knows that nobody listens. What the server answered in
+		// more lines has rows in it.
+		if said := answerForm.FindString(w.Said()); said != "" && !errors.Is(failed, syscall.ENOSPC) {
+			return errors.New(said)
+		}
+		return failed
 	}
 	return err
 }
+
+var answerForm = regexp.MustCompile(`(?m)^pg_restore: error: .*$`)
 
 // alike says that a copy has what it is the copy of.
 func (d *Driver) alike(ctx context.Context, restored *pgx.Conn, name string, report backup.Report) (err error) {

@@ -1,4 +1,4 @@
-package postgres
+package child
 
 import (
 	"os/exec"
