@@ -15,7 +15,7 @@ import (
 // of v1 by the commands that an upgrade has, while customers order.
 func TestReleasesByHand(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, demo.Options{Releases: true}, nil)
+	w := newWorld(t, demo.Options{Releases: true}, quiet) // else an incident would restart the shop meanwhile
 	run := func(args ...string) string {
 		t.Helper()
 		out, err := w.Holdfast(t.Context(), args...)

@@ -12,6 +12,7 @@ import (
 	"holdfast/internal/controlapi"
 	"holdfast/internal/demo"
 	"holdfast/internal/demo/inbox"
+	"holdfast/internal/demo/process"
 	"holdfast/internal/mariatest"
 	"holdfast/internal/pgtest"
 	"holdfast/test/harness"
@@ -84,8 +85,10 @@ func newWorld(t *testing.T, o demo.Options, change func(w *demo.World) error) *w
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if t.Failed() && w.Control != nil {
-			t.Logf("the control node's log ends:\n%s", w.Control.Log())
+		for what, p := range map[string]*process.Process{"control node": w.Control, "relay": w.Relay, "shop": w.Shop} {
+			if t.Failed() && p != nil {
+				t.Logf("the %s's log ends:\n%s", what, p.Log())
+			}
 		}
 		if err := w.Close(false); err != nil {
 			t.Error(err)

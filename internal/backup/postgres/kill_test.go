@@ -149,9 +149,13 @@ func TestCapturesThatAreKilled(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0)) // #nosec G404 -- repeatable
+	// Killed while it lasts, however fast the machine is.
+	began := time.Now()
+	must(t, s.worker(t, "capture", "").Wait())
+	lasts := time.Since(began)
 	n := 0
 	for range 6 {
-		if killed(s.worker(t, "capture", ""), time.Duration(random.IntN(1500))*time.Millisecond) {
+		if killed(s.worker(t, "capture", ""), time.Duration(random.Int64N(int64(lasts)))) {
 			n++
 		}
 		await(t, "nothing to go on", func() bool {
@@ -238,10 +242,14 @@ func TestRestoresThatAreKilled(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0)) // #nosec G404 -- repeatable
+	// Killed while it lasts, however fast the machine is.
+	began := time.Now()
+	must(t, s.worker(t, "restore", folder(t), "HOLDFAST_TEST_PIECE="+file).Wait())
+	lasts := time.Since(began)
 	n := 0
 	for range 6 {
 		dir := folder(t)
-		if killed(s.worker(t, "restore", dir, "HOLDFAST_TEST_PIECE="+file), time.Duration(random.IntN(1200))*time.Millisecond) {
+		if killed(s.worker(t, "restore", dir, "HOLDFAST_TEST_PIECE="+file), time.Duration(random.Int64N(int64(lasts)))) {
 			n++
 		}
 		await(t, "no server to go on", func() bool { return len(running(t, dir)) == 0 })
