@@ -49,11 +49,12 @@ const anyParameter = "*"
 // upgradeParts are what a step of an upgrade's runbook can do of it; without one, all.
 var upgradeParts = []string{"stop", "put", "migrate", "start"}
 
-// isolating keeps a fault from spreading; recovering puts back to work. An upgrade holds
-// what arrives by itself.
+// isolating keeps a fault from spreading; recovering puts back to work. What holds
+// requests by itself while it works isolates what it puts back, and no more than that.
 var (
 	isolating  = []string{"relay.hold", "relay.block", "relay.divert", "relay.reply"}
-	recovering = []string{"relay.pass", "relay.drain", "readmit", "backup.restore"}
+	recovering = []string{"relay.pass", "relay.drain", "readmit"}
+	holding    = []string{"backup.restore", "upgrade.start"}
 )
 
 func init() { // not a literal: the modes take the same

@@ -176,7 +176,8 @@ func (c *checker) checkIsolation(i int) {
 				walk(&c.plan.Runbooks[k], at, isolated, within)
 			}
 			isolated = isolated || slices.Contains(isolating, s.Do) || slices.Contains(s.Tags, "isolate")
-			if !isolated && !told && (slices.Contains(recovering, s.Do) || slices.Contains(s.Tags, "recover")) {
+			recovers := slices.Contains(recovering, s.Do) || slices.Contains(s.Tags, "recover") && !slices.Contains(holding, s.Do)
+			if recovers && !isolated && !told {
 				told = true
 				c.warning(at, "plan.recover-first", "id", s.ID)
 			}
