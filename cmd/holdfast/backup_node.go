@@ -223,6 +223,8 @@ func (c *cli) restoreNote(r *keeping.RestoreShown) string {
 		return watch.Say(c.lang, r.Trying)
 	case len(r.Progress) > 0:
 		return c.progressOf(&r.Progress[0])
+	case r.Upgrade != "" && r.State == continuity.RestoreReady: // which nobody can approve
+		return c.t("cli.restore.note.upgrade", "id", r.ID, "upgrade", r.Upgrade)
 	case r.Into == continuity.IntoOver && r.State == continuity.RestoreReady && r.Approved == nil:
 		return c.t("cli.restore.note.approve", "id", r.ID)
 	case r.Into == continuity.IntoOver && r.State == continuity.RestoreReady:
