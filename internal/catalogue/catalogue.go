@@ -6,6 +6,7 @@ package catalogue
 
 import (
 	"embed"
+	"io/fs"
 	"maps"
 	"math"
 	"strings"
@@ -33,30 +34,47 @@ const (
 // singular and plural.
 type Args = map[string]any
 
-var localizers = sync.OnceValue(func() map[Lang]*i18n.Localizer {
-	bundle := i18n.NewBundle(language.English)
-	bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
-	files, err := locales.ReadDir("locales")
-	if err != nil {
-		panic(err) // embedded: cannot happen in a binary that was tested
-	}
-	for _, f := range files {
-		if _, err := bundle.LoadMessageFileFS(locales, "locales/"+f.Name()); err != nil {
-			panic(err)
+// area is the texts of one pair of files in one language.
+type area struct {
+	lang Lang
+	name string
+}
+
+// read are the areas that were asked for: a command needs few of them, and to read them
+// all would take longer than most of what it does.
+var read sync.Map // of area to func() *i18n.Localizer
+
+// localizer reads an area once; nil where there is none of this name.
+func (a area) localizer() *i18n.Localizer {
+	once, there := read.Load(a)
+	if !there {
+		if _, err := fs.Stat(locales, a.file()); err != nil {
+			return nil
 		}
+		once, _ = read.LoadOrStore(a, sync.OnceValue(func() *i18n.Localizer {
+			bundle := i18n.NewBundle(language.English)
+			bundle.RegisterUnmarshalFunc("yaml", yaml.Unmarshal)
+			if _, err := bundle.LoadMessageFileFS(locales, a.file()); err != nil {
+				panic(err) // embedded: cannot happen in a binary that was tested
+			}
+			return i18n.NewLocalizer(bundle, string(a.lang))
+		}))
 	}
-	return map[Lang]*i18n.Localizer{
-		En: i18n.NewLocalizer(bundle, "en"),
-		Zh: i18n.NewLocalizer(bundle, "zh", "en"),
-	}
-})
+	return once.(func() *i18n.Localizer)()
+}
+
+func (a area) file() string { return "locales/" + a.name + "." + string(a.lang) + ".yaml" }
 
 // Text returns the text of id in a language. An id that is missing comes back
 // as itself, so that nobody is left without a word.
 func Text(lang Lang, id string, args Args) string {
-	localizer, ok := localizers()[lang]
-	if !ok {
-		localizer = localizers()[En]
+	if lang != Zh {
+		lang = En
+	}
+	name, _, _ := strings.Cut(id, ".")
+	localizer := area{lang, name}.localizer()
+	if localizer == nil {
+		return id
 	}
 	config := &i18n.LocalizeConfig{MessageID: id, TemplateData: plain(lang, args)}
 	if lang == Zh {
