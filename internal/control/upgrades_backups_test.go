@@ -26,7 +26,7 @@ func TestAnUpgradeAsksForFreshBackups(t *testing.T) {
 	if _, err := backupkey.Create(filepath.Join(dir, "keys"), backupkey.Guard{}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	n := run(t, settings(t, dir, "backup:\n  key: keys\n  folders: ["+filepath.Join(dir, "data")+"]\n  targets:\n"+
+	n := run(t, settings(t, dir, "backup:\n  key: keys\n  scratch: "+passable(t)+"\n  folders: ["+filepath.Join(dir, "data")+"]\n  targets:\n"+
 		"    - {id: nas, url: "+filepath.Join(dir, "near")+", copy: local}\n    - {id: far, url: \"folder:"+filepath.Join(dir, "far")+"\", copy: remote}\n"))
 	keepGoods(t, n, source)
 	until(t, "the set is known", func() bool {
