@@ -63,7 +63,8 @@ func TestRestoresOutliveTheirRunner(t *testing.T) {
 	b.safe(time.Now())
 	r = b.propose(controlapi.NewRestore{Service: demo.Service, Into: continuity.IntoOver, Why: "a test"})
 	b.through(r, "", continuity.RestoreDone)
-	b.act(r, "li.wei", "undo", controlapi.RestoreWhy{Why: "a test"})
+	b.act(r, "li.wei", "undo", controlapi.RestoreWhy{Why: "a test"}) // requests went on, so it takes two people
+	b.act(r, "chen.jie", "undo", controlapi.RestoreWhy{Why: "a test"})
 	b.through(r, "", continuity.RestoreUndone)
 	s.goOn()
 	s.ordered(20)
