@@ -93,8 +93,10 @@ func (d *Driver) failed(err error) error {
 	return continuity.E(continuity.CodeBackupSource, err, "source", d.o.System, "cause", err.Error())
 }
 
+// restoring lets what has a code of its own be what it is: a target that is away says
+// nothing of a backup.
 func restoring(err error) error {
-	if code := continuity.CodeOf(err); err == nil || code == continuity.CodeBackupPiece || code == continuity.CodeBackupRestore || errors.Is(err, context.Canceled) {
+	if err == nil || continuity.CodeOf(err) != continuity.CodeInternal || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return continuity.E(continuity.CodeBackupRestore, err, "cause", err.Error())

@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/iotest"
 
 	"holdfast/internal/backup"
 	"holdfast/internal/backup/node"
@@ -277,6 +279,17 @@ func TestWhatFailsIsSaid(t *testing.T) {
 	if _, err := unknown.Restore(t.Context(), backup.Restore{Pieces: []backup.Piece{piece(c, archive.Bytes())}, Dir: t.TempDir()}); continuity.CodeOf(err) != continuity.CodeBackupRestore {
 		t.Errorf("a state where only journals are known: %v", err)
 	}
+	// A target that goes away while it is read says nothing of the backup.
+	for _, n := range []int{0, archive.Len() / 2} {
+		cut := piece(c, nil)
+		cut.Open = func(context.Context) (io.ReadCloser, error) {
+			gone := iotest.ErrReader(continuity.E(continuity.CodeUnreachable, errTarget))
+			return io.NopCloser(io.MultiReader(bytes.NewReader(archive.Bytes()[:n]), gone)), nil
+		}
+		if _, err := of.Restore(t.Context(), backup.Restore{Pieces: []backup.Piece{cut}, Dir: t.TempDir()}); continuity.CodeOf(err) != continuity.CodeUnreachable {
+			t.Errorf("gone after %d bytes: %v", n, err)
+		}
+	}
 	none := driver(t, node.Options{Journal: journals{}, Folder: t.TempDir(), Spool: t.TempDir()})
 	if _, err := none.Full(t.Context(), io.Discard, nil, nil); continuity.CodeOf(err) != continuity.CodeBackupSource {
 		t.Errorf("no journal: %v", err)
@@ -286,16 +299,46 @@ func TestWhatFailsIsSaid(t *testing.T) {
 	}
 }
 
-func TestAFullSpoolIsTold(t *testing.T) {
-	spool, dir := t.TempDir(), t.TempDir()
-	if err := syscall.Mount("tmpfs", spool, "tmpfs", 0, "size=128k"); err != nil {
+// small is a folder on a disk of its own.
+func small(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
 		t.Fatalf("a small file system can't be mounted: %v; run the tests as root", err)
 	}
-	defer func() {
-		if err := syscall.Unmount(spool, syscall.MNT_DETACH); err != nil {
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return dir
+}
+
+// A disk that is full where a state is tried says nothing of the backup.
+func TestAFullScratchIsTold(t *testing.T) {
+	s := open(t, t.TempDir())
+	for n := range 100 {
+		if _, err := s.Commit(t.Context(), continuity.Batch{Actor: continuity.Actor{Kind: "engine", ID: "test"}, Changes: []continuity.Change{
+			continuity.Put("text", strconv.Itoa(n), "", "text.set", strings.Repeat("x", 20_000)),
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var archive bytes.Buffer
+	c, err := driver(t, node.Options{State: state{s, t.TempDir()}}).Full(t.Context(), &archive, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []string{"64k", "1m"} { // not even an empty one fits in, or not all of it
+		tight := driver(t, node.Options{State: state{nil, small(t, size)}})
+		if _, err := tight.Restore(t.Context(), backup.Restore{Pieces: []backup.Piece{piece(c, archive.Bytes())}, Dir: t.TempDir()}); !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, backup.ErrHere) {
+			t.Errorf("%s: got %v", size, err)
+		}
+	}
+}
+
+func TestAFullSpoolIsTold(t *testing.T) {
+	spool, dir := small(t, "128k"), t.TempDir()
 	ring, err := keyring.Create(filepath.Join(t.TempDir(), "master.key"))
 	if err != nil {
 		t.Fatal(err)

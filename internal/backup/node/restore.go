@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"holdfast/internal/backup"
@@ -45,7 +46,9 @@ func (d *Driver) Restore(ctx context.Context, r backup.Restore) (backup.Instance
 		}
 		i.path = in.Address()
 	}
-	if _, err := i.Figures(ctx, nil, r.Report); err != nil {
+	if _, err := i.Figures(ctx, nil, r.Report); errors.Is(err, syscall.ENOSPC) || errors.Is(err, backup.ErrHere) || errors.Is(err, context.Canceled) {
+		return nil, err
+	} else if err != nil {
 		return nil, continuity.E(continuity.CodeBackupPiece, err, "piece", p.ID, "cause", err.Error())
 	}
 	return i, nil
@@ -105,6 +108,12 @@ func (i *instance) Figures(ctx context.Context, queries []backup.Query, _ backup
 	}
 	defer f.Close()
 	figures, err := i.driver.o.State.Check(ctx, f)
+	switch continuity.CodeOf(err) { // of the database that it is tried in
+	case continuity.CodeStateFull:
+		err = backup.NoRoom(err)
+	case continuity.CodeDatabase:
+		err = backup.Here(err)
+	}
 	return figures, restoring(err)
 }
 
