@@ -122,7 +122,9 @@ func (c *conn) next() (string, error) {
 	limits := &c.srv.limits
 	for c.r == c.w {
 		wait := limits.Idle
-		if !c.served {
+		// Clients open connections to spare, and one that is closed just when its first
+		// request leaves costs that client an error; so they stay while there is room.
+		if !c.served && c.srv.crowded() {
 			wait = limits.Head
 		}
 		c.allowRead(wait)

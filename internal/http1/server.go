@@ -23,10 +23,10 @@ type Limits struct {
 	Drain  int64 // bytes of a body left unread that are discarded to keep the connection; 64 KiB
 	Conns  int   // connections at once; 0: unbounded. Further ones wait to be accepted.
 
-	Head  time.Duration // from the first byte of a head to its end; 10 s
+	Head  time.Duration // from the first byte of a head to its end, and to the first byte while more than half of Conns are taken; 10 s
 	Wait  time.Duration // how long the reading of one body may wait for the client in all; 10 s
 	Rate  int64         // bytes a second that a body must bring to prolong Wait by a second; 1 KiB
-	Idle  time.Duration // between requests; 60 s
+	Idle  time.Duration // between requests and before the first; 60 s
 	Write time.Duration // for each write, of 64 KiB at most; 30 s
 	Look  time.Duration // how often clients of long exchanges are looked at; 500 ms
 }
@@ -167,6 +167,9 @@ func (s *Server) takeSlot() bool {
 		return false
 	}
 }
+
+// crowded reports whether more than half of the connections are taken.
+func (s *Server) crowded() bool { return 2*len(s.slots) > cap(s.slots) }
 
 func (s *Server) freeSlot() {
 	if s.slots != nil {

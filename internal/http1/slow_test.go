@@ -54,28 +54,30 @@ func TestRule11_2_SlowClients(t *testing.T) {
 	const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
 	cases := []struct {
 		name   string
+		conns  int // at most
 		send   func(c net.Conn)
 		answer string        // how it begins; empty: none
 		from   time.Duration // the connection ends within this span
 		to     time.Duration
 	}{
-		{"says nothing", func(c net.Conn) {}, "", 10 * time.Second, 12 * time.Second},
-		{"stops within the head", func(c net.Conn) { io.WriteString(c, "GET / HT") }, "HTTP/1.1 408 ", 10 * time.Second, 11 * time.Second},
-		{"drips the head", func(c net.Conn) { drip(c, "GET / HTTP/1.1\r\nHost: "+strings.Repeat("a", 100), 1, time.Second) },
+		{"says nothing", 4, func(c net.Conn) {}, "", 60 * time.Second, 70 * time.Second},
+		{"says nothing in a crowd", 2, func(c net.Conn) {}, "", 10 * time.Second, 12 * time.Second},
+		{"stops within the head", 0, func(c net.Conn) { io.WriteString(c, "GET / HT") }, "HTTP/1.1 408 ", 10 * time.Second, 11 * time.Second},
+		{"drips the head", 0, func(c net.Conn) { drip(c, "GET / HTTP/1.1\r\nHost: "+strings.Repeat("a", 100), 1, time.Second) },
 			"HTTP/1.1 408 ", 10 * time.Second, 11 * time.Second},
-		{"stops within the body", func(c net.Conn) { io.WriteString(c, head+"hello") }, "HTTP/1.1 408 ", 10 * time.Second, 11 * time.Second},
-		{"drips the body", func(c net.Conn) { io.WriteString(c, head); drip(c, strings.Repeat("x", 100_000), 1, time.Second) },
+		{"stops within the body", 0, func(c net.Conn) { io.WriteString(c, head+"hello") }, "HTTP/1.1 408 ", 10 * time.Second, 11 * time.Second},
+		{"drips the body", 0, func(c net.Conn) { io.WriteString(c, head); drip(c, strings.Repeat("x", 100_000), 1, time.Second) },
 			"HTTP/1.1 408 ", 10 * time.Second, 12 * time.Second},
-		{"sends the body slowly but well", func(c net.Conn) { io.WriteString(c, head); drip(c, strings.Repeat("x", 100_000), 2000, time.Second) },
+		{"sends the body slowly but well", 0, func(c net.Conn) { io.WriteString(c, head); drip(c, strings.Repeat("x", 100_000), 2000, time.Second) },
 			"HTTP/1.1 200 ", 49 * time.Second, 120 * time.Second},
-		{"idles after a request", func(c net.Conn) { io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n") },
+		{"idles after a request", 0, func(c net.Conn) { io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n") },
 			"HTTP/1.1 200 ", 60 * time.Second, 70 * time.Second},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newPipeListener()
-				s := &http1.Server{Handler: func(x http1.Exchange) {
+				s := &http1.Server{Limits: http1.Limits{Conns: c.conns}, Handler: func(x http1.Exchange) {
 					_, err := io.Copy(io.Discard, x.Request().Body)
 					var wrong *http1.ProtocolError
 					switch {
