@@ -239,6 +239,7 @@ func (s *shopping) relayDies(rnd *rand.Rand) {
 	s.pause()
 	<-time.After(time.Duration(rnd.IntN(300)) * time.Millisecond)
 	s.w.did(s.w.Relay.Kill(), "kill the relay")
+	s.clients.Disconnect()
 	s.w.did(s.w.StartRelay(s.w.t.Context()), "start the relay")
 	s.goOn()
 }

@@ -89,6 +89,9 @@ func (c *Clients) Run(ctx context.Context, rate, lookupRate float64, seed uint64
 	}
 }
 
+// Disconnect closes the connections on which nothing is asked.
+func (c *Clients) Disconnect() { c.http.CloseIdleConnections() }
+
 func (c *Clients) goOne(do func()) {
 	c.flying.Add(1)
 	c.work.Go(func() {
